@@ -1,0 +1,379 @@
+"""The one module that starts a process, waits for it, and ends it with all that it started.
+
+Above it: uv, pip, git and the workers; below it: the standard library. It knows nothing of what runs in the child.
+
+Every child leads a process group of its own and holds the read end of a pipe, its *lifeline*, whose write end only this process
+has. When this process ends, however it ends, the kernel sends SIGKILL to the group (Linux: `F_SETSIG`), with no help from the
+child: a busy child, or one that holds the GIL in C, goes too. `posix_spawn` rather than `subprocess`: a third of the import
+time, and no fork of a host that may be large or threaded.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import signal
+import sys
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+__all__ = ["Child", "Completed", "base_environment", "find_program", "run", "spawn"]
+
+LINUX = sys.platform == "linux"
+
+#: Names (and prefixes, with a star) that a child may have from our environment. None of them carries a secret: proxies, which
+#: may hold a password, and everything else that a tool needs are added by whoever starts that tool.
+PASSED_ON = (
+    "HOME",
+    "LANG",
+    "LANGUAGE",
+    "LC_*",
+    "LOGNAME",
+    "PATH",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "TERM",
+    "TMPDIR",
+    "TZ",
+    "USER",
+)
+
+#: In every child's environment, with a value of its own: how `kill_tree` finds a grandchild that left the group and its parent.
+FAMILY_MARK = "PLUGHOST_FAMILY"
+
+_LIFELINE = 3  # the descriptor's number in the child
+_READ_BYTES = 1 << 16
+
+
+class Completed:
+    """How a program ended: its exit code (negative: the signal that killed it) and what it printed."""
+
+    __slots__ = ("argv", "returncode", "stderr", "stdout")
+
+    def __init__(self, argv: Sequence[str], returncode: int, stdout: bytes, stderr: bytes) -> None:
+        self.argv = tuple(argv)
+        self.returncode = returncode
+        self.stdout = stdout.decode("utf-8", "replace")
+        self.stderr = stderr.decode("utf-8", "replace")
+
+
+class Child:
+    """A process that this one started. The descriptors are the caller's to close."""
+
+    __slots__ = ("_family", "_lifeline", "_pidfd", "pid", "returncode")
+
+    def __init__(self, pid: int, *, lifeline: int, family: str) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+        self._lifeline = lifeline
+        self._family = family
+        self._pidfd = -1
+        if LINUX:
+            try:
+                self._pidfd = os.pidfd_open(pid)
+            except OSError:  # a kernel before 5.3, or one that denies it: `wait` falls back to asking
+                pass
+
+    def wait(self, timeout_s: float | None = None) -> int | None:
+        """The exit code, negative for a signal; None if the child still runs after `timeout_s`. Reaps the child."""
+        if self.returncode is not None:
+            return self.returncode
+        if self._pidfd >= 0:
+            poller = select.poll()
+            poller.register(self._pidfd, select.POLLIN)
+            if not poller.poll(None if timeout_s is None else max(0, timeout_s * 1000)):
+                return None
+            return self._reap(0)
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        while self._reap(os.WNOHANG) is None:
+            if deadline is not None and time.monotonic() >= deadline:
+                return None
+            time.sleep(0.005)
+        return self.returncode
+
+    def exit_descriptor(self) -> int:
+        """A descriptor that turns readable when the child ends; -1 where the platform has none."""
+        return self._pidfd
+
+    def kill_tree(self) -> None:
+        """Kill the child and everything it started, also what has left its process group. Waits for the child alone."""
+        if self.returncode is None:
+            # Stopped first, so that the family can't grow while it is being listed.
+            _signal_group(self.pid, signal.SIGSTOP)
+        for pid in _family(self.pid if self.returncode is None else -1, self._family):
+            _signal(pid, signal.SIGKILL)
+        if self.returncode is None:
+            _signal_group(self.pid, signal.SIGKILL)
+            _signal(self.pid, signal.SIGKILL)
+            self.wait()
+        self.close()
+
+    def sweep_tree(self) -> None:
+        """After the child ended by itself: kill what it left behind."""
+        for pid in _family(-1, self._family):
+            _signal(pid, signal.SIGKILL)
+        self.close()
+
+    def close(self) -> None:
+        for fd in (self._pidfd, self._lifeline):
+            if fd >= 0:
+                os.close(fd)
+        self._pidfd = self._lifeline = -1
+
+    def _reap(self, options: int) -> int | None:
+        try:
+            pid, status = os.waitpid(self.pid, options)
+        except ChildProcessError:  # the host app ignores SIGCHLD or reaps for us: the code is lost, the end is not
+            self.returncode = 0
+            return 0
+        if pid == 0:
+            return None
+        self.returncode = os.waitstatus_to_exitcode(status)
+        return self.returncode
+
+
+def base_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What a child inherits: the allow-list `PASSED_ON`, and `extra` over it."""
+    exact = {name for name in PASSED_ON if not name.endswith("*")}
+    prefixes = tuple(name[:-1] for name in PASSED_ON if name.endswith("*"))
+    environment = {name: value for name, value in os.environ.items() if name in exact or name.startswith(prefixes)}
+    environment.update(extra or {})
+    return environment
+
+
+def find_program(name: str) -> str | None:
+    """The absolute path of `name` on PATH, version managers' shims left out: they are slow and may answer with another version."""
+    for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
+        if os.path.isabs(folder) and os.path.basename(folder.rstrip("/")) != "shims":
+            candidate = os.path.join(folder, name)
+            if os.access(candidate, os.X_OK) and os.path.isfile(candidate):
+                return candidate
+    return None
+
+
+def spawn(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    stdin: int | None = None,
+    stdout: int | None = None,
+    stderr: int | None = None,
+    keep: Iterable[int] = (),
+) -> Child:
+    """Start `argv` (its first item an absolute path) with exactly `env` and these descriptors; None is the null device.
+
+    `keep` are further descriptors that stay open in the child under the same number, such as a lock that must outlive us.
+
+    Raises: OSError: the program can't be started.
+    """
+    lifeline, ours = pipe()
+    family = os.urandom(8).hex()
+    actions: list[tuple[int, int, int] | tuple[int, int, str, int, int]] = []
+    for target, source in ((0, stdin), (1, stdout), (2, stderr)):
+        if source is None:
+            actions.append((os.POSIX_SPAWN_OPEN, target, os.devnull, os.O_RDWR, 0))
+        else:
+            actions.append((os.POSIX_SPAWN_DUP2, source, target))
+    actions.append((os.POSIX_SPAWN_DUP2, lifeline, _LIFELINE))
+    actions.extend((os.POSIX_SPAWN_DUP2, fd, fd) for fd in keep)
+    try:
+        pid = os.posix_spawn(
+            argv[0],
+            list(argv),
+            {**env, FAMILY_MARK: family},
+            file_actions=actions,
+            setpgroup=0,
+            # Python ignores SIGPIPE, and an ignored signal stays ignored across exec.
+            setsigdef=[signal.SIGPIPE, signal.SIGINT, signal.SIGTERM],
+            setsigmask=[],
+        )
+        if LINUX:
+            _tie(lifeline, pid)
+    except BaseException:
+        os.close(ours)
+        raise
+    finally:
+        os.close(lifeline)
+    return Child(pid, lifeline=ours, family=family)
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    input: bytes = b"",  # noqa: A002 - subprocess.run's name for it
+    timeout_s: float | None = None,
+    keep: Iterable[int] = (),
+) -> Completed:
+    """Run `argv` to its end and keep what it prints; on a timeout, an interrupt or any error its whole tree is killed.
+
+    It ends when the program does, even where a grandchild holds the pipes open.
+
+    Raises: TimeoutError: `timeout_s` seconds have passed. OSError: the program can't be started.
+    """
+    child_in, our_in = pipe() if input else (None, None)
+    our_out, child_out = pipe()
+    our_err, child_err = pipe()
+    try:
+        child = spawn(argv, env=env, stdin=child_in, stdout=child_out, stderr=child_err, keep=keep)
+    except BaseException:
+        for fd in (our_in, our_out, our_err):
+            if fd is not None:
+                os.close(fd)
+        raise
+    finally:
+        for fd in (child_in, child_out, child_err):
+            if fd is not None:
+                os.close(fd)
+    try:
+        stdout, stderr = _converse(child, input, our_in, our_out, our_err, timeout_s)
+        returncode = child.wait()
+        child.close()
+    except BaseException:
+        child.kill_tree()
+        raise
+    assert returncode is not None
+    return Completed(argv, returncode, stdout, stderr)
+
+
+def pipe() -> tuple[int, int]:
+    """A pipe whose ends are above the standard descriptors, also where the host has closed some of those."""
+    ends = os.pipe()
+    if min(ends) > _LIFELINE:
+        return ends
+    import fcntl
+
+    moved = tuple(fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 16) for fd in ends)
+    for fd in ends:
+        os.close(fd)
+    return moved[0], moved[1]
+
+
+def _converse(
+    child: Child, data: bytes, stdin: int | None, stdout: int, stderr: int, timeout_s: float | None
+) -> tuple[bytes, bytes]:
+    """Feed `data` and read both outputs until the child has ended and what it printed is read. Closes the descriptors."""
+    deadline = None if timeout_s is None else time.monotonic() + timeout_s
+    chunks: dict[int, bytearray] = {stdout: bytearray(), stderr: bytearray()}
+    open_fds = {fd for fd in (stdin, stdout, stderr) if fd is not None}
+    poller = select.poll()
+    for fd in open_fds:
+        os.set_blocking(fd, False)
+        poller.register(fd, select.POLLOUT if fd == stdin else select.POLLIN)
+    exit_fd = child.exit_descriptor()
+    if exit_fd >= 0:
+        poller.register(exit_fd, select.POLLIN)
+    view = memoryview(data)
+    ended = False
+
+    def close(fd: int) -> None:
+        poller.unregister(fd)
+        open_fds.discard(fd)
+        os.close(fd)
+
+    try:
+        while open_fds:
+            left_s = None if deadline is None else deadline - time.monotonic()
+            if left_s is not None and left_s <= 0:
+                raise TimeoutError(f"`{os.path.basename(child_name(child))}` took longer than {timeout_s:g} s")
+            ready = poller.poll(0 if ended else None if left_s is None else left_s * 1000)
+            if ended and not ready:
+                break  # the program is gone and its pipes are drained; whoever holds them still is no concern of ours
+            for fd, _event in ready:
+                if fd == exit_fd:
+                    ended = True
+                    poller.unregister(exit_fd)
+                elif fd == stdin:
+                    view = _write_some(fd, view)
+                    if not view:
+                        close(fd)
+                elif not _read_some(fd, chunks[fd]):
+                    close(fd)
+    finally:
+        for fd in open_fds:
+            os.close(fd)
+    return bytes(chunks[stdout]), bytes(chunks[stderr])
+
+
+def child_name(child: Child) -> str:
+    """What the process list calls the child, for a message."""
+    try:
+        with open(f"/proc/{child.pid}/comm", encoding="utf-8", errors="replace") as file:
+            return file.read().strip()
+    except OSError:
+        return str(child.pid)
+
+
+def _write_some(fd: int, view: memoryview) -> memoryview:
+    try:
+        return view[os.write(fd, view[:_READ_BYTES]) :]
+    except BlockingIOError:
+        return view
+    except BrokenPipeError:  # it doesn't want to read; its exit code will tell
+        return view[:0]
+
+
+def _read_some(fd: int, into: bytearray) -> bool:
+    try:
+        chunk = os.read(fd, _READ_BYTES)
+    except BlockingIOError:
+        return True
+    into += chunk
+    return bool(chunk)
+
+
+def _tie(lifeline: int, group: int) -> None:
+    """Have the kernel kill `group` when the other end of `lifeline` closes. The setting belongs to the open pipe, not to us."""
+    import fcntl
+
+    try:
+        fcntl.fcntl(lifeline, fcntl.F_SETOWN, -group)
+        fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
+    except OSError as error:
+        if error.errno != errno.ESRCH:  # ESRCH: the child is gone already
+            raise
+
+
+def _signal(pid: int, number: int) -> None:
+    try:
+        os.kill(pid, number)
+    except (ProcessLookupError, PermissionError):
+        pass
+
+
+def _signal_group(group: int, number: int) -> None:
+    try:
+        os.killpg(group, number)
+    except (ProcessLookupError, PermissionError):
+        pass
+
+
+def _family(root: int, mark: str) -> list[int]:
+    """The processes descended from `root`, and those that bear `mark` in the environment they were started with."""
+    if not LINUX:
+        return []
+    wanted = f"{FAMILY_MARK}={mark}".encode()
+    parents: dict[int, int] = {}
+    marked: set[int] = set()
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        try:
+            with open(f"/proc/{entry}/stat", "rb") as file:
+                parents[int(entry)] = int(file.read().rpartition(b")")[2].split()[1])
+            with open(f"/proc/{entry}/environ", "rb") as file:
+                if wanted in file.read().split(b"\0"):
+                    marked.add(int(entry))
+        except OSError:  # gone, or somebody else's
+            continue
+    found = {root} if root > 0 else set()
+    size = -1
+    while size != len(found):
+        size = len(found)
+        found |= {pid for pid, parent in parents.items() if parent in found}
+    return sorted((found | marked) - {os.getpid(), root})

@@ -1,0 +1,189 @@
+"""Every exception that plughost raises.
+
+Above it: everything; below it: nothing of plughost, so any module may raise. Whoever prints an error (the command line, a
+log, a service) prints its `record()` and knows nothing else about it.
+
+The classes say who must act: the caller (`UsageError`, `UnknownError`), the plugin's author (`PluginError`, `PluginCrashed`),
+whoever installs (`InstallError` and below), whoever owns the machine (`StoreError`). The `reference` says what happened; it is
+stable, kebab-case, and a heading of `docs/reference/errors.md`.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False  # typing costs as long to import as a whole worker takes to start
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from os import PathLike
+
+__all__ = [
+    "BuildError",
+    "CallTimeout",
+    "DescribeError",
+    "InstallError",
+    "PluginCrashed",
+    "PluginError",
+    "PlughostError",
+    "ResolveError",
+    "SourceError",
+    "StoreError",
+    "UnknownError",
+    "UsageError",
+    "VenvError",
+]
+
+
+class PlughostError(Exception):
+    """The root of all errors; raised as such only for a fault of plughost itself.
+
+    `message` is one sentence without a full stop, `causes` go from the nearest to the root, `hint` says what to do next.
+    """
+
+    exit_code = 6
+    references: frozenset[str] = frozenset({"internal"})
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reference: str = "",
+        causes: Iterable[str] = (),
+        hint: str = "",
+        log: str | PathLike[str] = "",
+    ) -> None:
+        # BaseException.__init__ by name: a PluginError may be an OSError or a UnicodeDecodeError too, whose own wants more.
+        BaseException.__init__(self, message)
+        self.message = message
+        self.reference = reference or next(iter(self.references))
+        self.causes = tuple(causes)
+        self.hint = hint
+        self.log = str(log)
+
+    def record(self) -> dict[str, object]:
+        """The error as plain JSON values, the same for text, `--json` and any service."""
+        return {
+            "reference": self.reference,
+            "message": self.message,
+            "causes": list(self.causes),
+            "hint": self.hint or None,
+            "log": self.log or None,
+            "exit_code": self.exit_code,
+        }
+
+    def __str__(self) -> str:
+        lines = [self.message, *(f"  Caused by: {cause}" for cause in self.causes)]
+        if self.log:
+            lines.append(f"log: {self.log}")
+        if self.hint:
+            lines += ["", f"hint: {self.hint}"]
+        return "\n".join(lines)
+
+
+class UsageError(PlughostError, ValueError):
+    """What the caller gave can't be used: a command line, a source string, an argument of a tool."""
+
+    exit_code = 2
+    references = frozenset({"usage", "source-invalid", "name-invalid", "arguments-invalid", "value-unsupported"})
+
+
+class UnknownError(PlughostError, LookupError):
+    """No plugin or tool of that name is installed."""
+
+    exit_code = 3
+    references = frozenset({"plugin-unknown", "tool-unknown", "tool-ambiguous"})
+
+
+class PluginError(PlughostError):
+    """The plugin's own code raised.
+
+    Where the original type is a built-in one, the error is an instance of that too, so `except ValueError` works.
+    `type_name` is the original's qualified name and `remote_traceback` its traceback as text.
+    """
+
+    exit_code = 1
+    references = frozenset({"plugin-raised"})
+    type_name: str = ""
+    remote_traceback: str = ""
+
+    def record(self) -> dict[str, object]:
+        return {**super().record(), "type": self.type_name, "traceback": self.remote_traceback or None}
+
+
+class PluginCrashed(PlughostError):
+    """The worker ended, or broke the protocol, before it answered. The next call has a new worker."""
+
+    exit_code = 4
+    references = frozenset({"plugin-crashed", "protocol-violated"})
+
+
+class CallTimeout(PlughostError, TimeoutError):
+    """The call took longer than it was given; its worker and everything the worker started were killed."""
+
+    exit_code = 124  # as timeout(1)
+    references = frozenset({"timed-out"})
+
+
+class InstallError(PlughostError):
+    """A plugin could not be added; what was installed before is as it was."""
+
+    exit_code = 5
+    references = frozenset({"install-failed", "disk-full", "network", "tls", "offline", "uv-missing", "tool-failed"})
+
+
+class SourceError(InstallError):
+    """The source could not be resolved or checked out."""
+
+    references = frozenset(
+        {
+            "source-missing",
+            "git-missing",
+            "git-failed",
+            "git-auth",
+            "git-not-found",
+            "git-ref-not-found",
+            "git-submodule",
+            "subdirectory-missing",
+            "not-a-python-project",
+            "package-file-invalid",
+        }
+    )
+
+
+class BuildError(InstallError):
+    """No wheel could be built from the source tree, or the wheel is not one plughost can use."""
+
+    references = frozenset({"build-failed", "build-requires", "wheel-invalid", "entry-points-missing"})
+
+
+class ResolveError(InstallError):
+    """The dependencies can't be locked, or there is no interpreter for them."""
+
+    references = frozenset(
+        {
+            "resolution-conflict",
+            "package-not-found",
+            "version-not-found",
+            "wheel-missing",
+            "index-auth",
+            "hash-mismatch",
+            "python-missing",
+            "python-incompatible",
+        }
+    )
+
+
+class VenvError(InstallError):
+    """The virtual environment could not be made as the lock says."""
+
+    references = frozenset({"venv-failed", "venv-damaged"})
+
+
+class DescribeError(InstallError):
+    """The plugin was installed aside, but it can't be imported or doesn't say what it offers."""
+
+    references = frozenset({"plugin-import-failed", "plugin-invalid"})
+
+
+class StoreError(PlughostError):
+    """The store on disk can't be read or written."""
+
+    references = frozenset({"store-unwritable", "store-corrupt", "venv-missing"})

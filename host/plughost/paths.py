@@ -1,0 +1,169 @@
+"""The store on disk: one folder, whose every path is named here.
+
+Above it: the stages, the registry and the host; below it: the standard library. It knows where things are and how a file is
+replaced, not what is in it.
+
+    <store>/                                $PLUGHOST_HOME, else the platform's data folder for the project
+      plugins/<project>/<name>/
+        current                             one line: the revision in force; replaced by one rename
+        <revision>/                         never changed once it is here; moved in by one rename
+          receipt.toml                      what is installed, from where, and what was before it
+          pylock.toml                       PEP 751, with hashes, the plugin's own wheel included
+          manifest.json                     what the plugin offers, and all that a call needs to know
+          <name>-<version>-….whl            the plugin's own wheel
+      venvs/<key>/                          content-addressed; `plughost-venv.json`, written last, marks it as whole
+      index/<project>.json                  made from the receipts; may be deleted at any time
+      cache/uv/                             uv's own cache: on the venvs' filesystem, for hard links, and shared with nobody
+      cache/build/<key>/                    build environments that are kept, because making one takes longer than a build
+      cache/runner/                         bytecode of the runner, by interpreter
+      logs/<name>-<time>.log                what the build, the resolver and the installer printed, kept where they failed
+      locks/<scope>.lock                    held while a scope is written; empty files, never deleted
+      tmp/<random>/                         what is being made; swept once its maker is gone
+      trash/<random>/                       what is being deleted
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Store", "default_store", "locked", "replace_file", "scan", "sync_folder"]
+
+
+def default_store(project: str = "plughost") -> str:
+    """The folder that `PLUGHOST_HOME` names, else the platform's data folder for `project`."""
+    if home := os.environ.get("PLUGHOST_HOME"):
+        return os.path.abspath(os.path.expanduser(home))
+    if sys.platform == "darwin":
+        return os.path.expanduser(f"~/Library/Application Support/{project}")
+    data = os.environ.get("XDG_DATA_HOME", "")
+    # XDG Base Directory Specification: a relative path is invalid and to be ignored.
+    base = data if os.path.isabs(data) else os.path.expanduser("~/.local/share")
+    return os.path.join(base, project)
+
+
+class Store:
+    """The paths of one store, for one project. Making it touches nothing on disk."""
+
+    __slots__ = ("project", "root")
+
+    def __init__(self, root: str | os.PathLike[str], project: str = "plughost") -> None:
+        self.root = os.path.abspath(os.fspath(root))
+        self.project = project
+
+    @property
+    def plugins(self) -> str:
+        return os.path.join(self.root, "plugins", self.project)
+
+    @property
+    def venvs(self) -> str:
+        return os.path.join(self.root, "venvs")
+
+    @property
+    def index(self) -> str:
+        return os.path.join(self.root, "index", f"{self.project}.json")
+
+    @property
+    def uv_cache(self) -> str:
+        return os.path.join(self.root, "cache", "uv")
+
+    @property
+    def build_environments(self) -> str:
+        return os.path.join(self.root, "cache", "build")
+
+    @property
+    def runner_bytecode(self) -> str:
+        return os.path.join(self.root, "cache", "runner")
+
+    @property
+    def logs(self) -> str:
+        return os.path.join(self.root, "logs")
+
+    @property
+    def tmp(self) -> str:
+        return os.path.join(self.root, "tmp")
+
+    @property
+    def trash(self) -> str:
+        return os.path.join(self.root, "trash")
+
+    def plugin(self, name: str) -> str:
+        return os.path.join(self.plugins, name)
+
+    def lock(self, scope: str) -> str:
+        return os.path.join(self.root, "locks", f"{scope}.lock")
+
+
+class locked:  # noqa: N801 - reads as the context manager it is: `with locked(path):`
+    """Hold an exclusive lock on `path` (a lock file, made if missing) for a block; other processes and threads wait.
+
+    The lock belongs to the open descriptor: it ends with the block or with the process, however that ends. A child that is
+    handed `fd` keeps it until the child ends too.
+
+    Raises: BlockingIOError: `wait` is false and somebody else holds it.
+    """
+
+    def __init__(self, path: str, *, wait: bool = True, shared: bool = False) -> None:
+        self.path = path
+        self.wait = wait
+        self.shared = shared
+        self.fd = -1
+
+    def __enter__(self) -> locked:
+        import fcntl
+
+        os.makedirs(os.path.dirname(self.path), exist_ok=True)
+        self.fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        operation = fcntl.LOCK_SH if self.shared else fcntl.LOCK_EX
+        try:
+            fcntl.flock(self.fd, operation | (0 if self.wait else fcntl.LOCK_NB))
+        except BaseException:
+            os.close(self.fd)
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.fd)
+
+
+def replace_file(path: str, data: bytes, *, durable: bool = True) -> None:
+    """Put `data` at `path` by one rename, so that a reader finds the old bytes or the new ones.
+
+    The new file is written beside `path`; it is removed again if it can't be completed. `durable` waits for the disk.
+    """
+    beside = f"{path}.{os.getpid()}.{os.urandom(4).hex()}.new"
+    try:
+        with open(beside, "wb") as file:
+            file.write(data)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        os.replace(beside, path)
+    except BaseException:
+        if os.path.lexists(beside):
+            os.unlink(beside)
+        raise
+    if durable:
+        sync_folder(os.path.dirname(path))
+
+
+def sync_folder(path: str) -> None:
+    """Wait until renames into the folder at `path` are on disk."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def scan(path: str) -> Iterator[os.DirEntry[str]]:
+    """The entries of the folder at `path`; none where there is no such folder."""
+    try:
+        with os.scandir(path) as entries:
+            yield from entries
+    except (FileNotFoundError, NotADirectoryError):
+        return
