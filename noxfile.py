@@ -1,0 +1,135 @@
+"""Every task of the project, on a machine that has Python 3.11 or later and git alone: `python3 noxfile.py -s NAME`.
+
+Run as a script, it makes a virtual environment with nox and uv in `.nox/bootstrap` and starts itself again there; the Python
+that runs it is left alone, also one that refuses `pip install`. Read by a nox that is here already, it defines the sessions.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+BOOTSTRAP = ROOT / ".nox" / "bootstrap"
+TOOLS = ("nox>=2025.11.12", "uv>=0.9")
+
+
+def main() -> None:
+    if sys.version_info < (3, 11):  # noqa: UP036 - whoever starts the script has not seen `requires-python`
+        sys.exit(f"error: `{sys.executable}` is Python {sys.version.split()[0]}; Python 3.11 or later is needed")
+    python = str(bootstrap())
+    os.execv(python, [python, "-m", "nox", "--noxfile", __file__, *sys.argv[1:]])
+
+
+def bootstrap() -> Path:
+    """The Python of an environment with `TOOLS`, which is made where it is missing, half made, or made for something else."""
+    python = BOOTSTRAP / "bin" / "python"
+    stamp = BOOTSTRAP / "made-for.txt"  # written last
+    wanted = "\n".join((sys.version, str(BOOTSTRAP), *TOOLS))
+    if python.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
+        return python
+    print("Installing nox and uv into `.nox/bootstrap` …", file=sys.stderr, flush=True)
+    shutil.rmtree(BOOTSTRAP, ignore_errors=True)
+    if importlib.util.find_spec("ensurepip"):
+        install("-m", "venv", str(BOOTSTRAP))
+        pip = (str(python), "-m", "pip")
+    elif importlib.util.find_spec("pip"):  # Debian and its kin package ensurepip apart; the system's pip does as well
+        install("-m", "venv", "--without-pip", str(BOOTSTRAP))
+        pip = (sys.executable, "-m", "pip", "--python", str(python))
+    else:
+        sys.exit(f"error: `{sys.executable}` has neither `ensurepip` nor `pip`\n\nhint: apt install python3-venv")
+    install(*pip[1:], "install", "--quiet", "--disable-pip-version-check", *TOOLS, python=pip[0])
+    stamp.write_text(wanted, encoding="utf-8")
+    return python
+
+
+def install(*arguments: str, python: str = sys.executable) -> None:
+    # A user's `pip install --user` by default can't work in a virtual environment.
+    if code := subprocess.run([python, *arguments], env={**os.environ, "PIP_USER": "0"}, check=False).returncode:
+        sys.exit(f"error: `python {' '.join(arguments)}` exited with code {code}")
+
+
+def clean_environment() -> None:
+    """Take out of our environment what slows the sessions down or makes their results depend on the user's settings."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # without bytecode every process takes several times as long to start
+    os.environ["UV_PYTHON_DOWNLOADS"] = "never"
+    # A version manager's shims answer slowly and with whatever version is switched on: put the Pythons behind them, at the end.
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    roots = {Path(folder).parent for folder in folders if Path(folder).name == "shims"}
+    real = [str(folder) for root in roots for folder in sorted(root.glob("versions/*/bin"))]
+    os.environ["PATH"] = os.pathsep.join([*(folder for folder in folders if Path(folder).name != "shims"), *real])
+
+
+if __name__ == "__main__":
+    main()
+
+import nox  # noqa: E402 - only now is it sure to be there
+
+clean_environment()
+nox.needs_version = ">=2025.11.12"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.download_python = "never"
+nox.options.error_on_missing_interpreters = False
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["lint", "types", "docs", "tests"]
+
+GROUPS = nox.project.load_toml(ROOT / "pyproject.toml")["dependency-groups"]
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """The main job: a real git repository with dependencies is added, listed, shown and run."""
+    session.install(".")
+    session.run("python", "tests/demo.py", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """The tests, on the package as users get it: built into a wheel and installed."""
+    session.install(".", *GROUPS["test"])
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session(python=["3.11", "3.12", "3.13", "3.14"])
+def tests_supported(session: nox.Session) -> None:
+    """The tests on each supported Python that is on this machine."""
+    tests.func(session)
+
+
+@nox.session(python="3.11", venv_backend="uv")
+def tests_lowest(session: nox.Session) -> None:
+    """The tests with the lowest versions of the dependencies that `pyproject.toml` allows."""
+    session.install("--resolution", "lowest-direct", ".", *GROUPS["test"])
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    session.install(*GROUPS["lint"])
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    session.install("--editable", ".", *GROUPS["types"])
+    session.run("mypy", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The links and headings of every page, and that every error has its own."""
+    session.install("--editable", ".", *GROUPS["test"])
+    session.run("python", "-m", "pytest", "tests/test_docs.py", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """How long installing and starting take, against the programs that do it by hand."""
+    session.install(".")
+    session.run("python", "benchmarks/install.py", *session.posargs)
+    session.run("python", "benchmarks/cold.py", *session.posargs)

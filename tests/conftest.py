@@ -1,0 +1,204 @@
+"""What the tests share: small plugins as real git repositories, stores, hosts, and the command as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import tomli_w
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from plughost import Host
+
+PACKAGES = Path(__file__).parent / "packages"
+
+#: Far more than any test takes, also on a busy machine: a hang becomes a failure that shows where.
+LIMIT_S = 120
+
+#: What git and the installers need of the machine: where programs are, and how its network is reached.
+PASSED_ON = (
+    "PATH",
+    "TMPDIR",
+    "SSL_",
+    "PIP_",
+    "UV_INDEX",
+    "UV_DEFAULT_INDEX",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "PYTHONPATH",
+)
+
+GIT_ENVIRONMENT = {
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_AUTHOR_NAME": "Ada",
+    "GIT_AUTHOR_EMAIL": "ada@example.org",
+    "GIT_AUTHOR_DATE": "2024-01-01T00:00:00Z",
+    "GIT_COMMITTER_NAME": "Ada",
+    "GIT_COMMITTER_EMAIL": "ada@example.org",
+    "GIT_COMMITTER_DATE": "2024-01-01T00:00:00Z",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completed:
+    """How the command ended, and what it printed."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+    def json(self):
+        """What it printed to stdout, which must be JSON; where it is not, what it printed to stderr says why."""
+        try:
+            return json.loads(self.stdout)
+        except ValueError:
+            pytest.fail(f"not JSON (exit code {self.returncode}): {self.stdout[:2000]!r}\n{self.stderr[-4000:]}")
+
+
+@pytest.fixture(autouse=True)
+def limit() -> Iterator[None]:
+    """No test hangs."""
+
+    def stop(*_: object) -> None:
+        pytest.fail(f"took longer than {LIMIT_S} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(LIMIT_S)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture(scope="session")
+def uv_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cache that all stores of this run share, so that a package is downloaded once."""
+    return tmp_path_factory.mktemp("uv-cache")
+
+
+def commit(folder: Path) -> str:
+    """Commit everything in `folder`, which becomes a repository if it is none, and give the commit's identifier."""
+
+    def git(*arguments: str) -> str:
+        environment = {**os.environ, **GIT_ENVIRONMENT}
+        return subprocess.run(
+            ["git", "-C", folder, *arguments], env=environment, check=True, capture_output=True, text=True
+        ).stdout.strip()
+
+    if not (folder / ".git").exists():
+        git("init", "--quiet", "--initial-branch=main")
+    git("add", "--all")
+    git("commit", "--quiet", "--allow-empty", "--message=A plugin")
+    return git("rev-parse", "HEAD")
+
+
+def copy_package(package: str, into: Path, **project: object) -> None:
+    """Put `tests/packages/<package>` into the folder `into`, with these values in its `[project]` table."""
+    shutil.copytree(PACKAGES / package, into, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    if project:
+        path = into / "pyproject.toml"
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document["project"].update({key.replace("_", "-"): value for key, value in project.items()})
+        path.write_text(tomli_w.dumps(document), encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def session_repository(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """As `git_repository`, for what several tests share."""
+    return _repositories(tmp_path_factory.mktemp("repositories"))
+
+
+@pytest.fixture
+def git_repository(tmp_path: Path) -> Callable[..., str]:
+    """`git_repository("echo", version="2.0")` is the source string of a repository with that package at that version.
+
+    Once more, with the same name, is a further commit of the same repository.
+    """
+    return _repositories(tmp_path / "repositories")
+
+
+def _repositories(root: Path) -> Callable[..., str]:
+    def make(package: str, **project: object) -> str:
+        folder = root / str(project.get("name", package))
+        copy_package(package, folder, **project)
+        commit(folder)
+        return f"git+{folder.as_uri()}"
+
+    return make
+
+
+@pytest.fixture
+def store(tmp_path: Path, uv_cache: Path) -> Path:
+    """An empty store; it has its downloads from the cache that the run shares."""
+    return _store(tmp_path / "store", uv_cache)
+
+
+def _store(root: Path, uv_cache: Path) -> Path:
+    cache = root / "cache"
+    cache.mkdir(parents=True)
+    (cache / "uv").symlink_to(uv_cache, target_is_directory=True)
+    return root
+
+
+@pytest.fixture
+def host(store: Path) -> Iterator[Host]:
+    from plughost import Host
+
+    with Host(store=store) as host:
+        yield host
+
+
+@pytest.fixture(scope="session")
+def shared_host(
+    tmp_path_factory: pytest.TempPathFactory, uv_cache: Path, session_repository: Callable[[str], str]
+) -> Iterator[Host]:
+    """A host that has `echo`, `hazards`, `hooks` and `values`; to be called, not to be changed."""
+    from plughost import Host
+
+    with Host(store=_store(tmp_path_factory.mktemp("shared") / "store", uv_cache)) as host:
+        for package in ("echo", "hazards", "hooks", "values"):
+            host.add(session_repository(package))
+        yield host
+
+
+@pytest.fixture
+def clean_environment(tmp_path: Path) -> dict[str, str]:
+    """The environment of a user who has set nothing, with a home of its own."""
+    home = tmp_path / "home"
+    home.mkdir()
+    passed = {name: value for name, value in os.environ.items() if name.upper().startswith(PASSED_ON)}
+    return {**passed, "HOME": str(home), "LANG": "C.UTF-8"}
+
+
+@pytest.fixture
+def plughost_command(tmp_path: Path, store: Path, clean_environment: dict[str, str]) -> Callable[..., Completed]:
+    """`plughost_command("list", "--json")` runs the command on `store` as a process of its own."""
+
+    def run(*arguments: str, stdin: str = "", env: Mapping[str, str] | None = None, cwd: Path = tmp_path) -> Completed:
+        completed = subprocess.run(
+            [sys.executable, "-m", "plughost", *arguments],
+            env={**clean_environment, "PLUGHOST_HOME": str(store), **(env or {})},
+            cwd=cwd,
+            input=stdin.encode(),
+            capture_output=True,
+            check=False,
+        )
+        return Completed(
+            returncode=completed.returncode,
+            stdout=completed.stdout.decode("utf-8", "replace"),
+            stderr=completed.stderr.decode("utf-8", "replace"),
+        )
+
+    return run

@@ -1,0 +1,1 @@
+"""Hook implementations of the project `plughost`, in a module and in a class."""
