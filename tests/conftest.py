@@ -88,8 +88,7 @@ def uv_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("uv-cache")
 
 
-def commit(folder: Path) -> str:
-    """Commit everything in `folder`, which becomes a repository if it is none, and give the commit's identifier."""
+def _commit(folder: Path) -> str:
 
     def git(*arguments: str) -> str:
         environment = {**os.environ, **GIT_ENVIRONMENT}
@@ -133,10 +132,16 @@ def _repositories(root: Path) -> Callable[..., str]:
     def make(package: str, **project: object) -> str:
         folder = root / str(project.get("name", package))
         copy_package(package, folder, **project)
-        commit(folder)
+        _commit(folder)
         return f"git+{folder.as_uri()}"
 
     return make
+
+
+@pytest.fixture
+def commit() -> Callable[[Path], str]:
+    """`commit(folder)` commits all that is in it, makes it a repository if it is none, and gives the commit's identifier."""
+    return _commit
 
 
 @pytest.fixture

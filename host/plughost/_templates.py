@@ -2,7 +2,7 @@
 
 Above it: the command line; below it: the standard library and the errors. A template is a folder: in the names of its files
 `__module__` stands for the import name, in their text `${name}`, `${module}`, `${description}` and `${author}` for what the
-caller gave; a dollar sign is written `$$`. It knows nothing of any one template.
+caller gave. It knows nothing of any one template.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import keyword
 import re
-import string
 from pathlib import Path
 
 from plughost.errors import PlughostError, UsageError
@@ -19,6 +18,8 @@ __all__ = ["render", "templates"]
 
 #: Source: Python packaging specifications, "Names and normalization", and without dots, which would split the import name.
 _NAME = re.compile(r"[a-z0-9]([a-z0-9_-]*[a-z0-9])?", re.IGNORECASE | re.ASCII)
+
+_PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 
 #: Where a value stands between double quotes. JSON's escapes are TOML's and Python's as well.
 _QUOTED = frozenset({".py", ".toml"})
@@ -80,4 +81,4 @@ def _one_line(text: str) -> str:
 def _fill(source: Path, values: dict[str, str]) -> str:
     if source.suffix in _QUOTED:
         values = {key: json.dumps(value, ensure_ascii=False)[1:-1] for key, value in values.items()}
-    return string.Template(source.read_text(encoding="utf-8")).substitute(values)
+    return _PLACEHOLDER.sub(lambda found: values[found[1]], source.read_text(encoding="utf-8"))
