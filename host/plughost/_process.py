@@ -13,7 +13,6 @@ from __future__ import annotations
 import errno
 import os
 import select
-import signal
 import sys
 import time
 
@@ -24,6 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["Child", "Completed", "base_environment", "find_program", "run", "spawn"]
 
 LINUX = sys.platform == "linux"
+
+# Numbers, not the `signal` module: that one imports `enum`, which takes longer than starting the child does.
+SIGINT, SIGKILL, SIGPIPE, SIGTERM = 2, 9, 13, 15
+SIGSTOP = 19 if LINUX else 17
 
 #: Names (and prefixes, with a star) that a child may have from our environment. None of them carries a secret: proxies, which
 #: may hold a password, and everything else that a tool needs are added by whoever starts that tool.
@@ -79,7 +82,10 @@ class Child:
                 pass
 
     def wait(self, timeout_s: float | None = None) -> int | None:
-        """The exit code, negative for a signal; None if the child still runs after `timeout_s`. Reaps the child."""
+        """The exit code, negative for a signal; None if the child still runs after `timeout_s`.
+
+        Reaps the child, and kills what it left in its process group.
+        """
         if self.returncode is not None:
             return self.returncode
         if self._pidfd >= 0:
@@ -103,19 +109,13 @@ class Child:
         """Kill the child and everything it started, also what has left its process group. Waits for the child alone."""
         if self.returncode is None:
             # Stopped first, so that the family can't grow while it is being listed.
-            _signal_group(self.pid, signal.SIGSTOP)
+            _signal_group(self.pid, SIGSTOP)
         for pid in _family(self.pid if self.returncode is None else -1, self._family):
-            _signal(pid, signal.SIGKILL)
+            _signal(pid, SIGKILL)
         if self.returncode is None:
-            _signal_group(self.pid, signal.SIGKILL)
-            _signal(self.pid, signal.SIGKILL)
+            _signal_group(self.pid, SIGKILL)
+            _signal(self.pid, SIGKILL)
             self.wait()
-        self.close()
-
-    def sweep_tree(self) -> None:
-        """After the child ended by itself: kill what it left behind."""
-        for pid in _family(-1, self._family):
-            _signal(pid, signal.SIGKILL)
         self.close()
 
     def close(self) -> None:
@@ -126,6 +126,11 @@ class Child:
 
     def _reap(self, options: int) -> int | None:
         try:
+            if hasattr(os, "waitid"):
+                # Left unreaped for a moment, so that its number can't be another group's when the rest of the group is killed.
+                if os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT | options) is None:
+                    return None
+                _signal_group(self.pid, SIGKILL)
             pid, status = os.waitpid(self.pid, options)
         except ChildProcessError:  # the host app ignores SIGCHLD or reaps for us: the code is lost, the end is not
             self.returncode = 0
@@ -188,7 +193,7 @@ def spawn(
             file_actions=actions,
             setpgroup=0,
             # Python ignores SIGPIPE, and an ignored signal stays ignored across exec.
-            setsigdef=[signal.SIGPIPE, signal.SIGINT, signal.SIGTERM],
+            setsigdef=[SIGPIPE, SIGINT, SIGTERM],
             setsigmask=[],
         )
         if LINUX:
@@ -332,7 +337,7 @@ def _tie(lifeline: int, group: int) -> None:
 
     try:
         fcntl.fcntl(lifeline, fcntl.F_SETOWN, -group)
-        fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(lifeline, fcntl.F_SETSIG, SIGKILL)
         fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
     except OSError as error:
         if error.errno != errno.ESRCH:  # ESRCH: the child is gone already

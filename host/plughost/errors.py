@@ -82,7 +82,7 @@ class UsageError(PlughostError, ValueError):
     """What the caller gave can't be used: a command line, a source string, an argument of a tool."""
 
     exit_code = 2
-    references = frozenset({"usage", "source-invalid", "name-invalid", "arguments-invalid", "value-unsupported"})
+    references = frozenset({"usage", "source-invalid", "name-invalid", "name-taken", "arguments-invalid", "value-unsupported"})
 
 
 class UnknownError(PlughostError, LookupError):

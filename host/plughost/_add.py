@@ -1,0 +1,480 @@
+"""`add`: the stages in order, from a source string to a receipt.
+
+Above it: `Host`; below it: the stages, each of which makes one record. It owns the staging folder, the log and what happens when a
+stage fails; it knows no installer's flags and no file format.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import shutil
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from plughost import __version__, registry
+from plughost.errors import (
+    BuildError,
+    DescribeError,
+    InstallError,
+    PluginCrashed,
+    PluginError,
+    PlughostError,
+    StoreError,
+    UsageError,
+)
+from plughost.paths import Store
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import Literal
+
+    from plughost._info import Plugin
+    from plughost._installer import Installer
+    from plughost._interpreters import Interpreter
+    from plughost.lock import Lockfile
+    from plughost.source import Origin, Source, SourceTree
+    from plughost.venv import PluginVenv
+    from plughost.wheel import BuiltWheel
+
+    Stage = Literal["source", "wheel", "lock", "venv", "describe", "receipt"]
+    Describe = Callable[[str, str, Mapping[str, str]], dict[str, object]]
+    Report = Callable[["Progress"], None]
+
+__all__ = ["Added", "Progress", "Request", "add", "forget_packages"]
+
+_KEPT_LOGS = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What the user asked for, as given. Two adds with equal options for one origin are the same installation."""
+
+    source: str
+    name: str = ""
+    python: str = ""
+    extras: tuple[str, ...] = ()
+    with_: tuple[str, ...] = ()
+    constraint: str | None = None
+    exclude_newer: str = ""
+    installer: str = ""
+    offline: bool = False
+    editable: bool = False
+    entry_points: Mapping[str, str] = field(default_factory=dict)
+
+    def options(self) -> dict[str, object]:
+        """What of it decides the result: all but the source, which the origin stands for, and where bytes may come from."""
+        return {
+            "python": self.python,
+            "extras": sorted(self.extras),
+            "with": list(self.with_),
+            "constraints": _constraint_lines(self.constraint),
+            "exclude_newer": self.exclude_newer,
+            "installer": self.installer,
+            "entry_points": dict(sorted(self.entry_points.items())),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """A stage that `add` begins. `packages` is how many the lock holds, 0 before that is known."""
+
+    stage: Stage
+    detail: str
+    packages: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Added:
+    """What `add` did. `changed` is false where the same commit was installed with the same options already."""
+
+    name: str
+    version: str
+    changed: bool
+    plugin: Plugin
+    duration_s: float
+
+    def record(self) -> dict[str, object]:
+        return {"changed": self.changed, "duration_s": round(self.duration_s, 3), **self.plugin.record()}
+
+
+def add(store: Store, request: Request, *, force: bool, describe: Describe, report: Report | None) -> Added:
+    """Install what `request` names. `describe` starts a plugin in a finished environment and asks it what it offers."""
+    from plughost import source as sources
+    from plughost._info import read_plugin
+
+    started = time.monotonic()
+    tell = report or (lambda _progress: None)
+    tell(Progress(stage="source", detail=f"Resolving {_last_part(request.source)}"))
+    source = sources.parse(request.source, editable=request.editable)
+    options = request.options()
+    wanted_name = registry.normalize_name(request.name) if request.name else ""
+    origin = sources.resolve(source, offline=request.offline)
+    name = "" if force else _unchanged(store, origin, options, wanted_name)
+    if not name:
+        installation = _Installation(store, request, source, origin, options, tell, force=force)
+        with _failures_told(store, installation.log), registry.adding(store), registry.staging(store) as stage:
+            name = installation.run(stage, wanted_name, describe)
+        changed = True
+    else:
+        changed = False
+    plugin = read_plugin(store, registry.find(store, name))
+    return Added(name=name, version=plugin.version, changed=changed, plugin=plugin, duration_s=time.monotonic() - started)
+
+
+def forget_packages(store: Store, packages: tuple[str, ...]) -> None:
+    """Have the installer's cache drop packages that no plugin is made of any more."""
+    if not packages or not os.path.isdir(store.uv_cache):
+        return
+    from plughost._installer import choose
+
+    installer = choose(store)
+    for package in packages:
+        installer.forget(package)
+
+
+class _Installation:
+    """One run through the stages."""
+
+    def __init__(
+        self,
+        store: Store,
+        request: Request,
+        source: Source,
+        origin: Origin,
+        options: dict[str, object],
+        tell: Report,
+        *,
+        force: bool,
+    ) -> None:
+        from plughost._installer import choose
+
+        self.store = store
+        self.request = request
+        self.source = source
+        self.origin = origin
+        self.options = options
+        self.tell = tell
+        self.force = force
+        self.log = _log_path(store, request.source)
+        self.installer: Installer = choose(store, request.installer)
+
+    def run(self, stage: Path, wanted_name: str, describe: Describe) -> str:
+        wheel, python = self._wheel(stage)
+        name = wanted_name or registry.normalize_name(wheel.name if wheel else _requirement_name(self.origin.requirement))
+        previous = self._previous(name)
+        entry_points = self._entry_points(wheel.entry_points) if wheel else {}
+        if wheel and not entry_points:
+            raise self._no_entry_points(wheel.name)
+        lockfile = self._lock(stage, wheel, python)
+        environment = self._venv(lockfile, python)
+        if not wheel:
+            entry_points = self._entry_points(_installed_entry_points(environment.path, name))
+            if not entry_points:
+                raise self._no_entry_points(name)
+        manifest = self._describe(name, environment, entry_points, describe)
+        self.tell(Progress(stage="receipt", detail=f"Recording {name}", packages=len(lockfile.packages)))
+        revision, receipt = self._revision(stage, name, wheel, lockfile, environment, manifest, entry_points, previous)
+        registry.place(self.store, revision, receipt)
+        return name
+
+    def _wheel(self, stage: Path) -> tuple[BuiltWheel | None, Interpreter]:
+        """The plugin's wheel, and the interpreter it is for; no wheel for a requirement, which the lock finds."""
+        from plughost import _interpreters as interpreters
+        from plughost import source as sources
+        from plughost import wheel as wheels
+
+        if self.origin.kind == "requirement":
+            return None, interpreters.find(requested=self.request.python)
+        (stage / "source").mkdir()
+        tree: SourceTree = sources.check_out(self.source, self.origin, stage / "source", project=self.store.project)
+        if self.origin.kind == "wheel":
+            wheel = wheels.read(tree.path)
+            return wheel, interpreters.find(wheel.requires_python, requested=self.request.python)
+        python = interpreters.find(tree.requires_python, requested=self.request.python)
+        self.tell(Progress(stage="wheel", detail=f"Building {tree.name or _last_part(self.source.text)}"))
+        wheel = self._build(tree, python, stage / "wheel")
+        if _fits(python, wheel.requires_python):
+            return wheel, python
+        # Requires-Python was computed by the build, and it wants another interpreter than the one that built it.
+        python = interpreters.find(wheel.requires_python, requested=self.request.python)
+        return self._build(tree, python, stage / "wheel-again"), python
+
+    def _build(self, tree: SourceTree, python: Interpreter, into: Path) -> BuiltWheel:
+        from plughost import wheel as wheels
+
+        into.mkdir()
+        return wheels.build(
+            tree, installer=self.installer, python=python, into=into, offline=self.request.offline, log=self.log
+        )
+
+    def _lock(self, stage: Path, wheel: BuiltWheel | None, python: Interpreter) -> Lockfile:
+        from plughost import lock as locks
+
+        self.tell(Progress(stage="lock", detail="Resolving dependencies"))
+        (stage / "lock").mkdir()
+        return locks.resolve(
+            wheel or str(self.origin.requirement),
+            installer=self.installer,
+            python=python,
+            into=stage / "lock",
+            extras=self.request.extras,
+            with_=self.request.with_,
+            constraints=None if self.request.constraint is None else Path(self.request.constraint),
+            exclude_newer=self.request.exclude_newer,
+            offline=self.request.offline,
+            log=self.log,
+        )
+
+    def _venv(self, lockfile: Lockfile, python: Interpreter) -> PluginVenv:
+        from plughost import venv as venvs
+
+        count = len(lockfile.packages)
+        self.tell(Progress(stage="venv", detail=f"Installing {count} package{'s' * (count != 1)}", packages=count))
+        return venvs.create(
+            lockfile,
+            store=self.store,
+            installer=self.installer,
+            python=python,
+            offline=self.request.offline,
+            log=self.log,
+            editable=Path(self.source.path) if self.request.editable else None,
+        )
+
+    def _describe(
+        self, name: str, environment: PluginVenv, entry_points: Mapping[str, str], describe: Describe
+    ) -> dict[str, object]:
+        self.tell(Progress(stage="describe", detail=f"Importing {name}"))
+        try:
+            return describe(name, str(environment.path), entry_points)
+        except (PluginError, PluginCrashed, TimeoutError) as error:
+            assert isinstance(error, PlughostError)
+            _write_log(self.log, f"{error}\n\n{getattr(error, 'remote_traceback', '')}")
+            raise DescribeError(
+                f"`{name}` was built and installed aside, but it can't say what it offers",
+                reference="plugin-import-failed",
+                causes=[error.message, *error.causes],
+                hint="Its environment holds only what it declares: is a dependency missing in its metadata? `--with REQUIREMENT` adds one",
+                log=self.log,
+            ) from error
+
+    def _entry_points(self, declared: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+        return {**declared.get(self.store.project, {}), **self.request.entry_points}
+
+    def _no_entry_points(self, package: str) -> BuildError:
+        group = self.store.project
+        return BuildError(
+            f"`{package}` declares no entry points in the group `{group}`",
+            reference="entry-points-missing",
+            causes=["A plugin says what it offers in `[project.entry-points." + group + "]`"],
+            hint=f"Name what to call: `--entry-point {package}={package.replace('-', '_')}:FUNCTION`",
+        )
+
+    def _previous(self, name: str) -> registry.Receipt | None:
+        """The receipt in force under this name.
+
+        Raises: UsageError: it is of another package, and `force` was not given.
+        """
+        try:
+            installed = registry.find(self.store, name)
+            previous = registry.load_receipt(Path(installed.folder, "receipt.toml"))
+        except PlughostError:  # none, or a damaged one, which this revision takes the place of
+            return None
+        if not self.force and _family(previous.kind, previous.direct_url) != _family(self.origin.kind, self.origin.direct_url()):
+            raise UsageError(
+                f"`{name}` is installed already, from another source",
+                reference="name-taken",
+                causes=[f"It came from `{previous.source}`"],
+                hint=f"`--name OTHER` installs this one beside it, `--force` puts it in its place",
+            )
+        return previous
+
+    def _revision(
+        self,
+        stage: Path,
+        name: str,
+        wheel: BuiltWheel | None,
+        lockfile: Lockfile,
+        environment: PluginVenv,
+        manifest: Mapping[str, object],
+        entry_points: Mapping[str, str],
+        previous: registry.Receipt | None,
+    ) -> tuple[Path, registry.Receipt]:
+        """Write the folder of the new revision, complete but for its receipt, and make that."""
+        package = wheel.name if wheel else registry.normalize_name(_requirement_name(self.origin.requirement))
+        locked = next(item for item in lockfile.packages if registry.normalize_name(item.name) == package)
+        exact = self.origin.commit_id or self.origin.sha256 or locked.version
+        identifier = f"{''.join(c for c in locked.version if c.isalnum() or c in '.+')}-{exact[:8]}-{os.urandom(4).hex()}"
+        folder = stage / "revision"
+        folder.mkdir()
+        shutil.copyfile(lockfile.folder / "pylock.toml", folder / "pylock.toml")
+        if wheel:
+            shutil.copyfile(wheel.path, folder / wheel.path.name)
+        record = {
+            "format": 1,
+            "name": name,
+            "package": package,
+            "version": locked.version,
+            "revision": identifier,
+            "venv": environment.key,
+            "editable": self.request.editable,
+            "entry_points": dict(entry_points),
+            "summary": wheel.summary if wheel else "",
+            **manifest,
+        }
+        (folder / "manifest.json").write_text(json.dumps(record, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
+        receipt = registry.Receipt(
+            name=name,
+            project=self.store.project,
+            package=package,
+            version=locked.version,
+            revision=identifier,
+            added_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            added_by=f"plughost {__version__}",
+            kind=self.origin.kind,
+            source=self.source.text,
+            commit_id=self.origin.commit_id or "",
+            digest=self.origin.sha256 or "",
+            direct_url=self.origin.direct_url(),
+            request=self.options,
+            wheel=wheel.path.name if wheel else "",
+            wheel_sha256=wheel.sha256 if wheel else "",
+            lock_sha256=lockfile.digest,
+            installer=self.installer.name,
+            built_from_source=tuple(lockfile.built_from_source),
+            venv=environment.key,
+            venv_digest=environment.record_digest,
+            python=environment.interpreter.executable,
+            python_version=environment.interpreter.version,
+            history=(previous.as_history(), *previous.history) if previous else (),
+        )
+        return folder, receipt
+
+
+def _unchanged(store: Store, origin: Origin, options: Mapping[str, object], name: str) -> str:
+    """The name under which exactly this is installed and whole; empty if it isn't."""
+    from plughost.venv import is_whole
+
+    wanted = origin.direct_url()
+    for candidate in [name] if name else registry.installed_names(store):
+        try:
+            installed = registry.find(store, candidate)
+            receipt = registry.load_receipt(Path(installed.folder, "receipt.toml"))
+        except PlughostError:
+            continue
+        same = receipt.kind == origin.kind and receipt.direct_url == wanted and receipt.request == options
+        exact = receipt.commit_id == (origin.commit_id or "") and receipt.digest == (origin.sha256 or "")
+        if origin.kind == "requirement":
+            same = same and receipt.source == origin.requirement
+        if same and exact and is_whole(store, receipt.venv):
+            return receipt.name
+    return ""
+
+
+def _family(kind: str, direct_url: Mapping[str, object]) -> tuple[object, ...]:
+    """What two revisions of one plugin have in common: the repository or the folder; of archives and indexes, the package's name."""
+    if kind in {"git", "folder"}:
+        return "tree", direct_url.get("url"), direct_url.get("subdirectory")
+    return ("package",)
+
+
+def _fits(python: Interpreter, requires: str) -> bool:
+    from packaging.specifiers import SpecifierSet
+
+    return not requires or SpecifierSet(requires).contains(python.version, prereleases=True)
+
+
+def _requirement_name(requirement: str) -> str:
+    from packaging.requirements import Requirement
+
+    return Requirement(requirement).name
+
+
+def _installed_entry_points(environment: Path, package: str) -> dict[str, dict[str, str]]:
+    from importlib.metadata import distributions
+
+    folders = [str(path) for path in environment.glob("lib/python*/site-packages")]
+    groups: dict[str, dict[str, str]] = {}
+    for distribution in distributions(path=folders):
+        if registry.normalize_name(distribution.metadata["Name"]) == package:
+            for point in distribution.entry_points:
+                groups.setdefault(point.group, {})[point.name] = point.value
+    return groups
+
+
+def _constraint_lines(path: str | None) -> list[str]:
+    if path is None:
+        return []
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"The constraint file `{path}` can't be read", causes=[str(error)], hint="Give the path of a text file, one requirement a line"
+        ) from error
+    stripped = (line.partition(" #")[0].strip() for line in lines)
+    return [line for line in stripped if line and not line.startswith("#")]
+
+
+@contextlib.contextmanager
+def _failures_told(store: Store, log: Path) -> Iterator[None]:
+    """One error for whatever ends a stage; the log stays where it failed, and goes where it didn't."""
+    try:
+        yield
+    except PlughostError as error:
+        if log.exists() and not error.log:
+            error.log = str(log)
+        _keep_newest(log.parent)
+        raise
+    except OSError as error:
+        raise _from_os_error(store, log, error) from error
+    with contextlib.suppress(FileNotFoundError):
+        log.unlink()
+
+
+def _from_os_error(store: Store, log: Path, error: OSError) -> PlughostError:
+    kept = log if log.exists() else ""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return InstallError(
+            f"The disk that holds the store `{store.root}` is full",
+            reference="disk-full",
+            causes=[str(error)],
+            hint="Free some space, or point `PLUGHOST_HOME` to another disk; nothing that was installed is lost",
+            log=kept,
+        )
+    if error.errno in {errno.EACCES, errno.EROFS, errno.EPERM}:
+        return StoreError(
+            f"The store at `{store.root}` can't be written",
+            reference="store-unwritable",
+            causes=[str(error)],
+            hint="Point `PLUGHOST_HOME` to a folder that you may write to",
+            log=kept,
+        )
+    return InstallError("The plugin could not be installed", reference="install-failed", causes=[str(error)], log=kept)
+
+
+def _log_path(store: Store, source: str) -> Path:
+    stem = "".join(c if c.isalnum() or c in "-_" else "-" for c in _last_part(source)).strip("-").lower() or "plugin"
+    return Path(store.logs, f"{stem[:60]}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}.log")
+
+
+def _write_log(log: Path, text: str) -> None:
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a", encoding="utf-8") as file:
+        file.write(text)
+
+
+def _keep_newest(folder: Path) -> None:
+    for old in sorted(folder.glob("*.log"), key=lambda path: path.name[-30:])[:-_KEPT_LOGS]:
+        with contextlib.suppress(FileNotFoundError):
+            old.unlink()
+
+
+def _last_part(source: str) -> str:
+    """What people call a source: the end of its path, without the reference."""
+    path = source.partition("#")[0].rstrip("/")
+    return path.rpartition("/")[2].partition("@")[0].removesuffix(".git") or path

@@ -1,0 +1,115 @@
+"""All that is known of one installed plugin, read from its revision's files."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from plughost.errors import StoreError
+from plughost.registry import HistoryEntry, Installed, Receipt, load_receipt
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from plughost.paths import Store
+
+__all__ = ["Plugin", "read_plugin"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plugin:
+    """An installed plugin. `dependencies` are (name, version), its own package left out; sizes are bytes on disk."""
+
+    name: str
+    version: str
+    summary: str
+    receipt: Receipt
+    dependencies: tuple[tuple[str, str], ...]
+    tools: tuple[dict[str, object], ...]
+    hooks: tuple[dict[str, object], ...]
+    entry_points: dict[str, str]
+    editable: bool
+    size_bytes: int
+    folder: Path
+    environment: Path
+
+    @property
+    def history(self) -> tuple[HistoryEntry, ...]:
+        return self.receipt.history
+
+    def record(self) -> dict[str, object]:
+        """As plain JSON values: what `info --json` prints."""
+        receipt = self.receipt
+        return {
+            "name": self.name,
+            "package": receipt.package,
+            "version": self.version,
+            "summary": self.summary,
+            "project": receipt.project,
+            "source": receipt.source,
+            "direct_url": receipt.direct_url,
+            "commit_id": receipt.commit_id or None,
+            "digest": receipt.digest or None,
+            "request": receipt.request,
+            "wheel": {"filename": receipt.wheel, "sha256": receipt.wheel_sha256} if receipt.wheel else None,
+            "lock": {"path": str(self.folder / "pylock.toml"), "sha256": receipt.lock_sha256},
+            "receipt": str(self.folder / "receipt.toml"),
+            "python": {"version": receipt.python_version, "executable": receipt.python},
+            "environment": str(self.environment),
+            "installer": receipt.installer,
+            "editable": self.editable,
+            "dependencies": [{"name": name, "version": version} for name, version in self.dependencies],
+            "built_from_source": list(receipt.built_from_source),
+            "entry_points": self.entry_points,
+            "tools": list(self.tools),
+            "hooks": list(self.hooks),
+            "size_bytes": self.size_bytes,
+            "added_at": receipt.added_at,
+            "revision": receipt.revision,
+            "history": [asdict(entry) for entry in receipt.history],
+        }
+
+
+def read_plugin(store: Store, installed: Installed) -> Plugin:
+    """Raises: StoreError: a file of its revision is missing or damaged."""
+    folder = Path(installed.folder)
+    receipt = load_receipt(folder / "receipt.toml")
+    manifest = installed.manifest
+    entry_points = manifest.get("entry_points")
+    return Plugin(
+        name=installed.name,
+        version=receipt.version,
+        summary=str(manifest.get("summary") or ""),
+        receipt=receipt,
+        dependencies=tuple(item for item in _locked(folder / "pylock.toml") if item[0] != receipt.package),
+        tools=_mappings(manifest.get("tools")),
+        hooks=_mappings(manifest.get("hooks")),
+        entry_points={str(key): str(value) for key, value in entry_points.items()} if isinstance(entry_points, dict) else {},
+        editable=bool(manifest.get("editable")),
+        size_bytes=_size_bytes(folder) + _size_bytes(Path(installed.venv)),
+        folder=folder,
+        environment=Path(installed.venv),
+    )
+
+
+def _locked(path: Path) -> list[tuple[str, str]]:
+    try:
+        packages = tomllib.loads(path.read_text(encoding="utf-8"))["packages"]
+        return sorted((str(package["name"]), str(package.get("version", ""))) for package in packages)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"The lock `{path}` can't be read", reference="store-corrupt", causes=[str(error)]) from error
+
+
+def _mappings(items: object) -> tuple[dict[str, object], ...]:
+    return tuple(item for item in items if isinstance(item, dict)) if isinstance(items, list) else ()
+
+
+def _size_bytes(folder: Path) -> int:
+    """The sizes of all files, each inode once, also those whose blocks are shared with the installer's cache."""
+    seen: dict[int, int] = {}
+    for root, _folders, files in os.walk(folder):
+        for name in files:
+            state = os.lstat(os.path.join(root, name))
+            seen[state.st_ino] = state.st_size
+    return sum(seen.values())

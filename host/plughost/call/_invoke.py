@@ -1,0 +1,205 @@
+"""One call of one tool on one worker."""
+
+from __future__ import annotations
+
+import time
+
+from plughost.call._arguments import check
+from plughost.call._errors import error_from
+from plughost.call._tools import choose_tool
+from plughost.errors import UsageError
+from plughost.runner.wire import WireError
+from plughost.worker import STREAM_CREDIT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from plughost.worker import Exchange, Worker
+
+__all__ = ["Outcome", "describe", "invoke", "is_stream", "stream"]
+
+#: The most of a call's output that is kept: its end, since that is where the reason stands.
+KEPT_OUTPUT_BYTES = 1 << 20
+
+
+class Outcome:
+    """What a call came to. `result` is the tool's value; of a stream, the list of its items, if they were not taken one by one.
+
+    `output` is what the plugin printed during the call, its last MiB (`output_truncated` says whether there was more).
+    """
+
+    __slots__ = ("duration_s", "is_stream", "output", "output_truncated", "plugin", "result", "tool")
+
+    def __init__(
+        self, *, plugin: str, tool: str, result: object, output: str, output_truncated: bool, duration_s: float, is_stream: bool
+    ) -> None:
+        self.plugin = plugin
+        self.tool = tool
+        self.result = result
+        self.output = output
+        self.output_truncated = output_truncated
+        self.duration_s = duration_s
+        self.is_stream = is_stream
+
+
+class Output:
+    """Collects what a plugin prints during a call, and passes it on."""
+
+    __slots__ = ("_kept", "_pass_on", "truncated")
+
+    def __init__(self, pass_on: Callable[[bytes], None] | None) -> None:
+        self._kept = bytearray()
+        self._pass_on = pass_on
+        self.truncated = False
+
+    def add(self, chunk: bytes) -> None:
+        self._kept += chunk
+        if len(self._kept) > 2 * KEPT_OUTPUT_BYTES:
+            del self._kept[:-KEPT_OUTPUT_BYTES]
+            self.truncated = True
+        if self._pass_on is not None:
+            self._pass_on(chunk)
+
+    def text(self) -> str:
+        if len(self._kept) > KEPT_OUTPUT_BYTES:
+            del self._kept[:-KEPT_OUTPUT_BYTES]
+            self.truncated = True
+        return self._kept.decode("utf-8", "replace")
+
+
+def is_stream(tool: Mapping[str, object]) -> bool:
+    """Whether the tool gives items one by one."""
+    return tool.get("kind") in {"generator", "async-generator"}
+
+
+def invoke(
+    worker: Worker,
+    plugin: str,
+    tool: Mapping[str, object],
+    *,
+    args: Sequence[object] = (),
+    kwargs: Mapping[str, object],
+    timeout_s: float | None = None,
+    on_item: Callable[[object], None] | None = None,
+    output: Output,
+) -> Outcome:
+    """Check the arguments, ask the worker, wait. A stream's items go to `on_item`, or into the result.
+
+    The worker may still be starting: it does so while the arguments are being checked.
+
+    Raises: UsageError: the arguments don't fit; the worker was not asked. PluginError: the tool raised. CallTimeout,
+    PluginCrashed: and the worker is gone.
+    """
+    started = time.monotonic()
+    items: list[object] = []
+    take = on_item or items.append
+    streamed = is_stream(tool)
+    exchange = _begin(worker, plugin, tool, args, kwargs, timeout_s, output)
+    try:
+        done, message = exchange.step()
+        while not done:
+            streamed = True
+            take(message)
+            done, message = exchange.step()
+    except BaseException:
+        worker.kill()  # an error of `on_item` leaves a stream half read
+        raise
+    finally:
+        worker.on_output = None
+    result = _result(message, plugin, tool)
+    return Outcome(
+        plugin=plugin,
+        tool=str(tool["name"]),
+        result=items if streamed and on_item is None else result,
+        output=output.text(),
+        output_truncated=output.truncated,
+        duration_s=time.monotonic() - started,
+        is_stream=streamed,
+    )
+
+
+def stream(
+    worker: Worker,
+    plugin: str,
+    tool: Mapping[str, object],
+    *,
+    args: Sequence[object] = (),
+    kwargs: Mapping[str, object],
+    timeout_s: float | None = None,
+    output: Output,
+) -> Iterator[object]:
+    """The items as they come; a tool that is no stream gives its value as the only item.
+
+    Leaving early closes the generator in the child. Raises what `invoke` raises, after the items that came before.
+    """
+    exchange = _begin(worker, plugin, tool, args, kwargs, timeout_s, output)
+    streamed = is_stream(tool)
+    try:
+        done, message = exchange.step()
+        while not done:
+            streamed = True
+            try:
+                yield message
+            except GeneratorExit:
+                exchange.cancel()
+                raise
+            done, message = exchange.step()
+        result = _result(message, plugin, tool)
+    finally:
+        worker.on_output = None
+    if not streamed:
+        yield result
+
+
+def _begin(
+    worker: Worker,
+    plugin: str,
+    tool: Mapping[str, object],
+    args: Sequence[object],
+    kwargs: Mapping[str, object],
+    timeout_s: float | None,
+    output: Output,
+) -> Exchange:
+    check(plugin, tool, args, kwargs)
+    params: dict[str, object] = {"target": tool["target"], "args": list(args), "kwargs": dict(kwargs), "credit": STREAM_CREDIT}
+    if tool.get("convert"):
+        params["convert"] = tool["convert"]
+    worker.on_output = output.add
+    try:
+        return worker.begin("call", params, what=_label(plugin, tool), timeout_s=timeout_s)
+    except WireError as error:
+        worker.on_output = None
+        raise UsageError(
+            f"An argument of {_label(plugin, tool)} can't be sent",
+            reference="value-unsupported",
+            causes=[str(error)],
+            hint="docs/reference/values.md lists what can be",
+        ) from error
+
+
+def _label(plugin: str, tool: Mapping[str, object]) -> str:
+    return f"`{plugin}:{tool['name']}`"
+
+
+def _result(message: object, plugin: str, tool: Mapping[str, object]) -> object:
+    assert isinstance(message, dict)
+    problem = message.get("error")
+    if isinstance(problem, dict):
+        raise error_from(problem, what=_label(plugin, tool))
+    return message["result"]
+
+
+def describe(worker: Worker, plugin: str, entry_points: Mapping[str, str], *, timeout_s: float) -> dict[str, object]:
+    """Ask the plugin what it offers: `tools` and `hooks`, as in the manifest.
+
+    Raises: PluginError: it can't be imported, or an entry point is nothing that plughost can call. CallTimeout, PluginCrashed.
+    """
+    reply = worker.request("describe", {"entry_points": dict(entry_points)}, what=f"`{plugin}`", timeout_s=timeout_s)
+    problem = reply.get("error")
+    if isinstance(problem, dict):
+        raise error_from(problem, what=f"`{plugin}`")
+    manifest = reply["result"]
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("tools"), list) or not isinstance(manifest.get("hooks"), list):
+        raise error_from({"message": "`describe` gave no manifest"}, what=f"`{plugin}`")
+    return manifest

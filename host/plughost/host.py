@@ -1,0 +1,273 @@
+"""Host: what a program does with plugins. Each verb reads as its stages.
+
+Above it: the command line and the apps that embed plughost; below it: the registry, the workers and the calls. The stages that
+install are imported when something is added, not before.
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+
+from plughost import registry
+from plughost.call import Outcome, Output, choose_tool, describe, invoke, stream
+from plughost.errors import StoreError
+from plughost.paths import Store, default_store
+from plughost.registry._read import Installed
+from plughost.worker import Worker, launch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from plughost._add import Added, Progress
+    from plughost._info import Plugin
+
+__all__ = ["Host"]
+
+#: Workers of one plugin that are kept for the next call.
+KEPT_WORKERS = 4
+#: An editable plugin's code may have changed since it was added: it describes itself anew before it is called.
+DESCRIBE_TIMEOUT_S = 120.0
+
+
+class Host:
+    """The plugins of one project: added, listed, called, removed. Safe to use from several threads; use it as a context manager.
+
+    `project` is the pluggy project's name and the entry-point group that is looked up in plugins. `store` is the folder that holds
+    them, by default the one that `PLUGHOST_HOME` names or the platform's data folder. Calls reuse workers, which end with `close`, or
+    with the process.
+    """
+
+    def __init__(
+        self,
+        project: str = "plughost",
+        *,
+        store: str | os.PathLike[str] | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> None:
+        self.project = project
+        self.store = Store(store if store is not None else default_store(project), project)
+        self._on_progress = on_progress
+        self._idle: dict[tuple[str, str], list[Worker]] = {}
+        self._lock = _thread.allocate_lock()
+        self._pid = os.getpid()
+        self._closes_at_exit = False
+
+    def __enter__(self) -> Host:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def add(
+        self,
+        source: str,
+        *,
+        name: str = "",
+        python: str = "",
+        force: bool = False,
+        extras: Sequence[str] = (),
+        with_: Sequence[str] = (),
+        constraint: str | os.PathLike[str] | None = None,
+        exclude_newer: str = "",
+        installer: str = "",
+        offline: bool = False,
+        editable: bool = False,
+        entry_points: Mapping[str, str] | None = None,
+    ) -> Added:
+        """Install a package under its own name, or `name`, and record what it offers.
+
+        `source` is `git+URL[@REF][#subdirectory=…]`, a folder, a wheel, an sdist, or a requirement. `with_` are further
+        requirements, `constraint` a file of them that only narrows, `exclude_newer` a date, `entry_points` name → `module:object` for a
+        package that declares none. The same commit with the same options again changes nothing, unless `force`.
+
+        Raises: UsageError: `source` or an option can't be read. InstallError and its kin: a stage failed. StoreError: the store
+        can't be written. After any of them, and after a kill at any instant, what was installed before is as it was.
+        """
+        from plughost._add import Request, add
+
+        request = Request(
+            source=source,
+            name=name,
+            python=python,
+            extras=tuple(extras),
+            with_=tuple(with_),
+            constraint=None if constraint is None else os.fspath(constraint),
+            exclude_newer=exclude_newer,
+            installer=installer,
+            offline=offline,
+            editable=editable,
+            entry_points=dict(entry_points or {}),
+        )
+        added = add(self.store, request, force=force, describe=self._describe_new, report=self._on_progress)
+        if added.changed:
+            self._retire(added.name)
+        return added
+
+    def remove(self, name: str) -> registry.Removed:
+        """Take a plugin away, with all that only it used; a damaged one too.
+
+        Raises: UsageError: no valid name. UnknownError: it isn't installed.
+        """
+        from plughost._add import forget_packages
+
+        normalized = registry.normalize_name(name)
+        self._retire(normalized)
+        removed = registry.remove(self.store, normalized)
+        forget_packages(self.store, removed.packages)
+        return removed
+
+    def plugins(self) -> list[registry.PluginSummary]:
+        """What is installed, by name. Starts nothing and imports nothing."""
+        return registry.summaries(self.store)
+
+    def info(self, name: str) -> Plugin:
+        """All that is known of one plugin.
+
+        Raises: UnknownError: it isn't installed. StoreError: its files are damaged.
+        """
+        from plughost._info import read_plugin
+
+        return read_plugin(self.store, registry.find(self.store, name))
+
+    def call(self, plugin: str, tool: str | None = None, /, *args: object, **kwargs: object) -> object:
+        """Call a tool and give its value; of a stream, the list of its items.
+
+        `tool` may be left out where the plugin has only one. Values travel as docs/reference/values.md has it.
+
+        Raises: as `invoke` does.
+        """
+        return self.invoke(plugin, tool, args=args, kwargs=kwargs).result
+
+    def stream(self, plugin: str, tool: str | None = None, /, *args: object, **kwargs: object) -> Iterator[object]:
+        """Call a tool and give its items as they come; leaving the loop early closes the generator in the child.
+
+        Raises: as `invoke` does, an error of the plugin's after the items that came before it.
+        """
+        installed = registry.find(self.store, plugin)
+        worker, manifest = self._take(installed)
+        try:
+            chosen = choose_tool(installed.name, manifest, tool)
+            yield from stream(worker, installed.name, chosen, args=args, kwargs=kwargs, output=Output(None))
+        finally:
+            self._give_back(installed, worker)
+
+    def invoke(
+        self,
+        plugin: str,
+        tool: str | None = None,
+        *,
+        args: Sequence[object] = (),
+        kwargs: Mapping[str, object] | None = None,
+        timeout_s: float | None = None,
+        env: Mapping[str, str] | None = None,
+        on_output: Callable[[bytes], None] | None = None,
+        on_item: Callable[[object], None] | None = None,
+    ) -> Outcome:
+        """Call a tool with everything that can be said about a call, and know everything about how it went.
+
+        `env` is added to the child's environment, which else has an allow-list of ours; such a call has a worker of its own.
+        `on_output` gets what the plugin prints as it comes, `on_item` the items of a stream.
+
+        Raises: UnknownError: no such plugin or tool. UsageError: the arguments don't fit; nothing was asked. PluginError: the tool
+        raised; an instance of the built-in exception's type too. PluginCrashed, CallTimeout: the process and all that it started
+        are gone. StoreError: the plugin's environment is missing or damaged.
+        """
+        installed = registry.find(self.store, plugin)
+        chosen = None if installed.manifest.get("editable") else choose_tool(installed.name, installed.manifest, tool)
+        worker, manifest = self._take(installed, env=env)
+        try:
+            chosen = chosen or choose_tool(installed.name, manifest, tool)
+            return invoke(
+                worker,
+                installed.name,
+                chosen,
+                args=args,
+                kwargs=kwargs or {},
+                timeout_s=timeout_s,
+                on_item=on_item,
+                output=Output(on_output),
+            )
+        finally:
+            self._give_back(installed, worker, reuse=not env)
+
+    def close(self) -> None:
+        """End all workers: each gets a moment for its exit handlers. The host can be used again afterwards."""
+        with self._lock:
+            workers = [worker for idle in self._idle.values() for worker in idle]
+            self._idle.clear()
+        for worker in workers:
+            self._end(worker)
+
+    # Workers: taken for a call, given back after it.
+
+    def _take(self, installed: Installed, *, env: Mapping[str, str] | None = None) -> tuple[Worker, Mapping[str, object]]:
+        with self._lock:
+            if self._pid != os.getpid():  # forked: the workers are the parent's
+                for idle in self._idle.values():
+                    for worker in idle:
+                        worker.forget()
+                self._idle.clear()
+                self._pid = os.getpid()
+            idle = self._idle.get((installed.name, installed.revision), [])
+            worker = idle.pop() if idle and not env else None
+        worker = worker or self._launch(installed.name, installed.venv, env)
+        if not installed.manifest.get("editable"):
+            return worker, installed.manifest
+        entry_points = installed.manifest.get("entry_points")
+        assert isinstance(entry_points, dict)
+        return worker, describe(worker, installed.name, entry_points, timeout_s=DESCRIBE_TIMEOUT_S)
+
+    def _give_back(self, installed: Installed, worker: Worker, *, reuse: bool = True) -> None:
+        if not worker.alive:
+            return
+        if reuse and not installed.manifest.get("editable"):
+            with self._lock:
+                idle = self._idle.setdefault((installed.name, installed.revision), [])
+                if len(idle) < KEPT_WORKERS:
+                    idle.append(worker)
+                    self._close_at_exit()
+                    return
+        self._end(worker)
+
+    def _retire(self, name: str) -> None:
+        """End the idle workers of a plugin whose revision is no longer the one in force."""
+        with self._lock:
+            workers = [worker for key in list(self._idle) if key[0] == name for worker in self._idle.pop(key)]
+        for worker in workers:
+            self._end(worker)
+
+    def _end(self, worker: Worker) -> None:
+        if worker.started_by == os.getpid():
+            worker.stop()
+        else:
+            worker.forget()
+
+    def _close_at_exit(self) -> None:
+        if not self._closes_at_exit:
+            import atexit
+
+            self._closes_at_exit = True
+            atexit.register(self.close)
+
+    def _launch(self, name: str, venv: str, env: Mapping[str, str] | None = None) -> Worker:
+        try:
+            return launch(venv, name=name, project=self.project, bytecode=self.store.runner_bytecode, extra_environment=env)
+        except OSError as error:
+            raise StoreError(
+                f"The environment of `{name}` can't be started",
+                reference="venv-missing",
+                causes=[str(error)],
+                hint=f"Add it again with `--force`: `plughost info {name}` shows from where",
+            ) from error
+
+    def _describe_new(self, name: str, venv: str, entry_points: Mapping[str, str]) -> tuple[dict[str, object], str]:
+        """Start a plugin for the first time, in the environment just made, and have it say what it offers; with what it printed."""
+        output = Output(None)
+        worker = self._launch(name, venv)
+        worker.on_output = output.add
+        try:
+            return describe(worker, name, entry_points, timeout_s=DESCRIBE_TIMEOUT_S), output.text()
+        finally:
+            worker.stop()

@@ -1,0 +1,46 @@
+"""What is installed: receipts, the index made from them, and the one place where they change.
+
+Above it: the host; below it: the store's paths. It starts nothing, builds nothing and calls nothing.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from plughost.registry._index import PluginSummary, summaries
+    from plughost.registry._read import Installed, find, installed_names, normalize_name
+    from plughost.registry._receipt import HistoryEntry, Receipt, load_receipt
+    from plughost.registry._write import Removed, adding, collect_garbage, place, remove, staging
+
+__all__ = [
+    "HistoryEntry",
+    "Installed",
+    "PluginSummary",
+    "Receipt",
+    "Removed",
+    "adding",
+    "collect_garbage",
+    "find",
+    "installed_names",
+    "load_receipt",
+    "normalize_name",
+    "place",
+    "remove",
+    "staging",
+    "summaries",
+]
+
+_HOMES = {
+    "_index": ("PluginSummary", "summaries"),
+    "_read": ("Installed", "find", "installed_names", "normalize_name"),
+    "_receipt": ("HistoryEntry", "Receipt", "load_receipt"),
+    "_write": ("Removed", "adding", "collect_garbage", "place", "remove", "staging"),
+}
+
+
+def __getattr__(name: str) -> object:
+    # Lazily: a call reads one manifest, and is over before the modules that write receipts are imported.
+    for module, names in _HOMES.items():
+        if name in names:
+            import importlib
+
+            return getattr(importlib.import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,153 @@
+"""The index: what `list` shows of every plugin, in one file, made from the receipts and checked against them at each reading.
+
+An entry counts only while the plugin's `current` is the file it was made from, so that nothing has to be told of a change, and a
+kill between the two writes does no harm.
+"""
+
+from __future__ import annotations
+
+import os
+
+from plughost.errors import StoreError
+from plughost.paths import Store, replace_file, scan
+from plughost.registry._read import current_revision, find
+from plughost.runner import wire
+
+__all__ = ["PluginSummary", "summaries"]
+
+FORMAT = 1
+
+
+class PluginSummary:
+    """One line of `list`. `fault` says what is damaged; the other fields are then as far as they could be read."""
+
+    __slots__ = ("added_at", "commit_id", "fault", "hooks", "name", "python_version", "source", "tools", "version")
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        version: str = "",
+        source: str = "",
+        commit_id: str = "",
+        python_version: str = "",
+        added_at: str = "",
+        tools: tuple[str, ...] = (),
+        hooks: tuple[str, ...] = (),
+        fault: str = "",
+    ) -> None:
+        self.name = name
+        self.version = version
+        self.source = source
+        self.commit_id = commit_id
+        self.python_version = python_version
+        self.added_at = added_at
+        self.tools = tools
+        self.hooks = hooks
+        self.fault = fault
+
+    def record(self) -> dict[str, object]:
+        """As plain JSON values."""
+        return {
+            "name": self.name,
+            "version": self.version,
+            "source": self.source,
+            "commit_id": self.commit_id or None,
+            "python_version": self.python_version,
+            "added_at": self.added_at,
+            "tools": list(self.tools),
+            "hooks": list(self.hooks),
+            "fault": self.fault or None,
+        }
+
+
+def summaries(store: Store) -> list[PluginSummary]:
+    """All plugins, sorted by name. Reads one file and asks for the state of one file a plugin; starts and imports nothing."""
+    kept = _read(store)
+    entries: dict[str, object] = {}
+    found: list[PluginSummary] = []
+    changed = False
+    for folder in sorted(scan(store.plugins), key=lambda entry: entry.name):
+        try:
+            state = os.stat(os.path.join(folder.path, "current"))
+        except OSError:
+            continue
+        stamp = f"{state.st_mtime_ns}-{state.st_ino}-{state.st_size}"
+        entry = kept.get(folder.name)
+        if not (isinstance(entry, dict) and entry.get("stamp") == stamp):
+            changed = True
+            summary = _summarize(store, folder.name)
+            entry = {"stamp": stamp, **summary.record()}
+        if entry.get("fault") is None:
+            entries[folder.name] = entry
+        found.append(_from_entry(entry))
+    if changed or len(entries) != len(kept):
+        _write(store, entries)
+    return found
+
+
+def _summarize(store: Store, name: str) -> PluginSummary:
+    from pathlib import Path
+
+    from plughost.registry._receipt import load_receipt
+
+    try:
+        installed = find(store, name)
+        receipt = load_receipt(Path(installed.folder, "receipt.toml"))
+    except StoreError as error:
+        return PluginSummary(name=name, version=current_revision(store, name) or "", fault="; ".join([error.message, *error.causes]))
+    return PluginSummary(
+        name=name,
+        version=receipt.version,
+        source=receipt.source,
+        commit_id=receipt.commit_id,
+        python_version=receipt.python_version,
+        added_at=receipt.added_at,
+        tools=_names(installed.manifest.get("tools")),
+        hooks=_names(installed.manifest.get("hooks")),
+    )
+
+
+def _names(items: object) -> tuple[str, ...]:
+    return tuple(str(item["name"]) for item in items if isinstance(item, dict)) if isinstance(items, list) else ()
+
+
+def _from_entry(entry: dict[str, object]) -> PluginSummary:
+    def text(key: str) -> str:
+        return str(entry.get(key) or "")
+
+    def texts(key: str) -> tuple[str, ...]:
+        value = entry.get(key)
+        return tuple(map(str, value)) if isinstance(value, list) else ()
+
+    return PluginSummary(
+        name=text("name"),
+        version=text("version"),
+        source=text("source"),
+        commit_id=text("commit_id"),
+        python_version=text("python_version"),
+        added_at=text("added_at"),
+        tools=texts("tools"),
+        hooks=texts("hooks"),
+        fault=text("fault"),
+    )
+
+
+def _read(store: Store) -> dict[str, object]:
+    try:
+        with open(store.index, "rb") as file:
+            index = wire.unpack(file.read())
+    except (OSError, wire.WireError):
+        return {}
+    plugins = index.get("plugins")
+    return plugins if index.get("format") == FORMAT and isinstance(plugins, dict) else {}
+
+
+def _write(store: Store, entries: dict[str, object]) -> None:
+    """Best effort: an index that can't be written costs time at the next reading, and nothing else."""
+    message: dict[str, object] = {"format": FORMAT, "plugins": entries}
+    try:
+        os.makedirs(os.path.dirname(store.index), exist_ok=True)
+        replace_file(store.index, b"".join(wire.pack(message)), durable=False)
+    except OSError:
+        return

@@ -1,0 +1,139 @@
+"""The receipt: one revision's record, as TOML. What it was made from, what it holds, and what was before it."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from plughost.errors import StoreError
+
+__all__ = ["HistoryEntry", "Receipt", "load_receipt"]
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryEntry:
+    """An earlier revision of the same plugin, newest first."""
+
+    revision: str
+    version: str
+    commit_id: str
+    added_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What is installed under one name.
+
+    `direct_url` is a PEP 610 object (for a package from an index: empty). `request` is what the user asked for, as plain values;
+    two equal requests for one origin are the same installation. Times are UTC, ISO 8601.
+    """
+
+    name: str
+    project: str
+    package: str
+    version: str
+    revision: str
+    added_at: str
+    added_by: str
+    kind: str
+    source: str
+    commit_id: str
+    digest: str
+    direct_url: dict[str, object]
+    request: dict[str, object]
+    wheel: str
+    wheel_sha256: str
+    lock_sha256: str
+    installer: str
+    built_from_source: tuple[str, ...]
+    venv: str
+    venv_digest: str
+    python: str
+    python_version: str
+    history: tuple[HistoryEntry, ...] = field(default=())
+
+    def to_toml(self) -> bytes:
+        import tomli_w
+
+        record = {"format": FORMAT, **asdict(self)}
+        record["built_from_source"] = list(self.built_from_source)
+        record["history"] = [asdict(entry) for entry in self.history]
+        return tomli_w.dumps(record).encode()
+
+    def as_history(self) -> HistoryEntry:
+        return HistoryEntry(revision=self.revision, version=self.version, commit_id=self.commit_id, added_at=self.added_at)
+
+
+def load_receipt(path: Path) -> Receipt:
+    """The receipt at `path`.
+
+    Raises: StoreError: it is missing, no TOML, of another format, or lacks a value; the fault is named by its key.
+    """
+    try:
+        record = tomllib.loads(path.read_text(encoding="utf-8"))
+        return _from_record(record)
+    except (OSError, ValueError) as error:
+        raise StoreError(
+            f"The receipt `{path}` can't be read",
+            reference="store-corrupt",
+            causes=[str(error)],
+            hint=f"Add the plugin again with `--force`, or `plughost remove {path.parent.parent.name}`",
+        ) from error
+
+
+def _from_record(record: dict[str, object]) -> Receipt:
+    if record.get("format") != FORMAT:
+        raise ValueError(f"`format` is {record.get('format')!r}, and this version of plughost reads {FORMAT}")
+
+    def text(key: str) -> str:
+        value = record.get(key)
+        if not isinstance(value, str):
+            raise ValueError(f"`{key}` is missing or not a string")
+        return value
+
+    def table(key: str) -> dict[str, object]:
+        value = record.get(key)
+        if not isinstance(value, dict):
+            raise ValueError(f"`{key}` is missing or not a table")
+        return value
+
+    def array(key: str) -> list[object]:
+        value = record.get(key)
+        if not isinstance(value, list):
+            raise ValueError(f"`{key}` is missing or not an array")
+        return value
+
+    return Receipt(
+        name=text("name"),
+        project=text("project"),
+        package=text("package"),
+        version=text("version"),
+        revision=text("revision"),
+        added_at=text("added_at"),
+        added_by=text("added_by"),
+        kind=text("kind"),
+        source=text("source"),
+        commit_id=text("commit_id"),
+        digest=text("digest"),
+        direct_url=table("direct_url"),
+        request=table("request"),
+        wheel=text("wheel"),
+        wheel_sha256=text("wheel_sha256"),
+        lock_sha256=text("lock_sha256"),
+        installer=text("installer"),
+        built_from_source=tuple(map(str, array("built_from_source"))),
+        venv=text("venv"),
+        venv_digest=text("venv_digest"),
+        python=text("python"),
+        python_version=text("python_version"),
+        history=tuple(_history_entry(number, entry) for number, entry in enumerate(array("history"))),
+    )
+
+
+def _history_entry(number: int, entry: object) -> HistoryEntry:
+    if not isinstance(entry, dict) or set(entry) != {"revision", "version", "commit_id", "added_at"}:
+        raise ValueError(f"`history[{number}]` is not an earlier revision")
+    return HistoryEntry(**{key: str(value) for key, value in entry.items()})

@@ -1,0 +1,68 @@
+"""Coroutine tools and async generators: one event loop a worker, so that what a plugin keeps between calls stays usable."""
+
+from __future__ import annotations
+
+import asyncio
+
+__all__ = ["close", "iterate", "new_loop", "run"]
+
+
+def new_loop() -> asyncio.AbstractEventLoop:
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    return loop
+
+
+def run(loop: asyncio.AbstractEventLoop, awaitable: object) -> object:
+    """Run to the end; whatever ends it early, the task is cancelled and has run its `finally`."""
+    task = loop.create_task(_wait(awaitable))
+    try:
+        return loop.run_until_complete(task)
+    except BaseException:
+        if not task.done():
+            task.cancel()
+            try:
+                loop.run_until_complete(task)
+            except BaseException:  # the first error is the one to tell
+                pass
+        raise
+
+
+async def _wait(awaitable: object) -> object:
+    return await awaitable  # type: ignore[misc]
+
+
+class iterate:
+    """An async generator as a plain iterator with `close`."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, generator: object) -> None:
+        self._loop = loop
+        self._generator = generator
+
+    def __iter__(self) -> iterate:
+        return self
+
+    def __next__(self) -> object:
+        try:
+            return run(self._loop, self._generator.__anext__())  # type: ignore[attr-defined]
+        except StopAsyncIteration:
+            raise StopIteration from None
+
+    def close(self) -> None:
+        close = getattr(self._generator, "aclose", None)
+        if close is not None:
+            run(self._loop, close())
+
+
+def close(loop: asyncio.AbstractEventLoop) -> None:
+    """What asyncio.run does at its end."""
+    try:
+        tasks = asyncio.all_tasks(loop)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.run_until_complete(loop.shutdown_default_executor()) if hasattr(loop, "shutdown_default_executor") else None
+    finally:
+        loop.close()

@@ -1,0 +1,273 @@
+"""The runner's loop: requests in, the plugin's answers out.
+
+Above it: `__main__`, which has put the protocol on descriptors of its own; below it: `wire`, `framing`, and, only when they are
+needed, the modules that describe and convert. Whatever the plugin raises becomes a response; nothing it raises ends the loop.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from . import framing, wire
+
+__all__ = ["serve"]
+
+PROTOCOL = 1
+PLUGIN_ERROR = -32000
+PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS = -32700, -32600, -32601, -32602
+
+_READ_BYTES = 1 << 16
+
+
+class _Ended(BaseException):
+    """The host has no more to ask. Not an Exception, so that no plugin's `except Exception` swallows it."""
+
+
+class _Refused(Exception):
+    """A request that can't be served; its JSON-RPC code and message."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class _Cancelled(Exception):
+    """The host wants no more of the stream that is being sent."""
+
+
+def serve(requests: int, replies: int) -> None:
+    """Answer what comes on the descriptor `requests` until it ends."""
+    server = _Server(requests, replies)
+    try:
+        while True:
+            server.answer(server.receive())
+    except _Ended:
+        server.end()
+
+
+class _Server:
+    def __init__(self, requests: int, replies: int) -> None:
+        self._requests = requests
+        self._replies = replies
+        self._assembler = framing.Assembler()
+        self._tools: dict[str, object] = {}
+        self._loop: object | None = None
+        self._project = "plughost"
+        self._methods = {
+            "initialize": self._initialize,
+            "describe": self._describe,
+            "call": self._call,
+            "shutdown": self._shutdown,
+        }
+
+    def receive(self) -> dict[str, object]:
+        while True:
+            message = self._assembler.next()
+            if message is not None:
+                return message
+            try:
+                chunk = os.read(self._requests, _READ_BYTES)
+            except OSError:  # the plugin closed our descriptors: the host sees the end of its pipe, and we are of no more use
+                os._exit(70)
+            if not chunk:
+                raise _Ended
+            self._assembler.feed(chunk)
+
+    def send(self, message: dict[str, object]) -> None:
+        for buffer in wire.pack(message):
+            view = memoryview(buffer)
+            while view:
+                try:
+                    view = view[os.write(self._replies, view) :]
+                except OSError:
+                    os._exit(70)
+
+    def answer(self, message: dict[str, object]) -> None:
+        number = message.get("id")
+        if number is None:
+            return  # a notification that came too late for its stream
+        params = message.get("params") or {}
+        method = self._methods.get(str(message.get("method")))
+        try:
+            if method is None or not isinstance(params, dict):
+                raise _Refused(METHOD_NOT_FOUND, "no such method: {!r}".format(message.get("method")))
+            reply: dict[str, object] = {"result": method(number, params)}
+        except _Ended:
+            raise
+        except _Refused as error:
+            reply = {"error": {"code": error.code, "message": str(error)}}
+        except _Staged as staged:
+            from . import _failure
+
+            reply = {"error": {"code": PLUGIN_ERROR, "message": "the plugin raised", "data": _failure.describe(staged)}}
+        _flush()
+        try:
+            self.send({"jsonrpc": "2.0", "id": number, **reply})
+        except wire.WireError as error:
+            self.send({"jsonrpc": "2.0", "id": number, "error": _no_wire_form(error)})
+        if method == self._shutdown:
+            raise _Ended
+
+    def end(self) -> None:
+        if self._loop is not None:
+            from . import _coroutines
+
+            _coroutines.close(self._loop)
+
+    # The methods of the protocol.
+
+    def _initialize(self, _number: object, params: dict[str, object]) -> object:
+        if params.get("protocol") != PROTOCOL:
+            raise _Refused(INVALID_PARAMS, "this runner speaks protocol {}, not {!r}".format(PROTOCOL, params.get("protocol")))
+        self._project = str(params.get("project", "plughost"))
+        _enter_environment()
+        return {"protocol": PROTOCOL, "python": "{}.{}.{}".format(*sys.version_info[:3]), "pid": os.getpid()}
+
+    def _describe(self, _number: object, params: dict[str, object]) -> object:
+        with _stage("import"):
+            describe = _own("_describe").describe
+            return describe(self._project, params["entry_points"])
+
+    def _call(self, number: object, params: dict[str, object]) -> object:
+        target = str(params["target"])
+        tool = self._tools.get(target)
+        if tool is None:
+            with _stage("import"):
+                tool = self._tools[target] = _own("_load").load(target)
+        args, kwargs = params.get("args") or [], params.get("kwargs") or {}
+        if params.get("convert"):
+            with _stage("arguments"):
+                args, kwargs = _own("_convert").convert(tool, args, kwargs, params["convert"])
+        with _stage("call"):
+            value = tool(*args, **kwargs)  # type: ignore[operator]
+            if hasattr(value, "__await__"):
+                value = self._run_coroutine(value)
+            if hasattr(value, "__anext__"):
+                value = _own("_coroutines").iterate(self._event_loop(), value)
+        if hasattr(value, "__next__"):
+            self._stream(number, value, int(params.get("credit", 0)))
+            return None
+        return value
+
+    def _shutdown(self, _number: object, _params: dict[str, object]) -> object:
+        return None
+
+    # Streams and coroutines.
+
+    def _stream(self, number: object, items: object, credit: int) -> None:
+        try:
+            with _stage("call"):
+                iterator = iter(items)  # type: ignore[call-overload]
+            while True:
+                while credit <= 0:
+                    credit += self._credit(number)
+                with _stage("call"):
+                    try:
+                        item = next(iterator)
+                    except StopIteration:
+                        return
+                _flush()
+                with _stage("result"):
+                    self.send({"jsonrpc": "2.0", "method": "item", "params": {"id": number, "value": item}})
+                credit -= 1
+        except _Cancelled:
+            pass
+        finally:
+            close = getattr(items, "close", None)
+            if close is not None:
+                with _stage("call"):
+                    close()
+
+    def _credit(self, number: object) -> int:
+        while True:
+            message = self.receive()
+            params = message.get("params")
+            if not isinstance(params, dict) or params.get("id") != number:
+                continue
+            if message.get("method") == "cancel":
+                raise _Cancelled
+            if message.get("method") == "credit":
+                return int(params["items"])
+
+    def _event_loop(self) -> object:
+        if self._loop is None:
+            self._loop = _own("_coroutines").new_loop()
+        return self._loop
+
+    def _run_coroutine(self, awaitable: object) -> object:
+        return _own("_coroutines").run(self._event_loop(), awaitable)
+
+
+class _Staged(Exception):
+    """What the plugin raised, and at which stage."""
+
+    def __init__(self, stage: str, error: BaseException) -> None:
+        super().__init__(stage)
+        self.stage = stage
+        self.error = error
+
+
+class _stage:
+    """Turns whatever a block of the plugin's code raises into `_Staged`, `sys.exit` and a stray Ctrl-C included."""
+
+    __slots__ = ("_name",)
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if error is not None and not isinstance(error, (_Ended, _Cancelled, _Staged)):
+            raise _Staged(self._name, error) from error
+
+
+def _own(name: str) -> object:
+    """A module of the runner's, imported when first needed, its bytecode kept apart as at the start."""
+    module = sys.modules.get("plughost_runner." + name)
+    if module is None:
+        import importlib
+
+        kept, sys.pycache_prefix = sys.pycache_prefix, _BYTECODE
+        try:
+            module = importlib.import_module("plughost_runner." + name)
+        finally:
+            sys.pycache_prefix = kept
+    return module
+
+
+_BYTECODE = sys.pycache_prefix
+
+
+def _enter_environment() -> None:
+    """What `-S` left out: the environment's site-packages and its .pth files, whose code now can't reach the protocol."""
+    sys.pycache_prefix = None
+    import site
+
+    site.main()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            # As the plugin prints, so it arrives; and a lone surrogate in a log line is no reason to fail a call.
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:  # closed, replaced or broken by the plugin: its output is lost, its result is not
+            pass
+
+
+def _no_wire_form(error: wire.WireError) -> dict[str, object]:
+    data = {
+        "stage": "result",
+        "type": "plughost.WireError",
+        "builtin": None,
+        "message": str(error),
+        "traceback": "",
+        "causes": [],
+    }
+    return {"code": PLUGIN_ERROR, "message": str(error), "data": data}

@@ -1,0 +1,8 @@
+"""PluginVenv → Worker: a live child process that runs a plugin, spoken to by messages.
+
+Above it: calls and the host; below it: `_process` and the wire. It knows nothing of tools, schemas or receipts.
+"""
+
+from plughost.worker._worker import STREAM_CREDIT, Exchange, Worker, launch
+
+__all__ = ["STREAM_CREDIT", "Exchange", "Worker", "launch"]

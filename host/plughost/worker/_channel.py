@@ -1,0 +1,134 @@
+"""The host's end of a worker's pipes: one loop, no threads, every wait bounded.
+
+Above it: `Worker`; below it: descriptors and the wire. It writes while it reads, so that neither side can block the other, and it
+reads what the plugin prints at the same time, so that a flood there can't hold up an answer.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+
+from plughost.runner.framing import Assembler
+from plughost.runner.wire import pack
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Channel", "ChannelClosed"]
+
+_READ_BYTES = 1 << 20  # as large as an unprivileged user can make a pipe
+
+
+class ChannelClosed(Exception):
+    """The child closed its end, or ended."""
+
+
+class Channel:
+    """Messages to and from one child. Owns its three descriptors. Not for several threads at once."""
+
+    __slots__ = ("_assembler", "_exit_fd", "_in", "_out", "_outgoing", "_poller", "_printed", "on_output")
+
+    def __init__(self, *, stdin: int, stdout: int, stderr: int, exit_fd: int) -> None:
+        self._in, self._out, self._printed, self._exit_fd = stdin, stdout, stderr, exit_fd
+        self._assembler = Assembler()
+        self._outgoing: list[memoryview] = []
+        self.on_output: Callable[[bytes], None] | None = None
+        self._poller = select.poll()
+        for fd in (stdin, stdout, stderr):
+            os.set_blocking(fd, False)
+        for fd in (stdout, stderr, exit_fd):
+            if fd >= 0:
+                self._poller.register(fd, select.POLLIN)
+
+    def send(self, message: dict[str, object]) -> None:
+        """Queue `message`; it goes out as far as the pipe takes it, the rest while `receive` waits.
+
+        Raises: WireError: a value in it has no wire form; nothing was sent.
+        """
+        self._outgoing.extend(memoryview(buffer) for buffer in pack(message))
+        self._write()
+        if self._outgoing:
+            self._poller.register(self._in, select.POLLOUT)
+
+    def receive(self, deadline: float | None) -> dict[str, object]:
+        """The next message. `deadline` is a `time.monotonic()`.
+
+        Raises: TimeoutError: it has passed. ChannelClosed: nothing more will come. WireError: what came is no message.
+        """
+        while True:
+            message = self._assembler.next()
+            if message is not None:
+                return message
+            left_s = None if deadline is None else deadline - time.monotonic()
+            if left_s is not None and left_s <= 0:
+                raise TimeoutError
+            ready = {fd for fd, _ in self._poller.poll(None if left_s is None else left_s * 1000)}
+            if self._in in ready:
+                self._write()
+                if not self._outgoing:
+                    self._poller.unregister(self._in)
+            if self._printed in ready:
+                self._read_printed()
+            if self._out in ready:
+                self._read_message_bytes()
+            elif self._exit_fd in ready:
+                raise ChannelClosed  # ended, and its pipe is empty: a grandchild may still hold the other end
+
+    def drain_output(self) -> None:
+        """Take what the plugin has printed so far, without waiting; one pipe's worth, since a thread of it may never stop."""
+        if self._printed >= 0:
+            self._read_printed()
+
+    def close_input(self) -> None:
+        """Tell the child that no more requests will come."""
+        if self._in >= 0:
+            if self._outgoing:
+                self._outgoing.clear()
+                self._poller.unregister(self._in)
+            os.close(self._in)
+            self._in = -1
+
+    def close(self) -> None:
+        self.close_input()
+        for fd in (self._out, self._printed):
+            if fd >= 0:
+                os.close(fd)
+        self._out = self._printed = -1
+
+    def _write(self) -> None:
+        outgoing = self._outgoing
+        try:
+            while outgoing:
+                written = os.write(self._in, outgoing[0])
+                if written < len(outgoing[0]):
+                    outgoing[0] = outgoing[0][written:]
+                else:
+                    outgoing.pop(0)
+        except BlockingIOError:
+            pass
+        except BrokenPipeError:
+            outgoing.clear()  # it doesn't listen any more; what it last said is still to be read
+
+    def _read_message_bytes(self) -> None:
+        try:
+            chunk = os.read(self._out, _READ_BYTES)
+        except BlockingIOError:
+            return
+        if not chunk:
+            raise ChannelClosed
+        self._assembler.feed(chunk)
+
+    def _read_printed(self) -> None:
+        try:
+            chunk = os.read(self._printed, _READ_BYTES)
+        except BlockingIOError:
+            return
+        if not chunk:
+            self._poller.unregister(self._printed)
+            os.close(self._printed)
+            self._printed = -1
+        elif self.on_output is not None:
+            self.on_output(chunk)

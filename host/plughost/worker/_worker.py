@@ -1,0 +1,261 @@
+"""Launching a worker, asking it, ending it."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from plughost import _process
+from plughost.errors import CallTimeout, PluginCrashed, PlughostError
+from plughost.runner.wire import WireError
+from plughost.worker._channel import Channel, ChannelClosed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["STREAM_CREDIT", "Exchange", "Worker", "launch"]
+
+PROTOCOL = 1
+
+#: How long a worker may take over its end (exit handlers, threads to join) before it is killed, and how long after it closed
+#: the protocol without ending.
+STOP_GRACE_S = 2.0
+#: The last of what the plugin printed, kept to say why it crashed.
+_TAIL_BYTES = 4096
+#: Items that the child may send ahead of the reader; it is given more when half are used up.
+STREAM_CREDIT = 256
+
+_RUNNER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "runner", "__main__.py")
+
+
+def launch(
+    venv: str, *, name: str, project: str, bytecode: str, extra_environment: Mapping[str, str] | None = None
+) -> Worker:
+    """Start a worker in the environment at `venv`. Doesn't wait for it: the first request does.
+
+    `name` is the plugin's, for messages; `bytecode` the folder for the runner's. The child's environment is the allow-list of
+    `_process` and `extra_environment`. While the worker lives, it holds a shared lock on the environment's marker, so that nobody
+    deletes the environment under it.
+
+    Raises: OSError: the environment is gone, or its interpreter can't be started.
+    """
+    import fcntl
+
+    bin_folder = os.path.join(venv, "bin")
+    environment = _process.base_environment({"VIRTUAL_ENV": venv})
+    environment["PATH"] = os.pathsep.join(filter(None, (bin_folder, environment.get("PATH"))))
+    environment.update(extra_environment or {})
+    lease = os.open(os.path.join(venv, "plughost-venv.json"), os.O_RDONLY | os.O_CLOEXEC)
+    opened = [lease]
+    try:
+        fcntl.flock(lease, fcntl.LOCK_SH)
+        (child_in, our_in), (our_out, child_out), (our_err, child_err) = _process.pipe(), _process.pipe(), _process.pipe()
+        opened += [our_in, our_out, our_err]
+        try:
+            child = _process.spawn(
+                [os.path.join(bin_folder, "python"), "-I", "-S", "-X", f"pycache_prefix={bytecode}", _RUNNER],
+                env=environment,
+                stdin=child_in,
+                stdout=child_out,
+                stderr=child_err,
+            )
+        finally:
+            for fd in (child_in, child_out, child_err):
+                os.close(fd)
+    except BaseException:
+        for fd in opened:
+            os.close(fd)
+        raise
+    channel = Channel(stdin=our_in, stdout=our_out, stderr=our_err, exit_fd=child.exit_descriptor())
+    return Worker(child, channel, lease=lease, name=name, project=project)
+
+
+class Worker:
+    """One child process that serves one plugin, one request at a time. Not for several threads at once.
+
+    After any error that is not the plugin's own answer, the worker is dead and its process tree gone.
+    """
+
+    __slots__ = ("_channel", "_child", "_lease", "_name", "_next_id", "_tail", "alive", "on_output", "started_by")
+
+    def __init__(self, child: _process.Child, channel: Channel, *, lease: int, name: str, project: str) -> None:
+        self._child, self._channel, self._lease, self._name = child, channel, lease, name
+        self._tail = b""
+        self._next_id = 1
+        self.alive = True
+        self.started_by = os.getpid()
+        #: What the plugin prints, as it comes.
+        self.on_output: Callable[[bytes], None] | None = None
+        channel.on_output = self._printed
+        # Not waited for: the child reads it when it is up, and the first answer that comes is this one's.
+        channel.send(_request(0, "initialize", {"protocol": PROTOCOL, "project": project}))
+
+    def begin(self, method: str, params: dict[str, object], *, what: str, timeout_s: float | None = None) -> Exchange:
+        """Send a request. `what` is how messages call it; `timeout_s` is for the whole of it, its items included.
+
+        Raises: WireError: `params` can't be sent; nothing happened.
+        """
+        number, self._next_id = self._next_id, self._next_id + 1
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        self._channel.send(_request(number, method, params))
+        return Exchange(self, number, what=what, timeout_s=timeout_s, deadline=deadline)
+
+    def request(self, method: str, params: dict[str, object], *, what: str, timeout_s: float | None = None) -> dict[str, object]:
+        """Ask, and wait for the response: the whole JSON-RPC message, with `result` or `error`.
+
+        Raises: as `begin` and `Exchange.step` do.
+        """
+        exchange = self.begin(method, params, what=what, timeout_s=timeout_s)
+        while True:
+            done, message = exchange.step()
+            if done and isinstance(message, dict):
+                return message
+
+    def stop(self) -> None:
+        """End in good order: close the child's input, let its exit handlers run, then kill what is left."""
+        if not self.alive:
+            return
+        self.alive = False
+        self._channel.close_input()
+        deadline = time.monotonic() + STOP_GRACE_S
+        try:
+            while True:
+                self._channel.receive(deadline)
+        except (ChannelClosed, TimeoutError, WireError):
+            pass
+        finally:
+            if self._child.wait(max(0.0, deadline - time.monotonic())) is None:
+                self._child.kill_tree()
+            self._let_go()
+
+    def kill(self) -> None:
+        """End the process and everything it started, at once."""
+        if self.alive:
+            self.alive = False
+            self._child.kill_tree()
+            self._let_go()
+
+    def forget(self) -> None:
+        """In a forked copy of the host: let go of descriptors that are the original's business."""
+        self.alive = False
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Read what the plugin printed last, and close every descriptor. The child is gone, or somebody else's."""
+        if self.started_by == os.getpid():
+            self._channel.drain_output()
+        self._child.close()
+        self._channel.close()
+        os.close(self._lease)
+
+    def _printed(self, chunk: bytes) -> None:
+        self._tail = (self._tail + chunk)[-_TAIL_BYTES:]
+        if self.on_output is not None:
+            self.on_output(chunk)
+
+    def _crashed(self, what: str) -> PlughostError:
+        code = self._child.wait(STOP_GRACE_S)
+        self.alive = False
+        self._child.kill_tree()
+        self._let_go()
+        last = self._tail.decode("utf-8", "replace").strip().splitlines()[-3:]
+        return PluginCrashed(
+            f"{what} crashed: its process {_how_it_ended(code)} before it answered",
+            causes=[f"It printed last: {line}" for line in last],
+            hint="The next call starts a new process",
+        )
+
+
+class Exchange:
+    """A request on its way: items as they come, then the response."""
+
+    __slots__ = ("_deadline", "_number", "_taken", "_timeout_s", "_what", "_worker")
+
+    def __init__(self, worker: Worker, number: int, *, what: str, timeout_s: float | None, deadline: float | None) -> None:
+        self._worker = worker
+        self._number = number
+        self._what = what
+        self._timeout_s = timeout_s
+        self._deadline = deadline
+        self._taken = 0
+
+    def step(self) -> tuple[bool, object]:
+        """(False, an item) while a stream runs, then (True, the response).
+
+        Raises: CallTimeout, PluginCrashed: and the worker is gone, as after any interrupt.
+        """
+        worker = self._worker
+        try:
+            return self._next(worker._channel)
+        except TimeoutError:
+            worker.kill()
+            raise CallTimeout(
+                f"{self._what} took longer than {self._timeout_s or STOP_GRACE_S:g} s",
+                causes=["Its process and all that it started were ended"],
+                hint="Give it more time with `--timeout`, or `timeout_s=` from Python",
+            ) from None
+        except ChannelClosed:
+            raise worker._crashed(self._what) from None
+        except WireError as error:
+            worker.kill()
+            raise PluginCrashed(
+                f"{self._what} broke the protocol, and its process was ended",
+                reference="protocol-violated",
+                causes=[str(error)],
+                hint="The plugin writes to a descriptor that isn't its own",
+            ) from None
+        except BaseException:  # an interrupt, or an error of whoever takes the output
+            worker.kill()
+            raise
+
+    def cancel(self) -> None:
+        """Have the generator closed in the child, and wait for that a moment; a generator that goes on costs its worker."""
+        self._worker._channel.send(_notification("cancel", {"id": self._number}))
+        self._timeout_s, self._deadline = None, time.monotonic() + STOP_GRACE_S
+        try:
+            while not self.step()[0]:
+                pass
+        except (CallTimeout, PluginCrashed):
+            pass
+
+    def _next(self, channel: Channel) -> tuple[bool, object]:
+        while True:
+            message = channel.receive(self._deadline)
+            if message.get("method") == "item":
+                return False, self._item(message, channel)
+            if message.get("id") == self._number and ("result" in message or isinstance(message.get("error"), dict)):
+                channel.drain_output()
+                return True, message
+            if message.get("id") != 0 or "result" not in message:  # 0 is `initialize`, which nobody waits for
+                raise WireError(f"an unexpected message: {str(message)[:200]}")
+
+    def _item(self, message: dict[str, object], channel: Channel) -> object:
+        params = message.get("params")
+        if not isinstance(params, dict) or params.get("id") != self._number or "value" not in params:
+            raise WireError("an item of no stream")
+        self._taken += 1
+        if self._taken % (STREAM_CREDIT // 2) == 0:
+            channel.send(_notification("credit", {"id": self._number, "items": STREAM_CREDIT // 2}))
+        return params["value"]
+
+
+def _how_it_ended(code: int | None) -> str:
+    if code is None:
+        return "closed its protocol stream and lived on"
+    if code >= 0:
+        return f"ended with exit code {code}"
+    import signal
+
+    try:
+        return f"was killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was killed by signal {-code}"
+
+
+def _request(number: int, method: str, params: dict[str, object]) -> dict[str, object]:
+    return {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
+
+
+def _notification(method: str, params: dict[str, object]) -> dict[str, object]:
+    return {"jsonrpc": "2.0", "method": method, "params": params}
