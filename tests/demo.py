@@ -65,8 +65,9 @@ def main(folder: Path) -> None:
     run("plughost", "add", source)
     run("plughost", "list")
     run("plughost", "info", "weather-names")
-    info = json.loads(run("plughost", "info", "weather-names", "--json"))
-    expect("the recorded commit", commit in json.dumps(info), True)
+    info = run("plughost", "info", "weather-names", "--json")
+    if commit not in info:
+        sys.exit(f"error: `info` does not show the commit `{commit}`")
 
     result = run("plughost", "run", "weather-names", "--kwargs", '{"text": "Föhn über Zürich"}')
     expect("the result", json.loads(result), "fohn-uber-zurich")
