@@ -168,9 +168,9 @@ def strays(modules: dict[str, Module]) -> Iterator[str]:
         for node in ast.walk(entry.tree):
             if module != "_process" and isinstance(node, ast.Attribute) and PROCESS_CALLS.fullmatch(ast.unparse(node)):
                 yield f"`{module}` uses `{ast.unparse(node)}`"
-            if module != "_uv" and isinstance(node, ast.Constant) and node.value in UV_FLAGS:
+            if not module.startswith("_uv") and isinstance(node, ast.Constant) and node.value in UV_FLAGS:
                 yield f"`{module}` has uv's flag `{node.value}`"
-            if module != "_uv" and isinstance(node, ast.List | ast.Tuple) and is_uv_command(node):
+            if not module.startswith("_uv") and isinstance(node, ast.List | ast.Tuple) and is_uv_command(node):
                 yield f"`{module}` has uv's command `{ast.unparse(node)}`"
 
 
