@@ -1,0 +1,217 @@
+"""The plain projection of a payload, and what must be told beside it. The rules are the table in `wire`.
+
+Above it: `wire`, which sends the result; below it: nothing. It imports no module for the sake of a type: of a class whose module
+nobody has imported, there is no instance to meet.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from .wire import WireError, path_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from collections.abc import Set as AbstractSet
+
+    from _typeshed import SupportsRichComparison
+
+__all__ = ["Projection"]
+
+_MAX_DEPTH = 1000  # about what CPython's JSON reads and writes; a plugin may have raised the interpreter's own limit
+_MAX_DIGITS = 4300  # CPython's default limit (CVE-2020-10735): what one end writes, the other has to read
+_EXACT_S = 1 << 33  # 270 years; a float of more seconds has no room for microseconds, and timedelta.max would be rounded up
+
+_NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
+
+#: Module, class, its type on the wire, and the class's method that projects. The first that fits counts.
+_RULES = (
+    ("datetime", "datetime", "datetime", "isoformat"),
+    ("datetime", "date", "date", "isoformat"),
+    ("datetime", "time", "time", "isoformat"),
+    ("datetime", "timedelta", "timedelta", "total_seconds"),
+    ("decimal", "Decimal", "decimal", "__str__"),
+    ("uuid", "UUID", "uuid", "__str__"),
+    ("pathlib", "Path", "path", "__str__"),
+    ("pathlib", "PurePosixPath", "posix-path", "__str__"),
+    ("pathlib", "PureWindowsPath", "windows-path", "__str__"),
+)
+
+
+class Projection:
+    """One walk over a payload. `root` is what the paths in its errors start with; `inline` bytes become text."""
+
+    __slots__ = ("_inline", "_open", "_path", "_root", "frames", "types")
+
+    def __init__(self, root: list[object], *, inline: bool = False) -> None:
+        self.frames: list[bytes] = []
+        self.types: dict[str, list[list[object]]] = {}
+        self._inline = inline
+        self._root = root
+        self._path: list[object] = []
+        self._open: set[int] = set()  # the containers that we are inside of
+
+    def of(self, payload: object) -> object:
+        """The projection of all of `payload`.
+
+        Raises: WireError: something in it has no wire form.
+        """
+        try:
+            return self._of(payload)
+        except (WireError, MemoryError):
+            raise
+        except RecursionError:
+            raise self._error("is nested too deeply") from None
+        except Exception as error:  # a property or an `items` of the plugin's own
+            raise self._error(f"can't be read: {type(error).__name__}: {error}") from error
+
+    def _of(self, value: object) -> object:  # noqa: PLR0911 - one line a rule
+        if value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, str):
+            return str.__str__(value)
+        if isinstance(value, int):
+            return self._integer(value)
+        if isinstance(value, float):
+            return self._float(value)
+        if isinstance(value, dict):
+            return self._object(value, value.items())
+        if isinstance(value, (list, tuple)):
+            return self._array(value)
+        if isinstance(value, (set, frozenset)):
+            return self._set(value)
+        if isinstance(value, (bytes, bytearray, memoryview)):
+            return self._bytes(value)
+        return self._other(value)
+
+    def _integer(self, value: int) -> int:
+        if value.bit_length() > _MAX_DIGITS * 3:  # a little below the limit, so that few are written out to be counted
+            try:
+                digits = len(int.__repr__(abs(value)))
+            except ValueError:  # the interpreter's own limit
+                digits = _MAX_DIGITS + 1
+            if digits > _MAX_DIGITS:
+                raise self._error(f"is an integer of more than {_MAX_DIGITS} digits, which has no wire form")
+        return int.__int__(value)
+
+    def _float(self, value: float) -> object:
+        text = _NOT_FINITE.get(float.__repr__(value))
+        if text is None:
+            return float.__float__(value)
+        self._note("float")
+        return text
+
+    def _bytes(self, value: bytes | bytearray | memoryview) -> object:
+        if self._inline:
+            from binascii import b2a_base64
+
+            return b2a_base64(bytes(value), newline=False).decode()
+        self._note("bytes")
+        self.frames.append(bytes(value))
+        return None
+
+    def _array(self, container: Iterable[object]) -> list[object]:
+        self._enter(container)
+        projected = []
+        for index, item in enumerate(container):
+            self._path.append(index)
+            projected.append(self._of(item))
+            self._path.pop()
+        self._leave(container)
+        return projected
+
+    def _set(self, value: AbstractSet[SupportsRichComparison]) -> list[object]:
+        projected = self._array(_sorted(value))
+        if not _holds_object(projected):
+            self._note("frozenset" if isinstance(value, frozenset) else "set")
+        return projected
+
+    def _object(self, container: object, items: Iterable[tuple[object, object]]) -> dict[str, object]:
+        self._enter(container)
+        projected = {}
+        for key, item in items:
+            name = self._key(key)
+            self._path.append(name)
+            projected[name] = self._of(item)
+            self._path.pop()
+        self._leave(container)
+        return projected
+
+    def _other(self, value: object) -> object:
+        enum = sys.modules.get("enum")
+        if enum is not None and isinstance(value, enum.Enum):
+            return self._of(value.value)
+        for module, name, kind, method in _RULES:
+            base = getattr(sys.modules.get(module), name, None)
+            # pandas.NaT is an instance of datetime, and is none.
+            if base is not None and isinstance(value, base) and type(value).__name__ != "NaTType":
+                self._note(kind)
+                projected = getattr(base, method)(value)
+                return value // base(seconds=1) if kind == "timedelta" and abs(projected) > _EXACT_S else projected
+        names = _field_names(value)
+        if names is None:
+            raise self._error(f"is a `{_type_name(value)}`, which has no wire form")
+        return self._object(value, ((name, getattr(value, name)) for name in names))
+
+    def _key(self, key: object) -> str:
+        if isinstance(key, str):
+            return str.__str__(key)
+        if key is None or isinstance(key, bool):
+            return "null" if key is None else "true" if key else "false"
+        if isinstance(key, int):
+            return int.__repr__(self._integer(key))
+        if isinstance(key, float):
+            text = float.__repr__(key)
+            return _NOT_FINITE.get(text, text)
+        enum = sys.modules.get("enum")
+        if enum is not None and isinstance(key, enum.Enum):
+            return self._key(key.value)
+        raise self._error(f"has a key of type `{_type_name(key)}`, which has no wire form")
+
+    def _enter(self, container: object) -> None:
+        if id(container) in self._open:
+            raise self._error("contains itself")
+        if len(self._path) >= _MAX_DEPTH:
+            raise RecursionError
+        self._open.add(id(container))
+
+    def _leave(self, container: object) -> None:
+        self._open.discard(id(container))
+
+    def _note(self, kind: str) -> None:
+        if not self._inline:
+            self.types.setdefault(kind, []).append(self._path.copy())
+
+    def _error(self, text: str) -> WireError:
+        path = self._root + self._path
+        return WireError(f"`{path_text(path)}` {text}", path)
+
+
+def _sorted(items: AbstractSet[SupportsRichComparison]) -> list[SupportsRichComparison]:
+    unsorted = list(items)
+    try:
+        return sorted(unsorted)
+    except Exception:  # noqa: BLE001 - there is no order among them, and any order will do
+        return unsorted
+
+
+def _holds_object(items: list[object]) -> bool:
+    return any(isinstance(item, dict) or (isinstance(item, list) and _holds_object(item)) for item in items)
+
+
+def _field_names(value: object) -> list[str] | None:
+    """The fields of a dataclass, a msgspec Struct or a pydantic model; None of anything else."""
+    kind = type(value)
+    if hasattr(kind, "__dataclass_fields__"):
+        return [field.name for field in sys.modules["dataclasses"].fields(kind)]
+    for attribute in ("__struct_fields__", "model_fields", "__fields__"):
+        names = getattr(kind, attribute, None)
+        if isinstance(names, (tuple, dict)):
+            return list(names)
+    return None
+
+
+def _type_name(value: object) -> str:
+    kind = type(value)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"

@@ -1,0 +1,204 @@
+"""The typed values of a message, put in place of their projections. The rules are the table in `wire`.
+
+Above it: `wire`, and the conversion of arguments, which knows the same texts; below it: nothing. A message may come from a
+hostile plugin: nothing is made but the types listed here, whatever it says, and each fault in it is a `WireError`.
+"""
+
+from __future__ import annotations
+
+from .wire import WireError, path_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import datetime as dt
+    import decimal
+    import pathlib
+    import uuid
+    from collections.abc import Callable, Sequence
+
+__all__ = ["make", "put_back"]
+
+_MAX_COLLISIONS = 1000
+_MICROSECOND_DIGITS = 6
+
+
+def put_back(message: dict[str, object], payload: str, types: object, frames: Sequence[bytes]) -> None:
+    """Replace the projections in `message[payload]` at the paths in `types`.
+
+    Raises: WireError: `types` and `frames` don't describe this payload.
+    """
+    for path, kind, frame in _entries(types, frames):
+        try:
+            _replace(message, [payload, *path], kind, frame)
+        except Exception:  # noqa: BLE001 - each type has errors of its own for what is none of it
+            raise WireError(f"`{path_text([payload, *path])}` is no `{kind}`", [payload, *path]) from None
+
+
+def make(kind: str, value: object) -> object:
+    """The value whose projection as `kind` is `value`.
+
+    Raises: Exception: it is no such projection.
+    """
+    return _RULES[kind](value)
+
+
+def _entries(types: object, frames: Sequence[bytes]) -> list[tuple[list[object], str, bytes]]:
+    """Path, type and frame of each typed value, the innermost first: what is in a set comes before the set."""
+    entries = []
+    left = list(reversed(frames))
+    if not isinstance(types, dict):
+        raise WireError("`types` is not a table of paths")
+    for kind, paths in types.items():
+        if kind != "bytes" and kind not in _RULES:
+            raise WireError(f"there is no type `{kind}`")
+        for path in paths if isinstance(paths, list) else [None]:
+            if not isinstance(path, list) or (kind == "bytes" and not left):
+                raise WireError(f"`types.{kind}` is not a list of paths, one for each frame")
+            entries.append((path, kind, left.pop() if kind == "bytes" else b""))
+    if left:
+        raise WireError("there are more frames than paths under `bytes`")
+    entries.sort(key=lambda entry: len(entry[0]), reverse=True)
+    return entries
+
+
+def _replace(message: dict[str, object], path: list[object], kind: str, frame: bytes) -> None:
+    container: object = None
+    found: object = message
+    for step in path:
+        container = found
+        found = _entered(container, step)
+    if kind == "bytes" and found is not None:
+        raise TypeError
+    value = frame if kind == "bytes" else _RULES[kind](found)
+    step = path[-1]
+    if isinstance(container, dict):
+        container[step] = value
+    if isinstance(container, list) and isinstance(step, int):
+        container[step] = value
+
+
+def _entered(container: object, step: object) -> object:
+    if isinstance(container, dict) and isinstance(step, str):
+        return container[step]
+    if isinstance(container, list) and isinstance(step, int) and not isinstance(step, bool) and step >= 0:
+        return container[step]
+    raise LookupError
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    raise TypeError
+
+
+def _iso(value: object) -> str:
+    """ISO 8601 text for any Python: before 3.11 `fromisoformat` takes no `Z`, and 3 or 6 digits of a second alone."""
+    text = _text(value)
+    if text.endswith(("Z", "z")):
+        text = text[:-1] + "+00:00"
+    head, point, rest = text.partition(".")
+    if not point:
+        return text
+    zone = rest.lstrip("0123456789")
+    digits = rest[: len(rest) - len(zone)]
+    return head + "." + digits[:_MICROSECOND_DIGITS].ljust(_MICROSECOND_DIGITS, "0") + zone
+
+
+def _date(value: object) -> dt.date:
+    import datetime as dt
+
+    return dt.date.fromisoformat(_text(value))
+
+
+def _datetime(value: object) -> dt.datetime:
+    import datetime as dt
+
+    return dt.datetime.fromisoformat(_iso(value))
+
+
+def _time(value: object) -> dt.time:
+    import datetime as dt
+
+    return dt.time.fromisoformat(_iso(value))
+
+
+def _timedelta(value: object) -> dt.timedelta:
+    import datetime as dt
+
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return dt.timedelta(seconds=value)
+    raise TypeError
+
+
+def _decimal(value: object) -> decimal.Decimal:
+    import decimal
+
+    return decimal.Decimal(_text(value))
+
+
+def _uuid(value: object) -> uuid.UUID:
+    import uuid
+
+    return uuid.UUID(_text(value))
+
+
+def _path(value: object) -> pathlib.Path:
+    import pathlib
+
+    return pathlib.Path(_text(value))
+
+
+def _posix_path(value: object) -> pathlib.PurePosixPath:
+    import pathlib
+
+    return pathlib.PurePosixPath(_text(value))
+
+
+def _windows_path(value: object) -> pathlib.PureWindowsPath:
+    import pathlib
+
+    return pathlib.PureWindowsPath(_text(value))
+
+
+def _float(value: object) -> float:
+    if value in ("NaN", "Infinity", "-Infinity"):
+        return float(_text(value))
+    raise ValueError
+
+
+def _set(value: object) -> set[object]:
+    return set(_members(value))
+
+
+def _frozenset(value: object) -> frozenset[object]:
+    return frozenset(_members(value))
+
+
+def _members(value: object) -> tuple[object, ...]:
+    if not isinstance(value, list):
+        raise TypeError
+    members = _tuple(value)
+    # Numbers chosen to have one hash make a set take a time that is the square of its size: a hang of the host.
+    if len(members) - len({hash(member) for member in members}) > _MAX_COLLISIONS:
+        raise ValueError
+    return members
+
+
+def _tuple(items: list[object]) -> tuple[object, ...]:
+    return tuple(_tuple(item) if isinstance(item, list) else item for item in items)
+
+
+_RULES: dict[str, Callable[[object], object]] = {
+    "date": _date,
+    "datetime": _datetime,
+    "decimal": _decimal,
+    "float": _float,
+    "frozenset": _frozenset,
+    "path": _path,
+    "posix-path": _posix_path,
+    "set": _set,
+    "time": _time,
+    "timedelta": _timedelta,
+    "uuid": _uuid,
+    "windows-path": _windows_path,
+}
