@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable
+
 __all__ = ["close", "iterate", "new_loop", "run"]
 
 
@@ -13,7 +17,7 @@ def new_loop() -> asyncio.AbstractEventLoop:
     return loop
 
 
-def run(loop: asyncio.AbstractEventLoop, awaitable: object) -> object:
+def run(loop: asyncio.AbstractEventLoop, awaitable: Awaitable[object]) -> object:
     """Run to the end; whatever ends it early, the task is cancelled and has run its `finally`."""
     task = loop.create_task(_wait(awaitable))
     try:
@@ -28,14 +32,14 @@ def run(loop: asyncio.AbstractEventLoop, awaitable: object) -> object:
         raise
 
 
-async def _wait(awaitable: object) -> object:
-    return await awaitable  # type: ignore[misc]
+async def _wait(awaitable: Awaitable[object]) -> object:
+    return await awaitable
 
 
 class iterate:
     """An async generator as a plain iterator with `close`."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, generator: object) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, generator: AsyncIterator[object]) -> None:
         self._loop = loop
         self._generator = generator
 
@@ -44,7 +48,7 @@ class iterate:
 
     def __next__(self) -> object:
         try:
-            return run(self._loop, self._generator.__anext__())  # type: ignore[attr-defined]
+            return run(self._loop, self._generator.__anext__())
         except StopAsyncIteration:
             raise StopIteration from None
 
@@ -63,6 +67,7 @@ def close(loop: asyncio.AbstractEventLoop) -> None:
         if tasks:
             loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
         loop.run_until_complete(loop.shutdown_asyncgens())
-        loop.run_until_complete(loop.shutdown_default_executor()) if hasattr(loop, "shutdown_default_executor") else None
+        if hasattr(loop, "shutdown_default_executor"):  # Python 3.9
+            loop.run_until_complete(loop.shutdown_default_executor())
     finally:
         loop.close()

@@ -6,17 +6,21 @@ import builtins
 import os
 import traceback
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ._serve import _Staged
+
 __all__ = ["describe"]
 
 _MOST_TEXT = 64 * 1024  # characters of a message or traceback; an exception that holds a file is not to fill the pipe
 _MOST_CAUSES = 10
 
 
-def describe(staged: object) -> dict[str, object]:
+def describe(staged: _Staged) -> dict[str, object]:
     """The `data` of the response for a `_Staged` error."""
-    error = staged.error  # type: ignore[attr-defined]
-    record = {
-        "stage": staged.stage,  # type: ignore[attr-defined]
+    error = staged.error
+    record: dict[str, object] = {
+        "stage": staged.stage,
         "type": _name(error),
         "builtin": _builtin(error),
         "message": _text(error),

@@ -6,10 +6,17 @@ needed, the modules that describe and convert. Whatever the plugin raises become
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
 from . import framing, wire
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Iterator
+    from types import ModuleType
 
 __all__ = ["serve"]
 
@@ -51,8 +58,8 @@ class _Server:
         self._requests = requests
         self._replies = replies
         self._assembler = framing.Assembler()
-        self._tools: dict[str, object] = {}
-        self._loop: object | None = None
+        self._tools: dict[str, Callable[..., object]] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._project = "plughost"
         self._methods = {
             "initialize": self._initialize,
@@ -140,7 +147,7 @@ class _Server:
             with _stage("arguments"):
                 args, kwargs = _own("_convert").convert(tool, args, kwargs, params["convert"])
         with _stage("call"):
-            value = tool(*args, **kwargs)  # type: ignore[operator]
+            value = tool(*args, **kwargs)
             if hasattr(value, "__await__"):
                 value = self._run_coroutine(value)
             if hasattr(value, "__anext__"):
@@ -155,10 +162,10 @@ class _Server:
 
     # Streams and coroutines.
 
-    def _stream(self, number: object, items: object, credit: int) -> None:
+    def _stream(self, number: object, items: Iterator[object], credit: int) -> None:
         try:
             with _stage("call"):
-                iterator = iter(items)  # type: ignore[call-overload]
+                iterator = iter(items)
             while True:
                 while credit <= 0:
                     credit += self._credit(number)
@@ -190,7 +197,7 @@ class _Server:
             if message.get("method") == "credit":
                 return int(params["items"])
 
-    def _event_loop(self) -> object:
+    def _event_loop(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
             self._loop = _own("_coroutines").new_loop()
         return self._loop
@@ -224,7 +231,7 @@ class _stage:
             raise _Staged(self._name, error) from error
 
 
-def _own(name: str) -> object:
+def _own(name: str) -> ModuleType:
     """A module of the runner's, imported when first needed, its bytecode kept apart as at the start."""
     module = sys.modules.get("plughost_runner." + name)
     if module is None:
@@ -248,9 +255,23 @@ def _enter_environment() -> None:
 
     site.main()
     for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
+        if isinstance(stream, io.TextIOWrapper):
             # As the plugin prints, so it arrives; and a lone surrogate in a log line is no reason to fail a call.
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+
+
+def _leave_threads() -> None:
+    """End at once where the interpreter would wait for threads that the plugin left running; exit handlers run either way."""
+    threading = sys.modules.get("threading")
+    if threading is None or not any(
+        thread is not threading.main_thread() and not thread.daemon for thread in threading.enumerate()
+    ):
+        return
+    import atexit
+
+    atexit._run_exitfuncs()
+    _flush()
+    os._exit(0)
 
 
 def _flush() -> None:
