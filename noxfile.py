@@ -6,9 +6,9 @@ that runs it is left alone, also one that refuses `pip install`. Read by a nox t
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
+import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -34,29 +34,34 @@ def bootstrap() -> Path:
         return python
     print("Installing nox and uv into `.nox/bootstrap` …", file=sys.stderr, flush=True)
     shutil.rmtree(BOOTSTRAP, ignore_errors=True)
-    if importlib.util.find_spec("ensurepip"):
-        install("-m", "venv", str(BOOTSTRAP))
-        pip = (str(python), "-m", "pip")
-    elif importlib.util.find_spec("pip"):  # Debian and its kin package ensurepip apart; the system's pip does as well
-        install("-m", "venv", "--without-pip", str(BOOTSTRAP))
-        pip = (sys.executable, "-m", "pip", "--python", str(python))
+    if not fault([sys.executable, "-m", "venv", str(BOOTSTRAP)]):
+        pip = [str(python), "-m", "pip"]
+    elif not fault([sys.executable, "-m", "venv", "--clear", "--without-pip", str(BOOTSTRAP)]):
+        # Debian and its kin package a part of venv apart; where it is missing, the system's pip does as well.
+        pip = [sys.executable, "-m", "pip", "--python", str(python)]
     else:
-        sys.exit(f"error: `{sys.executable}` has neither `ensurepip` nor `pip`\n\nhint: apt install python3-venv")
-    install(*pip[1:], "install", "--quiet", "--disable-pip-version-check", *TOOLS, python=pip[0])
+        sys.exit(f"error: `{sys.executable}` can't make a virtual environment\n\nhint: apt install python3-venv")
+    if found := fault([*pip, "install", "--quiet", "--disable-pip-version-check", *TOOLS]):
+        sys.exit(f"error: Failed to install nox and uv\n{found}\n\nhint: Where pip is missing too: apt install python3-venv")
     stamp.write_text(wanted, encoding="utf-8")
     return python
 
 
-def install(*arguments: str, python: str = sys.executable) -> None:
+def fault(command: list[str]) -> str:
+    """Run a command; nothing where it succeeds, else what it printed."""
     # A user's `pip install --user` by default can't work in a virtual environment.
-    if code := subprocess.run([python, *arguments], env={**os.environ, "PIP_USER": "0"}, check=False).returncode:
-        sys.exit(f"error: `python {' '.join(arguments)}` exited with code {code}")
+    environment = {**os.environ, "PIP_USER": "0"}
+    completed = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    return "" if completed.returncode == 0 else completed.stdout.strip() or f"exit code {completed.returncode}"
 
 
 def clean_environment() -> None:
     """Take out of our environment what slows the sessions down or makes their results depend on the user's settings."""
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # without bytecode every process takes several times as long to start
     os.environ["UV_PYTHON_DOWNLOADS"] = "never"
+    trusted = ssl.get_default_verify_paths()
+    if trusted.cafile or any(Path(trusted.openssl_capath).glob("*")):  # as pip and git do, for networks with a proxy that signs
+        os.environ.setdefault("UV_SYSTEM_CERTS", "1")
     # A version manager's shims answer slowly and with whatever version is switched on: put the Pythons behind them, at the end.
     folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
     roots = {Path(folder).parent for folder in folders if Path(folder).name == "shims"}
