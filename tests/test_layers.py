@@ -134,6 +134,8 @@ def may_import(importer: str, imported: str, names: tuple[str, ...], table: dict
         return True
     if importer.startswith("runner") or imported == "runner":
         return False
+    if imported == "__init__" and names == ("__version__",):  # a constant
+        return True
     below, above = table[imported], table[importer]
     if below.row != above.row:
         return below.row < above.row
