@@ -163,6 +163,7 @@ class ResolveError(InstallError):
             "package-not-found",
             "version-not-found",
             "wheel-missing",
+            "dependency-refused",
             "index-auth",
             "hash-mismatch",
             "python-missing",

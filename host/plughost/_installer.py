@@ -1,0 +1,115 @@
+"""What the stages ask of the program that builds, resolves and installs: of uv, or where it is missing or refused, of pip.
+
+Above it: the stages wheel, lock and venv, which hold what is common to both (digests, verification, atomicity); below it:
+`_uv` and `_pip`, which fulfil `Installer` and are the only modules that know those programs' flags.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from plughost.errors import InstallError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from plughost._installing import LockRequest
+    from plughost._interpreters import Interpreter
+    from plughost.paths import Store
+
+__all__ = ["Ahead", "Installer", "choose"]
+
+
+class Ahead(Protocol):
+    """A lock that is being made while the wheel is built, from dependencies that are known before."""
+
+    def finish(self) -> Path | None:
+        """The folder of the lock, once it is made; None if it can't be. Says nothing: the lock proper will."""
+
+    def abandon(self) -> None:
+        """End it now, with its whole tree."""
+
+
+class Installer(Protocol):
+    """uv or pip. Every method raises an `InstallError` that says what the program said, with `log` holding all of it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def store(self) -> Store: ...
+
+    def build(  # noqa: PLR0913 - what one build needs
+        self,
+        source: Path,
+        *,
+        subject: str,
+        python: Interpreter,
+        into: Path,
+        environment: str,
+        epoch: int | None,
+        offline: bool,
+        log: Path,
+    ) -> None:
+        """Leave the wheel of `source`, a folder or an sdist, in `into`; messages call it `subject`.
+
+        `environment` is a venv that has the build requirements already; "" has them installed into one that lasts for this build.
+        """
+
+    def furnish(self, venv: str, requirements: Sequence[str], *, python: Interpreter, offline: bool, log: Path) -> None:
+        """Make a venv at `venv`, where nothing is, and install `requirements`, unlocked: for building, not for plugins."""
+
+    def lock(self, request: LockRequest) -> None:
+        """Write `pylock.toml`, with hashes, into the request's folder. Builds a dependency only where there is no wheel of it."""
+
+    def lock_ahead(self, request: LockRequest) -> Ahead | None:
+        """Begin to lock, and to fetch what is locked; None where this installer can't."""
+
+    def install(
+        self,
+        folder: Path,
+        venv: str,
+        *,
+        python: Interpreter,
+        from_source: Iterable[str],
+        offline: bool,
+        log: Path,
+        keep: Iterable[int],
+    ) -> None:
+        """Make a venv at `venv`, where nothing is, and install what `folder`'s lock says, and nothing else.
+
+        Wheels only, but for the packages `from_source` names. `keep` are descriptors that the program holds until it ends.
+        """
+
+    def install_editable(
+        self, source: Path, venv: str, *, python: Interpreter, offline: bool, log: Path, keep: Iterable[int]
+    ) -> None:
+        """Replace the plugin's wheel in `venv` by a PEP 660 editable install of `source`."""
+
+    def forget(self, name: str) -> None:
+        """Remove what the cache keeps of the package `name`. Never raises."""
+
+
+def choose(store: Store, preferred: str = "") -> Installer:
+    """The installer called `preferred` ("uv" or "pip"); "" takes uv where there is one, else pip.
+
+    Raises: UsageError: `preferred` names neither. InstallError: uv is asked for and missing.
+    """
+    if preferred not in ("", "uv", "pip"):
+        raise UsageError(f"`{preferred}` is not an installer", reference="usage", hint="Give `uv` or `pip`")
+    if preferred != "pip":
+        from plughost._uv import Uv, find_uv
+
+        if binary := find_uv():
+            return Uv(store, binary)
+        if preferred == "uv":
+            raise InstallError(
+                "There is no `uv` on this machine",
+                reference="uv-missing",
+                hint="Install it with `pip install uv`, or use `--installer pip`",
+            )
+    from plughost._pip import Pip
+
+    return Pip(store)

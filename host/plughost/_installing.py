@@ -1,0 +1,88 @@
+"""What uv and pip have in common here: the request for a lock, what they get of our environment, the log they leave.
+
+Above it: `_uv`, `_pip` and `_installer`, which says what the stages ask of either; below it: `_process`. It knows no
+program's flags.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from plughost._interpreters import Interpreter
+    from plughost._process import Completed
+
+__all__ = ["NETWORK", "LockRequest", "passed_on", "redact", "write_log"]
+
+_PASSWORD = re.compile(r"(?<=://)([^/\s:@]*):[^/\s@]*@")
+_HTTP_USER = re.compile(r"(?<=https://)[^/\s@]+@|(?<=http://)[^/\s@]+@")
+
+#: What an installer may have from our environment beside `_process.PASSED_ON`: the way out to an index or a git server, and the
+#: credentials for it. Plugins never get these.
+NETWORK = (
+    "ALL_PROXY",
+    "GIT_ASKPASS",
+    "GIT_CONFIG_*",
+    "GIT_SSH",
+    "GIT_SSH_COMMAND",
+    "GIT_SSL_CAINFO",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "NETRC",
+    "NO_PROXY",
+    "SSH_ASKPASS",
+    "SSH_AUTH_SOCK",
+    "SSL_CLIENT_CERT",
+    "XDG_CONFIG_HOME",
+    "all_proxy",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockRequest:
+    """What to lock: requirements as PEP 508 has them, of which the wheel's own name is answered by `wheel`.
+
+    `folder` is where `pylock.toml` and what the installer needs beside it are written; `wheel` lies in it already. `previous` is
+    the folder of an earlier lock whose versions are kept where they still fit.
+    """
+
+    folder: Path
+    requirements: tuple[str, ...]
+    python: Interpreter
+    log: Path
+    wheel: Path | None = None
+    wheel_name: str = ""
+    constraints: tuple[str, ...] = ()
+    exclude_newer: str = ""
+    offline: bool = False
+    previous: Path | None = None
+    subject: str = "the plugin"
+
+
+def passed_on(names: Iterable[str]) -> dict[str, str]:
+    """What our environment has under `names`; one that ends with a star is a prefix."""
+    prefixes = tuple(name[:-1] for name in names if name.endswith("*"))
+    exact = frozenset(names)
+    return {name: value for name, value in os.environ.items() if value and (name in exact or name.startswith(prefixes))}
+
+
+def redact(text: str) -> str:
+    """`text` without the credentials of the URLs in it; the user of an ssh URL, which is part of the address, stays."""
+    return _HTTP_USER.sub("", _PASSWORD.sub(r"\1@", text))
+
+
+def write_log(log: Path, completed: Completed) -> None:
+    """Add to `log` what a program was asked and what it printed, credentials removed."""
+    text = f"$ {' '.join(completed.argv)}\n{completed.stdout}{completed.stderr}exit code {completed.returncode}\n\n"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a", encoding="utf-8") as file:
+        file.write(redact(text))

@@ -1,0 +1,209 @@
+"""Which Pythons are on this machine, and which of them a plugin gets.
+
+Above it: the wheel, the lock and the venv, which all need the same one; below it: `_process`. It knows nothing of uv or pip.
+
+An interpreter is recorded by the real path of its base executable, never by a version manager's shim (slow, and its answer
+depends on the folder it is asked from) and never by a virtual environment's `python` (its base may be gone tomorrow). The host's
+own base interpreter is known without starting a process, and it is the first choice wherever it fits.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from dataclasses import dataclass
+from glob import escape, glob
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import Version
+
+from plughost import _process
+from plughost.errors import ResolveError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Interpreter", "find", "own"]
+
+#: Printed by an interpreter about itself. `-I -S` keeps it from running anything of the machine's or the user's.
+_QUESTION = (
+    "import sys; v = sys.version_info; print('%d.%d.%d%s' % (v[0], v[1], v[2], '' if v[3] == 'final' else "
+    "{'alpha': 'a', 'beta': 'b', 'candidate': 'rc'}[v[3]] + str(v[4]))); "
+    "print(getattr(sys, '_base_executable', '') or sys.executable)"
+)
+_ANSWER_TIMEOUT_S = 20.0
+_NAME = re.compile(r"python3\.(\d+)\Z")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interpreter:
+    """A Python that venvs can be made from: the real path of its executable and its full version, such as `3.9.18`."""
+
+    executable: str
+    version: str
+
+    @property
+    def series(self) -> str:
+        """The version as far as it decides which wheels fit, such as `3.9`."""
+        return ".".join(self.version.split(".")[:2])
+
+
+def own() -> Interpreter | None:
+    """The base interpreter that this process runs on; None where it has none that could be started, as in an embedding app."""
+    executable: str = getattr(sys, "_base_executable", "") or sys.executable
+    if not executable or not os.access(executable, os.X_OK) or _is_shim(executable):
+        return None
+    return Interpreter(executable=os.path.realpath(executable), version=_own_version())
+
+
+def find(requires: str = "", *, requested: str = "", minimum: str = ">=3.8") -> Interpreter:
+    """The interpreter for a package that asks for `requires` (a Requires-Python specifier; "" if it asks for nothing).
+
+    `requested` narrows the choice to a version (`3.9`, `3.9.18`), a name (`python3.9`) or a path. Of those that fit, the
+    host's own comes first, then the newest.
+
+    Raises: ResolveError: none is there, or the one requested doesn't fit. UsageError: `requested` can't be read.
+    """
+    needs = _specifiers(requires) & _specifiers(minimum)
+    if os.sep in requested:
+        return _check(_at(os.path.abspath(os.path.expanduser(requested))), needs, requested)
+    wanted = _wanted(requested)
+    misfit: Interpreter | None = None
+    for interpreter in _in_order(wanted if requested else needs):
+        if _fits(interpreter, wanted):
+            if _fits(interpreter, needs):
+                return interpreter
+            misfit = misfit or interpreter
+    if misfit and requested:
+        return _check(misfit, needs, requested)
+    raise _missing(requires, requested)
+
+
+def _in_order(needs: SpecifierSet) -> Iterator[Interpreter]:
+    """The host's own interpreter, then the others from the newest down; started one by one, as far as somebody asks for more."""
+    if mine := own():
+        yield mine
+    for minor, path in sorted(_candidates(), key=lambda found: -found[0]):
+        if _may_fit(minor, needs) and (interpreter := _ask(path)):
+            yield interpreter
+
+
+def _candidates() -> Iterator[tuple[int, str]]:
+    """Minor version and path of every interpreter whose name tells its version, each real file once."""
+    seen: set[str] = set()
+    for folder in _folders():
+        for path in glob(os.path.join(escape(folder), "python3.*")):
+            named = _NAME.fullmatch(os.path.basename(path))
+            real = os.path.realpath(path)
+            if named and real not in seen and not _is_shim(path) and os.access(path, os.X_OK):
+                seen.add(real)
+                yield int(named[1]), path
+
+
+def _folders() -> Iterator[str]:
+    for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
+        # A virtual environment's python is nobody's base.
+        if os.path.isabs(folder) and not os.path.exists(os.path.join(os.path.dirname(folder), "pyvenv.cfg")):
+            yield folder
+    home = os.path.expanduser("~")
+    data = os.environ.get("XDG_DATA_HOME") or f"{home}/.local/share"
+    patterns = (
+        f"{os.environ.get('PYENV_ROOT') or f'{home}/.pyenv'}/versions/*/bin",
+        f"{os.environ.get('UV_PYTHON_INSTALL_DIR') or f'{data}/uv/python'}/*/bin",
+        f"{data}/mise/installs/python/*/bin",
+        f"{home}/.asdf/installs/python/*/bin",
+        "/usr/local/bin",
+        "/usr/bin",
+        "/opt/*/bin",
+        "/opt/python/*/bin",
+        "/Library/Frameworks/Python.framework/Versions/*/bin",
+    )
+    for pattern in patterns:
+        yield from sorted(glob(pattern), reverse=True)
+
+
+def _at(path: str) -> Interpreter:
+    interpreter = _ask(path)
+    if interpreter is None:
+        raise ResolveError(f"`{path}` is not a Python interpreter that can be started", reference="python-missing")
+    return interpreter
+
+
+def _ask(path: str) -> Interpreter | None:
+    """What the interpreter at `path` says of itself; None if it doesn't start, or not in time."""
+    try:
+        answer = _process.run([path, "-I", "-S", "-c", _QUESTION], env=_process.base_environment(), timeout_s=_ANSWER_TIMEOUT_S)
+    except (OSError, TimeoutError):
+        return None
+    lines = answer.stdout.splitlines()
+    if answer.returncode != 0 or len(lines) != 2 or not os.path.isabs(lines[1]):  # noqa: PLR2004 - version, path
+        return None
+    return Interpreter(executable=os.path.realpath(lines[1]), version=lines[0])
+
+
+def _check(interpreter: Interpreter, needs: SpecifierSet, requested: str) -> Interpreter:
+    if _fits(interpreter, needs):
+        return interpreter
+    raise ResolveError(
+        f"Python {interpreter.version}, which `{requested}` names, is not one this package runs on",
+        reference="python-incompatible",
+        causes=[f"The package requires Python `{needs}`"],
+        hint="Leave the choice to plughost by omitting `--python`",
+    )
+
+
+def _missing(requires: str, requested: str) -> ResolveError:
+    found = sorted({interpreter.version for interpreter in _in_order(SpecifierSet())}, key=Version)
+    wish = requested or requires
+    return ResolveError(
+        f"There is no Python `{wish}` on this machine",
+        reference="python-missing",
+        causes=[f"Found: {', '.join(found) or 'none'}"],
+        hint=f"Install one, for example with `uv python install '{wish.removeprefix('python')}'`, or name one with `--python PATH`",
+    )
+
+
+def _specifiers(text: str) -> SpecifierSet:
+    try:
+        return SpecifierSet(text)
+    except InvalidSpecifier:
+        raise ResolveError(f"`{text}`, which the package requires, is no Python", reference="python-incompatible") from None
+
+
+def _wanted(requested: str) -> SpecifierSet:
+    version = requested.removeprefix("python").removeprefix("@")
+    if not version:
+        return SpecifierSet()
+    if re.fullmatch(r"\d+(\.\d+)?", version):
+        return SpecifierSet(f"=={version}.*")
+    if re.fullmatch(r"\d+\.\d+\.\d+\w*", version):
+        return SpecifierSet(f"=={version}")
+    try:
+        return SpecifierSet(version)
+    except InvalidSpecifier:
+        raise UsageError(
+            f"`{requested}` names no Python",
+            reference="usage",
+            hint="Give a version such as `3.12`, a name such as `python3.12`, or a path",
+        ) from None
+
+
+def _fits(interpreter: Interpreter, needs: SpecifierSet) -> bool:
+    return needs.contains(interpreter.version, prereleases=True)
+
+
+def _may_fit(minor: int, needs: SpecifierSet) -> bool:
+    """Whether some patch release of this series fits: so that the others need not be started."""
+    return any(needs.contains(f"3.{minor}.{patch}", prereleases=True) for patch in range(40))
+
+
+def _is_shim(path: str) -> bool:
+    return os.path.basename(os.path.dirname(path)) == "shims"
+
+
+def _own_version() -> str:
+    major, minor, micro, level, serial = sys.version_info
+    suffix = "" if level == "final" else {"alpha": "a", "beta": "b", "candidate": "rc"}[level] + str(serial)
+    return f"{major}.{minor}.{micro}{suffix}"

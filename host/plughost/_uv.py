@@ -1,0 +1,301 @@
+"""The one module that knows uv's commands and flags.
+
+Above it: the stages, through `_installer.Installer`; below it: uv's environment (`_uv_settings`), its errors (`_uv_errors`) and
+`_process`. It knows nothing of sources and receipts.
+
+A lock is made by generating a project that has the plugin's wheel as a path dependency, and locking that: `uv sync` of such a
+project makes the venv and fills it in one call. `pylock.toml` is exported from it. uv is asked offline first wherever its cache
+may know the answer; what is resolved anew is resolved online.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+
+from plughost import _process
+from plughost._installing import redact, write_log
+from plughost._uv_errors import Doing, failure
+from plughost._uv_settings import environment
+from plughost.errors import BuildError, InstallError, ResolveError, VenvError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from plughost._installing import LockRequest
+    from plughost._interpreters import Interpreter
+    from plughost._process import Child, Completed
+    from plughost.paths import Store
+
+__all__ = ["Uv", "find_uv"]
+
+#: The first version that has been tried with all that is asked of it here.
+OLDEST = (0, 9, 0)
+_FORGET_TIMEOUT_S = 15.0  # it waits for other uv processes; what it leaves is only space
+_VERSION_TIMEOUT_S = 10.0
+
+#: No second, online attempt after these: it would end the same.
+_FINAL = frozenset({"disk-full", "hash-mismatch", "build-failed", "not-a-python-project", "uv-missing", "python-incompatible"})
+
+
+def find_uv() -> str | None:
+    """The path of uv's binary: that of the installed `uv` package, else one on PATH."""
+    try:
+        from uv import find_uv_bin
+
+        return os.fspath(find_uv_bin())
+    except (ImportError, FileNotFoundError):
+        return _process.find_program("uv")
+
+
+class UvAhead:
+    """A lock, and a venv to throw away, made in the background: afterwards uv's cache has all that the plugin needs."""
+
+    __slots__ = ("_child", "_folder")
+
+    def __init__(self, child: Child, folder: Path) -> None:
+        self._child = child
+        self._folder = folder
+
+    def finish(self) -> Path | None:
+        self._child.wait()
+        self._child.close()
+        return self._folder if (self._folder / "uv.lock").exists() else None
+
+    def abandon(self) -> None:
+        self._child.kill_tree()
+
+
+class Uv:
+    """uv at `binary`, with a cache of its own in `store`."""
+
+    __slots__ = ("binary", "name", "store")
+
+    def __init__(self, store: Store, binary: str) -> None:
+        self.store = store
+        self.binary = binary
+        self.name = "uv"
+
+    def build(  # noqa: PLR0913 - what one build needs
+        self,
+        source: Path,
+        *,
+        subject: str,
+        python: Interpreter,
+        into: Path,
+        environment: str,
+        epoch: int | None,
+        offline: bool,
+        log: Path,
+    ) -> None:
+        doing = Doing(message=f"Failed to build a wheel from {subject}", error=BuildError, reference="build-failed")
+        executable = os.path.join(environment, "bin", "python") if environment else python.executable
+        arguments = ["build", "--wheel", "--no-sources", "-o", str(into), "--directory", str(into), "-p", executable]
+        arguments += [*(["--no-build-isolation"] if environment else []), str(source)]
+        extra = {} if epoch is None else {"SOURCE_DATE_EPOCH": str(epoch)}
+        self._offline_first(arguments, doing, python=python, offline=offline, log=log, extra=extra)
+        (into / ".gitignore").unlink(missing_ok=True)
+
+    def furnish(self, venv: str, requirements: Sequence[str], *, python: Interpreter, offline: bool, log: Path) -> None:
+        doing = Doing(message="Failed to install the build requirements", error=BuildError, reference="build-requires")
+        self._make_venv(venv, python=python, log=log, keep=())
+        arguments = ["pip", "install", "-q", "--no-build", "-p", os.path.join(venv, "bin", "python"), "--", *requirements]
+        self._offline_first(arguments, doing, python=python, offline=offline, log=log)
+
+    def lock(self, request: LockRequest) -> None:
+        doing = Doing(
+            message=f"Failed to lock the dependencies of {request.subject}", error=ResolveError, reference="resolution-conflict"
+        )
+        _write_project(request)
+        if request.previous and (request.previous / "uv.lock").is_file():
+            shutil.copyfile(request.previous / "uv.lock", request.folder / "uv.lock")
+        arguments = ["lock", "-q", "--directory", str(request.folder), *_newer(request)]
+        try:
+            self._lock_wheels(arguments, doing, request)
+        except InstallError as error:
+            if error.reference != "wheel-missing":
+                raise
+            self._call(arguments, doing, python=request.python, offline=request.offline, log=request.log)
+        arguments = ["export", "-q", "--frozen", "--no-header", "--no-emit-project", "--no-dev", "--format", "pylock.toml"]
+        arguments += ["--directory", str(request.folder)]
+        exported = self._call(arguments, doing, python=request.python, offline=True, log=request.log)
+        (request.folder / "pylock.toml").write_text(redact(exported.stdout), encoding="utf-8")
+
+    def _lock_wheels(self, arguments: list[str], doing: Doing, request: LockRequest) -> None:
+        call = [*arguments, "--no-build"]
+        if (request.folder / "uv.lock").exists():
+            self._offline_first(call, doing, python=request.python, offline=request.offline, log=request.log)
+        else:
+            self._call(call, doing, python=request.python, offline=request.offline, log=request.log)
+
+    def lock_ahead(self, request: LockRequest) -> UvAhead | None:
+        _write_project(request)
+        arguments = ["sync", "-q", "--no-build", "--no-dev", "--directory", str(request.folder), *_newer(request)]
+        env = self._environment(request.python, {"UV_PROJECT_ENVIRONMENT": str(request.folder / "venv")})
+        argv = [self.binary, *arguments, *(["--offline"] if request.offline else [])]
+        return UvAhead(_process.spawn(argv, env=env), request.folder)
+
+    def install(
+        self,
+        folder: Path,
+        venv: str,
+        *,
+        python: Interpreter,
+        from_source: Iterable[str],
+        offline: bool,
+        log: Path,
+        keep: Iterable[int],
+    ) -> None:
+        doing = Doing(message="Failed to install what is locked", error=VenvError, reference="venv-failed")
+        builds = set(from_source)
+        names = _names(folder) - builds
+        wheels_only = [f"--no-build-package={name}" for name in sorted(names)] if builds else ["--no-build"]
+        if (folder / "uv.lock").exists():
+            arguments = ["sync", "-q", "--frozen", "--no-dev", "--directory", str(folder), *wheels_only]
+            extra = {"UV_PROJECT_ENVIRONMENT": venv}
+            self._offline_first(arguments, doing, python=python, offline=offline, log=log, extra=extra, keep=keep, clear=venv)
+            return
+        self._make_venv(venv, python=python, log=log, keep=keep)  # the lock is pip's
+        arguments = ["pip", "sync", "-q", "--directory", str(folder), "-p", os.path.join(venv, "bin", "python")]
+        wheels_only = [f"--only-binary={name}" for name in sorted(names)] if builds else wheels_only
+        arguments += [*wheels_only, "pylock.toml"]
+        self._offline_first(arguments, doing, python=python, offline=offline, log=log, keep=keep)
+
+    def install_editable(
+        self, source: Path, venv: str, *, python: Interpreter, offline: bool, log: Path, keep: Iterable[int]
+    ) -> None:
+        doing = Doing(message=f"Failed to install `{source.name}` as editable", error=BuildError, reference="build-failed")
+        arguments = [
+            "pip",
+            "install",
+            "-q",
+            "--no-deps",
+            "--no-sources",
+            "-p",
+            os.path.join(venv, "bin", "python"),
+            "-e",
+            str(source),
+        ]
+        self._offline_first(arguments, doing, python=python, offline=offline, log=log, keep=keep)
+
+    def forget(self, name: str) -> None:
+        try:
+            env = self._environment(None, {})
+            _process.run([self.binary, "cache", "clean", "-q", "--", name], env=env, timeout_s=_FORGET_TIMEOUT_S)
+        except OSError:  # a TimeoutError is one too
+            pass
+
+    def _make_venv(self, venv: str, *, python: Interpreter, log: Path, keep: Iterable[int]) -> None:
+        doing = Doing(message="Failed to make a virtual environment", error=VenvError, reference="venv-failed")
+        self._call(["venv", "-q", "--no-project", venv], doing, python=python, offline=True, log=log, keep=keep)
+
+    def _offline_first(  # noqa: PLR0913 - what one call needs
+        self,
+        arguments: Sequence[str],
+        doing: Doing,
+        *,
+        python: Interpreter,
+        offline: bool,
+        log: Path,
+        extra: Mapping[str, str] | None = None,
+        keep: Iterable[int] = (),
+        clear: str = "",
+    ) -> None:
+        """Call uv offline, and where that fails, online. What it left at `clear` is deleted before the second attempt."""
+        keep = tuple(keep)
+        try:
+            self._call(arguments, doing, python=python, offline=True, log=log, extra=extra, keep=keep)
+        except InstallError as error:
+            if offline or error.reference in _FINAL:
+                raise
+            if clear:
+                shutil.rmtree(clear, ignore_errors=True)
+            self._call(arguments, doing, python=python, offline=False, log=log, extra=extra, keep=keep)
+
+    def _call(  # noqa: PLR0913 - what one call needs
+        self,
+        arguments: Sequence[str],
+        doing: Doing,
+        *,
+        python: Interpreter,
+        offline: bool,
+        log: Path,
+        extra: Mapping[str, str] | None = None,
+        keep: Iterable[int] = (),
+    ) -> Completed:
+        argv = [self.binary, arguments[0], *(["--offline"] if offline else []), *arguments[1:]]
+        env = self._environment(python, extra or {})
+        completed = self._run(argv, env, log, keep)
+        if completed.returncode and "invalid peer certificate" in completed.stderr and "UV_SYSTEM_CERTS" not in env:
+            # uv brings its own list of authorities; a company's proxy is known to the machine alone.
+            completed = self._run(argv, {**env, "UV_SYSTEM_CERTS": "1"}, log, keep)
+        if completed.returncode == 0:
+            return completed
+        if "unexpected argument" in completed.stderr or "invalid value" in completed.stderr:
+            self._require_version()
+        raise failure(completed, doing, log=log)
+
+    def _run(self, argv: Sequence[str], env: Mapping[str, str], log: Path, keep: Iterable[int]) -> Completed:
+        try:
+            completed = _process.run(argv, env=env, keep=keep)
+        except OSError as error:
+            raise InstallError("`uv` can't be started", reference="uv-missing", causes=[str(error)], log=log) from error
+        write_log(log, completed)
+        return completed
+
+    def _environment(self, python: Interpreter | None, extra: Mapping[str, str]) -> dict[str, str]:
+        chosen = {"UV_PYTHON": python.executable} if python else {}
+        return environment(cache=self.store.uv_cache, extra={**chosen, **extra})
+
+    def _require_version(self) -> None:
+        """Say so if it failed because it is too old. Asked only then: it takes as long as a tenth of the whole."""
+        said = _process.run([self.binary, "--version"], env=self._environment(None, {}), timeout_s=_VERSION_TIMEOUT_S).stdout
+        version = tuple(int(part) for part in re.findall(r"\d+", said)[:3])
+        if version < OLDEST:
+            raise InstallError(
+                f"`{self.binary}` is too old: {said.strip()}",
+                reference="uv-missing",
+                hint=f"Update it with `pip install 'uv>={'.'.join(map(str, OLDEST))}'`, or use `--installer pip`",
+            )
+
+
+def _write_project(request: LockRequest) -> None:
+    """The project whose only purpose is its dependencies, for this platform and this interpreter."""
+    import tomli_w
+
+    version = request.python.version
+    major, minor = request.python.series.split(".")
+    settings: dict[str, object] = {
+        "package": False,
+        "environments": [f"sys_platform == '{sys.platform}' and platform_machine == '{os.uname().machine}'"],
+    }
+    if request.constraints:
+        settings["constraint-dependencies"] = list(request.constraints)
+    if request.wheel:
+        settings["sources"] = {request.wheel_name: {"path": request.wheel.name}}
+    project = {
+        "name": "plughost-environment",
+        "version": "0",
+        # Not `==3.11.*`: a package that needs 3.11.4 would then not fit into a 3.11.7.
+        "requires-python": f">={version},<{major}.{int(minor) + 1}",
+        "dependencies": list(request.requirements),
+    }
+    text = tomli_w.dumps({"project": project, "tool": {"uv": settings}})
+    request.folder.mkdir(parents=True, exist_ok=True)
+    (request.folder / "pyproject.toml").write_text(text, encoding="utf-8")
+
+
+def _newer(request: LockRequest) -> list[str]:
+    return ["--exclude-newer", request.exclude_newer] if request.exclude_newer else []
+
+
+def _names(folder: Path) -> set[str]:
+    import tomllib
+
+    with (folder / "pylock.toml").open("rb") as file:
+        packages: list[dict[str, object]] = tomllib.load(file).get("packages", [])
+    return {str(package["name"]) for package in packages}

@@ -1,0 +1,183 @@
+"""Resolving: from a wheel, or a requirement, to the lock of everything that its venv will have."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import contextmanager
+from datetime import datetime
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+from plughost._installing import LockRequest
+from plughost.errors import ResolveError, UsageError
+from plughost.lock._lockfile import Lockfile, read
+from plughost.wheel import BuiltWheel
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from plughost._installer import Ahead, Installer
+    from plughost._interpreters import Interpreter
+
+__all__ = ["ahead", "resolve"]
+
+
+def resolve(  # noqa: PLR0913 - what a resolution depends on
+    root: BuiltWheel | str,
+    *,
+    installer: Installer,
+    python: Interpreter,
+    into: Path,
+    log: Path,
+    extras: Sequence[str] = (),
+    with_: Sequence[str] = (),
+    constraints: Path | None = None,
+    exclude_newer: str = "",
+    offline: bool = False,
+    previous: Path | None = None,
+    ahead: Ahead | None = None,
+) -> Lockfile:
+    """Lock `root`, a wheel or a requirement for the index, with its `extras` and what `with_` adds, in the folder `into`.
+
+    The wheel is put beside the lock. Versions that the lock in the folder `previous` chose stay where they still fit, and so do
+    those that `ahead` has just found.
+
+    Raises: ResolveError: there is no set of versions, or it needs something refused. UsageError: an argument can't be read.
+    """
+    into.mkdir(parents=True, exist_ok=True)
+    additions = tuple(str(_requirement(text)) for text in with_)
+    if isinstance(root, BuiltWheel):
+        _check_fit(root, extras, python)
+        wheel = _beside(root.path, into)
+        name: str = root.name
+        first = name + (f"[{','.join(sorted(extras))}]" if extras else "")
+        direct = root.requires_dist
+    else:
+        requirement = _requirement(root)
+        requirement.extras |= set(extras)
+        wheel, name, first, direct = None, canonicalize_name(requirement.name), str(requirement), (root,)
+    request = LockRequest(
+        folder=into,
+        requirements=(first, *additions),
+        python=python,
+        log=log,
+        wheel=wheel,
+        wheel_name=name,
+        constraints=_read_constraints(constraints),
+        exclude_newer=_instant(exclude_newer),
+        offline=offline,
+        previous=(ahead.finish() if ahead else None) or previous,
+        subject=f"`{name}`",
+    )
+    installer.lock(request)
+    lockfile = read(into, python=python)
+    _check_direct(lockfile, name, (*direct, *additions), log)
+    return lockfile
+
+
+@contextmanager
+def ahead(  # noqa: PLR0913 - what a resolution depends on
+    dependencies: Sequence[str] | None,
+    *,
+    installer: Installer,
+    python: Interpreter,
+    into: Path,
+    log: Path,
+    with_: Sequence[str] = (),
+    constraints: Path | None = None,
+    exclude_newer: str = "",
+    offline: bool = False,
+) -> Iterator[Ahead | None]:
+    """For the time of a block, in which the wheel is built: begin to lock and to fetch the `dependencies` that are known before.
+
+    None comes where there is nothing to begin with. What still runs when the block ends is killed.
+    """
+    if not dependencies and not with_:
+        yield None
+        return
+    request = LockRequest(
+        folder=into,
+        requirements=(*(str(_requirement(text)) for text in with_), *(dependencies or ())),
+        python=python,
+        log=log,
+        constraints=_read_constraints(constraints),
+        exclude_newer=_instant(exclude_newer),
+        offline=offline,
+    )
+    begun = installer.lock_ahead(request)
+    try:
+        yield begun
+    finally:
+        if begun:
+            begun.abandon()
+
+
+def _check_fit(wheel: BuiltWheel, extras: Sequence[str], python: Interpreter) -> None:
+    if not SpecifierSet(wheel.requires_python).contains(python.version, prereleases=True):
+        raise ResolveError(
+            f"`{wheel.name}` {wheel.version} doesn't run on Python {python.version}",
+            reference="python-incompatible",
+            causes=[f"It requires Python `{wheel.requires_python}`"],
+            hint="Choose another one with `--python VERSION`",
+        )
+    for extra in extras:
+        if canonicalize_name(extra) not in wheel.extras:
+            has = ", ".join(f"`{name}`" for name in wheel.extras) or "none"
+            raise UsageError(f"`{wheel.name}` has no extra `{extra}`", reference="usage", causes=[f"Its extras: {has}"])
+
+
+def _check_direct(lockfile: Lockfile, root: str, requirements: Sequence[str], log: Path) -> None:
+    """Let a package come from elsewhere than an index only where the plugin itself, or the caller, names the place."""
+    named = {root, *(canonicalize_name(_requirement(text).name) for text in requirements if _requirement(text).url)}
+    for package in lockfile.packages:
+        if package.url and package.name not in named:
+            raise ResolveError(
+                f"`{package.name}` would come from `{package.url}`, which neither `{root}` nor you have named",
+                reference="dependency-refused",
+                causes=["A dependency of a dependency names it; a package from an index can't"],
+                hint=f"Name it yourself if you trust it: `--with '{package.name} @ {package.url}'`",
+                log=log,
+            )
+
+
+def _beside(wheel: Path, folder: Path) -> Path:
+    here = folder / wheel.name
+    if not here.exists():
+        try:
+            os.link(wheel, here)
+        except OSError:  # another filesystem, or one without hard links
+            shutil.copyfile(wheel, here)
+    return here
+
+
+def _requirement(text: str) -> Requirement:
+    try:
+        return Requirement(text)
+    except InvalidRequirement as error:
+        raise UsageError(f"`{text}` is not a requirement", reference="usage", causes=[str(error).splitlines()[0]]) from None
+
+
+def _read_constraints(path: Path | None) -> tuple[str, ...]:
+    """The requirements in a constraints file, one a line; options such as `-r` are not followed."""
+    if path is None:
+        return ()
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"The constraints in `{path}` can't be read", reference="usage", causes=[str(error)]) from None
+    bare = (line.split(" #")[0].strip() for line in lines if not line.lstrip().startswith("#"))
+    return tuple(str(_requirement(line)) for line in bare if line)
+
+
+def _instant(text: str) -> str:
+    if text:
+        try:
+            datetime.fromisoformat(text)
+        except ValueError:
+            raise UsageError(f"`{text}` is not a date", reference="usage", hint="Write it as in `2025-03-31`") from None
+    return text

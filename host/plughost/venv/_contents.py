@@ -1,0 +1,120 @@
+"""What is in a venv, and whether it is what was to be installed."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import os
+from glob import escape, glob
+
+from packaging.utils import canonicalize_name
+
+from plughost.errors import VenvError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["installed", "size_bytes", "verify"]
+
+#: How much is hashed; beyond it only existence and size are checked. SHA-256 does about 1 GB/s, reading small files less.
+_HASHED_BYTES = 8 << 20
+
+
+def installed(path: str | os.PathLike[str]) -> list[tuple[str, str]]:
+    """Normalized name and version of every package in the venv at `path`, in alphabetical order."""
+    return sorted(
+        (canonicalize_name(name), version)
+        for folder in _dist_infos(path)
+        for name, _, version in [os.path.basename(folder).removesuffix(".dist-info").partition("-")]
+    )
+
+
+def size_bytes(path: str | os.PathLike[str]) -> int:
+    """The space that the files under `path` take on disk, each inode counted once."""
+    seen: set[tuple[int, int]] = set()
+    total = 0
+    folders = [os.fspath(path)]
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                status = entry.stat(follow_symlinks=False)
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                if (status.st_dev, status.st_ino) not in seen:
+                    seen.add((status.st_dev, status.st_ino))
+                    total += status.st_blocks * 512
+    return total
+
+
+def verify(path: str, *, first: str, log: str | os.PathLike[str]) -> str:
+    """Hold every file of the venv against its package's RECORD, and return one digest over all RECORDs.
+
+    Existence and size of each; the content too, beginning with that of the package `first`, as far as it costs little.
+
+    Raises: VenvError: a file is missing or another one. Source: the specification of recording installed projects.
+    """
+    budget = _HASHED_BYTES
+    whole = hashlib.sha256()
+    for folder in sorted(_dist_infos(path), key=lambda folder: (_name(folder) != first, folder)):
+        record = os.path.join(folder, "RECORD")
+        try:
+            with open(record, newline="", encoding="utf-8") as file:
+                text = file.read()
+        except OSError:
+            raise _damaged(path, record, "It is missing", log) from None
+        whole.update(f"{os.path.basename(folder)}\n{text}\n".encode())
+        for name, digest, size in _rows(text):
+            fault, cost = _fault(path, os.path.join(os.path.dirname(folder), name), digest, size, hashed=budget > 0)
+            budget -= cost
+            if fault:
+                raise _damaged(path, name, fault, log)
+    return whole.hexdigest()
+
+
+def _fault(root: str, path: str, digest: str, size: str, *, hashed: bool) -> tuple[str, int]:
+    """What is wrong with one file, "" if nothing, and how many bytes were hashed to know."""
+    path = os.path.normpath(path)
+    if not path.startswith(root + os.sep):
+        return "It lies outside of the virtual environment", 0
+    try:
+        found_bytes = os.stat(path).st_size
+        if size and found_bytes != int(size):
+            return f"It has {found_bytes} bytes and should have {size}", 0
+        algorithm, _, expected = digest.partition("=")
+        if not hashed or not expected:
+            return "", 0
+        with open(path, "rb") as file:
+            found = hashlib.file_digest(file, algorithm).digest()
+    except OSError:
+        return "It is missing", 0
+    except ValueError:  # an algorithm or a size that is none: the backend's fault, and no damage
+        return "", 0
+    same = base64.urlsafe_b64encode(found).rstrip(b"=").decode() == expected
+    return "" if same else "Its content is another one", found_bytes
+
+
+def _rows(text: str) -> Iterator[tuple[str, str, str]]:
+    for row in csv.reader(text.splitlines()):
+        name, digest, size = (*row, "", "", "")[:3]
+        if name:
+            yield name, digest, size
+
+
+def _dist_infos(path: str | os.PathLike[str]) -> list[str]:
+    return glob(os.path.join(escape(os.fspath(path)), "lib", "python3*", "site-packages", "*.dist-info"))
+
+
+def _name(dist_info: str) -> str:
+    return canonicalize_name(os.path.basename(dist_info).partition("-")[0])
+
+
+def _damaged(path: str, name: str, fault: str, log: str | os.PathLike[str]) -> VenvError:
+    return VenvError(
+        f"The virtual environment `{path}` is not what was to be installed",
+        reference="venv-damaged",
+        causes=[f"`{name}`: {fault}"],
+        hint="Repeat the command; if it fails again, delete the store's `cache` folder",
+        log=log,
+    )

@@ -1,0 +1,154 @@
+"""Making a venv where it will stay, under a lock; it counts once its marker is there, which is written last.
+
+What has no marker is deleted and made anew, never resumed: an installer that finds the remains of a killed one believes the
+metadata and leaves the files missing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from plughost._interpreters import Interpreter
+from plughost.errors import StoreError, VenvError
+from plughost.paths import locked, replace_file
+from plughost.venv._contents import installed, verify
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from plughost._installer import Installer
+    from plughost.lock import Lockfile
+    from plughost.paths import Store
+
+__all__ = ["PluginVenv", "create", "is_whole", "remove"]
+
+_MARKER = "plughost-venv.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginVenv:
+    """A whole venv at `path`, named by its `key`. `record_digest` covers the RECORDs of all that is installed in it."""
+
+    key: str
+    path: Path
+    python: Path
+    interpreter: Interpreter
+    record_digest: str
+
+
+def create(  # noqa: PLR0913 - what the venv depends on
+    lock: Lockfile,
+    *,
+    store: Store,
+    installer: Installer,
+    python: Interpreter,
+    log: Path,
+    offline: bool = False,
+    editable: Path | None = None,
+    plugin: str = "",
+) -> PluginVenv:
+    """The venv of `lock` for `python`, made unless it is there already.
+
+    `editable` is the source folder that stands in for the plugin's wheel; `plugin` is the package whose files are checked to the
+    byte first.
+
+    Raises: VenvError: it can't be made, or is not what the lock says; nothing is left of it.
+    """
+    key = _key(lock, python, editable)
+    if there := _load(store, key):
+        return there
+    path = os.path.join(store.venvs, key)
+    with locked(store.lock(f"venv-{key}")) as held:
+        if there := _load(store, key):  # somebody made it while we waited
+            return there
+        os.makedirs(store.venvs, exist_ok=True)
+        _delete(store, path)
+        try:
+            keep = (held.fd,)
+            installer.install(
+                lock.folder, path, python=python, from_source=lock.built_from_source, offline=offline, log=log, keep=keep
+            )
+            if editable:
+                installer.install_editable(editable, path, python=python, offline=offline, log=log, keep=keep)
+            made = PluginVenv(
+                key=key,
+                path=Path(path),
+                python=Path(path, "bin", "python"),
+                interpreter=python,
+                record_digest=verify(path, first=plugin, log=log),
+            )
+            _check_packages(lock, path, log)
+            _mark(made)
+        except BaseException:
+            _delete(store, path)
+            raise
+    return made
+
+
+def is_whole(store: Store, key: str) -> bool:
+    """Whether the venv `key` was finished and its base interpreter is still where it was. Reads one small file."""
+    return _load(store, key) is not None
+
+
+def remove(store: Store, key: str) -> None:
+    """Delete the venv `key`: first from sight, in one step, then from the disk. Whoever still runs in it keeps its open files."""
+    with locked(store.lock(f"venv-{key}")):
+        _delete(store, os.path.join(store.venvs, key))
+
+
+def _key(lock: Lockfile, python: Interpreter, editable: Path | None) -> str:
+    parts = [lock.digest, python.executable, python.version, sys.platform, os.uname().machine, str(editable or "")]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+
+def _load(store: Store, key: str) -> PluginVenv | None:
+    path = os.path.join(store.venvs, key)
+    python = os.path.join(path, "bin", "python")
+    try:
+        with open(os.path.join(path, _MARKER), "rb") as file:
+            marker = json.load(file)
+        if marker["key"] != key or not os.access(python, os.X_OK):  # follows the link to the base interpreter
+            return None
+        interpreter = Interpreter(executable=marker["interpreter"]["executable"], version=marker["interpreter"]["version"])
+        digest = str(marker["record_digest"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return PluginVenv(key=key, path=Path(path), python=Path(python), interpreter=interpreter, record_digest=digest)
+
+
+def _mark(venv: PluginVenv) -> None:
+    marker = {
+        "key": venv.key,
+        "interpreter": {"executable": venv.interpreter.executable, "version": venv.interpreter.version},
+        "record_digest": venv.record_digest,
+        "packages": installed(venv.path),
+    }
+    replace_file(os.path.join(venv.path, _MARKER), json.dumps(marker, indent=1).encode())
+
+
+def _check_packages(lock: Lockfile, path: str, log: Path) -> None:
+    locked_names = {package.name for package in lock.packages}
+    if strange := [name for name, _version in installed(path) if name not in locked_names]:
+        raise VenvError(
+            "What was installed is not what is locked",
+            reference="venv-failed",
+            causes=[f"Not in the lock: {', '.join(f'`{name}`' for name in strange)}"],
+            log=log,
+        )
+
+
+def _delete(store: Store, path: str) -> None:
+    if not os.path.lexists(path):
+        return
+    os.makedirs(store.trash, exist_ok=True)
+    aside = os.path.join(store.trash, os.urandom(8).hex())
+    try:
+        os.rename(path, aside)
+    except OSError as error:
+        raise StoreError(f"`{path}` can't be deleted", reference="store-unwritable", causes=[str(error)]) from error
+    shutil.rmtree(aside, ignore_errors=True)

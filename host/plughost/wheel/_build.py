@@ -1,0 +1,76 @@
+"""Building a wheel: in a kept environment first, and where that fails for any reason, in one made for this build alone."""
+
+from __future__ import annotations
+
+from plughost.errors import BuildError, InstallError
+from plughost.wheel._environment import discard, keepable, obtain
+from plughost.wheel._read import BuiltWheel, read
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from plughost._installer import Installer
+    from plughost._interpreters import Interpreter
+    from plughost.source import SourceTree
+
+__all__ = ["build"]
+
+#: What a tree without `[build-system]` means. Source: PEP 518.
+_LEGACY_REQUIRES = ("setuptools>=40.8.0",)
+
+#: These say nothing of the kept environment, and would end a second build the same way.
+_NOT_THE_ENVIRONMENT = frozenset({"disk-full", "network", "offline", "tls", "uv-missing"})
+
+
+def build(tree: SourceTree, *, installer: Installer, python: Interpreter, into: Path, offline: bool, log: Path) -> BuiltWheel:
+    """Build the wheel of `tree` into the folder `into`, which is the caller's alone and has no wheel yet.
+
+    Raises: BuildError: the backend failed, or what it made is not one usable wheel. InstallError: the build requirements can't
+    be had.
+    """
+    into.mkdir(parents=True, exist_ok=True)
+    requires = _LEGACY_REQUIRES if tree.build_requires is None else tree.build_requires
+
+    def build_in(environment: str) -> None:
+        installer.build(
+            tree.path,
+            subject=_subject(tree),
+            python=python,
+            into=into,
+            environment=environment,
+            epoch=tree.epoch,
+            offline=offline,
+            log=log,
+        )
+
+    if not keepable(tree.path, requires):
+        build_in("")
+        return _only_wheel(into, log)
+    environment = ""
+    try:
+        environment = obtain(requires, installer=installer, python=python, offline=offline, log=log)
+        build_in(environment)
+    except InstallError as error:
+        if error.reference in _NOT_THE_ENVIRONMENT:
+            raise
+        for leftover in into.glob("*.whl"):
+            leftover.unlink()
+        build_in("")
+        if environment:
+            discard(environment, installer)
+    return _only_wheel(into, log)
+
+
+def _only_wheel(into: Path, log: Path) -> BuiltWheel:
+    wheels = sorted(into.glob("*.whl"))
+    if len(wheels) != 1:
+        names = ", ".join(f"`{wheel.name}`" for wheel in wheels) or "none"
+        raise BuildError("The build made other than one wheel", reference="wheel-invalid", causes=[f"Made: {names}"], log=log)
+    return read(wheels[0])
+
+
+def _subject(tree: SourceTree) -> str:
+    name = f"`{tree.name or tree.path.name}`"
+    commit = tree.origin.commit_id
+    return f"{name} at `{commit[:7]}`" if commit else name
