@@ -165,7 +165,7 @@ def strays(modules: dict[str, Module]) -> Iterator[str]:
             if module != "_process" and top in PROCESS_MODULES:
                 yield f"`{module}` imports `{top}`"
             own = {"plughost_runner"} | ({"runner"} if not found.imported.startswith(":") else set())
-            if module.startswith("runner") and top not in sys.stdlib_module_names | own:
+            if module.startswith("runner") and not found.for_types and top not in sys.stdlib_module_names | own:
                 yield f"`{module}` imports `{top}`, which is not in the standard library"
         for node in ast.walk(entry.tree):
             if module != "_process" and isinstance(node, ast.Attribute) and PROCESS_CALLS.fullmatch(ast.unparse(node)):
