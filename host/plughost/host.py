@@ -13,7 +13,6 @@ from plughost import registry
 from plughost.call import Outcome, Output, choose_tool, describe, invoke, stream
 from plughost.errors import StoreError
 from plughost.paths import Store, default_store
-from plughost.registry._read import Installed
 from plughost.worker import Worker, launch
 
 TYPE_CHECKING = False
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from plughost._add import Added, Progress
     from plughost._info import Plugin
+    from plughost.registry import Installed
 
 __all__ = ["Host"]
 
@@ -211,8 +211,8 @@ class Host:
                 self._idle.clear()
                 self._pid = os.getpid()
             idle = self._idle.get((installed.name, installed.revision), [])
-            worker = idle.pop() if idle and not env else None
-        worker = worker or self._launch(installed.name, installed.venv, env)
+            kept = idle.pop() if idle and not env else None
+        worker = kept or self._launch(installed.name, installed.venv, env)
         if not installed.manifest.get("editable"):
             return worker, installed.manifest
         entry_points = installed.manifest.get("entry_points")
@@ -262,12 +262,10 @@ class Host:
                 hint=f"Add it again with `--force`: `plughost info {name}` shows from where",
             ) from error
 
-    def _describe_new(self, name: str, venv: str, entry_points: Mapping[str, str]) -> tuple[dict[str, object], str]:
-        """Start a plugin for the first time, in the environment just made, and have it say what it offers; with what it printed."""
-        output = Output(None)
+    def _describe_new(self, name: str, venv: str, entry_points: Mapping[str, str]) -> dict[str, object]:
+        """Start a plugin for the first time, in the environment just made, and have it say what it offers."""
         worker = self._launch(name, venv)
-        worker.on_output = output.add
         try:
-            return describe(worker, name, entry_points, timeout_s=DESCRIBE_TIMEOUT_S), output.text()
+            return describe(worker, name, entry_points, timeout_s=DESCRIBE_TIMEOUT_S)
         finally:
             worker.stop()

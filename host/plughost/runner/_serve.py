@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import ModuleType
 
+    Method = Callable[[object, dict[str, object]], object]
+
 __all__ = ["serve"]
 
 PROTOCOL = 1
@@ -142,18 +144,20 @@ class _Server:
         if tool is None:
             with _stage("import"):
                 tool = self._tools[target] = _own("_load").load(target)
-        args, kwargs = params.get("args") or [], params.get("kwargs") or {}
+        args, kwargs, credit = params["args"], params["kwargs"], params["credit"]
+        if not (isinstance(args, list) and isinstance(kwargs, dict) and isinstance(credit, int)):
+            raise _Refused(INVALID_PARAMS, "`args`, `kwargs` or `credit` is not of its type")
         if params.get("convert"):
             with _stage("arguments"):
                 args, kwargs = _own("_convert").convert(tool, args, kwargs, params["convert"])
         with _stage("call"):
-            value = tool(*args, **kwargs)
+            value: object = tool(*args, **kwargs)
             if hasattr(value, "__await__"):
                 value = self._run_coroutine(value)
             if hasattr(value, "__anext__"):
                 value = _own("_coroutines").iterate(self._event_loop(), value)
         if hasattr(value, "__next__"):
-            self._stream(number, value, int(params.get("credit", 0)))
+            self._stream(number, value, credit)
             return None
         return value
 
@@ -162,7 +166,7 @@ class _Server:
 
     # Streams and coroutines.
 
-    def _stream(self, number: object, items: Iterator[object], credit: int) -> None:
+    def _stream(self, number: object, items: object, credit: int) -> None:
         try:
             with _stage("call"):
                 iterator = iter(items)
@@ -283,7 +287,7 @@ def _flush() -> None:
 
 
 def _no_wire_form(error: wire.WireError) -> dict[str, object]:
-    data = {
+    data: dict[str, object] = {
         "stage": "result",
         "type": "plughost.WireError",
         "builtin": None,
