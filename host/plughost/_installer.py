@@ -67,7 +67,7 @@ class Installer(Protocol):
     def lock_ahead(self, request: LockRequest) -> Ahead | None:
         """Begin to lock, and to fetch what is locked; None where this installer can't."""
 
-    def install(
+    def install(  # noqa: PLR0913
         self,
         folder: Path,
         venv: str,
@@ -83,7 +83,7 @@ class Installer(Protocol):
         Wheels only, but for the packages `from_source` names. `keep` are descriptors that the program holds until it ends.
         """
 
-    def install_editable(
+    def install_editable(  # noqa: PLR0913
         self, source: Path, venv: str, *, python: Interpreter, offline: bool, log: Path, keep: Iterable[int]
     ) -> None:
         """Replace the plugin's wheel in `venv` by a PEP 660 editable install of `source`."""

@@ -161,7 +161,7 @@ def _missing(requires: str, requested: str) -> ResolveError:
         f"There is no Python `{wish}` on this machine",
         reference="python-missing",
         causes=[f"Found: {', '.join(found) or 'none'}"],
-        hint=f"Install one, for example with `uv python install '{wish.removeprefix('python')}'`, or name one with `--python PATH`",
+        hint=f"Install it (for example: `uv python install '{wish.removeprefix('python')}'`), or name one with `--python PATH`",
     )
 
 

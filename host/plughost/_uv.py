@@ -16,8 +16,9 @@ import shutil
 import sys
 
 from plughost import _process
+from plughost._failures import Doing
 from plughost._installing import redact, write_log
-from plughost._uv_errors import Doing, failure
+from plughost._uv_errors import failure
 from plughost._uv_settings import environment
 from plughost.errors import BuildError, InstallError, ResolveError, VenvError
 
@@ -107,30 +108,26 @@ class Uv:
         self._offline_first(arguments, doing, python=python, offline=offline, log=log)
 
     def lock(self, request: LockRequest) -> None:
-        doing = Doing(
-            message=f"Failed to lock the dependencies of {request.subject}", error=ResolveError, reference="resolution-conflict"
-        )
         _write_project(request)
         if request.previous and (request.previous / "uv.lock").is_file():
             shutil.copyfile(request.previous / "uv.lock", request.folder / "uv.lock")
-        arguments = ["lock", "-q", "--directory", str(request.folder), *_newer(request)]
         try:
-            self._lock_wheels(arguments, doing, request)
+            exported = self._lock_and_export(request, "--no-build")
         except InstallError as error:
             if error.reference != "wheel-missing":
                 raise
-            self._call(arguments, doing, python=request.python, offline=request.offline, log=request.log)
-        arguments = ["export", "-q", "--frozen", "--no-header", "--no-emit-project", "--no-dev", "--format", "pylock.toml"]
-        arguments += ["--directory", str(request.folder)]
-        exported = self._call(arguments, doing, python=request.python, offline=True, log=request.log)
-        (request.folder / "pylock.toml").write_text(redact(exported.stdout), encoding="utf-8")
+            exported = self._lock_and_export(request)
+        (request.folder / "pylock.toml").write_text(redact(exported), encoding="utf-8")
 
-    def _lock_wheels(self, arguments: list[str], doing: Doing, request: LockRequest) -> None:
-        call = [*arguments, "--no-build"]
-        if (request.folder / "uv.lock").exists():
-            self._offline_first(call, doing, python=request.python, offline=request.offline, log=request.log)
-        else:
-            self._call(call, doing, python=request.python, offline=request.offline, log=request.log)
+    def _lock_and_export(self, request: LockRequest, *options: str) -> str:
+        """`uv export` that isn't told to be frozen writes `uv.lock` first: one call instead of two."""
+        doing = Doing(
+            message=f"Failed to lock the dependencies of {request.subject}", error=ResolveError, reference="resolution-conflict"
+        )
+        arguments = ["export", "-q", "--no-header", "--no-emit-project", "--no-dev", "--format", "pylock.toml"]
+        arguments += ["--directory", str(request.folder), *_newer(request), *options]
+        call = self._offline_first if (request.folder / "uv.lock").exists() else self._call
+        return call(arguments, doing, python=request.python, offline=request.offline, log=request.log).stdout
 
     def lock_ahead(self, request: LockRequest) -> UvAhead | None:
         _write_project(request)
@@ -139,7 +136,7 @@ class Uv:
         argv = [self.binary, *arguments, *(["--offline"] if request.offline else [])]
         return UvAhead(_process.spawn(argv, env=env), request.folder)
 
-    def install(
+    def install(  # noqa: PLR0913
         self,
         folder: Path,
         venv: str,
@@ -165,7 +162,7 @@ class Uv:
         arguments += [*wheels_only, "pylock.toml"]
         self._offline_first(arguments, doing, python=python, offline=offline, log=log, keep=keep)
 
-    def install_editable(
+    def install_editable(  # noqa: PLR0913
         self, source: Path, venv: str, *, python: Interpreter, offline: bool, log: Path, keep: Iterable[int]
     ) -> None:
         doing = Doing(message=f"Failed to install `{source.name}` as editable", error=BuildError, reference="build-failed")
@@ -193,7 +190,7 @@ class Uv:
         doing = Doing(message="Failed to make a virtual environment", error=VenvError, reference="venv-failed")
         self._call(["venv", "-q", "--no-project", venv], doing, python=python, offline=True, log=log, keep=keep)
 
-    def _offline_first(  # noqa: PLR0913 - what one call needs
+    def _offline_first(  # noqa: PLR0913
         self,
         arguments: Sequence[str],
         doing: Doing,
@@ -204,19 +201,19 @@ class Uv:
         extra: Mapping[str, str] | None = None,
         keep: Iterable[int] = (),
         clear: str = "",
-    ) -> None:
+    ) -> Completed:
         """Call uv offline, and where that fails, online. What it left at `clear` is deleted before the second attempt."""
         keep = tuple(keep)
         try:
-            self._call(arguments, doing, python=python, offline=True, log=log, extra=extra, keep=keep)
+            return self._call(arguments, doing, python=python, offline=True, log=log, extra=extra, keep=keep)
         except InstallError as error:
             if offline or error.reference in _FINAL:
                 raise
             if clear:
                 shutil.rmtree(clear, ignore_errors=True)
-            self._call(arguments, doing, python=python, offline=False, log=log, extra=extra, keep=keep)
+            return self._call(arguments, doing, python=python, offline=False, log=log, extra=extra, keep=keep)
 
-    def _call(  # noqa: PLR0913 - what one call needs
+    def _call(  # noqa: PLR0913
         self,
         arguments: Sequence[str],
         doing: Doing,

@@ -10,110 +10,89 @@ uv up to 0.10 draws its report with `×` and `╰─▶`, later ones write `erro
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
-from plughost._installing import redact
+from plughost._failures import Rule, backend_complaint, to_error
 from plughost.errors import BuildError, InstallError, ResolveError, SourceError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from os import PathLike
 
+    from plughost._failures import Doing
     from plughost._process import Completed
 
-__all__ = ["Doing", "backend_complaint", "failure"]
-
-_MAX_CAUSES = 4
-_MAX_CAUSE_CHARS = 600
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Doing:
-    """What uv was asked to do: the sentence for its failure, and the error where its words fit no rule."""
-
-    message: str
-    error: type[InstallError]
-    reference: str
-    hint: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Rule:
-    pattern: str
-    error: type[InstallError]
-    reference: str
-    hint: str = ""
+__all__ = ["failure"]
 
 
 #: In this order: a cause that makes others show (no disk, no credentials, no network) stands before those.
 _RULES = (
-    _Rule(
+    Rule(
         pattern=r"No space left on device|Disk quota exceeded|os error (28|122)\b",
         error=InstallError,
         reference="disk-full",
         hint="Free space on the disk that holds the store, then repeat the command",
     ),
-    _Rule(
+    Rule(
         pattern=r"lack of valid authentication credentials|\b40[13] (Unauthorized|Forbidden)",
         error=ResolveError,
         reference="index-auth",
         hint="Give the index its credentials: `~/.netrc`, or `UV_INDEX_<NAME>_USERNAME` and `UV_INDEX_<NAME>_PASSWORD`",
     ),
-    _Rule(
+    Rule(
         pattern=r"invalid peer certificate|certificate verify failed|UnknownIssuer",
         error=InstallError,
         reference="tls",
         hint="Name the authority's certificate in `SSL_CERT_FILE`",
     ),
-    _Rule(
+    Rule(
         pattern=r"network was disabled|[Nn]etwork connectivity is disabled|not found in the cache",
         error=InstallError,
         reference="offline",
         hint="Repeat the command without `--offline`",
     ),
-    _Rule(pattern=r"Hash mismatch for|must have a hash", error=ResolveError, reference="hash-mismatch"),
-    _Rule(
+    Rule(pattern=r"Hash mismatch for|must have a hash", error=ResolveError, reference="hash-mismatch"),
+    Rule(
         pattern=r"could not read Username|Authentication failed for|Permission denied \(publickey",
         error=SourceError,
         reference="git-auth",
     ),
-    _Rule(
+    Rule(
         pattern=r"does not appear to be a git repository|[Rr]epository .*not found", error=SourceError, reference="git-not-found"
     ),
-    _Rule(pattern=r"couldn't find remote ref|not our ref|unknown revision", error=SourceError, reference="git-ref-not-found"),
-    _Rule(
+    Rule(pattern=r"couldn't find remote ref|not our ref|unknown revision", error=SourceError, reference="git-ref-not-found"),
+    Rule(
         pattern=r"dns error|error sending request|[Cc]onnection (refused|reset)|timed out|tcp connect error|Failed to fetch:",
         error=InstallError,
         reference="network",
         hint="Check the connection and the proxy settings, then repeat the command",
     ),
-    _Rule(
+    Rule(
         pattern=r"Failed to (resolve|install) requirements from `?(build-system\.requires|setup\.py)",
         error=BuildError,
         reference="build-requires",
         hint="Correct `build-system.requires` in the package's `pyproject.toml`",
     ),
-    _Rule(
+    Rule(
         pattern=r"neither `?pyproject\.toml`? nor `?setup\.py`? are present", error=SourceError, reference="not-a-python-project"
     ),
-    _Rule(
+    Rule(
         pattern=r"Wheels are required for|source distributions for .* is disabled", error=ResolveError, reference="wheel-missing"
     ),
-    _Rule(pattern=r"The build backend returned an error|Failed to build ", error=BuildError, reference="build-failed"),
-    _Rule(pattern=r"No interpreter found", error=ResolveError, reference="python-missing"),
-    _Rule(
+    Rule(pattern=r"The build backend returned an error|Failed to build ", error=BuildError, reference="build-failed"),
+    Rule(pattern=r"No interpreter found", error=ResolveError, reference="python-missing"),
+    Rule(
         pattern=r"does not satisfy Python|is incompatible with the project's Python",
         error=ResolveError,
         reference="python-incompatible",
     ),
-    _Rule(
+    Rule(
         pattern=r"was not found in the package registry|was not found in the provided package locations",
         error=ResolveError,
         reference="package-not-found",
         hint="Check the spelling; a private index is named in `UV_INDEX`",
     ),
-    _Rule(pattern=r"there (is|are) no versions? of", error=ResolveError, reference="version-not-found"),
-    _Rule(
+    Rule(pattern=r"there (is|are) no versions? of", error=ResolveError, reference="version-not-found"),
+    Rule(
         pattern=r"No solution found",
         error=ResolveError,
         reference="resolution-conflict",
@@ -134,26 +113,9 @@ _WORDING = (
 
 def failure(completed: Completed, doing: Doing, *, log: str | PathLike[str] = "") -> InstallError:
     """The error for a call of uv that ended with another exit code than 0."""
-    report, before = _split(completed.stderr)
-    rule = next((rule for rule in _RULES if re.search(rule.pattern, report)), None)
-    error, reference = (rule.error, rule.reference) if rule else (doing.error, doing.reference)
-    causes = _causes(report)
-    if reference == "build-failed" and (complaint := backend_complaint(before)):
-        causes = [complaint]
-    if not report.strip():
-        causes = [f"`uv` ended with {_ending(completed.returncode)}"]
-    return error(doing.message, reference=reference, causes=causes, hint=(rule.hint if rule else "") or doing.hint, log=log)
-
-
-def backend_complaint(output: str) -> str:
-    """The line of a backend's output that says what went wrong: its last exception, else its last line; "" for no output."""
-    lines = [line.rstrip() for line in output.splitlines() if line.strip()]
-    indent = min((len(line) - len(line.lstrip()) for line in lines), default=0)
-    lines = [line[indent:] for line in lines]
-    tracebacks = [index for index, line in enumerate(lines) if line.startswith("Traceback (most recent call last)")]
-    if tracebacks:
-        lines = [line for line in lines[tracebacks[-1] + 1 :] if not line.startswith(" ")][:1] or lines
-    return redact(lines[-1].strip())[:_MAX_CAUSE_CHARS] if lines else ""
+    report, backend = _split(completed.stderr)
+    causes = _causes(report) if report.strip() else [f"`uv` ended with {_ending(completed.returncode)}"]
+    return to_error(report, _RULES, doing, causes=causes, complaint=backend_complaint(backend), log=log)
 
 
 def _split(stderr: str) -> tuple[str, str]:
@@ -182,7 +144,7 @@ def _causes(report: str) -> list[str]:
         del chain[0]
     for said, ours in _WORDING:
         chain = [cause.replace(said, ours) for cause in chain]
-    return [redact(cause)[:_MAX_CAUSE_CHARS].rstrip(".") for cause in chain if cause][:_MAX_CAUSES]
+    return chain
 
 
 def _ending(returncode: int) -> str:

@@ -87,7 +87,8 @@ def _package(table: Mapping[str, object]) -> LockedPackage:
 def _files(table: Mapping[str, object]) -> Iterator[dict[str, dict[str, object]]]:
     for kind in ("archive", "sdist", "wheels"):
         found = table.get(kind, [])
-        yield from found if isinstance(found, list) else [found]
+        files: list[dict[str, dict[str, object]]] = found if isinstance(found, list) else [found]
+        yield from files
 
 
 def _wheel_names(table: Mapping[str, object]) -> Iterator[str]:

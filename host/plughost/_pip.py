@@ -1,0 +1,273 @@
+"""The one module that knows pip's and virtualenv's commands and flags: the way to install where uv is missing or refused.
+
+Above it: the stages, through `_installer.Installer`; below it: `_pip_errors`, `_pip_lock` and `_process`. Slower than uv, and with
+less: nothing is shared between venvs, and offline there is only what the configured folders of files hold.
+
+pip itself comes from the wheel that virtualenv has for the interpreter in question, unpacked once into the store: the host's own
+environment may have no pip, or one that the plugin's Python is too old for. It runs on the plugin's Python.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tomllib
+import zipfile
+from glob import glob
+from pathlib import Path
+
+from plughost import _process
+from plughost._failures import Doing
+from plughost._installing import NETWORK, passed_on, write_log
+from plughost._pip_errors import failure
+from plughost._pip_lock import has_hashes, pylock, requirements
+from plughost.errors import BuildError, InstallError, ResolveError, UsageError, VenvError
+from plughost.paths import locked
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from plughost._installing import LockRequest
+    from plughost._interpreters import Interpreter
+    from plughost._process import Completed
+    from plughost.paths import Store
+
+__all__ = ["Pip"]
+
+#: Where packages come from and how to get there. What changes how pip installs (`PIP_TARGET`, `PIP_USER`) is left out.
+_USERS_OWN = (
+    "CURL_CA_BUNDLE",
+    "PIP_CERT",
+    "PIP_CLIENT_CERT",
+    "PIP_CONFIG_FILE",
+    "PIP_DEFAULT_TIMEOUT",
+    "PIP_EXTRA_INDEX_URL",
+    "PIP_FIND_LINKS",
+    "PIP_INDEX_URL",
+    "PIP_KEYRING_PROVIDER",
+    "PIP_NO_INDEX",
+    "PIP_PROXY",
+    "PIP_RETRIES",
+    "PIP_TRUSTED_HOST",
+    "REQUESTS_CA_BUNDLE",
+)
+
+_FIXED = {
+    "GIT_TERMINAL_PROMPT": "0",
+    "NO_COLOR": "1",
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    "PIP_NO_COLOR": "1",
+    "PIP_NO_INPUT": "1",
+    "PIP_PROGRESS_BAR": "off",
+    "PIP_REQUIRE_VIRTUALENV": "0",
+    "PIP_USER": "0",
+    "PYTHONNOUSERSITE": "1",
+}
+
+#: What pip says when there is a package, but no wheel of it that fits: the same as when there is none.
+_MAYBE_NO_WHEEL = frozenset({"package-not-found", "version-not-found", "resolution-conflict"})
+
+
+class Pip:
+    """pip and virtualenv, with caches of their own in `store`."""
+
+    __slots__ = ("name", "store")
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.name = "pip"
+
+    def build(  # noqa: PLR0913 - what one build needs
+        self,
+        source: Path,
+        *,
+        subject: str,
+        python: Interpreter,
+        into: Path,
+        environment: str,
+        epoch: int | None,
+        offline: bool,
+        log: Path,
+    ) -> None:
+        doing = Doing(message=f"Failed to build a wheel from {subject}", error=BuildError, reference="build-failed")
+        executable = os.path.join(environment, "bin", "python") if environment else python.executable
+        arguments = ["wheel", "--no-deps", "-w", str(into), *(["--no-build-isolation"] if environment else []), str(source)]
+        extra = {} if epoch is None else {"SOURCE_DATE_EPOCH": str(epoch)}
+        self._call(arguments, doing, executable=executable, python=python, offline=offline, log=log, extra=extra)
+
+    def furnish(self, venv: str, requirements: Sequence[str], *, python: Interpreter, offline: bool, log: Path) -> None:
+        doing = Doing(message="Failed to install the build requirements", error=BuildError, reference="build-requires")
+        executable = self._make_venv(venv, python=python, log=log, keep=())
+        arguments = ["install", "--only-binary=:all:", "--", *requirements]
+        self._call(arguments, doing, executable=executable, python=python, offline=offline, log=log)
+
+    def lock(self, request: LockRequest) -> None:
+        doing = Doing(
+            message=f"Failed to lock the dependencies of {request.subject}", error=ResolveError, reference="resolution-conflict"
+        )
+        try:
+            report = self._report(request, doing, "--only-binary=:all:")
+        except InstallError as error:
+            if error.reference not in _MAYBE_NO_WHEEL:
+                raise
+            report = self._report(request, doing)
+        (request.folder / "pylock.toml").write_text(pylock(report, request), encoding="utf-8")
+
+    def _report(self, request: LockRequest, doing: Doing, *options: str) -> dict[str, object]:
+        folder = request.folder
+        report, constraints = folder / "pip-report.json", folder / "pip-constraints.txt"
+        # The caller's other requirements may name the plugin too, so the file stands as one more requirement of that name.
+        wanted = list(request.requirements)
+        if request.wheel:
+            wanted[0] = f"{wanted[0]} @ {request.wheel.absolute().as_uri()}"
+        constraints.write_text("\n".join(request.constraints), encoding="utf-8")
+        arguments = ["install", "--dry-run", "--ignore-installed", "--report", str(report), "-c", str(constraints), *options]
+        if request.exclude_newer:
+            arguments += ["--uploaded-prior-to", request.exclude_newer]
+        try:
+            self._call(
+                [*arguments, "--", *wanted],
+                doing,
+                executable=request.python.executable,
+                python=request.python,
+                offline=request.offline,
+                log=request.log,
+            )
+            answer: dict[str, object] = json.loads(report.read_bytes())
+            return answer
+        finally:
+            report.unlink(missing_ok=True)
+            constraints.unlink(missing_ok=True)
+
+    def lock_ahead(self, request: LockRequest) -> None:  # noqa: ARG002 - pip keeps nothing of a resolution that a second one could use
+        return None
+
+    def install(  # noqa: PLR0913
+        self,
+        folder: Path,
+        venv: str,
+        *,
+        python: Interpreter,
+        from_source: Iterable[str],
+        offline: bool,
+        log: Path,
+        keep: Iterable[int],
+    ) -> None:
+        doing = Doing(message="Failed to install what is locked", error=VenvError, reference="venv-failed")
+        keep = tuple(keep)
+        executable = self._make_venv(venv, python=python, log=log, keep=keep)
+        lock = tomllib.loads((folder / "pylock.toml").read_text(encoding="utf-8"))
+        tables: list[dict[str, object]] = lock.get("packages", [])
+        names = {str(table["name"]) for table in tables}
+        hashed = {str(table["name"]) for table in tables if has_hashes(table)}
+        builds = set(from_source)
+        wheels_only = f"--only-binary={','.join(sorted(names - builds)) if builds else ':all:'}"
+        for chosen, options in ((hashed, ["--require-hashes"]), (names - hashed, [])):
+            if not chosen:
+                continue
+            listed = folder / "pip-requirements.txt"
+            listed.write_text(requirements(lock, chosen), encoding="utf-8")
+            arguments = ["install", "--no-deps", "--no-compile", wheels_only, *options, "-r", listed.name]
+            try:
+                self._call(
+                    arguments, doing, executable=executable, python=python, offline=offline, log=log, keep=keep, cwd=folder
+                )
+            finally:
+                listed.unlink()
+
+    def install_editable(  # noqa: PLR0913
+        self, source: Path, venv: str, *, python: Interpreter, offline: bool, log: Path, keep: Iterable[int]
+    ) -> None:
+        doing = Doing(message=f"Failed to install `{source.name}` as editable", error=BuildError, reference="build-failed")
+        executable = os.path.join(venv, "bin", "python")
+        arguments = ["install", "--no-deps", "--no-compile", "-e", str(source)]
+        self._call(arguments, doing, executable=executable, python=python, offline=offline, log=log, keep=keep)
+
+    def forget(self, name: str) -> None:
+        stem = name.replace("-", "_")
+        for wheel in glob(os.path.join(self._cache, "wheels", "**", f"{stem}-*.whl"), recursive=True):
+            Path(wheel).unlink(missing_ok=True)
+
+    @property
+    def _cache(self) -> str:
+        return os.path.join(self.store.root, "cache", "pip")
+
+    def _make_venv(self, venv: str, *, python: Interpreter, log: Path, keep: Iterable[int]) -> str:
+        """An empty venv at `venv`; the path of its Python."""
+        options = ["--no-seed", "--no-periodic-update", "--no-vcs-ignore", "-q", "-p", python.executable]
+        argv = [sys.executable, "-P", "-m", "virtualenv", *options, venv]
+        env = _process.base_environment({"VIRTUALENV_OVERRIDE_APP_DATA": os.path.join(self.store.root, "cache", "virtualenv")})
+        completed = _process.run(argv, env=env, keep=keep)
+        write_log(log, completed)
+        if completed.returncode:
+            doing = Doing(message="Failed to make a virtual environment", error=VenvError, reference="venv-failed")
+            raise failure(completed, doing, offline=False, log=log)
+        return os.path.join(venv, "bin", "python")
+
+    def _call(  # noqa: PLR0913
+        self,
+        arguments: Sequence[str],
+        doing: Doing,
+        *,
+        executable: str,
+        python: Interpreter,
+        offline: bool,
+        log: Path,
+        extra: Mapping[str, str] | None = None,
+        keep: Iterable[int] = (),
+        cwd: Path | None = None,
+    ) -> Completed:
+        """Run pip on `executable`, a Python of the version that `python` has."""
+        program = self._program(python)
+        command, *rest = arguments
+        argv = [executable, program, command, *(["--no-index"] if offline else []), *rest]
+        if cwd:
+            argv = ["/bin/sh", "-c", 'cd "$0" && exec "$@"', str(cwd), *argv]
+        env = {**_process.base_environment(), **passed_on((*NETWORK, *_USERS_OWN)), **_FIXED, "PIP_CACHE_DIR": self._cache}
+        try:
+            completed = _process.run(argv, env={**env, **(extra or {})}, keep=keep)
+        except OSError as error:
+            raise InstallError("`pip` can't be started", reference="tool-failed", causes=[str(error)], log=log) from error
+        write_log(log, completed)
+        if completed.returncode == 0:
+            return completed
+        if "no such option: --uploaded-prior-to" in completed.stderr:
+            raise UsageError(
+                f"The pip for Python {python.series} knows no `--exclude-newer`", reference="usage", hint="Use `--installer uv`"
+            )
+        raise failure(completed, doing, offline=offline, log=log)
+
+    def _program(self, python: Interpreter) -> str:
+        """The folder to run as pip for `python`, unpacked once: run from the wheel it would be compiled anew each time."""
+        wheel = _pip_wheel(python)
+        folder = os.path.join(self.store.root, "cache", "pip-programs", os.path.basename(wheel).removesuffix(".whl"))
+        if not os.path.isdir(folder):
+            with locked(self.store.lock("pip-programs")):
+                if not os.path.isdir(folder):
+                    aside = f"{folder}.{os.getpid()}.new"
+                    with zipfile.ZipFile(wheel) as archive:
+                        archive.extractall(aside)
+                    os.rename(aside, folder)
+        return os.path.join(folder, "pip")
+
+
+def _pip_wheel(python: Interpreter) -> str:
+    """A pip that runs on `python`: virtualenv's, else the one that came with the interpreter.
+
+    Raises: ResolveError: there is none.
+    """
+    from virtualenv.seed.wheels.embed import get_embed_wheel
+
+    if embedded := get_embed_wheel("pip", python.series):
+        return os.fspath(embedded.path)
+    base = os.path.dirname(os.path.dirname(python.executable))
+    bundled = glob(os.path.join(base, "lib", f"python{python.series}", "ensurepip", "_bundled", "pip-*.whl"))
+    if bundled:
+        return max(bundled, key=lambda path: [int(part) for part in os.path.basename(path).split("-")[1].split(".")])
+    raise ResolveError(
+        f"There is no pip for Python {python.version}",
+        reference="python-incompatible",
+        hint="Use `--installer uv`, or another interpreter with `--python VERSION`",
+    )

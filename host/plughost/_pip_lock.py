@@ -1,0 +1,125 @@
+"""`pylock.toml` from pip's installation report, and pip's requirements file from `pylock.toml`.
+
+Above it: `_pip`; below it: the formats. pip itself only begins to read and write this format, and not in all versions in use.
+
+Source: PEP 751; the installation report, version 1.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from pathlib import Path
+from urllib.parse import unquote
+
+from packaging.utils import canonicalize_name
+
+from plughost._installing import redact
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from plughost._installing import LockRequest
+
+    Table = dict[str, object]
+
+__all__ = ["pylock", "requirements"]
+
+
+def pylock(report: Mapping[str, object], request: LockRequest) -> str:
+    """The lock of what `report` says would be installed."""
+    import tomli_w
+    from packaging.pylock import Pylock
+
+    major, minor = request.python.series.split(".")
+    lock: Table = {
+        "lock-version": "1.0",
+        "created-by": "plughost",
+        "environments": [f"platform_machine == '{os.uname().machine}' and sys_platform == '{sys.platform}'"],
+        "requires-python": f">={request.python.version},<{major}.{int(minor) + 1}",
+        "packages": sorted(
+            (_package(item, request) for item in _tables(report["install"])), key=lambda table: str(table["name"])
+        ),
+    }
+    Pylock.from_dict(lock)  # raises where it isn't the format
+    return tomli_w.dumps(lock)
+
+
+def requirements(lock: Mapping[str, object], names: set[str]) -> str:
+    """The packages of `lock` that are among `names`, for pip's `-r`, with the hashes of all their files."""
+    return "".join(f"{line}\n" for table in _tables(lock.get("packages", [])) if table["name"] in names for line in _lines(table))
+
+
+def has_hashes(table: Mapping[str, object]) -> bool:
+    """Whether pip can hold this package to a hash; a commit is one of its own kind."""
+    return "vcs" not in table and "directory" not in table
+
+
+def _package(item: Table, request: LockRequest) -> Table:
+    metadata, download = _table(item["metadata"]), _table(item["download_info"])
+    package: Table = {"name": canonicalize_name(str(metadata["name"])), "version": str(metadata["version"])}
+    url = redact(str(download["url"]))
+    if request.wheel and package["name"] == request.wheel_name:
+        return {**package, "archive": {"path": request.wheel.name, "hashes": {"sha256": _sha256(request.wheel)}}}
+    if "vcs_info" in download:
+        vcs = _table(download["vcs_info"])
+        place: Table = {"type": vcs["vcs"], "url": url, "commit-id": vcs["commit_id"]}
+        if "requested_revision" in vcs:
+            place["requested-revision"] = vcs["requested_revision"]
+        if "subdirectory" in download:
+            place["subdirectory"] = download["subdirectory"]
+        return {**package, "vcs": place}
+    if "dir_info" in download:
+        return {**package, "directory": {"path": unquote(url.removeprefix("file://"))}}
+    if item.get("is_direct"):
+        return {**package, "archive": {"url": url, "hashes": _hashes(download)}}
+    file: Table = {"name": unquote(url.rpartition("/")[2]), "url": url, "hashes": _hashes(download)}
+    return {**package, "wheels": [file]} if url.endswith(".whl") else {**package, "sdist": file}
+
+
+def _hashes(download: Table) -> Table:
+    """The file's SHA-256: as pip says it, or of the file itself, where it is a local one and pip is an old one."""
+    url = str(download["url"])
+    archive = _table(download["archive_info"])
+    digest = _table(archive.get("hashes", {})).get("sha256") or str(archive.get("hash", "")).removeprefix("sha256=")
+    if not digest and url.startswith("file://"):
+        digest = _sha256(Path(unquote(url.removeprefix("file://"))))
+    return {"sha256": digest}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _lines(table: Table) -> Iterator[str]:
+    """One requirement: exact, with every hash, for the marker it was locked with."""
+    marker = f" ; {table['marker']}" if table.get("marker") else ""
+    name = str(table["name"])
+    if isinstance(vcs := table.get("vcs"), dict):
+        folder = f"#subdirectory={vcs['subdirectory']}" if "subdirectory" in vcs else ""
+        yield f"{name} @ {vcs['type']}+{vcs['url']}@{vcs['commit-id']}{folder}{marker}"
+    elif isinstance(directory := table.get("directory"), dict):
+        yield f"{directory['path']}"
+    elif isinstance(archive := table.get("archive"), dict):
+        place = f"./{archive['path']}" if "path" in archive else f"{name} @ {archive['url']}"
+        yield f"{place}{marker}{_options([archive])}"
+    else:
+        files = [*_tables(table.get("wheels", [])), *([_table(table["sdist"])] if "sdist" in table else [])]
+        yield f"{name}=={table['version']}{marker}{_options(files)}"
+
+
+def _options(files: list[Table]) -> str:
+    return "".join(f" --hash=sha256:{_table(file['hashes'])['sha256']}" for file in files)
+
+
+def _tables(value: object) -> list[Table]:
+    return [_table(item) for item in value] if isinstance(value, list) else []
+
+
+def _table(value: object) -> Table:
+    if not isinstance(value, dict):
+        raise TypeError(f"{value!r} is not a table")
+    return value
