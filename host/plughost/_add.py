@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from plughost._info import Plugin
-    from plughost._installer import Installer
+    from plughost._installer import Ahead, Installer
     from plughost._interpreters import Interpreter
     from plughost.lock import Lockfile
     from plughost.source import Origin, Source, SourceTree
@@ -165,45 +165,69 @@ class _Installation:
         self.installer: Installer = choose(store, request.installer)
 
     def run(self, stage: Path, wanted_name: str, describe: Describe) -> str:
-        wheel, python = self._wheel(stage)
-        name = wanted_name or registry.normalize_name(wheel.name if wheel else _requirement_name(self.origin.requirement))
-        previous = self._previous(name)
-        entry_points = self._entry_points(wheel.entry_points) if wheel else {}
-        if wheel and not entry_points:
-            raise self._no_entry_points(wheel.name)
-        lockfile = self._lock(stage, wheel, python)
-        environment = self._venv(lockfile, python)
+        tree, python = self._tree(stage)
+        with self._locking_ahead(tree, python, stage) as ahead:
+            wheel, fitting = self._wheel(stage, tree, python) if tree else (None, python)
+            package = wheel.name if wheel else registry.normalize_name(_requirement_name(self.origin.requirement))
+            name = wanted_name or registry.normalize_name(package)
+            previous = self._previous(name)
+            entry_points = self._entry_points(wheel.entry_points, package) if wheel else {}
+            lockfile = self._lock(stage, wheel, fitting, ahead if fitting is python else None)
+        environment = self._venv(lockfile, fitting, package)
         if not wheel:
-            entry_points = self._entry_points(_installed_entry_points(environment.path, name))
-            if not entry_points:
-                raise self._no_entry_points(name)
+            entry_points = self._entry_points(_installed_entry_points(environment.path, package), package)
         manifest = self._describe(name, environment, entry_points, describe)
         self.tell(Progress(stage="receipt", detail=f"Recording {name}", packages=len(lockfile.packages)))
-        revision, receipt = self._revision(stage, name, wheel, lockfile, environment, manifest, entry_points, previous)
+        revision, receipt = self._revision(stage, name, package, wheel, lockfile, environment, manifest, entry_points, previous)
         registry.place(self.store, revision, receipt)
         return name
 
-    def _wheel(self, stage: Path) -> tuple[BuiltWheel | None, Interpreter]:
-        """The plugin's wheel, and the interpreter it is for; no wheel for a requirement, which the lock finds."""
+    def _tree(self, stage: Path) -> tuple[SourceTree | None, Interpreter]:
+        """The source tree and the interpreter that its metadata asks for; no tree for a requirement, which the lock finds."""
         from plughost import _interpreters as interpreters
         from plughost import source as sources
-        from plughost import wheel as wheels
 
         if self.origin.kind == "requirement":
             return None, interpreters.find(requested=self.request.python)
         (stage / "source").mkdir()
-        tree: SourceTree = sources.check_out(self.source, self.origin, stage / "source", project=self.store.project)
+        tree = sources.check_out(self.source, self.origin, stage / "source", project=self.store.project)
+        return tree, interpreters.find(tree.requires_python, requested=self.request.python)
+
+    def _locking_ahead(
+        self, tree: SourceTree | None, python: Interpreter, stage: Path
+    ) -> contextlib.AbstractContextManager[Ahead | None]:
+        """While the wheel is built: resolve and fetch what the source tree declares already."""
+        from plughost import lock as locks
+
+        if tree is None or self.origin.kind == "wheel":
+            return contextlib.nullcontext()
+        return locks.ahead(
+            tree.dependencies,
+            installer=self.installer,
+            python=python,
+            into=stage / "ahead",
+            log=self.log,
+            with_=self.request.with_,
+            constraints=self._constraints,
+            exclude_newer=self.request.exclude_newer,
+            offline=self.request.offline,
+        )
+
+    def _wheel(self, stage: Path, tree: SourceTree, python: Interpreter) -> tuple[BuiltWheel, Interpreter]:
+        """The plugin's wheel, and the interpreter it is for."""
+        from plughost import _interpreters as interpreters
+        from plughost import wheel as wheels
+
         if self.origin.kind == "wheel":
             wheel = wheels.read(tree.path)
-            return wheel, interpreters.find(wheel.requires_python, requested=self.request.python)
-        python = interpreters.find(tree.requires_python, requested=self.request.python)
-        self.tell(Progress(stage="wheel", detail=f"Building {tree.name or _last_part(self.source.text)}"))
-        wheel = self._build(tree, python, stage / "wheel")
+        else:
+            self.tell(Progress(stage="wheel", detail=f"Building {tree.name or _last_part(self.source.text)}"))
+            wheel = self._build(tree, python, stage / "wheel")
         if _fits(python, wheel.requires_python):
             return wheel, python
-        # Requires-Python was computed by the build, and it wants another interpreter than the one that built it.
+        # Requires-Python was not known before there was a wheel, and it wants another interpreter than the one that built it.
         python = interpreters.find(wheel.requires_python, requested=self.request.python)
-        return self._build(tree, python, stage / "wheel-again"), python
+        return wheel if self.origin.kind == "wheel" else self._build(tree, python, stage / "wheel-again"), python
 
     def _build(self, tree: SourceTree, python: Interpreter, into: Path) -> BuiltWheel:
         from plughost import wheel as wheels
@@ -213,7 +237,11 @@ class _Installation:
             tree, installer=self.installer, python=python, into=into, offline=self.request.offline, log=self.log
         )
 
-    def _lock(self, stage: Path, wheel: BuiltWheel | None, python: Interpreter) -> Lockfile:
+    @property
+    def _constraints(self) -> Path | None:
+        return None if self.request.constraint is None else Path(self.request.constraint)
+
+    def _lock(self, stage: Path, wheel: BuiltWheel | None, python: Interpreter, ahead: Ahead | None) -> Lockfile:
         from plughost import lock as locks
 
         self.tell(Progress(stage="lock", detail="Resolving dependencies"))
@@ -225,13 +253,14 @@ class _Installation:
             into=stage / "lock",
             extras=self.request.extras,
             with_=self.request.with_,
-            constraints=None if self.request.constraint is None else Path(self.request.constraint),
+            constraints=self._constraints,
             exclude_newer=self.request.exclude_newer,
             offline=self.request.offline,
             log=self.log,
+            ahead=ahead,
         )
 
-    def _venv(self, lockfile: Lockfile, python: Interpreter) -> PluginVenv:
+    def _venv(self, lockfile: Lockfile, python: Interpreter, package: str) -> PluginVenv:
         from plughost import venv as venvs
 
         count = len(lockfile.packages)
@@ -244,6 +273,9 @@ class _Installation:
             offline=self.request.offline,
             log=self.log,
             editable=Path(self.source.path) if self.request.editable else None,
+            plugin=package,
+            # Never into the environment in force: if this attempt fails, that one must be as it was.
+            salt=os.urandom(8).hex() if self.force else "",
         )
 
     def _describe(
@@ -263,17 +295,21 @@ class _Installation:
                 log=self.log,
             ) from error
 
-    def _entry_points(self, declared: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
-        return {**declared.get(self.store.project, {}), **self.request.entry_points}
+    def _entry_points(self, declared: Mapping[str, Mapping[str, str]], package: str) -> dict[str, str]:
+        """What the package declares for this project, and what the user names.
 
-    def _no_entry_points(self, package: str) -> BuildError:
+        Raises: BuildError: neither.
+        """
         group = self.store.project
-        return BuildError(
-            f"`{package}` declares no entry points in the group `{group}`",
-            reference="entry-points-missing",
-            causes=["A plugin says what it offers in `[project.entry-points." + group + "]`"],
-            hint=f"Name what to call: `--entry-point {package}={package.replace('-', '_')}:FUNCTION`",
-        )
+        points = {**declared.get(group, {}), **self.request.entry_points}
+        if not points:
+            raise BuildError(
+                f"`{package}` declares no entry points in the group `{group}`",
+                reference="entry-points-missing",
+                causes=[f"A plugin says what it offers in `[project.entry-points.{group}]`"],
+                hint=f"Name what to call: `--entry-point {package}={package.replace('-', '_')}:FUNCTION`",
+            )
+        return points
 
     def _previous(self, name: str) -> registry.Receipt | None:
         """The receipt in force under this name.
@@ -298,6 +334,7 @@ class _Installation:
         self,
         stage: Path,
         name: str,
+        package: str,
         wheel: BuiltWheel | None,
         lockfile: Lockfile,
         environment: PluginVenv,
@@ -306,7 +343,6 @@ class _Installation:
         previous: registry.Receipt | None,
     ) -> tuple[Path, registry.Receipt]:
         """Write the folder of the new revision, complete but for its receipt, and make that."""
-        package = wheel.name if wheel else registry.normalize_name(_requirement_name(self.origin.requirement))
         locked = next(item for item in lockfile.packages if registry.normalize_name(item.name) == package)
         exact = self.origin.commit_id or self.origin.sha256 or locked.version
         identifier = f"{''.join(c for c in locked.version if c.isalnum() or c in '.+')}-{exact[:8]}-{os.urandom(4).hex()}"

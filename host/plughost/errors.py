@@ -39,7 +39,8 @@ class PlughostError(Exception):
     """
 
     exit_code = 6
-    references: frozenset[str] = frozenset({"internal"})
+    #: What may have happened; the first is meant where nothing is said.
+    references: tuple[str, ...] = ("internal",)
 
     def __init__(
         self,
@@ -53,7 +54,7 @@ class PlughostError(Exception):
         # BaseException.__init__ by name: a PluginError may be an OSError or a UnicodeDecodeError too, whose own wants more.
         BaseException.__init__(self, message)
         self.message = message
-        self.reference = reference or next(iter(self.references))
+        self.reference = reference or self.references[0]
         self.causes = tuple(causes)
         self.hint = hint
         self.log = str(log)
@@ -82,14 +83,14 @@ class UsageError(PlughostError, ValueError):
     """What the caller gave can't be used: a command line, a source string, an argument of a tool."""
 
     exit_code = 2
-    references = frozenset({"usage", "source-invalid", "name-invalid", "name-taken", "arguments-invalid", "value-unsupported"})
+    references = ("usage", "source-invalid", "name-invalid", "name-taken", "arguments-invalid", "value-unsupported")
 
 
 class UnknownError(PlughostError, LookupError):
     """No plugin or tool of that name is installed."""
 
     exit_code = 3
-    references = frozenset({"plugin-unknown", "tool-unknown", "tool-ambiguous"})
+    references = ("plugin-unknown", "tool-unknown", "tool-ambiguous")
 
 
 class PluginError(PlughostError):
@@ -100,7 +101,7 @@ class PluginError(PlughostError):
     """
 
     exit_code = 1
-    references = frozenset({"plugin-raised"})
+    references = ("plugin-raised",)
     type_name: str = ""
     remote_traceback: str = ""
 
@@ -112,79 +113,75 @@ class PluginCrashed(PlughostError):
     """The worker ended, or broke the protocol, before it answered. The next call has a new worker."""
 
     exit_code = 4
-    references = frozenset({"plugin-crashed", "protocol-violated"})
+    references = ("plugin-crashed", "protocol-violated")
 
 
 class CallTimeout(PlughostError, TimeoutError):
     """The call took longer than it was given; its worker and everything the worker started were killed."""
 
     exit_code = 124  # as timeout(1)
-    references = frozenset({"timed-out"})
+    references = ("timed-out",)
 
 
 class InstallError(PlughostError):
     """A plugin could not be added; what was installed before is as it was."""
 
     exit_code = 5
-    references = frozenset({"install-failed", "disk-full", "network", "tls", "offline", "uv-missing", "tool-failed"})
+    references = ("install-failed", "disk-full", "network", "tls", "offline", "uv-missing", "tool-failed")
 
 
 class SourceError(InstallError):
     """The source could not be resolved or checked out."""
 
-    references = frozenset(
-        {
-            "source-missing",
-            "git-missing",
-            "git-failed",
-            "git-auth",
-            "git-not-found",
-            "git-ref-not-found",
-            "git-submodule",
-            "subdirectory-missing",
-            "not-a-python-project",
-            "package-file-invalid",
-        }
+    references = (
+        "source-missing",
+        "git-missing",
+        "git-failed",
+        "git-auth",
+        "git-not-found",
+        "git-ref-not-found",
+        "git-submodule",
+        "subdirectory-missing",
+        "not-a-python-project",
+        "package-file-invalid",
     )
 
 
 class BuildError(InstallError):
     """No wheel could be built from the source tree, or the wheel is not one plughost can use."""
 
-    references = frozenset({"build-failed", "build-requires", "wheel-invalid", "entry-points-missing"})
+    references = ("build-failed", "build-requires", "wheel-invalid", "entry-points-missing")
 
 
 class ResolveError(InstallError):
     """The dependencies can't be locked, or there is no interpreter for them."""
 
-    references = frozenset(
-        {
-            "resolution-conflict",
-            "package-not-found",
-            "version-not-found",
-            "wheel-missing",
-            "dependency-refused",
-            "index-auth",
-            "hash-mismatch",
-            "python-missing",
-            "python-incompatible",
-        }
+    references = (
+        "resolution-conflict",
+        "package-not-found",
+        "version-not-found",
+        "wheel-missing",
+        "dependency-refused",
+        "index-auth",
+        "hash-mismatch",
+        "python-missing",
+        "python-incompatible",
     )
 
 
 class VenvError(InstallError):
     """The virtual environment could not be made as the lock says."""
 
-    references = frozenset({"venv-failed", "venv-damaged"})
+    references = ("venv-failed", "venv-damaged")
 
 
 class DescribeError(InstallError):
     """The plugin was installed aside, but it can't be imported or doesn't say what it offers."""
 
-    references = frozenset({"plugin-import-failed", "plugin-invalid"})
+    references = ("plugin-import-failed", "plugin-invalid")
 
 
 class StoreError(PlughostError):
     """The store on disk can't be read or written."""
 
-    references = frozenset({"store-unwritable", "store-corrupt", "venv-missing"})
+    references = ("store-unwritable", "store-corrupt", "venv-missing")

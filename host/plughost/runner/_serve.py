@@ -120,9 +120,8 @@ class _Server:
 
     def end(self) -> None:
         if self._loop is not None:
-            from . import _coroutines
-
-            _coroutines.close(self._loop)
+            _own("_coroutines").close(self._loop)
+        _leave_threads()
 
     # The methods of the protocol.
 
@@ -259,9 +258,13 @@ def _enter_environment() -> None:
 
     site.main()
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # As the plugin prints, so it arrives; and a lone surrogate in a log line is no reason to fail a call.
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+        _set_up(stream)
+
+
+def _set_up(stream: object) -> None:
+    if isinstance(stream, io.TextIOWrapper):
+        # As the plugin prints, so it arrives; and a lone surrogate in a log line is no reason to fail a call.
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
 
 
 def _leave_threads() -> None:
@@ -279,11 +282,28 @@ def _leave_threads() -> None:
 
 
 def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
+    """Send on what was printed; and reopen what the plugin closed, so that the next call can print."""
+    for name, descriptor in (("stdout", 1), ("stderr", 2)):
+        stream = getattr(sys, name)
         try:
             stream.flush()
         except Exception:  # closed, replaced or broken by the plugin: its output is lost, its result is not
-            pass
+            if getattr(stream, "closed", True):
+                _reopen(name, descriptor)
+
+
+def _reopen(name: str, descriptor: int) -> None:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        try:
+            os.dup2(2 if descriptor == 1 else 1, descriptor)
+        except OSError:  # both are gone, and there is nowhere left to print to
+            return
+    stream = open(descriptor, "w", encoding="utf-8", closefd=False)
+    setattr(sys, name, stream)
+    setattr(sys, "__" + name + "__", stream)
+    _set_up(stream)
 
 
 def _no_wire_form(error: wire.WireError) -> dict[str, object]:

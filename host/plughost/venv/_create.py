@@ -51,15 +51,16 @@ def create(  # noqa: PLR0913 - what the venv depends on
     offline: bool = False,
     editable: Path | None = None,
     plugin: str = "",
+    salt: str = "",
 ) -> PluginVenv:
     """The venv of `lock` for `python`, made unless it is there already.
 
     `editable` is the source folder that stands in for the plugin's wheel; `plugin` is the package whose files are checked to the
-    byte first.
+    byte first. A `salt` of one's own has it made anew beside the one there is.
 
     Raises: VenvError: it can't be made, or is not what the lock says; nothing is left of it.
     """
-    key = _key(lock, python, editable)
+    key = _key(lock, python, editable, salt)
     if there := _load(store, key):
         return there
     path = os.path.join(store.venvs, key)
@@ -101,8 +102,8 @@ def remove(store: Store, key: str) -> None:
         _delete(store, os.path.join(store.venvs, key))
 
 
-def _key(lock: Lockfile, python: Interpreter, editable: Path | None) -> str:
-    parts = [lock.digest, python.executable, python.version, sys.platform, os.uname().machine, str(editable or "")]
+def _key(lock: Lockfile, python: Interpreter, editable: Path | None, salt: str) -> str:
+    parts = [lock.digest, python.executable, python.version, sys.platform, os.uname().machine, str(editable or ""), salt]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
