@@ -1,0 +1,27 @@
+"""The command line.
+
+Above it: `__main__`, and apps that have plughost's commands among their own; below it: the host. The commands are declared once,
+in `_commands`, and read twice: by `_quick`, which understands plain, well-formed command lines and imports next to nothing, and
+by `_click`, for all the rest: help, errors and completion. Both give the same values to the same function.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from os import PathLike
+
+    import click
+
+__all__ = ["commands"]
+
+
+def commands(project: str = "plughost", *, store: "str | PathLike[str] | None" = None, name: str = "plugins") -> "click.Group":
+    """The commands as a click group, for an app's own command line: `app.add_command(commands("myapp"))`.
+
+    `project` and `store` are as for `Host`; where `store` is given, its users can't choose another.
+    """
+    import os
+
+    from plughost.cli._click import group
+    from plughost.cli._context import Context
+
+    return group(Context(project=project, store=None if store is None else os.fspath(store)), name=name)

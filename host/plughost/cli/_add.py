@@ -1,0 +1,103 @@
+"""`add`: what is to be installed, progress while it is, and what to do with it then."""
+
+from __future__ import annotations
+
+from plughost.cli._example import example
+from plughost.cli._progress import ProgressLine
+from plughost.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from plughost._add import Added
+    from plughost._info import Plugin
+    from plughost.cli._context import Context
+    from plughost.cli._declaration import Values
+
+__all__ = ["add"]
+
+_SHORT_COMMIT = 7
+_MOST_TOOLS = 10
+
+
+def add(context: Context, values: Values) -> int:
+    printer = context.printer
+    progress = ProgressLine(printer.err, quiet=printer.quiet)
+    with context.host(progress) as host, progress:
+        added = host.add(
+            values.text("source"),
+            name=values.text("name"),
+            python=values.text("python"),
+            force=values.flag("force"),
+            extras=values.texts("extra"),
+            with_=values.texts("with"),
+            constraint=values.optional("constraint"),
+            exclude_newer=values.text("exclude_newer"),
+            installer=values.text("installer"),
+            offline=values.flag("offline"),
+            editable=values.flag("editable"),
+            entry_points=_entry_points(values.texts("entry_point")),
+        )
+    if values.flag("json"):
+        printer.json(added.record())
+    elif not printer.quiet:
+        _tell(context, added)
+    return 0
+
+
+def _entry_points(given: Iterable[str]) -> dict[str, str]:
+    entry_points: dict[str, str] = {}
+    for text in given:
+        name, equals, target = (part.strip() for part in text.partition("="))
+        module, colon, what = target.partition(":")
+        if not (name and equals and module and colon and what):
+            raise UsageError(
+                f"`--entry-point {text}` is not `NAME=MODULE:OBJECT`",
+                reference="usage",
+                hint="Such as `--entry-point slug=slugify:slugify`",
+            )
+        entry_points[name] = target
+    return entry_points
+
+
+def _tell(context: Context, added: Added) -> None:
+    printer, out, plugin = context.printer, context.printer.out, added.plugin
+    name = f"`{added.name}`"
+    if not added.changed:
+        printer.line(f"{out.highlight(name)} {added.version} is already installed {_sameness(plugin)}; `--force` builds it again")
+        return
+    count = len(plugin.dependencies) + 1
+    detail = out.paint("dim", f"({count} package{'s' * (count != 1)}, {added.duration_s:.1f} s)")
+    printer.line(f"{out.paint('green', 'Added')} {out.highlight(name)} {added.version} {_origin(plugin)} {detail}")
+    _tell_offers(context, plugin)
+
+
+def _origin(plugin: Plugin) -> str:
+    receipt = plugin.receipt
+    if receipt.commit_id:
+        return f"from `{receipt.commit_id[:_SHORT_COMMIT]}`"
+    return "from the index" if receipt.kind == "requirement" else f"from `{receipt.source}`"
+
+
+def _sameness(plugin: Plugin) -> str:
+    receipt = plugin.receipt
+    if receipt.commit_id:
+        return f"at the same commit, `{receipt.commit_id[:_SHORT_COMMIT]}`"
+    return "at the same version" if receipt.kind == "requirement" else "with the same files"
+
+
+def _tell_offers(context: Context, plugin: Plugin) -> None:
+    printer, out = context.printer, context.printer.out
+    if plugin.tools:
+        width = max(len(str(tool["name"])) for tool in plugin.tools[:_MOST_TOOLS])
+        for tool in plugin.tools[:_MOST_TOOLS]:
+            summary = str(tool.get("description") or "").partition("\n")[0]
+            printer.line(f"  {out.paint('bold', str(tool['name']).ljust(width))}  {out.paint('dim', summary)}".rstrip())
+        if len(plugin.tools) > _MOST_TOOLS:
+            printer.line(out.paint("dim", f"  … and {len(plugin.tools) - _MOST_TOOLS} more"))
+        printer.line()
+        printer.line(f"Try it: {out.paint('cyan', f'{context.command} run {example(plugin)}')}")
+    elif plugin.hooks:
+        names = ", ".join(f"`{hook['name']}`" for hook in plugin.hooks)
+        printer.line(f"It implements the hooks {out.highlight(names)}")

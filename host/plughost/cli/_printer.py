@@ -1,0 +1,119 @@
+"""The one printer: results as JSON or for people, messages, and errors.
+
+Above it: the commands; below it: the two output streams. It knows nothing of plugins.
+"""
+
+from __future__ import annotations
+
+from plughost.cli._terminal import Stream
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from plughost.errors import PlughostError
+
+__all__ = ["Printer", "compact", "home_as_tilde"]
+
+
+class Printer:
+    """Prints to the standard output and the standard error. `quiet` leaves out all but results and errors."""
+
+    __slots__ = ("err", "out", "quiet")
+
+    def __init__(self, *, quiet: bool = False, color: bool | None = None) -> None:
+        self.quiet = quiet
+        self.out = Stream("stdout", color=color)
+        self.err = Stream("stderr", color=color)
+
+    def line(self, text: str = "") -> None:
+        """A line of a result, for people."""
+        self.out.write(home_as_tilde(text) + "\n")
+
+    def message(self, text: str = "") -> None:
+        """A line that says what was done; nothing if `quiet`."""
+        if not self.quiet:
+            self.line(text)
+
+    def value(self, value: object) -> None:
+        """A tool's result: JSON, indented on a terminal and compact elsewhere; on a terminal a lone string as it is."""
+        if self.out.is_terminal and isinstance(value, str):
+            self.out.write(value + "\n")
+        else:
+            self.json(value)
+
+    def json(self, value: object) -> None:
+        nested = isinstance(value, dict | list | tuple | set | frozenset)
+        self.out.write((indented(value) if nested and self.out.is_terminal else compact(value)).encode() + b"\n")
+
+    def item(self, value: object) -> None:
+        """An item of a stream, on one line."""
+        if self.out.is_terminal and isinstance(value, str) and "\n" not in value:
+            self.out.write(value + "\n")
+        else:
+            self.out.write(compact(value).encode() + b"\n")
+
+    def error(self, error: PlughostError, *, as_json: bool = False) -> None:
+        """An error: for people to the standard error, or as a JSON record to the standard output."""
+        if as_json:
+            self.json({"error": error.record()})
+            return
+        trace = getattr(error, "remote_traceback", "")
+        if trace:
+            self.err.write(self.err.paint("dim", trace.rstrip("\n")) + "\n")
+        self.err.write(home_as_tilde(self._error_text(error)))
+
+    def _error_text(self, error: PlughostError) -> str:
+        err = self.err
+        lines = [f"{err.paint('red', 'error')}: {err.highlight(_indented_after_first(error.message))}"]
+        lines += [f"  {err.paint('dim', 'Caused by')}: {err.highlight(_indented_after_first(cause))}" for cause in error.causes]
+        if error.log:
+            lines.append(f"{err.paint('dim', 'log')}: {error.log}")
+        if error.hint:
+            lines += ["", f"{err.paint('cyan', 'hint')}: {err.highlight(error.hint)}"]
+        return "\n".join(lines) + "\n"
+
+
+def compact(value: object) -> str:
+    """The value as JSON on one line, by the rules of the wire; bytes are base64 text."""
+    from plughost.runner.wire import WireError, pack
+
+    # A message without a payload goes out as it is, if JSON has all of it: then the json module need not be imported.
+    try:
+        return pack({"": value})[0][len('{"":') : -len("}\n")].decode()
+    except WireError:
+        import json
+
+        return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"))
+
+
+def indented(value: object) -> str:
+    import json
+
+    text = json.dumps(_plain(value), ensure_ascii=False, indent=2)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # lone surrogates
+        return json.dumps(_plain(value), indent=2)
+    return text
+
+
+def _plain(value: object) -> object:
+    from plughost.runner.wire import plain
+
+    return plain(value)
+
+
+def home_as_tilde(text: str) -> str:
+    """The text with paths in the user's home folder written `~/…`."""
+    import os
+
+    home = os.path.expanduser("~").rstrip("/")
+    if not home.startswith("/") or home not in text:
+        return text
+    import re
+
+    # Only where a path begins: the same letters inside a URL or another path are no home.
+    return re.sub(rf"(?<![\w/.~:-]){re.escape(home)}(?=/|$|[\s`'\",:;)])", "~", text, flags=re.MULTILINE)
+
+
+def _indented_after_first(text: str) -> str:
+    return text.replace("\n", "\n    ")

@@ -1,0 +1,53 @@
+"""What `add` is doing, on one line of a terminal that is drawn again and again, and erased at the end."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Self
+
+    from plughost._add import Progress
+    from plughost.cli._terminal import Stream
+
+__all__ = ["ProgressLine"]
+
+_REDRAW_S = 0.1
+_ERASE = "\r\x1b[K"
+
+
+class ProgressLine:
+    """Call it with each stage; as a context manager it leaves no trace. Silent unless `stream` is a terminal that can redraw."""
+
+    def __init__(self, stream: Stream, *, quiet: bool) -> None:
+        self._stream = stream
+        self._shows = stream.can_redraw and not quiet
+        self._text = ""
+        self._started = time.monotonic()
+        self._ended = threading.Event()
+        self._drawer = threading.Thread(target=self._draw_until_ended, daemon=True)
+
+    def __enter__(self) -> Self:
+        if self._shows:
+            self._drawer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        if self._shows:
+            self._drawer.join()
+            self._stream.write(_ERASE)
+
+    def __call__(self, progress: Progress) -> None:
+        count = progress.packages
+        of = f" ({count} package{'s' * (count != 1)})" if count and str(count) not in progress.detail else ""
+        self._text = f"{progress.detail}{of}"
+
+    def _draw_until_ended(self) -> None:
+        while not self._ended.wait(_REDRAW_S):
+            if self._text:
+                elapsed = f"{time.monotonic() - self._started:.1f} s"
+                text = self._text[: max(0, self._stream.width() - len(elapsed) - 3)]
+                self._stream.write(f"{_ERASE}{text}  {self._stream.paint('dim', elapsed)}")

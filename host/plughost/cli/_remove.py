@@ -1,0 +1,53 @@
+"""`remove`: plugins taken away, one after the other."""
+
+from __future__ import annotations
+
+from plughost.errors import UnknownError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from plughost.cli._context import Context
+    from plughost.cli._declaration import Values
+    from plughost.registry import Removed
+
+__all__ = ["remove", "size_text"]
+
+_STEP = 1024
+
+
+def remove(context: Context, values: Values) -> int:
+    """Those that are there are removed, also where another name is unknown; that is said at the end."""
+    printer = context.printer
+    removed = []
+    unknown: UnknownError | None = None
+    with context.host() as host:
+        for name in dict.fromkeys(values.texts("names")):
+            try:
+                removed.append(host.remove(name))
+            except UnknownError as error:
+                unknown = unknown or error
+                continue
+            if not values.flag("json"):
+                _tell(context, removed[-1])
+    if not values.flag("json"):
+        if unknown:
+            raise unknown
+        return 0
+    records = [one.record() for one in removed]
+    printer.json({"error": unknown.record(), "removed": records} if unknown else records)
+    return unknown.exit_code if unknown else 0
+
+
+def _tell(context: Context, removed: Removed) -> None:
+    printer, out = context.printer, context.printer.out
+    freed = out.paint("dim", f"({size_text(removed.freed_bytes)} freed)")
+    printer.message(f"{out.paint('green', 'Removed')} {out.highlight(f'`{removed.name}`')} {freed}")
+
+
+def size_text(size_bytes: float) -> str:
+    """A size for people: `12.3 MiB`."""
+    units = iter(("KiB", "MiB", "GiB"))
+    unit = "B"
+    while size_bytes >= _STEP and (larger := next(units, None)):
+        size_bytes, unit = size_bytes / _STEP, larger
+    return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"

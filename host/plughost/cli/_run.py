@@ -1,0 +1,209 @@
+"""`run`: one call of one tool, with arguments from the command line and the standard input, its result on the standard output."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from plughost.call import Output, choose_tool, is_stream, split_name
+from plughost.cli._arguments import parse_json, read_piped, typed
+from plughost.errors import PlughostError, UnknownError, UsageError
+from plughost.registry import find
+from plughost.runner.wire import WireError, unpack
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from plughost.call import Outcome
+    from plughost.cli._context import Context
+    from plughost.cli._declaration import Values
+
+__all__ = ["run"]
+
+_LONGEST_TIMEOUT_S = 1e6  # eleven days; beyond some months, poll(2) can't count the milliseconds
+
+
+def run(context: Context, values: Values) -> int:
+    name, wanted = split_name(values.text("name"))
+    timeout_s = _timeout(values.optional("timeout"))
+    env = dict(map(_variable, values.texts("env")))
+    installed = find(context.paths(), name)
+    try:
+        tool = choose_tool(installed.name, installed.manifest, wanted)
+    except UnknownError:
+        if not installed.manifest.get("editable"):
+            raise
+        tool = {"name": wanted or ""}  # the code may have it by now; the host will see
+    args, kwargs = _arguments(values, f"{installed.name}:{tool['name']}", tool)
+    call = _Call(context, installed.name, wanted, args=args, kwargs=kwargs, timeout_s=timeout_s, env=env)
+    if values.flag("json"):
+        return call.enveloped(tool)
+    return call.printed()
+
+
+class _Call:
+    """A call that is ready to be made, in one of two ways."""
+
+    def __init__(
+        self,
+        context: Context,
+        plugin: str,
+        tool: str | None,
+        *,
+        args: list[object],
+        kwargs: dict[str, object],
+        timeout_s: float | None,
+        env: dict[str, str],
+    ) -> None:
+        self.printer = context.printer
+        self.host = context.host()
+        self.plugin = plugin
+        self.tool = tool
+        self.args = args
+        self.kwargs = kwargs
+        self.timeout_s = timeout_s
+        self.env = env
+
+    def printed(self) -> int:
+        """For people and pipes: the result, or each item as it comes; what the plugin prints as it comes."""
+        with self.host:
+            outcome = self._invoke(on_output=None if self.printer.quiet else self.printer.err.write, on_item=self.printer.item)
+            if not outcome.is_stream:
+                self.printer.value(outcome.result)
+        return 0
+
+    def enveloped(self, tool: dict[str, object]) -> int:
+        """For programs: one document that has all of it, also where the call fails."""
+        output = Output(None)
+        items: list[object] = []
+        envelope: dict[str, object] = {"plugin": self.plugin, "tool": tool["name"]}
+        started = time.monotonic()
+        streamed = is_stream(tool)
+        code = 0
+        try:
+            with self.host:
+                outcome = self._invoke(on_output=output.add, on_item=items.append)
+            streamed = outcome.is_stream
+            envelope["tool"] = outcome.tool
+            if not streamed:
+                envelope["result"] = outcome.result
+        except PlughostError as error:
+            envelope["error"] = error.record()
+            code = error.exit_code
+        if streamed:
+            envelope["items"] = items
+        envelope["output"] = output.text()
+        envelope["output_truncated"] = output.truncated
+        envelope["duration_s"] = round(time.monotonic() - started, 6)
+        self.printer.json(envelope)
+        return code
+
+    def _invoke(self, *, on_output: Callable[[bytes], None] | None, on_item: Callable[[object], None]) -> Outcome:
+        return self.host.invoke(
+            self.plugin,
+            self.tool,
+            args=self.args,
+            kwargs=self.kwargs,
+            timeout_s=self.timeout_s,
+            env=self.env,
+            on_output=on_output,
+            on_item=on_item,
+        )
+
+
+def _arguments(values: Values, tool: str, schema: dict[str, object]) -> tuple[list[object], dict[str, object]]:
+    """The arguments by position and by name, from all the ways in which they can be given."""
+    parameters = schema.get("parameters")
+    parameters = parameters if isinstance(parameters, dict) else {}
+    by_position, by_name, piped = (values.optional(name) for name in ("args", "kwargs", "stdin_as"))
+    if (by_position, by_name).count("-") + (piped is not None) > 1:
+        raise UsageError("The standard input can be read once, and is asked for twice", reference="usage")
+    args = [] if by_position is None else _array(by_position)
+    kwargs = {} if by_name is None else _object(by_name)
+    pairs = typed(values.texts("arguments"), parameters, tool=tool)
+    if piped is not None and piped in pairs:
+        raise _twice(piped, tool)
+    if piped is not None:
+        pairs[piped] = read_piped(piped, _standard_input(), parameters, tool=tool)
+    for name, value in pairs.items():
+        if name in kwargs:
+            raise _twice(name, tool)
+        kwargs[name] = value
+    return args, kwargs
+
+
+def _array(given: str) -> list[object]:
+    value = parse_json(_document(given, "--args"), what="What `--args` gives")
+    if not isinstance(value, list):
+        raise _invalid("What `--args` gives is not a JSON array", hint="`--args '[\"Bern\", 3]'`")
+    return value
+
+
+def _object(given: str) -> dict[str, object]:
+    text = _document(given, "--kwargs")
+    try:
+        return unpack(text.encode("utf-8", "surrogateescape"))
+    except WireError:  # what it is instead, and where, says the json module, which takes long to import
+        value = parse_json(text, what="What `--kwargs` gives")
+    if not isinstance(value, dict):
+        raise _invalid("What `--kwargs` gives is not a JSON object", hint='`--kwargs \'{"city": "Bern"}\'`')
+    return value
+
+
+def _document(given: str, option: str) -> str:
+    """The text itself, that of the file after an `@`, or the standard input for `-`."""
+    try:
+        if given == "-":
+            return _standard_input().decode()
+        if given.startswith("@"):
+            with open(given[1:], "rb") as file:
+                return file.read().decode()
+    except UnicodeDecodeError as error:
+        raise _invalid(f"What `{option}` gives is not UTF-8", causes=[str(error)]) from None
+    except OSError as error:
+        raise _invalid(f"The file `{given[1:]}` of `{option}` can't be read", causes=[error.strerror or str(error)]) from None
+    return given
+
+
+def _standard_input() -> bytes:
+    if sys.stdin is None:
+        raise UsageError("The standard input is closed", reference="usage")
+    return sys.stdin.buffer.read()
+
+
+def _timeout(given: str | None) -> float | None:
+    if given is None:
+        return None
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= _LONGEST_TIMEOUT_S:
+        raise UsageError(f"`--timeout {given}` is no number of seconds above 0", reference="usage")
+    return seconds
+
+
+def _variable(given: str) -> tuple[str, str]:
+    """`NAME=VALUE`, or `NAME` with the value that it has here."""
+    name, equals, value = given.partition("=")
+    if not name or (not equals and name not in os.environ):
+        raise UsageError(
+            f"`--env {given}` passes nothing",
+            reference="usage",
+            causes=["No such variable is set" if name else "It has no name"],
+            hint="`--env NAME` passes a variable that is set, `--env NAME=VALUE` sets one",
+        )
+    return name, value if equals else os.environ[name]
+
+
+def _twice(name: str, tool: str) -> UsageError:
+    return _invalid(
+        f"The argument `{name}` of `{tool}` is given twice",
+        causes=["`--kwargs`, `--stdin-as` and `KEY=VALUE` can't give the same argument"],
+    )
+
+
+def _invalid(message: str, *, causes: Iterable[str] = (), hint: str = "") -> UsageError:
+    return UsageError(message, reference="arguments-invalid", causes=causes, hint=hint)

@@ -1,0 +1,75 @@
+"""One output stream: whether it is a terminal, whether it takes colors, and text and bytes written to it.
+
+Above it: the printer; below it: descriptors. Everything that the command prints goes through here.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO, TextIO
+
+__all__ = ["Stream", "wants_color"]
+
+_CODES = {"bold": "1", "cyan": "36", "dim": "2", "green": "1;32", "red": "1;31"}
+
+
+def wants_color(*, is_terminal: bool) -> bool:
+    """Source: no-color.org, force-color.org. An empty variable is none; NO_COLOR is the stronger."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return is_terminal and os.environ.get("TERM") != "dumb"
+
+
+class Stream:
+    """The standard output or the standard error; `color` overrides what the environment says.
+
+    A stream that the process was started without takes everything and shows nothing.
+    """
+
+    __slots__ = ("_bytes", "_text", "color", "is_terminal")
+
+    def __init__(self, name: str, *, color: bool | None = None) -> None:
+        self._text: TextIO | None = getattr(sys, name)
+        self._bytes: BinaryIO | None = getattr(self._text, "buffer", None)
+        self.is_terminal = self._text is not None and self._text.isatty()
+        self.color = wants_color(is_terminal=self.is_terminal) if color is None else color
+
+    @property
+    def can_redraw(self) -> bool:
+        return self.is_terminal and os.environ.get("TERM") != "dumb"
+
+    def paint(self, style: str, text: str) -> str:
+        return f"\x1b[{_CODES[style]}m{text}\x1b[0m" if self.color and text else text
+
+    def highlight(self, text: str) -> str:
+        """The text with what stands in backticks in color."""
+        if not self.color:
+            return text
+        parts = text.split("`")
+        if len(parts) % 2 == 0:
+            return text  # a backtick of its own
+        return "".join(self.paint("cyan", f"`{part}`") if number % 2 else part for number, part in enumerate(parts))
+
+    def write(self, text: str | bytes) -> None:
+        """Write at once. Text goes out in the stream's encoding, or escaped where that has no form for it."""
+        if self._text is None:
+            return
+        if isinstance(text, str):
+            text = text.encode(self._text.encoding or "utf-8", "backslashreplace")
+        if self._bytes is None:  # a host app has put something of its own in its place
+            self._text.write(text.decode(self._text.encoding or "utf-8", "replace"))
+        else:
+            self._bytes.write(text)
+        self._text.flush()
+
+    def width(self) -> int:
+        """Its columns; 80 where nobody knows."""
+        import shutil
+
+        return shutil.get_terminal_size().columns
