@@ -31,6 +31,10 @@ __all__ = ["Field", "Meaning", "fields", "hints", "inner", "signature", "underly
 
 _EMPTY = inspect.Parameter.empty
 
+# From Python 3.14 on annotations are evaluated when they are asked for; `inspect` has imported the library for it.
+_annotationlib = sys.modules.get("annotationlib")
+_LENIENT_SIGNATURE = {"annotation_format": _annotationlib.Format.FORWARDREF} if _annotationlib is not None else {}
+
 #: What these classes themselves are; a subclass of the plugin's own may want anything.
 _EXACT: dict[object, str] = {
     type(None): "none",
@@ -125,11 +129,7 @@ def signature(function: object) -> inspect.Signature | None:
     if not callable(function):
         return None
     try:
-        if sys.version_info >= (3, 14):  # where annotations are evaluated when they are asked for
-            import annotationlib
-
-            return inspect.signature(function, annotation_format=annotationlib.Format.FORWARDREF)
-        return inspect.signature(function)
+        return inspect.signature(function, **_LENIENT_SIGNATURE)
     except (TypeError, ValueError):
         return None
 
@@ -197,11 +197,9 @@ def _field_types(kind: type) -> dict[str, object]:
 
 
 def _own_annotations(kind: type) -> dict[str, object]:
-    if sys.version_info >= (3, 14):
-        import annotationlib
-
-        return annotationlib.get_annotations(kind, format=annotationlib.Format.FORWARDREF)
     annotations: dict[str, object] = vars(kind).get("__annotations__", {})
+    if _annotationlib is not None:
+        annotations = _annotationlib.get_annotations(kind, format=_annotationlib.Format.FORWARDREF)
     return annotations
 
 

@@ -136,7 +136,7 @@ def _hooks(project: str, entry_point: str, target: str, found: object) -> list[R
         target, _, function = target.rpartition("." if "." in target.partition(":")[2] else ":")
         names: Record = {function: found}
     else:
-        names = {name: getattr(found, name, None) for name in dir(found)}
+        names = {name: _attribute(found, name) for name in dir(found)}
     hooks = []
     for name, method in names.items():
         options = _marked(method, mark) if inspect.isroutine(method) else None
@@ -155,11 +155,15 @@ def _hooks(project: str, entry_point: str, target: str, found: object) -> list[R
 
 
 def _marked(method: object, mark: str) -> Record | None:
-    try:
-        options = getattr(method, mark, None)
-    except Exception:  # noqa: BLE001 - an object that answers any attribute in its own way
-        return None
+    options = _attribute(method, mark)
     return options if isinstance(options, dict) else None
+
+
+def _attribute(owner: object, name: str) -> object:
+    try:
+        return getattr(owner, name, None)
+    except Exception:  # noqa: BLE001 - a property that raises is no hook implementation
+        return None
 
 
 def _parameters(method: object) -> list[str]:

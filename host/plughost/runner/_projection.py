@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import sys
 
-from .wire import WireError, path_text
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,7 +15,7 @@ if TYPE_CHECKING:
 
     from _typeshed import SupportsRichComparison
 
-__all__ = ["Projection"]
+__all__ = ["NoWireForm", "Projection"]
 
 _MAX_DEPTH = 1000  # about what CPython's JSON reads and writes; a plugin may have raised the interpreter's own limit
 _MAX_DIGITS = 4300  # CPython's default limit (CVE-2020-10735): what one end writes, the other has to read
@@ -39,6 +37,15 @@ _RULES = (
 )
 
 
+class NoWireForm(Exception):
+    """A value that can't travel: where it is, and what is said of it."""
+
+    def __init__(self, path: list[object], message: str) -> None:
+        super().__init__(message)
+        self.path = path
+        self.message = message
+
+
 class Projection:
     """One walk over a payload. `root` is what the paths in its errors start with; `inline` bytes become text."""
 
@@ -55,11 +62,11 @@ class Projection:
     def of(self, payload: object) -> object:
         """The projection of all of `payload`.
 
-        Raises: WireError: something in it has no wire form.
+        Raises: NoWireForm: something in it can't travel.
         """
         try:
             return self._of(payload)
-        except (WireError, MemoryError):
+        except (NoWireForm, MemoryError):
             raise
         except RecursionError:
             raise self._error("is nested too deeply") from None
@@ -183,9 +190,8 @@ class Projection:
         if not self._inline:
             self.types.setdefault(kind, []).append(self._path.copy())
 
-    def _error(self, text: str) -> WireError:
-        path = self._root + self._path
-        return WireError(f"`{path_text(path)}` {text}", path)
+    def _error(self, message: str) -> NoWireForm:
+        return NoWireForm(self._root + self._path, message)
 
 
 def _sorted(items: AbstractSet[SupportsRichComparison]) -> list[SupportsRichComparison]:

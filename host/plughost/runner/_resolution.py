@@ -23,7 +23,9 @@ __all__ = ["resolved"]
 def resolved(annotation: object, scope: Mapping[str, object]) -> object:
     """The type that `annotation` is, with the names in it looked up in `scope`; `typing.Any` if it is none that can be found."""
     try:
-        return _with_names_resolved(annotation, scope)
+        found = _with_names_resolved(annotation, scope)
+        # Python 3.8 leaves the names alone that stand as text within an annotation that is text.
+        return _with_names_resolved(found, scope) if isinstance(annotation, str) else found
     except Exception:  # noqa: BLE001 - an annotation is any expression at all, and evaluating it may do anything
         if not isinstance(annotation, str):
             return typing.Any

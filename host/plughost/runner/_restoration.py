@@ -1,12 +1,10 @@
 """The typed values of a message, put in place of their projections. The rules are the table in `wire`.
 
 Above it: `wire`, and the conversion of arguments, which knows the same texts; below it: nothing. A message may come from a
-hostile plugin: nothing is made but the types listed here, whatever it says, and each fault in it is a `WireError`.
+hostile plugin: nothing is made but the types listed here, whatever it says, and each fault in it is a `Misplaced`.
 """
 
 from __future__ import annotations
-
-from .wire import WireError, path_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,22 +14,30 @@ if TYPE_CHECKING:
     import uuid
     from collections.abc import Callable, Sequence
 
-__all__ = ["make", "put_back"]
+__all__ = ["Misplaced", "make", "put_back"]
 
 _MAX_COLLISIONS = 1000
 _MICROSECOND_DIGITS = 6
 
 
+class Misplaced(Exception):
+    """A table of types that doesn't describe its payload; `path` leads to the first place where it is wrong."""
+
+    def __init__(self, message: str, path: Sequence[object] = ()) -> None:
+        super().__init__(message)
+        self.path = list(path)
+
+
 def put_back(message: dict[str, object], payload: str, types: object, frames: Sequence[bytes]) -> None:
     """Replace the projections in `message[payload]` at the paths in `types`.
 
-    Raises: WireError: `types` and `frames` don't describe this payload.
+    Raises: Misplaced: `types` and `frames` don't describe this payload.
     """
     for path, kind, frame in _entries(types, frames):
         try:
             _replace(message, [payload, *path], kind, frame)
         except Exception:  # noqa: BLE001 - each type has errors of its own for what is none of it
-            raise WireError(f"`{path_text([payload, *path])}` is no `{kind}`", [payload, *path]) from None
+            raise Misplaced(f"is no `{kind}`", [payload, *path]) from None
 
 
 def make(kind: str, value: object) -> object:
@@ -47,16 +53,16 @@ def _entries(types: object, frames: Sequence[bytes]) -> list[tuple[list[object],
     entries = []
     left = list(reversed(frames))
     if not isinstance(types, dict):
-        raise WireError("`types` is not a table of paths")
+        raise Misplaced("`types` is not a table of paths")
     for kind, paths in types.items():
         if kind != "bytes" and kind not in _RULES:
-            raise WireError(f"there is no type `{kind}`")
+            raise Misplaced(f"there is no type `{kind}`")
         for path in paths if isinstance(paths, list) else [None]:
             if not isinstance(path, list) or (kind == "bytes" and not left):
-                raise WireError(f"`types.{kind}` is not a list of paths, one for each frame")
+                raise Misplaced(f"`types.{kind}` is not a list of paths, one for each frame")
             entries.append((path, kind, left.pop() if kind == "bytes" else b""))
     if left:
-        raise WireError("there are more frames than paths under `bytes`")
+        raise Misplaced("there are more frames than paths under `bytes`")
     entries.sort(key=lambda entry: len(entry[0]), reverse=True)
     return entries
 

@@ -128,18 +128,16 @@ def pack(message: Mapping[str, object]) -> list[bytes]:
 
 
 def _pack_typed(message: Mapping[str, object]) -> list[bytes]:
-    from ._projection import Projection
-
     payload = _payload(message)
-    # People know a call's arguments by the names in `params`, and a result by the name `result`.
-    projection = Projection([] if payload == "params" else [payload])
     line = {**message}
+    frames: list[bytes] = []
     if payload:
-        line[payload] = projection.of(message[payload])
-    if projection.types:
-        line["types"] = projection.types
-    if projection.frames:
-        line["frames"] = [len(frame) for frame in projection.frames]
+        # People know a call's arguments by the names in `params`, and a result by the name `result`.
+        line[payload], types, frames = _projected(message[payload], [] if payload == "params" else [payload])
+        if types:
+            line["types"] = types
+        if frames:
+            line["frames"] = [len(frame) for frame in frames]
     try:
         try:
             data = "".join(_encode(line, 0)).encode()
@@ -147,7 +145,7 @@ def _pack_typed(message: Mapping[str, object]) -> list[bytes]:
             data = "".join(_encode_ascii(line, 0)).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise WireError(f"the message has no JSON form: {error}") from None
-    return [data + b"\n", *projection.frames]
+    return [data + b"\n", *frames]
 
 
 def plain(value: object) -> object:
@@ -155,9 +153,20 @@ def plain(value: object) -> object:
 
     Raises: WireError: something in it has no wire form; its path starts with `value`.
     """
-    from ._projection import Projection
+    return _projected(value, ["value"], inline=True)[0]
 
-    return Projection(["value"], inline=True).of(value)
+
+def _projected(
+    value: object, root: list[object], *, inline: bool = False
+) -> tuple[object, dict[str, list[list[object]]], list[bytes]]:
+    """The projection of `value`, its types and its frames."""
+    from ._projection import NoWireForm, Projection
+
+    projection = Projection(root, inline=inline)
+    try:
+        return projection.of(value), projection.types, projection.frames
+    except NoWireForm as error:
+        raise WireError(f"`{path_text(error.path)}` {error.message}", error.path) from error.__cause__
 
 
 def unpack(line: bytes) -> dict[str, object]:
@@ -184,9 +193,12 @@ def restore(message: dict[str, object], frames: Sequence[bytes]) -> None:
 
     Raises: WireError: the table is none that `pack` makes; the message is then of no use.
     """
-    from ._restoration import put_back
+    from ._restoration import Misplaced, put_back
 
-    put_back(message, _payload(message), message.pop("types", {}), frames)
+    try:
+        put_back(message, _payload(message), message.pop("types", {}), frames)
+    except Misplaced as error:
+        raise WireError(f"`{path_text(error.path)}` {error}" if error.path else str(error), error.path) from None
     message.pop("frames", None)
 
 
