@@ -1,7 +1,7 @@
 """The one module that knows pip's and virtualenv's commands and flags: the way to install where uv is missing or refused.
 
-Above it: the stages, through `_installer.Installer`; below it: `_pip_errors`, `_pip_lock` and `_process`. Slower than uv, and with
-less: nothing is shared between venvs, and offline there is only what the configured folders of files hold.
+Above it: the stages, through `_installer.Installer`; below it: `_pip_errors`, `_pip_lock` and `_process`. Slower than uv, and
+with less: nothing is shared between venvs, and offline there is only what the configured folders of files hold.
 
 pip itself comes from the wheel that virtualenv has for the interpreter in question, unpacked once into the store: the host's own
 environment may have no pip, or one that the plugin's Python is too old for. It runs on the plugin's Python.

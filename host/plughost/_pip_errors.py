@@ -67,7 +67,8 @@ _RULES = (
         pattern=r"\(from versions: none\)",
         error=ResolveError,
         reference="package-not-found",
-        hint="Check the spelling; a private index is named in `PIP_EXTRA_INDEX_URL`",
+        # pip says the same of an index that asks for a password.
+        hint="Check the spelling; a private index is named, with its credentials, in `PIP_EXTRA_INDEX_URL`",
     ),
     Rule(pattern=r"Could not find a version that satisfies", error=ResolveError, reference="version-not-found"),
     Rule(

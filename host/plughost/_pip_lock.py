@@ -72,11 +72,20 @@ def _package(item: Table, request: LockRequest) -> Table:
             place["subdirectory"] = download["subdirectory"]
         return {**package, "vcs": place}
     if "dir_info" in download:
-        return {**package, "directory": {"path": unquote(url.removeprefix("file://"))}}
+        return {**package, "directory": {"path": _local(url)}}
     if item.get("is_direct"):
-        return {**package, "archive": {"url": url, "hashes": _hashes(download)}}
-    file: Table = {"name": unquote(url.rpartition("/")[2]), "url": url, "hashes": _hashes(download)}
+        return {**package, "archive": {**_place(url), "hashes": _hashes(download)}}
+    file: Table = {"name": unquote(url.rpartition("/")[2]), **_place(url), "hashes": _hashes(download)}
     return {**package, "wheels": [file]} if url.endswith(".whl") else {**package, "sdist": file}
+
+
+def _place(url: str) -> Table:
+    """Where a file is: a URL, but for a local one its path, since not every reader takes `file:`."""
+    return {"path": _local(url)} if url.startswith("file:") else {"url": url}
+
+
+def _local(url: str) -> str:
+    return unquote(url.removeprefix("file://"))
 
 
 def _hashes(download: Table) -> Table:
@@ -85,7 +94,7 @@ def _hashes(download: Table) -> Table:
     archive = _table(download["archive_info"])
     digest = _table(archive.get("hashes", {})).get("sha256") or str(archive.get("hash", "")).removeprefix("sha256=")
     if not digest and url.startswith("file://"):
-        digest = _sha256(Path(unquote(url.removeprefix("file://"))))
+        digest = _sha256(Path(_local(url)))
     return {"sha256": digest}
 
 
@@ -104,7 +113,8 @@ def _lines(table: Table) -> Iterator[str]:
     elif isinstance(directory := table.get("directory"), dict):
         yield f"{directory['path']}"
     elif isinstance(archive := table.get("archive"), dict):
-        place = f"./{archive['path']}" if "path" in archive else f"{name} @ {archive['url']}"
+        path = str(archive.get("path", ""))
+        place = f"{'' if os.path.isabs(path) else './'}{path}" if path else f"{name} @ {archive['url']}"
         yield f"{place}{marker}{_options([archive])}"
     else:
         files = [*_tables(table.get("wheels", [])), *([_table(table["sdist"])] if "sdist" in table else [])]

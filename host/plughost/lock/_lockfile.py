@@ -87,8 +87,9 @@ def _package(table: Mapping[str, object]) -> LockedPackage:
 def _files(table: Mapping[str, object]) -> Iterator[dict[str, dict[str, object]]]:
     for kind in ("archive", "sdist", "wheels"):
         found = table.get(kind, [])
-        files: list[dict[str, dict[str, object]]] = found if isinstance(found, list) else [found]
-        yield from files
+        for file in found if isinstance(found, list) else [found]:
+            if isinstance(file, dict):
+                yield file
 
 
 def _wheel_names(table: Mapping[str, object]) -> Iterator[str]:

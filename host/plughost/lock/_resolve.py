@@ -140,7 +140,7 @@ def _check_direct(lockfile: Lockfile, root: str, requirements: Sequence[str], lo
                 f"`{package.name}` would come from `{package.url}`, which neither `{root}` nor you have named",
                 reference="dependency-refused",
                 causes=["A dependency of a dependency names it; a package from an index can't"],
-                hint=f"Name it yourself if you trust it: `--with '{package.name} @ {package.url}'`",
+                hint=f"If you trust it, name it yourself: `--with '{package.name} @ URL'`",
                 log=log,
             )
 

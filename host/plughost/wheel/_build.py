@@ -23,7 +23,9 @@ _LEGACY_REQUIRES = ("setuptools>=40.8.0",)
 _NOT_THE_ENVIRONMENT = frozenset({"disk-full", "network", "offline", "tls", "uv-missing"})
 
 
-def build(tree: SourceTree, *, installer: Installer, python: Interpreter, into: Path, offline: bool, log: Path) -> BuiltWheel:
+def build(  # noqa: PLR0913
+    tree: SourceTree, *, installer: Installer, python: Interpreter, into: Path, offline: bool, log: Path
+) -> BuiltWheel:
     """Build the wheel of `tree` into the folder `into`, which is the caller's alone and has no wheel yet.
 
     Raises: BuildError: the backend failed, or what it made is not one usable wheel. InstallError: the build requirements can't
