@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from plughost.cli._context import Context
 
-__all__ = ["main"]
+__all__ = ["main", "run"]
 
 _PROGRAM = "plughost"
 _SIGTERM = 15
@@ -22,19 +22,30 @@ _TERMINATED = 143  # 128 + SIGTERM
 _READER_LEFT = 141  # 128 + SIGPIPE: what a program without Python's handling of it ends with
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main() -> None:
+    """Do what the command line says, and end the process."""
+    code = run(sys.argv[1:])
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, OSError, ValueError):  # closed, full, or never there: it has been said, or can't be
+            pass
+    # Everything is closed by now. Taking the interpreter down in good order would take as long as half a call.
+    os._exit(code)
+
+
+def run(argv: Sequence[str]) -> int:
     """Do what the command line says. The exit code."""
     try:
         _end_in_order_on_sigterm()
-        return _main(sys.argv[1:] if argv is None else argv)
+        return _read_and_do(argv)
     except KeyboardInterrupt:  # before or after the command itself
         return 130
     except BrokenPipeError:
-        _silence_output()
         return _READER_LEFT
 
 
-def _main(argv: Sequence[str]) -> int:
+def _read_and_do(argv: Sequence[str]) -> int:
     if len(argv) <= 1 and (not argv or argv[0] in {"--help", "-h", "--version", "-V"}) and "_PLUGHOST_COMPLETE" not in os.environ:
         return _show(argv[0] if argv else "--help")
     from plughost.cli._context import Context
@@ -80,11 +91,5 @@ def _end_in_order_on_sigterm() -> None:
     __import__("_signal").signal(_SIGTERM, end)
 
 
-def _silence_output() -> None:
-    """Nobody reads what is still buffered; without this, Python would complain about it at its end."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 1)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -46,7 +46,12 @@ def typed(pairs: Iterable[str], parameters: Schema, *, tool: str) -> dict[str, o
 def _read_pair(pair: str, parameters: Schema, tool: str) -> tuple[str, object]:
     name, equals, text = pair.partition("=")
     if not equals or not name.removesuffix(":"):
-        raise _invalid(f"`{pair}` is no argument", ["Arguments are given as `KEY=VALUE`, or as `KEY:=JSON`"])
+        raise UsageError(
+            f"`{pair}` is no argument",
+            reference="arguments-invalid",
+            causes=["Arguments are given as `KEY=VALUE`, or as `KEY:=JSON`"],
+            hint="`--args '[…]'` gives arguments by position",
+        )
     what = f"The argument `{name.removesuffix(':')}` of `{tool}`"
     if name.endswith(":"):
         return name[:-1], parse_json(text, what=what)

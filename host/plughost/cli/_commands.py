@@ -45,7 +45,7 @@ Adding the same commit with the same options again changes nothing.""",
         option("--with", "REQUIREMENT", "Install this requirement too", multiple=True),
         option("--constraint", "FILE", "Narrow the versions of dependencies by the requirements in FILE", completes="path"),
         option("--exclude-newer", "DATE", "Leave out what was published after DATE, such as 2026-01-31"),
-        option("--installer", "NAME", "What builds, resolves and installs: uv, or pip with virtualenv", choices=("uv", "pip")),
+        option("--installer", "NAME", "What builds, resolves and installs: uv, or pip with virtualenv", choices=("pip", "uv")),
         flag("--offline", "Use nothing from the network"),
         flag("--editable", "Run the code as it is in the folder SOURCE, not a copy of it"),
         option(

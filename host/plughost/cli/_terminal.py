@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import sys
 
+from plughost.errors import PlughostError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import BinaryIO, TextIO
@@ -32,9 +34,10 @@ class Stream:
     A stream that the process was started without takes everything and shows nothing.
     """
 
-    __slots__ = ("_bytes", "_text", "color", "is_terminal")
+    __slots__ = ("_bytes", "_name", "_text", "color", "is_terminal")
 
     def __init__(self, name: str, *, color: bool | None = None) -> None:
+        self._name = name
         self._text: TextIO | None = getattr(sys, name)
         self._bytes: BinaryIO | None = getattr(self._text, "buffer", None)
         self.is_terminal = self._text is not None and self._text.isatty()
@@ -57,16 +60,31 @@ class Stream:
         return "".join(self.paint("cyan", f"`{part}`") if number % 2 else part for number, part in enumerate(parts))
 
     def write(self, text: str | bytes) -> None:
-        """Write at once. Text goes out in the stream's encoding, or escaped where that has no form for it."""
+        """Write at once. Text goes out in the stream's encoding, or escaped where that has no form for it.
+
+        Raises: BrokenPipeError: nobody reads the output any more. PlughostError: it can't be written, as on a full disk. What
+        can't be written to the standard error is lost, since there is nowhere to say so.
+        """
         if self._text is None:
             return
+        try:
+            self._write(self._text, text)
+        except OSError as error:
+            if self._name == "stderr":
+                return
+            if isinstance(error, BrokenPipeError):
+                raise
+            raise PlughostError("The standard output can't be written", causes=[error.strerror or str(error)]) from error
+
+    def _write(self, stream: TextIO, text: str | bytes) -> None:
+        encoding = stream.encoding or "utf-8"
         if isinstance(text, str):
-            text = text.encode(self._text.encoding or "utf-8", "backslashreplace")
+            text = text.encode(encoding, "backslashreplace")
         if self._bytes is None:  # a host app has put something of its own in its place
-            self._text.write(text.decode(self._text.encoding or "utf-8", "replace"))
+            stream.write(text.decode(encoding, "replace"))
         else:
             self._bytes.write(text)
-        self._text.flush()
+        stream.flush()
 
     def width(self) -> int:
         """Its columns; 80 where nobody knows."""
