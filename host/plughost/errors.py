@@ -127,7 +127,7 @@ class InstallError(PlughostError):
     """A plugin could not be added; what was installed before is as it was."""
 
     exit_code = 5
-    references = ("install-failed", "disk-full", "network", "tls", "offline", "uv-missing", "tool-failed")
+    references: tuple[str, ...] = ("install-failed", "disk-full", "network", "tls", "offline", "uv-missing", "tool-failed")
 
 
 class SourceError(InstallError):

@@ -45,7 +45,7 @@ def _builtin(error: BaseException) -> str | None:
     for kind in type(error).__mro__:
         if kind.__module__ == "builtins" and kind not in (Exception, BaseException, object):
             if getattr(builtins, kind.__name__, None) is kind:
-                return kind.__name__
+                return str(kind.__name__)
     return None
 
 

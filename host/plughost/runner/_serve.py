@@ -15,8 +15,15 @@ from . import framing, wire
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from types import ModuleType
+    from typing import Protocol
+
+    class Tool(Protocol):
+        def __call__(self, *args: object, **kwargs: object) -> object: ...
+
+    class Items(Protocol):
+        def __next__(self) -> object: ...
 
     Method = Callable[[object, dict[str, object]], object]
 
@@ -60,10 +67,10 @@ class _Server:
         self._requests = requests
         self._replies = replies
         self._assembler = framing.Assembler()
-        self._tools: dict[str, Callable[..., object]] = {}
+        self._tools: dict[str, Tool] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._project = "plughost"
-        self._methods = {
+        self._methods: dict[str, Method] = {
             "initialize": self._initialize,
             "describe": self._describe,
             "call": self._call,
@@ -165,16 +172,14 @@ class _Server:
 
     # Streams and coroutines.
 
-    def _stream(self, number: object, items: object, credit: int) -> None:
+    def _stream(self, number: object, items: Items, credit: int) -> None:
         try:
-            with _stage("call"):
-                iterator = iter(items)
             while True:
                 while credit <= 0:
                     credit += self._credit(number)
                 with _stage("call"):
                     try:
-                        item = next(iterator)
+                        item = items.__next__()
                     except StopIteration:
                         return
                 _flush()

@@ -46,7 +46,7 @@ class Assembler:
             line = bytes(memoryview(self._buffer)[:end])
             del self._buffer[: end + 1]
             self._scanned = 0
-            message = wire.unpack(line)
+            message: dict[str, object] = wire.unpack(line)
             if "types" not in message and "frames" not in message:
                 return message
             self._frames_left = sum(_sizes(message))

@@ -1,0 +1,84 @@
+"""The records of this stage: what was named, what exactly it is, and what is on disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Literal
+
+    Kind = Literal["git", "folder", "wheel", "sdist", "requirement"]
+
+__all__ = ["Origin", "Source", "SourceTree"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A source string, read. `text` is what may be shown and stored: the string without its credentials.
+
+    `url` is for git and for archives on a server, `path` for what is on this machine. `sha256` is what an archive's URL demands.
+    """
+
+    text: str
+    kind: Kind
+    url: str = ""
+    path: str = ""
+    requested_revision: str = ""
+    subdirectory: str = ""
+    requirement: str = ""
+    sha256: str = ""
+    editable: bool = False
+    credentials: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """What exactly a source is: a commit, or a digest of bytes. Fields are named as PEP 610 names them; no credentials.
+
+    `sha256` of an archive is that of the file; of a folder, that of its files' names, modes and contents.
+    """
+
+    kind: Kind
+    url: str = ""
+    requested_revision: str = ""
+    commit_id: str = ""
+    subdirectory: str = ""
+    sha256: str = ""
+    editable: bool = False
+    requirement: str = ""
+
+    def direct_url(self) -> dict[str, object]:
+        """The PEP 610 object; empty for a requirement, which has none.
+
+        Source: PEP 610.
+        """
+        record: dict[str, object] = {"url": self.url}
+        if self.kind == "requirement":
+            return {}
+        if self.kind == "git":
+            info = {"vcs": "git", "commit_id": self.commit_id}
+            record["vcs_info"] = {**info, **({"requested_revision": self.requested_revision} if self.requested_revision else {})}
+        elif self.kind == "folder":
+            record["dir_info"] = {"editable": True} if self.editable else {}
+        else:
+            record["archive_info"] = {"hashes": {"sha256": self.sha256}}
+        return {**record, **({"subdirectory": self.subdirectory} if self.subdirectory else {})}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceTree:
+    """What is on disk, ready to be built: a project's folder, an sdist's file, or a wheel's.
+
+    The rest is what its metadata says without being run: "" or None where it doesn't. `epoch` is the commit's time, in seconds;
+    `build_requires` is None where there is no `[build-system]`.
+    """
+
+    path: Path
+    origin: Origin
+    epoch: int | None = None
+    requires_python: str = ""
+    build_requires: tuple[str, ...] | None = None
+    name: str = ""
+    dependencies: tuple[str, ...] | None = None
