@@ -94,14 +94,11 @@ def test_uvs_words_are_told_apart(stderr, reference):
 
 
 def test_a_conflict_is_one_cause_in_words_that_fit_outside_uv():
-    assert uv_error(CONFLICT).causes == (
-        "Because flask>=3.0.0 depends on click>=8.1.3 and what is asked for is click<8, we can conclude that flask>=3.0.0 and "
-        "your project are incompatible. And because what is asked for is flask>=3, they can't all be met",
-    )
-    assert uv_error(CONFLICT_DRAWN).causes == (
-        "Because only the following versions of flask are available: flask<=3.0.0 flask==3.0.1 and flask>=3.0.0 depends on "
-        "click>=8.1.3, we can conclude that all of flask depends on click",
-    )
+    (cause,) = uv_error(CONFLICT).causes
+    assert cause.startswith("Because flask>=3.0.0 depends on click>=8.1.3 and what is asked for is click<8, we can conclude")
+    assert cause.endswith("And because what is asked for is flask>=3, they can't all be met")
+    (cause,) = uv_error(CONFLICT_DRAWN).causes
+    assert cause.startswith("Because only the following versions of flask are available: flask<=3.0.0 flask==3.0.1 and flask>=3")
 
 
 @pytest.mark.parametrize("stderr", [BUILD_FAILED, BUILD_FAILED_DRAWN])
@@ -110,6 +107,8 @@ def test_a_failed_build_is_told_by_the_backends_exception(stderr):
 
 
 def test_credentials_are_not_in_the_causes():
+    fetch = "error: Failed to fetch: https://ada:sesame@example.org/simple/\n  cause: dns error\n"
+    assert uv_error(fetch).causes == ("Failed to fetch: https://example.org/simple/", "dns error")
     assert "sesame" not in str(uv_error(INDEX_AUTH))
 
 

@@ -18,9 +18,9 @@ from plughost.paths import Store
 PYTHON = _interpreters.own()
 
 
-def make_wheel(
-    folder: Path, name: str, version: str = "1.0", *, requires=(), extras=(), python: str = "", tag: str = "py3-none-any"
-):
+def make_wheel(  # noqa: PLR0913
+    folder: Path, name: str, version: str = "1.0", *, requires=(), extras=(), python: str = ""
+) -> Path:
     stem = f"{name.replace('-', '_')}-{version}"
     path = folder / f"{stem}-py3-none-any.whl"
     metadata = [f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}"]
@@ -29,7 +29,7 @@ def make_wheel(
     files = {
         f"{name.replace('-', '_')}.py": f"VERSION = {version!r}\n",
         f"{stem}.dist-info/METADATA": "\n".join(metadata) + "\n",
-        f"{stem}.dist-info/WHEEL": f"Wheel-Version: 1.0\nGenerator: hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{stem}.dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
     record = "".join(f"{path},sha256={digest(text)},{len(text)}\n" for path, text in files.items())
     with zipfile.ZipFile(path, "w") as archive:
@@ -310,14 +310,23 @@ def test_credentials_are_used_and_written_nowhere(index, installer, resolve, tmp
 
 
 def test_the_indexes_of_a_uv_users_configuration_count(index, uv, resolve, tmp_path, monkeypatch):
-    index.add("sky")
+    index.add("sky", "77.0")
     index.password = "sesame"
     settings = tmp_path / "config" / "uv" / "uv.toml"
     settings.parent.mkdir(parents=True)
     settings.write_text(f'[[index]]\nname = "own"\nurl = "{index.url("ada:sesame@")}"\ndefault = true\n')
     monkeypatch.delenv("UV_DEFAULT_INDEX")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    assert "sky" in versions(resolve(uv, requires=["sky"]))
+    assert versions(resolve(uv, requires=["sky"]))["sky"] == "77.0"
+
+
+def test_credentials_of_a_place_named_by_the_caller_are_not_in_the_lock(index, installer, resolve, tmp_path):
+    index.add("sky")
+    index.password = "sesame"
+    lockfile = resolve(installer, with_=[f"sky @ {index.url('ada:sesame@')}/sky/sky-1.0-py3-none-any.whl"])
+    (sky,) = [package for package in lockfile.packages if package.name == "sky"]
+    assert sky.url == f"{index.url()}/sky/sky-1.0-py3-none-any.whl"
+    assert "sesame" not in (tmp_path / "lock.log").read_text()
 
 
 @pytest.mark.usefixtures("index")

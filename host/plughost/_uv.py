@@ -68,7 +68,8 @@ class UvAhead:
         return self._folder if (self._folder / "uv.lock").exists() else None
 
     def abandon(self) -> None:
-        self._child.kill_tree()
+        if self._child.returncode is None:
+            self._child.kill_tree()
 
 
 class Uv:
