@@ -248,6 +248,23 @@ def tool(a: Node, b: List[Node], c: Options, d: Point) -> Node: ...
     assert tool["returns"] == {"$ref": "#/$defs/Node", "$defs": {"Node": node}}
 
 
+@pytest.mark.parametrize("future", ["", "from __future__ import annotations"])
+def test_keys_of_a_typed_dict_are_required_one_by_one(describe_tool, future):
+    code = f"""
+{future}
+from typing import *
+class Base(TypedDict):
+    a: int
+    b: NotRequired[int]
+class Child(Base, total=False):
+    c: Required[int]
+    d: int
+def tool(x: Child): ...
+"""
+    tool = describe_tool(code)
+    assert tool["parameters"]["$defs"]["Child"]["required"] == ["a", "c"]
+
+
 def test_classes_of_one_name_have_definitions_of_their_own(describe_tool):
     code = """
 from dataclasses import dataclass
@@ -548,6 +565,13 @@ def test_marked_functions_are_hook_implementations(describe):
         ("class", "plug:Plugin", "start", ["app"]),
         ("one", "plug", "score", ["text", "config"]),
     ]
+
+
+def test_function_that_gives_the_tools_is_no_hook_implementation_itself(describe):
+    code = "def plughost_tools(): return {'a': print}\nplughost_tools.plughost_impl = {}"
+    manifest = describe(code, {"all": "plug"})
+    assert [tool["name"] for tool in manifest["tools"]] == ["a"]
+    assert manifest["hooks"] == []
 
 
 def test_hook_parameters_are_those_that_pluggy_finds():
