@@ -18,19 +18,19 @@ __all__ = ["main", "run"]
 
 _PROGRAM = "plughost"
 _SIGTERM = 15
-_TERMINATED = 143  # 128 + SIGTERM
-_READER_LEFT = 141  # 128 + SIGPIPE: what a program without Python's handling of it ends with
+#: As shells have it: 128 and the signal's number.
+_INTERRUPTED, _READER_LEFT, _TERMINATED = 130, 141, 143
+
+
+class _Terminated(BaseException):
+    """SIGTERM came. No Exception, as KeyboardInterrupt is none."""
 
 
 def main() -> None:
     """Do what the command line says, and end the process."""
     code = run(sys.argv[1:])
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (AttributeError, OSError, ValueError):  # closed, full, or never there: it has been said, or can't be
-            pass
-    # Everything is closed by now. Taking the interpreter down in good order would take as long as half a call.
+    # All is written and closed by now. Taking the interpreter down would take a tenth of a call's time, and after an interrupt it
+    # would wait for a reader who doesn't read.
     os._exit(code)
 
 
@@ -40,7 +40,9 @@ def run(argv: Sequence[str]) -> int:
         _end_in_order_on_sigterm()
         return _read_and_do(argv)
     except KeyboardInterrupt:  # before or after the command itself
-        return 130
+        return _INTERRUPTED
+    except _Terminated:
+        return _TERMINATED
     except BrokenPipeError:
         return _READER_LEFT
 
@@ -62,30 +64,35 @@ def _read_and_do(argv: Sequence[str]) -> int:
 def _show(option: str) -> int:
     from plughost.cli._overview import overview, version
     from plughost.cli._terminal import Stream
+    from plughost.errors import PlughostError
 
     out = Stream("stdout")
-    out.write(overview(_PROGRAM, out) if option in {"--help", "-h"} else version(_PROGRAM) + "\n")
+    try:
+        out.write(overview(_PROGRAM, out) if option in {"--help", "-h"} else version(_PROGRAM) + "\n")
+    except PlughostError as error:
+        Stream("stderr").write(f"error: {error}\n")
+        return error.exit_code
     return 0
 
 
 def _by_click(argv: Sequence[str], context: Context) -> int:
-    from plughost.cli import _click
-    from plughost.cli._execute import report
-    from plughost.errors import PlughostError
+    from plughost.cli._execute import guarded
 
-    try:
+    def read_and_do() -> int:
+        from plughost.cli import _click
+
         if instruction := os.environ.get("_PLUGHOST_COMPLETE"):
             return _click.complete(context, instruction)
         return _click.run(argv, context)
-    except PlughostError as error:
-        return report(error, context, as_json="--json" in argv)
+
+    return guarded(read_and_do, context, as_json="--json" in argv)
 
 
 def _end_in_order_on_sigterm() -> None:
     """Have SIGTERM unwind the stack, as Ctrl-C does, so that what is half done is taken back."""
 
     def end(*_: object) -> None:
-        raise SystemExit(_TERMINATED)
+        raise _Terminated
 
     # The C half: `signal` itself imports `enum`, which takes as long as starting the child.
     __import__("_signal").signal(_SIGTERM, end)

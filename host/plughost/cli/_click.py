@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["group", "run", "script"]
 
-_HELP = {"help_option_names": ["--help", "-h"], "max_content_width": 100}
+#: In color or not, as `_paint` has it: click is to leave that alone.
+_SETTINGS = {"help_option_names": ["--help", "-h"], "max_content_width": 100, "color": True}
 
 
 def run(argv: Sequence[str], context: Context, *, execute: Run = execute) -> int:
@@ -83,7 +84,7 @@ class _Group(click.Group):
             callback=self._show_overview,
             invoke_without_command=True,
             help="Plugins: packages that run in environments of their own.",
-            context_settings=_HELP,
+            context_settings=_SETTINGS,
         )
         self._context = context
         self._execute = execute
@@ -101,12 +102,12 @@ class _Group(click.Group):
         return super().resolve_command(ctx, args)
 
     def get_help(self, ctx: click.Context) -> str:
-        return overview(ctx.command_path, Stream("stdout"), store=self._context.store is None)
+        return overview(ctx.command_path, Stream("stdout"), store=self._context.store is None).rstrip("\n")
 
     def _show_overview(self, **_: object) -> None:
         ctx = click.get_current_context()
         if ctx.invoked_subcommand is None:
-            click.echo(self.get_help(ctx), color=True, nl=False)  # colored by then, or not
+            click.echo(self.get_help(ctx), color=ctx.color)
 
 
 class _Command(click.Command):
@@ -121,7 +122,7 @@ class _Command(click.Command):
             callback=self._call,
             help=command.description,
             short_help=command.summary,
-            context_settings={**_HELP, "color": True},  # what is colored says `_paint`
+            context_settings=_SETTINGS,
         )
         self._command = command
         self._context = context
@@ -153,7 +154,8 @@ class _Command(click.Command):
     def format_options(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         own = [_record(parameter) for parameter in self._command.parameters if parameter.flags]
         common = [_record(parameter) for parameter in _global_options(self._context)]
-        _write_section(formatter, "Options", own)
+        if own:
+            _write_section(formatter, "Options", own)
         _write_section(formatter, "Options of every command", [*common, (_paint("cyan", "--help, -h"), "Print this page")])
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -195,7 +197,19 @@ def _parameter(parameter: Parameter, context: Context) -> click.Parameter:
     spellings = [*parameter.flags, parameter.name]
     if parameter.is_flag:
         return click.Option(spellings, is_flag=True, help=parameter.help)
-    return click.Option(spellings, type=kind, metavar=parameter.metavar, multiple=parameter.multiple, help=parameter.help)
+    return click.Option(
+        spellings, type=kind, metavar=parameter.metavar, multiple=parameter.multiple, help=parameter.help, callback=_refuse_option
+    )
+
+
+def _refuse_option(
+    ctx: click.Context, parameter: click.Parameter, value: str | tuple[str, ...] | None
+) -> str | tuple[str, ...] | None:
+    """None of our values begins with two dashes: the value was forgotten, and the next option taken for it."""
+    for text in (value,) if isinstance(value, str) else value or ():
+        if text.startswith("--"):
+            raise click.BadOptionUsage(parameter.opts[0], f"Option '{parameter.opts[0]}' requires an argument.", ctx)
+    return value
 
 
 def _offer(what: str, context: Context) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem[str]]]:

@@ -15,7 +15,7 @@ _JSON = flag("--json", "Print one JSON document, an error too")
 GLOBAL_OPTIONS = (
     option("--store", "PATH", "The folder that holds what is installed", env="PLUGHOST_HOME", completes="path"),
     flag("--quiet -q", "Print results and errors, and nothing else"),
-    flag("--color", "Use colors, also where the output is no terminal", env="FORCE_COLOR"),
+    flag("--color", "Use colors, also outside of a terminal", env="FORCE_COLOR"),
     flag("--no-color", "Use no colors", env="NO_COLOR"),
 )
 

@@ -18,37 +18,43 @@ if TYPE_CHECKING:
 
     Handler = Callable[[Context, Values], int]
 
-__all__ = ["INTERRUPTED", "execute", "report"]
+__all__ = ["execute", "guarded"]
 
-INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
 def execute(command: Command, context: Context, values: Values) -> int:
-    """Call the command's function. The exit code: 0, or that of the error, which is printed by then.
+    """Call the command's function. The exit code: 0, or that of the error, which is printed by then."""
+    return guarded(lambda: _load(command.handler)(context, values), context, as_json=values.flag("json"))
+
+
+def guarded(action: Callable[[], int], context: Context, *, as_json: bool) -> int:
+    """The exit code of `action`, or of its error, which is printed by then.
 
     A `BrokenPipeError` goes through: whether the reader's leaving is an error is for the program to say, not for a command.
     """
-    as_json = values.flag("json")
     try:
-        return _load(command.handler)(context, values)
+        return action()
     except PlughostError as error:  # first: a plugin's error may be an instance of any of the others too
-        return report(error, context, as_json=as_json)
+        return _report(error, context, as_json=as_json)
     except KeyboardInterrupt:
         context.printer.err.write("interrupted\n")
-        return INTERRUPTED
+        return _INTERRUPTED
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - nobody is to meet a traceback
-        return report(_internal(error, context), context, as_json=as_json)
+        return _report(_internal(error, context), context, as_json=as_json)
 
 
-def report(error: PlughostError, context: Context, *, as_json: bool = False) -> int:
-    """Print the error. Its exit code."""
+def _report(error: PlughostError, context: Context, *, as_json: bool) -> int:
     if os.environ.get("PLUGHOST_DEBUG"):
         import traceback
 
         context.printer.err.write("".join(traceback.format_exception(error)))
-    context.printer.error(error, as_json=as_json)
+    try:
+        context.printer.error(error, as_json=as_json)
+    except PlughostError:  # the standard output can't be written, which may be what the error says
+        context.printer.error(error)
     return error.exit_code
 
 

@@ -15,7 +15,7 @@ _WIDTH = 26
 
 _VARIABLES = (
     ("PLUGHOST_HOME", "The folder that holds what is installed"),
-    ("NO_COLOR, FORCE_COLOR", "Use no colors; use colors also where the output is no terminal"),
+    ("NO_COLOR, FORCE_COLOR", "Use no colors; use colors also outside of a terminal"),
     ("PLUGHOST_DEBUG", "Show plughost's own traceback with an error"),
 )
 

@@ -80,26 +80,25 @@ def compact(value: object) -> str:
     try:
         return pack({"": value})[0][len('{"":') : -len("}\n")].decode()
     except WireError:
-        import json
-
-        return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"))
+        return _dumped(value, separators=(",", ":"))
 
 
 def indented(value: object) -> str:
+    """The same on several lines."""
+    return _dumped(value, indent=2)
+
+
+def _dumped(value: object, *, indent: int | None = None, separators: tuple[str, str] | None = None) -> str:
     import json
 
-    text = json.dumps(_plain(value), ensure_ascii=False, indent=2)
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # lone surrogates
-        return json.dumps(_plain(value), indent=2)
-    return text
-
-
-def _plain(value: object) -> object:
     from plughost.runner.wire import plain
 
-    return plain(value)
+    text = json.dumps(plain(value), ensure_ascii=False, indent=indent, separators=separators)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # lone surrogates: JSON can escape them, UTF-8 has no form for them
+        return json.dumps(plain(value), indent=indent, separators=separators)
+    return text
 
 
 def home_as_tilde(text: str) -> str:

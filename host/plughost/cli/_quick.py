@@ -60,6 +60,8 @@ def _take_option(rest: list[str], options: dict[str, Parameter], given: dict[str
         if not rest or (rest[-1].startswith("-") and rest[-1] != "-"):
             return False
         value = rest.pop()
+    if value.startswith("--"):
+        return False
     if parameter.choices and value not in parameter.choices:
         return False
     before = given.get(parameter.name)
