@@ -104,8 +104,8 @@ def test_when_the_host_is_killed_a_busy_child_and_its_children_go_with_it(busy: 
         sys.executable, [sys.executable, "-c", program], dict(os.environ), file_actions=[(os.POSIX_SPAWN_DUP2, w, 1)]
     )
     os.close(w)
-    assert os.read(r, 100).strip() == b"spawned"
-    os.close(r)
+    with open(r) as said:
+        assert said.readline() == "spawned\n"
     while not note.exists() or note.read_text().count("\n") < 2:
         select.select([], [], [], 0.01)
     children = [int(line) for line in note.read_text().split()]

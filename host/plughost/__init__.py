@@ -7,10 +7,12 @@
 Importing it runs nothing and reads nothing; each name is loaded when it is first used.
 """
 
+from plughost._lazy import lazily
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from plughost._add import Added, Progress
     from plughost._info import Plugin
+    from plughost._request import Added, Progress
     from plughost.call import Outcome
     from plughost.errors import (
         BuildError,
@@ -56,20 +58,16 @@ __all__ = [
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    "Added": "_add",
-    "Host": "host",
-    "Outcome": "call",
-    "Plugin": "_info",
-    "PluginSummary": "registry",
-    "Progress": "_add",
-    "Removed": "registry",
-}
+_ERRORS = tuple(name for name in __all__ if name.endswith("Error") or name in {"CallTimeout", "PluginCrashed"})
 
-
-def __getattr__(name: str) -> object:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import importlib
-
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES.get(name, 'errors')}"), name)
+__getattr__ = lazily(
+    __name__,
+    {
+        "_info": ("Plugin",),
+        "_request": ("Added", "Progress"),
+        "call": ("Outcome",),
+        "errors": _ERRORS,
+        "host": ("Host",),
+        "registry": ("PluginSummary", "Removed"),
+    },
+)

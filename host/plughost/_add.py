@@ -6,17 +6,19 @@ stage fails; it knows no installer's flags and no file format.
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import errno
 import json
 import os
 import shutil
 import time
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 
 from plughost import __version__, registry
+from plughost._request import Added, Progress
 from plughost.errors import (
     BuildError,
     DescribeError,
@@ -32,99 +34,56 @@ from plughost.paths import Store
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from typing import Literal
 
-    from plughost._info import Plugin
     from plughost._installer import Ahead, Installer
     from plughost._interpreters import Interpreter
+    from plughost._request import Request
     from plughost.lock import Lockfile
     from plughost.source import Origin, Source, SourceTree
     from plughost.venv import PluginVenv
     from plughost.wheel import BuiltWheel
 
-    Stage = Literal["source", "wheel", "lock", "venv", "describe", "receipt"]
     Describe = Callable[[str, str, Mapping[str, str]], dict[str, object]]
-    Report = Callable[["Progress"], None]
+    Report = Callable[[Progress], None]
 
-__all__ = ["Added", "Progress", "Request", "add", "forget_packages"]
+__all__ = ["add", "forget_packages"]
 
 _KEPT_LOGS = 50
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What the user asked for, as given. Two adds with equal options for one origin are the same installation."""
-
-    source: str
-    name: str = ""
-    python: str = ""
-    extras: tuple[str, ...] = ()
-    with_: tuple[str, ...] = ()
-    constraint: str | None = None
-    exclude_newer: str = ""
-    installer: str = ""
-    offline: bool = False
-    editable: bool = False
-    entry_points: Mapping[str, str] = field(default_factory=dict)
-
-    def options(self) -> dict[str, object]:
-        """What of it decides the result: all but the source, which the origin stands for, and where bytes may come from."""
-        return {
-            "python": self.python,
-            "extras": sorted(self.extras),
-            "with": list(self.with_),
-            "constraints": _constraint_lines(self.constraint),
-            "exclude_newer": self.exclude_newer,
-            "installer": self.installer,
-            "entry_points": dict(sorted(self.entry_points.items())),
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """A stage that `add` begins. `packages` is how many the lock holds, 0 before that is known."""
-
-    stage: Stage
-    detail: str
-    packages: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Added:
-    """What `add` did. `changed` is false where the same commit was installed with the same options already."""
-
-    name: str
-    version: str
-    changed: bool
-    plugin: Plugin
-    duration_s: float
-
-    def record(self) -> dict[str, object]:
-        return {"changed": self.changed, "duration_s": round(self.duration_s, 3), **self.plugin.record()}
-
-
-def add(store: Store, request: Request, *, force: bool, describe: Describe, report: Report | None) -> Added:
+def add(store: Store, request: Request, *, describe: Describe, report: Report | None) -> Added:
     """Install what `request` names. `describe` starts a plugin in a finished environment and asks it what it offers."""
     from plughost import source as sources
-    from plughost._info import read_plugin
 
-    started = time.monotonic()
     tell = report or (lambda _progress: None)
     tell(Progress(stage="source", detail=f"Resolving {_last_part(request.source)}"))
     source = sources.parse(request.source, editable=request.editable)
     options = request.options()
-    wanted_name = registry.normalize_name(request.name) if request.name else ""
+    _thread.start_new_thread(_import_stages, ())
     origin = sources.resolve(source, offline=request.offline)
-    name = "" if force else _unchanged(store, origin, options, wanted_name)
-    if not name:
-        installation = _Installation(store, request, source, origin, options, tell, force=force)
+    name = "" if request.force else _unchanged(store, origin, options, request.name)
+    changed = not name
+    if changed:
+        installation = _Installation(store, request, source, origin, options, tell)
         with _failures_told(store, installation.log), registry.adding(store), registry.staging(store) as stage:
-            name = installation.run(stage, wanted_name, describe)
-        changed = True
-    else:
-        changed = False
-    plugin = read_plugin(store, registry.find(store, name))
-    return Added(name=name, version=plugin.version, changed=changed, plugin=plugin, duration_s=time.monotonic() - started)
+            name = installation.run(stage, describe)
+    manifest = registry.find(store, name).manifest
+    return Added(
+        store,
+        name=name,
+        version=str(manifest["version"]),
+        commit_id=origin.commit_id,
+        changed=changed,
+        duration_s=time.monotonic() - request.started,
+    )
+
+
+def _import_stages() -> None:
+    """Import what the later stages need, while the first ones wait for git and uv: together that takes as long as they do."""
+    with contextlib.suppress(Exception):  # whatever is wrong with a module, the stage that needs it will say
+        for module in ("wheel", "_uv", "lock", "venv", "registry._write", "registry._receipt", "_info"):
+            import_module(f"plughost.{module}")
+        import_module("tomli_w")
 
 
 def forget_packages(store: Store, packages: tuple[str, ...]) -> None:
@@ -149,8 +108,6 @@ class _Installation:
         origin: Origin,
         options: dict[str, object],
         tell: Report,
-        *,
-        force: bool,
     ) -> None:
         from plughost._installer import choose
 
@@ -160,27 +117,60 @@ class _Installation:
         self.origin = origin
         self.options = options
         self.tell = tell
-        self.force = force
         self.log = _log_path(store, request.source)
         self.installer: Installer = choose(store, request.installer)
 
-    def run(self, stage: Path, wanted_name: str, describe: Describe) -> str:
-        tree, python = self._tree(stage)
-        with self._locking_ahead(tree, python, stage) as ahead:
-            wheel, fitting = self._wheel(stage, tree, python) if tree else (None, python)
-            package = wheel.name if wheel else registry.normalize_name(_requirement_name(self.origin.requirement))
-            name = wanted_name or registry.normalize_name(package)
-            previous = self._previous(name)
-            entry_points = self._entry_points(wheel.entry_points, package) if wheel else {}
-            lockfile = self._lock(stage, wheel, fitting, ahead if fitting is python else None)
-        environment = self._venv(lockfile, fitting, package)
-        if not wheel:
-            entry_points = self._entry_points(_installed_entry_points(environment.path, package), package)
+    def run(self, stage: Path, describe: Describe) -> str:
+        wheel, python, lockfile = self._kept(stage) or self._built(stage)
+        package = wheel.name if wheel else registry.normalize_name(_requirement_name(self.origin.requirement))
+        name = self.request.name or registry.normalize_name(package)
+        previous = self._previous(name)
+        environment = self._venv(lockfile, python, package)
+        declared = wheel.entry_points if wheel else _installed_entry_points(environment.path, package)
+        entry_points = self._entry_points(declared, package)
         manifest = self._describe(name, environment, entry_points, describe)
         self.tell(Progress(stage="receipt", detail=f"Recording {name}", packages=len(lockfile.packages)))
         revision, receipt = self._revision(stage, name, package, wheel, lockfile, environment, manifest, entry_points, previous)
         registry.place(self.store, revision, receipt)
         return name
+
+    def _kept(self, stage: Path) -> tuple[BuiltWheel, Interpreter, Lockfile] | None:
+        """The wheel that this commit gave before, and its lock; None if it has to be built."""
+        from plughost import _interpreters as interpreters
+        from plughost import wheel as wheels
+
+        if self.request.force or self.origin.kind != "git":
+            return None
+        kept = wheels.find_kept(self.store, self._made_from)
+        if kept is None:
+            return None
+        wheel, built_by = kept
+        python = interpreters.find(wheel.requires_python, requested=self.request.python)
+        if built_by and built_by != python.version:
+            return None
+        self._entry_points(wheel.entry_points, wheel.name)
+        return wheel, python, self._lock(stage, wheel, python, None)
+
+    def _built(self, stage: Path) -> tuple[BuiltWheel | None, Interpreter, Lockfile]:
+        """The wheel, built while what it declares is being resolved; no wheel for a requirement, which the lock finds."""
+        from plughost import wheel as wheels
+
+        tree, python = self._tree(stage)
+        if tree is None:
+            return None, python, self._lock(stage, None, python, None)
+        with self._locking_ahead(tree, python, stage) as ahead:
+            wheel, fitting = self._wheel(stage, tree, python)
+            self._entry_points(wheel.entry_points, wheel.name)
+            lockfile = self._lock(stage, wheel, fitting, ahead if fitting is python else None)
+        if self.origin.kind == "git":
+            wheels.keep(self.store, self._made_from, wheel, fitting, stage)
+        return wheel, fitting, lockfile
+
+    @property
+    def _made_from(self) -> list[str]:
+        """What decides the bytes of a wheel that is built from a commit."""
+        origin = self.origin
+        return [origin.url, origin.commit_id, origin.subdirectory, self.store.project, self.installer.name, self.request.python]
 
     def _tree(self, stage: Path) -> tuple[SourceTree | None, Interpreter]:
         """The source tree and the interpreter that its metadata asks for; no tree for a requirement, which the lock finds."""
@@ -194,12 +184,12 @@ class _Installation:
         return tree, interpreters.find(tree.requires_python, requested=self.request.python)
 
     def _locking_ahead(
-        self, tree: SourceTree | None, python: Interpreter, stage: Path
+        self, tree: SourceTree, python: Interpreter, stage: Path
     ) -> contextlib.AbstractContextManager[Ahead | None]:
         """While the wheel is built: resolve and fetch what the source tree declares already."""
         from plughost import lock as locks
 
-        if tree is None or self.origin.kind == "wheel":
+        if self.origin.kind == "wheel":
             return contextlib.nullcontext()
         return locks.ahead(
             tree.dependencies,
@@ -275,7 +265,7 @@ class _Installation:
             editable=Path(self.source.path) if self.request.editable else None,
             plugin=package,
             # Never into the environment in force: if this attempt fails, that one must be as it was.
-            salt=os.urandom(8).hex() if self.force else "",
+            salt=os.urandom(8).hex() if self.request.force else "",
         )
 
     def _describe(
@@ -321,7 +311,7 @@ class _Installation:
             previous = registry.load_receipt(Path(installed.folder, "receipt.toml"))
         except PlughostError:  # none, or a damaged one, which this revision takes the place of
             return None
-        if not self.force and _family(previous.kind, previous.direct_url) != _family(self.origin.kind, self.origin.direct_url()):
+        if not self.request.force and _family(previous.kind, previous.direct_url) != _family(self.origin.kind, self.origin.direct_url()):
             raise UsageError(
                 f"`{name}` is installed already, from another source",
                 reference="name-taken",
@@ -441,19 +431,6 @@ def _installed_entry_points(environment: Path, package: str) -> dict[str, dict[s
             for point in distribution.entry_points:
                 groups.setdefault(point.group, {})[point.name] = point.value
     return groups
-
-
-def _constraint_lines(path: str | None) -> list[str]:
-    if path is None:
-        return []
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"The constraint file `{path}` can't be read", causes=[str(error)], hint="Give the path of a text file, one requirement a line"
-        ) from error
-    stripped = (line.partition(" #")[0].strip() for line in lines)
-    return [line for line in stripped if line and not line.startswith("#")]
 
 
 @contextlib.contextmanager

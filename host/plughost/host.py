@@ -10,6 +10,7 @@ import _thread
 import os
 
 from plughost import registry
+from plughost._request import Request, find_unchanged
 from plughost.call import Outcome, Output, choose_tool, describe, invoke, stream
 from plughost.errors import StoreError
 from plughost.paths import Store, default_store
@@ -19,8 +20,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from plughost._add import Added, Progress
     from plughost._info import Plugin
+    from plughost._request import Added, Progress
     from plughost.registry import Installed
 
 __all__ = ["Host"]
@@ -85,12 +86,11 @@ class Host:
         Raises: UsageError: `source` or an option can't be read. InstallError and its kin: a stage failed. StoreError: the store
         can't be written. After any of them, and after a kill at any instant, what was installed before is as it was.
         """
-        from plughost._add import Request, add
-
         request = Request(
             source=source,
             name=name,
             python=python,
+            force=force,
             extras=tuple(extras),
             with_=tuple(with_),
             constraint=None if constraint is None else os.fspath(constraint),
@@ -98,9 +98,13 @@ class Host:
             installer=installer,
             offline=offline,
             editable=editable,
-            entry_points=dict(entry_points or {}),
+            entry_points=entry_points,
         )
-        added = add(self.store, request, force=force, describe=self._describe_new, report=self._on_progress)
+        if unchanged := find_unchanged(self.store, request):
+            return unchanged
+        from plughost._add import add
+
+        added = add(self.store, request, describe=self._describe_new, report=self._on_progress)
         if added.changed:
             self._retire(added.name)
         return added

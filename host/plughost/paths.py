@@ -15,6 +15,8 @@ replaced, not what is in it.
       index/<project>.json                  made from the receipts; may be deleted at any time
       cache/uv/                             uv's own cache: on the venvs' filesystem, for hard links, and shared with nobody
       cache/build/<key>/                    build environments that are kept, because making one takes longer than a build
+      cache/wheels/<key>/                   wheels built from a commit, for when that is added again; deleted after a week
+      cache/pip*/, cache/virtualenv/        what pip and virtualenv keep, where they are used instead of uv
       cache/runner/                         bytecode of the runner, by interpreter
       logs/<name>-<time>.log                what the build, the resolver and the installer printed, kept where they failed
       locks/<scope>.lock                    held while a scope is written; empty files, never deleted
@@ -74,6 +76,10 @@ class Store:
     @property
     def build_environments(self) -> str:
         return os.path.join(self.root, "cache", "build")
+
+    @property
+    def kept_wheels(self) -> str:
+        return os.path.join(self.root, "cache", "wheels")
 
     @property
     def runner_bytecode(self) -> str:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from plughost.cli._example import example
-from plughost.cli._progress import ProgressLine
 from plughost.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from plughost._add import Added
+    from plughost._request import Added
     from plughost._info import Plugin
     from plughost.cli._context import Context
     from plughost.cli._declaration import Values
@@ -22,6 +20,8 @@ _MOST_TOOLS = 10
 
 
 def add(context: Context, values: Values) -> int:
+    from plughost.cli._progress import ProgressLine
+
     printer = context.printer
     progress = ProgressLine(printer.err, quiet=printer.quiet)
     with context.host(progress) as host, progress:
@@ -62,11 +62,12 @@ def _entry_points(given: Iterable[str]) -> dict[str, str]:
 
 
 def _tell(context: Context, added: Added) -> None:
-    printer, out, plugin = context.printer, context.printer.out, added.plugin
+    printer, out = context.printer, context.printer.out
     name = f"`{added.name}`"
     if not added.changed:
-        printer.line(f"{out.highlight(name)} {added.version} is already installed {_sameness(plugin)}; `--force` builds it again")
+        printer.line(f"{out.highlight(name)} {added.version} is already installed {_sameness(added)}; `--force` builds it again")
         return
+    plugin = added.plugin
     count = len(plugin.dependencies) + 1
     detail = out.paint("dim", f"({count} package{'s' * (count != 1)}, {added.duration_s:.1f} s)")
     printer.line(f"{out.paint('green', 'Added')} {out.highlight(name)} {added.version} {_origin(plugin)} {detail}")
@@ -80,16 +81,17 @@ def _origin(plugin: Plugin) -> str:
     return "from the index" if receipt.kind == "requirement" else f"from `{receipt.source}`"
 
 
-def _sameness(plugin: Plugin) -> str:
-    receipt = plugin.receipt
-    if receipt.commit_id:
-        return f"at the same commit, `{receipt.commit_id[:_SHORT_COMMIT]}`"
-    return "at the same version" if receipt.kind == "requirement" else "with the same files"
+def _sameness(added: Added) -> str:
+    if added.commit_id:
+        return f"at the same commit, `{added.commit_id[:_SHORT_COMMIT]}`"
+    return "at the same version" if added.plugin.receipt.kind == "requirement" else "with the same files"
 
 
 def _tell_offers(context: Context, plugin: Plugin) -> None:
     printer, out = context.printer, context.printer.out
     if plugin.tools:
+        from plughost.cli._example import example
+
         width = max(len(str(tool["name"])) for tool in plugin.tools[:_MOST_TOOLS])
         for tool in plugin.tools[:_MOST_TOOLS]:
             summary = str(tool.get("description") or "").partition("\n")[0]

@@ -270,8 +270,8 @@ def _usage_error(error: click.UsageError, context: Context) -> UsageError:
     elif isinstance(error, _UnknownCommand):
         message = error.message
         near = [f"{path} {name}" for name in _near(error.name, error.names)]
-    elif isinstance(error, click.MissingParameter) and error.param is not None and error.ctx is not None:
-        message = f"`{path}` needs `{error.param.make_metavar(error.ctx)}`"
+    elif isinstance(error, click.MissingParameter) and error.param is not None:
+        message = f"`{path}` needs `{error.param.metavar}`"
     elif isinstance(error, click.BadParameter) and error.param is not None:
         name = error.param.opts[0] if isinstance(error.param, click.Option) else error.param.metavar
         message = f"`{name}`: {error.message.rstrip('.')}".replace("'", "`")

@@ -31,7 +31,7 @@ def words(what: str, store: Store, incomplete: str, given: Mapping[str, object])
     name, colon, tool = incomplete.partition(":")
     if colon:
         return [f"{name}:{known}" for known in plugins.get(name, ()) if known.startswith(tool)]
-    return [known for known, tools in plugins.items() if tools and known.startswith(name)]
+    return [known for known in plugins if known.startswith(name)]
 
 
 def _after_a_split(plugins: Mapping[str, tuple[str, ...]], incomplete: str, given: Mapping[str, object]) -> list[str]:

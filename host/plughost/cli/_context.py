@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from plughost._add import Progress
+    from plughost._request import Progress
     from plughost.cli._declaration import Values
     from plughost.host import Host
     from plughost.paths import Store

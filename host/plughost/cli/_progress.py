@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Self
 
-    from plughost._add import Progress
+    from plughost._request import Progress
     from plughost.cli._terminal import Stream
 
 __all__ = ["ProgressLine"]

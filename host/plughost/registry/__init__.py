@@ -3,6 +3,8 @@
 Above it: the host; below it: the store's paths. It starts nothing, builds nothing and calls nothing.
 """
 
+from plughost._lazy import lazily
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from plughost.registry._index import PluginSummary, summaries
@@ -28,19 +30,12 @@ __all__ = [
     "summaries",
 ]
 
-_HOMES = {
-    "_index": ("PluginSummary", "summaries"),
-    "_read": ("Installed", "find", "installed_names", "normalize_name"),
-    "_receipt": ("HistoryEntry", "Receipt", "load_receipt"),
-    "_write": ("Removed", "adding", "collect_garbage", "place", "remove", "staging"),
-}
-
-
-def __getattr__(name: str) -> object:
-    # Lazily: a call reads one manifest, and is over before the modules that write receipts are imported.
-    for module, names in _HOMES.items():
-        if name in names:
-            import importlib
-
-            return getattr(importlib.import_module(f"{__name__}.{module}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazily(
+    __name__,
+    {
+        "_index": ("PluginSummary", "summaries"),
+        "_read": ("Installed", "find", "installed_names", "normalize_name"),
+        "_receipt": ("HistoryEntry", "Receipt", "load_receipt"),
+        "_write": ("Removed", "adding", "collect_garbage", "place", "remove", "staging"),
+    },
+)

@@ -15,13 +15,15 @@ from plughost.runner import wire
 
 __all__ = ["PluginSummary", "summaries"]
 
-FORMAT = 1
+FORMAT = 2
 
 
 class PluginSummary:
     """One line of `list`. `fault` says what is damaged; the other fields are then as far as they could be read."""
 
-    __slots__ = ("added_at", "commit_id", "fault", "hooks", "name", "python_version", "source", "tools", "version")
+    __slots__ = (
+        "added_at", "commit_id", "fault", "hooks", "name", "python_version", "remote", "request", "source", "tools", "venv", "version",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -35,6 +37,9 @@ class PluginSummary:
         tools: tuple[str, ...] = (),
         hooks: tuple[str, ...] = (),
         fault: str = "",
+        venv: str = "",
+        request: dict[str, object] | None = None,
+        remote: tuple[str, str] = ("", ""),
     ) -> None:
         self.name = name
         self.version = version
@@ -45,9 +50,14 @@ class PluginSummary:
         self.tools = tools
         self.hooks = hooks
         self.fault = fault
+        #: For telling quickly whether anything has changed: the venv's key, the options it was added with, and of a git source
+        #: the repository's URL and the revision that was asked for.
+        self.venv = venv
+        self.request = request or {}
+        self.remote = remote
 
     def record(self) -> dict[str, object]:
-        """As plain JSON values."""
+        """As plain JSON values: what `list --json` prints."""
         return {
             "name": self.name,
             "version": self.version,
@@ -77,7 +87,13 @@ def summaries(store: Store) -> list[PluginSummary]:
         if not (isinstance(entry, dict) and entry.get("stamp") == stamp):
             changed = True
             summary = _summarize(store, folder.name)
-            entry = {"stamp": stamp, **summary.record()}
+            entry = {
+                "stamp": stamp,
+                **summary.record(),
+                "venv": summary.venv,
+                "request": summary.request,
+                "remote": list(summary.remote),
+            }
         if entry.get("fault") is None:
             entries[folder.name] = entry
         found.append(_from_entry(entry))
@@ -105,7 +121,15 @@ def _summarize(store: Store, name: str) -> PluginSummary:
         added_at=receipt.added_at,
         tools=_names(installed.manifest.get("tools")),
         hooks=_names(installed.manifest.get("hooks")),
+        venv=receipt.venv,
+        request=receipt.request,
+        remote=_remote(receipt.direct_url),
     )
+
+
+def _remote(direct_url: dict[str, object]) -> tuple[str, str]:
+    vcs = direct_url.get("vcs_info")
+    return (str(direct_url.get("url")), str(vcs.get("requested_revision") or "")) if isinstance(vcs, dict) else ("", "")
 
 
 def _names(items: object) -> tuple[str, ...]:
@@ -120,6 +144,7 @@ def _from_entry(entry: dict[str, object]) -> PluginSummary:
         value = entry.get(key)
         return tuple(map(str, value)) if isinstance(value, list) else ()
 
+    request, remote = entry.get("request"), texts("remote")
     return PluginSummary(
         name=text("name"),
         version=text("version"),
@@ -130,6 +155,9 @@ def _from_entry(entry: dict[str, object]) -> PluginSummary:
         tools=texts("tools"),
         hooks=texts("hooks"),
         fault=text("fault"),
+        venv=text("venv"),
+        request=request if isinstance(request, dict) else {},
+        remote=(remote[0], remote[1]) if len(remote) == 2 else ("", ""),  # noqa: PLR2004 - a pair
     )
 
 

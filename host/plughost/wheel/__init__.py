@@ -7,6 +7,7 @@ of the plugin is imported.
 from __future__ import annotations
 
 from plughost.wheel._build import build
+from plughost.wheel._kept import find_kept, keep
 from plughost.wheel._read import BuiltWheel, NormalizedName, read
 
-__all__ = ["BuiltWheel", "NormalizedName", "build", "read"]
+__all__ = ["BuiltWheel", "NormalizedName", "build", "find_kept", "keep", "read"]

@@ -1,0 +1,177 @@
+"""What `add` is asked for and what it answers, and the quick look whether that is installed already.
+
+Above it: `add` and `Host`; below it: the registry and one question to a git server. It is light: to say that nothing has changed must
+cost little more than that question.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from plughost import registry
+from plughost.errors import PlughostError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Literal
+
+    from plughost._info import Plugin
+    from plughost.paths import Store
+
+    Stage = Literal["source", "wheel", "lock", "venv", "describe", "receipt"]
+
+__all__ = ["Added", "Progress", "Request", "find_unchanged"]
+
+
+class Request:
+    """What the user asked for, as given."""
+
+    __slots__ = (
+        "constraint", "editable", "entry_points", "exclude_newer", "extras", "force", "installer", "name", "offline", "python", "source",
+        "started", "with_",
+    )  # fmt: skip
+
+    def __init__(  # noqa: PLR0913 - what can be asked for
+        self,
+        *,
+        source: str,
+        name: str = "",
+        python: str = "",
+        force: bool = False,
+        extras: tuple[str, ...] = (),
+        with_: tuple[str, ...] = (),
+        constraint: str | None = None,
+        exclude_newer: str = "",
+        installer: str = "",
+        offline: bool = False,
+        editable: bool = False,
+        entry_points: Mapping[str, str] | None = None,
+    ) -> None:
+        self.source = source
+        self.name = registry.normalize_name(name) if name else ""
+        self.python = python
+        self.force = force
+        self.extras = extras
+        self.with_ = with_
+        self.constraint = constraint
+        self.exclude_newer = exclude_newer
+        self.installer = installer
+        self.offline = offline
+        self.editable = editable
+        self.entry_points = dict(entry_points or {})
+        self.started = time.monotonic()
+
+    def options(self) -> dict[str, object]:
+        """What of it decides the result: all but the source, which the origin stands for, and where bytes may come from.
+
+        Two adds with equal options for one origin are the same installation.
+        """
+        return {
+            "python": self.python,
+            "extras": sorted(self.extras),
+            "with": list(self.with_),
+            "constraints": _constraint_lines(self.constraint),
+            "exclude_newer": self.exclude_newer,
+            "installer": self.installer,
+            "entry_points": dict(sorted(self.entry_points.items())),
+        }
+
+
+class Progress:
+    """A stage that `add` begins. `packages` is how many the lock holds, 0 before that is known."""
+
+    __slots__ = ("detail", "packages", "stage")
+
+    def __init__(self, *, stage: Stage, detail: str, packages: int = 0) -> None:
+        self.stage = stage
+        self.detail = detail
+        self.packages = packages
+
+
+class Added:
+    """What `add` did. `changed` is false where the same commit was installed with the same options already."""
+
+    __slots__ = ("_plugin", "_store", "changed", "commit_id", "duration_s", "name", "version")
+
+    def __init__(self, store: Store, *, name: str, version: str, commit_id: str, changed: bool, duration_s: float) -> None:
+        self._store = store
+        self._plugin: Plugin | None = None
+        self.name = name
+        self.version = version
+        self.commit_id = commit_id
+        self.changed = changed
+        self.duration_s = duration_s
+
+    @property
+    def plugin(self) -> Plugin:
+        """All that is known of the plugin, read when it is first asked for.
+
+        Raises: UnknownError, StoreError: it has been removed or damaged since.
+        """
+        if self._plugin is None:
+            from plughost._info import read_plugin
+
+            self._plugin = read_plugin(self._store, registry.find(self._store, self.name))
+        return self._plugin
+
+    def record(self) -> dict[str, object]:
+        return {"changed": self.changed, "duration_s": round(self.duration_s, 3), **self.plugin.record()}
+
+
+def find_unchanged(store: Store, request: Request) -> Added | None:
+    """What is installed, where the same git source was added with the same options and its reference still means the same commit.
+
+    None says nothing: everything that is not plainly so takes the long way, errors included.
+    """
+    if request.force or request.editable or not request.source.startswith("git+"):
+        return None
+    options = request.options()
+    for summary in registry.summaries(store):
+        if summary.source != request.source or summary.request != options or (request.name and summary.name != request.name):
+            continue
+        marker = os.path.join(store.venvs, summary.venv, "plughost-venv.json")
+        if not (os.path.exists(marker) and os.path.exists(os.path.join(store.venvs, summary.venv, "bin", "python"))):
+            return None
+        if _commit_now(summary.remote, offline=request.offline) != summary.commit_id:
+            return None
+        return Added(
+            store,
+            name=summary.name,
+            version=summary.version,
+            commit_id=summary.commit_id,
+            changed=False,
+            duration_s=time.monotonic() - request.started,
+        )
+    return None
+
+
+def _commit_now(remote: tuple[str, str], *, offline: bool) -> str:
+    from plughost.source._remote import Git, is_commit, resolve_ref
+
+    url, revision = remote
+    if is_commit(revision):
+        return revision
+    if not url or (offline and not url.startswith("file:")):
+        return ""
+    try:
+        return resolve_ref(Git(url), revision)
+    except PlughostError:
+        return ""
+
+
+def _constraint_lines(path: str | None) -> list[str]:
+    if path is None:
+        return []
+    try:
+        with open(path, encoding="utf-8") as file:
+            lines = file.read().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"The constraint file `{path}` can't be read",
+            causes=[str(error)],
+            hint="Give the path of a text file with one requirement a line",
+        ) from error
+    stripped = (line.partition(" #")[0].strip() for line in lines)
+    return [line for line in stripped if line and not line.startswith("#")]
