@@ -172,6 +172,15 @@ def test_what_the_plugin_prints_goes_to_the_standard_error(run):
     assert run("run", "hazards:print-partly", "--quiet").stderr == ""
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+def test_a_result_arrives_also_where_the_standard_error_takes_nothing(clean_environment, plugins):
+    command = [sys.executable, "-m", "plughost", "run", "hazards:print-partly"]
+    environment = {**clean_environment, "PLUGHOST_HOME": str(plugins)}
+    with open("/dev/full", "wb") as full:
+        completed = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=full, check=False)
+    assert (completed.returncode, completed.stdout) == (0, b'"done"\n')
+
+
 def test_the_envelope_has_all_of_a_call(run):
     envelope = run("run", "hazards:print-partly", "--json").json()
     assert envelope.pop("duration_s") > 0

@@ -176,7 +176,7 @@ def test_an_app_has_the_commands_among_its_own(tmp_path):
 
     assert run("list").output == "Nothing is installed yet\n\nhint: `app plugins add SOURCE` adds a plugin\n"
     unknown = run("info", "weather")
-    assert (unknown.exit_code, unknown.stderr.splitlines()[0]) == (3, "error: No plugin named `weather` is installed")
+    assert (unknown.exit_code, unknown.output.splitlines()[0]) == (3, "error: No plugin named `weather` is installed")
     assert "Usage: app plugins [OPTIONS] COMMAND" in run("--help").output
     assert "--store" not in run("--help").output + run("add", "--help").output
     assert run("completion", "bash").exit_code == 2

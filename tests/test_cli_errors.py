@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from plughost._add import Progress
+from plughost import Progress
 from plughost.cli._printer import Printer, compact, home_as_tilde, indented
 from plughost.cli._progress import ProgressLine
 from plughost.cli._terminal import Stream

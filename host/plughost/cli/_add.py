@@ -8,8 +8,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from plughost._request import Added
     from plughost._info import Plugin
+    from plughost._request import Added
     from plughost.cli._context import Context
     from plughost.cli._declaration import Values
 

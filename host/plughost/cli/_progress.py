@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 
 TYPE_CHECKING = False
@@ -26,17 +25,19 @@ class ProgressLine:
         self._shows = stream.can_redraw and not quiet
         self._text = ""
         self._started = time.monotonic()
-        self._ended = threading.Event()
-        self._drawer = threading.Thread(target=self._draw_until_ended, daemon=True)
 
     def __enter__(self) -> Self:
         if self._shows:
+            import threading
+
+            self._ended = threading.Event()
+            self._drawer = threading.Thread(target=self._draw_until_ended, daemon=True)
             self._drawer.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ended.set()
         if self._shows:
+            self._ended.set()
             self._drawer.join()
             self._stream.write(_ERASE)
 
