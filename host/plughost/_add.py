@@ -18,6 +18,7 @@ from importlib import import_module
 from pathlib import Path
 
 from plughost import __version__, registry
+from plughost._names import normalized, satisfies
 from plughost._request import Added, Progress
 from plughost.errors import (
     BuildError,
@@ -144,12 +145,12 @@ class _Installation:
         kept = wheels.find_kept(self.store, self._made_from)
         if kept is None:
             return None
-        wheel, built_by = kept
+        wheel = kept.wheel
         python = interpreters.find(wheel.requires_python, requested=self.request.python)
-        if built_by and built_by != python.version:
+        if kept.python and kept.python != python.version:
             return None
         self._entry_points(wheel.entry_points, wheel.name)
-        return wheel, python, self._lock(stage, wheel, python, None)
+        return wheel, python, self._lock(stage, wheel, python, previous=kept.lock if self._locks_plainly else None)
 
     def _built(self, stage: Path) -> tuple[BuiltWheel | None, Interpreter, Lockfile]:
         """The wheel, built while what it declares is being resolved; no wheel for a requirement, which the lock finds."""
@@ -157,13 +158,14 @@ class _Installation:
 
         tree, python = self._tree(stage)
         if tree is None:
-            return None, python, self._lock(stage, None, python, None)
+            return None, python, self._lock(stage, None, python)
         with self._locking_ahead(tree, python, stage) as ahead:
             wheel, fitting = self._wheel(stage, tree, python)
             self._entry_points(wheel.entry_points, wheel.name)
-            lockfile = self._lock(stage, wheel, fitting, ahead if fitting is python else None)
+            lockfile = self._lock(stage, wheel, fitting, ahead=ahead if fitting is python else None)
         if self.origin.kind == "git":
-            wheels.keep(self.store, self._made_from, wheel, fitting, stage)
+            lock = lockfile.folder if self._locks_plainly else None
+            wheels.keep(self.store, self._made_from, wheel, fitting, stage=stage, lock=lock)
         return wheel, fitting, lockfile
 
     @property
@@ -171,6 +173,12 @@ class _Installation:
         """What decides the bytes of a wheel that is built from a commit."""
         origin = self.origin
         return [origin.url, origin.commit_id, origin.subdirectory, self.store.project, self.installer.name, self.request.python]
+
+    @property
+    def _locks_plainly(self) -> bool:
+        """Whether the wheel alone decides the lock."""
+        request = self.request
+        return not (request.extras or request.with_ or request.constraint or request.exclude_newer)
 
     def _tree(self, stage: Path) -> tuple[SourceTree | None, Interpreter]:
         """The source tree and the interpreter that its metadata asks for; no tree for a requirement, which the lock finds."""
@@ -213,7 +221,7 @@ class _Installation:
         else:
             self.tell(Progress(stage="wheel", detail=f"Building {tree.name or _last_part(self.source.text)}"))
             wheel = self._build(tree, python, stage / "wheel")
-        if _fits(python, wheel.requires_python):
+        if satisfies(python.version, wheel.requires_python):
             return wheel, python
         # Requires-Python was not known before there was a wheel, and it wants another interpreter than the one that built it.
         python = interpreters.find(wheel.requires_python, requested=self.request.python)
@@ -231,7 +239,15 @@ class _Installation:
     def _constraints(self) -> Path | None:
         return None if self.request.constraint is None else Path(self.request.constraint)
 
-    def _lock(self, stage: Path, wheel: BuiltWheel | None, python: Interpreter, ahead: Ahead | None) -> Lockfile:
+    def _lock(
+        self,
+        stage: Path,
+        wheel: BuiltWheel | None,
+        python: Interpreter,
+        *,
+        ahead: Ahead | None = None,
+        previous: Path | None = None,
+    ) -> Lockfile:
         from plughost import lock as locks
 
         self.tell(Progress(stage="lock", detail="Resolving dependencies"))
@@ -248,6 +264,7 @@ class _Installation:
             offline=self.request.offline,
             log=self.log,
             ahead=ahead,
+            previous=previous,
         )
 
     def _venv(self, lockfile: Lockfile, python: Interpreter, package: str) -> PluginVenv:
@@ -407,12 +424,6 @@ def _family(kind: str, direct_url: Mapping[str, object]) -> tuple[object, ...]:
     if kind in {"git", "folder"}:
         return "tree", direct_url.get("url"), direct_url.get("subdirectory")
     return ("package",)
-
-
-def _fits(python: Interpreter, requires: str) -> bool:
-    from packaging.specifiers import SpecifierSet
-
-    return not requires or SpecifierSet(requires).contains(python.version, prereleases=True)
 
 
 def _requirement_name(requirement: str) -> str:

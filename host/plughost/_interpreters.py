@@ -15,15 +15,15 @@ import sys
 from dataclasses import dataclass
 from glob import escape, glob
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.version import Version
-
 from plughost import _process
+from plughost._names import satisfies
 from plughost.errors import ResolveError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from packaging.specifiers import SpecifierSet
 
 __all__ = ["Interpreter", "find", "own"]
 
@@ -66,6 +66,9 @@ def find(requires: str = "", *, requested: str = "", minimum: str = ">=3.8") -> 
 
     Raises: ResolveError: none is there, or the one requested doesn't fit. UsageError: `requested` can't be read.
     """
+    mine = own()
+    if mine and not requested and _specifiers_fit(mine, requires) and _specifiers_fit(mine, minimum):
+        return mine
     needs = _specifiers(requires) & _specifiers(minimum)
     if os.sep in requested:
         return _check(_at(os.path.abspath(os.path.expanduser(requested))), needs, requested)
@@ -155,6 +158,9 @@ def _check(interpreter: Interpreter, needs: SpecifierSet, requested: str) -> Int
 
 
 def _missing(requires: str, requested: str) -> ResolveError:
+    from packaging.specifiers import SpecifierSet
+    from packaging.version import Version
+
     found = sorted({interpreter.version for interpreter in _in_order(SpecifierSet())}, key=Version)
     wish = requested or requires
     return ResolveError(
@@ -165,7 +171,16 @@ def _missing(requires: str, requested: str) -> ResolveError:
     )
 
 
+def _specifiers_fit(interpreter: Interpreter, text: str) -> bool:
+    try:
+        return satisfies(interpreter.version, text)
+    except ValueError:  # `_specifiers` has the words for it
+        return False
+
+
 def _specifiers(text: str) -> SpecifierSet:
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
     try:
         return SpecifierSet(text)
     except InvalidSpecifier:
@@ -173,6 +188,8 @@ def _specifiers(text: str) -> SpecifierSet:
 
 
 def _wanted(requested: str) -> SpecifierSet:
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
     version = requested.removeprefix("python").removeprefix("@")
     if not version:
         return SpecifierSet()

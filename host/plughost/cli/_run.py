@@ -145,7 +145,7 @@ def _object(given: str) -> dict[str, object]:
     text = _document(given, "--kwargs")
     try:
         return unpack(text.encode("utf-8", "surrogateescape"))
-    except (WireError, SystemError):  # the C scanner alone has no words for what is wrong; the json module does
+    except WireError:  # the C scanner alone has no words for what is wrong; the json module does
         value = parse_json(text, what="What `--kwargs` gives")
     if not isinstance(value, dict):
         raise _invalid("What `--kwargs` gives is not a JSON object", hint='`--kwargs \'{"city": "Bern"}\'`')

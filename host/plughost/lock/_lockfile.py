@@ -6,8 +6,7 @@ import hashlib
 import tomllib
 from dataclasses import dataclass
 
-from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
-
+from plughost._names import normalized
 from plughost.errors import StoreError
 
 TYPE_CHECKING = False
@@ -61,7 +60,7 @@ def read(folder: Path, *, python: Interpreter) -> Lockfile:
             continue
         fitting = fitting if fitting is not None or not names else _tags(python)
         if not any(_tags_of(name) & (fitting or frozenset()) for name in names):
-            from_source.append(canonicalize_name(str(table["name"])))
+            from_source.append(normalized(str(table["name"])))
     return Lockfile(
         folder=folder,
         digest=hashlib.sha256(data).hexdigest(),
@@ -77,7 +76,7 @@ def _package(table: Mapping[str, object]) -> LockedPackage:
         if isinstance(place, dict):
             url = str(place.get("url") or place.get("path") or "")
     return LockedPackage(
-        name=canonicalize_name(str(table["name"])),
+        name=normalized(str(table["name"])),
         version=str(table.get("version", "")),
         url=url,
         sha256s=tuple(str(file["hashes"]["sha256"]) for file in _files(table) if "sha256" in file.get("hashes", {})),
@@ -101,6 +100,8 @@ def _wheel_names(table: Mapping[str, object]) -> Iterator[str]:
 
 def _tags_of(name: str) -> frozenset[Tag]:
     from urllib.parse import unquote
+
+    from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
     try:
         return parse_wheel_filename(unquote(name))[3]

@@ -7,11 +7,8 @@ import shutil
 from contextlib import contextmanager
 from datetime import datetime
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import SpecifierSet
-from packaging.utils import canonicalize_name
-
 from plughost._installing import LockRequest
+from plughost._names import normalized, satisfies
 from plughost.errors import ResolveError, UsageError
 from plughost.lock._lockfile import Lockfile, read
 from plughost.wheel import BuiltWheel
@@ -20,6 +17,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from packaging.requirements import Requirement
 
     from plughost._installer import Ahead, Installer
     from plughost._interpreters import Interpreter
@@ -60,7 +59,7 @@ def resolve(  # noqa: PLR0913 - what a resolution depends on
     else:
         requirement = _requirement(root)
         requirement.extras |= set(extras)
-        wheel, name, first, direct = None, canonicalize_name(requirement.name), str(requirement), (root,)
+        wheel, name, first, direct = None, normalized(requirement.name), str(requirement), (root,)
     request = LockRequest(
         folder=into,
         requirements=(first, *additions),
@@ -118,7 +117,7 @@ def ahead(  # noqa: PLR0913 - what a resolution depends on
 
 
 def _check_fit(wheel: BuiltWheel, extras: Sequence[str], python: Interpreter) -> None:
-    if not SpecifierSet(wheel.requires_python).contains(python.version, prereleases=True):
+    if not satisfies(python.version, wheel.requires_python):
         raise ResolveError(
             f"`{wheel.name}` {wheel.version} doesn't run on Python {python.version}",
             reference="python-incompatible",
@@ -126,16 +125,19 @@ def _check_fit(wheel: BuiltWheel, extras: Sequence[str], python: Interpreter) ->
             hint="Choose another one with `--python VERSION`",
         )
     for extra in extras:
-        if canonicalize_name(extra) not in wheel.extras:
+        if normalized(extra) not in wheel.extras:
             has = ", ".join(f"`{name}`" for name in wheel.extras) or "none"
             raise UsageError(f"`{wheel.name}` has no extra `{extra}`", reference="usage", causes=[f"Its extras: {has}"])
 
 
 def _check_direct(lockfile: Lockfile, root: str, requirements: Sequence[str], log: Path) -> None:
     """Let a package come from elsewhere than an index only where the plugin itself, or the caller, names the place."""
-    named = {root, *(canonicalize_name(_requirement(text).name) for text in requirements if _requirement(text).url)}
-    for package in lockfile.packages:
-        if package.url and package.name not in named:
+    elsewhere = [package for package in lockfile.packages if package.url and package.name != root]
+    if not elsewhere:
+        return
+    named = {normalized(_requirement(text).name) for text in requirements if _requirement(text).url}
+    for package in elsewhere:
+        if package.name not in named:
             raise ResolveError(
                 f"`{package.name}` would come from `{package.url}`, which neither `{root}` nor you have named",
                 reference="dependency-refused",
@@ -156,6 +158,8 @@ def _beside(wheel: Path, folder: Path) -> Path:
 
 
 def _requirement(text: str) -> Requirement:
+    from packaging.requirements import InvalidRequirement, Requirement
+
     try:
         return Requirement(text)
     except InvalidRequirement as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from plughost._names import normalized
 from plughost.errors import StoreError, UnknownError, UsageError
 from plughost.paths import Store, scan
 from plughost.runner import wire
@@ -32,11 +33,8 @@ def normalize_name(name: str) -> str:
     """The normalized form of a package's or plugin's name; it is also safe as the name of a folder.
 
     Raises: UsageError: it is no valid name.
-    Source: packaging.python.org, name normalization.
     """
-    lowered = name.strip().lower().replace("_", "-").replace(".", "-")
-    while "--" in lowered:
-        lowered = lowered.replace("--", "-")
+    lowered = normalized(name.strip())
     if not lowered or not _NAME_CHARACTERS.issuperset(lowered) or lowered[0] == "-" or lowered[-1] == "-" or len(lowered) > _LONGEST_NAME:
         raise UsageError(
             f"`{name}` is not a valid plugin name",

@@ -177,7 +177,7 @@ def unpack(line: bytes) -> dict[str, object]:
     try:
         text = line.decode().strip(_SPACE)
         message, end = _scan(text, 0)
-    except StopIteration:
+    except (StopIteration, SystemError):  # the scanner's way of saying so while nobody has imported `json.decoder`
         raise WireError("the line is not JSON") from None
     except RecursionError:
         raise WireError("the line is nested too deeply") from None

@@ -8,8 +8,7 @@ import hashlib
 import os
 from glob import escape, glob
 
-from packaging.utils import canonicalize_name
-
+from plughost._names import normalized
 from plughost.errors import VenvError
 
 TYPE_CHECKING = False
@@ -25,7 +24,7 @@ _HASHED_BYTES = 8 << 20
 def installed(path: str | os.PathLike[str]) -> list[tuple[str, str]]:
     """Normalized name and version of every package in the venv at `path`, in alphabetical order."""
     return sorted(
-        (canonicalize_name(name), version)
+        (normalized(name), version)
         for folder in _dist_infos(path)
         for name, _, version in [os.path.basename(folder).removesuffix(".dist-info").partition("-")]
     )
@@ -107,7 +106,7 @@ def _dist_infos(path: str | os.PathLike[str]) -> list[str]:
 
 
 def _name(dist_info: str) -> str:
-    return canonicalize_name(os.path.basename(dist_info).partition("-")[0])
+    return normalized(os.path.basename(dist_info).partition("-")[0])
 
 
 def _damaged(path: str, name: str, fault: str, log: str | os.PathLike[str]) -> VenvError:

@@ -4,10 +4,18 @@ Above it: the lock and the host; below it: the source tree's record and the inst
 of the plugin is imported.
 """
 
-from __future__ import annotations
+from plughost._lazy import lazily
 
-from plughost.wheel._build import build
-from plughost.wheel._kept import find_kept, keep
-from plughost.wheel._read import BuiltWheel, NormalizedName, read
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from plughost.wheel._build import build
+    from plughost.wheel._kept import KeptWheel, find_kept, keep
+    from plughost.wheel._read import read
+    from plughost.wheel._record import BuiltWheel
 
-__all__ = ["BuiltWheel", "NormalizedName", "build", "find_kept", "keep", "read"]
+__all__ = ["BuiltWheel", "KeptWheel", "build", "find_kept", "keep", "read"]
+
+__getattr__ = lazily(
+    __name__,
+    {"_build": ("build",), "_kept": ("KeptWheel", "find_kept", "keep"), "_read": ("read",), "_record": ("BuiltWheel",)},
+)

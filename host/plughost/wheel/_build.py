@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from plughost.errors import BuildError, InstallError
 from plughost.wheel._environment import discard, keepable, obtain
-from plughost.wheel._read import BuiltWheel, read
+from plughost.wheel._read import read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from plughost._installer import Installer
     from plughost._interpreters import Interpreter
     from plughost.source import SourceTree
+    from plughost.wheel._record import BuiltWheel
 
 __all__ = ["build"]
 

@@ -13,8 +13,8 @@ import shutil
 import time
 
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
 
+from plughost._names import normalized
 from plughost.paths import locked, replace_file, scan
 
 TYPE_CHECKING = False
@@ -41,7 +41,7 @@ def keepable(source: Path, requires: Sequence[str]) -> bool:
         parsed = [Requirement(text) for text in requires]
     except InvalidRequirement:
         return False
-    if not parsed or any(requirement.url or canonicalize_name(requirement.name) not in _BACKENDS for requirement in parsed):
+    if not parsed or any(requirement.url or normalized(requirement.name) not in _BACKENDS for requirement in parsed):
         return False
     # `setup_requires` is installed by isolation alone; without it, setuptools may build the wrong version and not say so.
     return source.is_dir() and not any(b"setup_requires" in _bytes(source / name) for name in ("setup.py", "setup.cfg"))

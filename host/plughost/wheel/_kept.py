@@ -10,11 +10,11 @@ import json
 import os
 import shutil
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
-from plughost.errors import BuildError
 from plughost.paths import scan
-from plughost.wheel._read import read
+from plughost.wheel._record import BuiltWheel
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,33 +22,70 @@ if TYPE_CHECKING:
 
     from plughost._interpreters import Interpreter
     from plughost.paths import Store
-    from plughost.wheel._read import BuiltWheel
 
-__all__ = ["find_kept", "keep"]
+__all__ = ["KeptWheel", "find_kept", "keep"]
 
 _WEEK_S = 7 * 86400
+#: As long as PyPI lets its answers be reused (Cache-Control: max-age), uv would resolve to the same versions anyway.
+_LOCK_AGE_S = 600.0
 
 
-def find_kept(store: Store, made_from: Sequence[str]) -> tuple[BuiltWheel, str] | None:
-    """The wheel that was made from exactly that, and the version of the Python that built it; "" if any Python may have it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptWheel:
+    """A wheel from the cache. `python` is the version that built it, "" if any may have it.
+
+    `lock` is the folder of the lock it had a moment ago, without options; None if that is too long ago.
+    """
+
+    wheel: BuiltWheel
+    python: str
+    lock: Path | None
+
+
+def find_kept(store: Store, made_from: Sequence[str]) -> KeptWheel | None:
+    """The wheel that was made from exactly that, if it is kept, and is whole."""
     folder = _folder(store, made_from)
     try:
         record = json.loads((folder / "kept.json").read_bytes())
-        wheel = read(folder / str(record["filename"]))
-        if wheel.sha256 != record["sha256"]:
-            return None
-        return wheel, "" if wheel.path.name.endswith("-none-any.whl") else str(record["python"])
-    except (OSError, ValueError, KeyError, TypeError, BuildError):
+        path = folder / str(record["filename"])
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != record["sha256"]:
+                return None
+        wheel = BuiltWheel(
+            path=path,
+            name=str(record["name"]),
+            version=str(record["version"]),
+            sha256=str(record["sha256"]),
+            requires_python=str(record["requires_python"]),
+            requires_dist=tuple(record["requires_dist"]),
+            extras=tuple(record["extras"]),
+            summary=str(record["summary"]),
+            entry_points=dict(record["entry_points"]),
+        )
+        python = "" if path.name.endswith("-none-any.whl") else str(record["python"])
+        return KeptWheel(wheel=wheel, python=python, lock=_fresh_lock(folder))
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def keep(store: Store, made_from: Sequence[str], wheel: BuiltWheel, python: Interpreter, stage: Path) -> None:
-    """Put a copy of the wheel into the cache, by way of the folder `stage`. What was kept more than a week ago goes."""
+def keep(
+    store: Store, made_from: Sequence[str], wheel: BuiltWheel, python: Interpreter, *, stage: Path, lock: Path | None
+) -> None:
+    """Put a copy of the wheel into the cache, by way of the folder `stage`, with what uv locked in the folder `lock`.
+
+    What was kept more than a week ago goes.
+    """
     made = stage / "kept"
     made.mkdir()
     shutil.copyfile(wheel.path, made / wheel.path.name)
-    record = {"filename": wheel.path.name, "sha256": wheel.sha256, "python": python.version}
+    record = {
+        "filename": wheel.path.name,
+        "python": python.version,
+        **{name: getattr(wheel, name) for name in BuiltWheel.__slots__ if name != "path"},
+    }
     (made / "kept.json").write_text(json.dumps(record), encoding="utf-8")
+    if lock and (lock / "uv.lock").is_file():
+        shutil.copyfile(lock / "uv.lock", made / "uv.lock")
     folder = _folder(store, made_from)
     folder.parent.mkdir(parents=True, exist_ok=True)
     for entry in list(scan(str(folder.parent))):
@@ -58,6 +95,14 @@ def keep(store: Store, made_from: Sequence[str], wheel: BuiltWheel, python: Inte
         made.rename(folder)
     except OSError:  # another add of the same commit was first
         shutil.rmtree(made)
+
+
+def _fresh_lock(folder: Path) -> Path | None:
+    try:
+        age_s = time.time() - (folder / "uv.lock").stat().st_mtime
+    except OSError:
+        return None
+    return folder if 0 <= age_s < _LOCK_AGE_S else None
 
 
 def _folder(store: Store, made_from: Sequence[str]) -> Path:

@@ -6,7 +6,6 @@ import hashlib
 import zipfile
 from configparser import ConfigParser
 from configparser import Error as ConfigError
-from dataclasses import dataclass
 from email.parser import HeaderParser
 from typing import NoReturn
 
@@ -14,41 +13,25 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import (
     InvalidWheelFilename,
-    NormalizedName,
     canonicalize_name,
     canonicalize_version,
     parse_wheel_filename,
 )
 
 from plughost.errors import BuildError
+from plughost.wheel._record import BuiltWheel
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from email.message import Message
     from pathlib import Path
 
-__all__ = ["BuiltWheel", "NormalizedName", "read"]
+__all__ = ["read"]
 
 #: A wheel that unpacks to more than this is refused if it is also packed tighter than files of a package ever are.
 _SUSPECT_BYTES = 1 << 30
 _SUSPECT_RATIO = 100
 _METADATA_BYTES = 16 << 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuiltWheel:
-    """A wheel on disk. `requires_dist` are PEP 508 strings; `entry_points` goes from group to name to `module:object`."""
-
-    path: Path
-    name: NormalizedName
-    version: str
-    sha256: str
-    requires_python: str
-    requires_dist: tuple[str, ...]
-    extras: tuple[str, ...]
-    summary: str
-    entry_points: Mapping[str, Mapping[str, str]]
 
 
 class _CaseSensitive(ConfigParser):
