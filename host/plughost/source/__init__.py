@@ -5,8 +5,26 @@
 Above it: `add`; below it: git, the disk, and for archives on a server the network. It knows nothing of builds and indexes.
 """
 
-from plughost.source._check_out import check_out, resolve
-from plughost.source._parse import parse
-from plughost.source._records import Origin, Source, SourceTree
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from plughost.source._check_out import check_out, resolve
+    from plughost.source._parse import parse
+    from plughost.source._records import Origin, Source, SourceTree
 
 __all__ = ["Origin", "Source", "SourceTree", "check_out", "parse", "resolve"]
+
+_HOMES = {
+    "_check_out": ("check_out", "resolve"),
+    "_parse": ("parse",),
+    "_records": ("Origin", "Source", "SourceTree"),
+}
+
+
+def __getattr__(name: str) -> object:
+    # Lazily: to see that nothing has changed takes `_remote`, which imports little, and none of these.
+    for module, names in _HOMES.items():
+        if name in names:
+            import importlib
+
+            return getattr(importlib.import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,58 +1,76 @@
-"""A wheel or an sdist: a file here, or on a server."""
+"""A wheel or an sdist: a file here, or on a server.
+
+Above it: `resolve`, `check_out`; below it: the disk and HTTP. Of an sdist it reads the metadata, and unpacks nothing.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import shutil
+import tarfile
 import tempfile
+import zipfile
+from email.parser import HeaderParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from plughost.errors import InstallError, ResolveError, SourceError
-from plughost.source._records import Origin, Source
+from plughost.source._records import Origin, Source, SourceTree
 
-__all__ = ["fetch", "resolve"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from urllib.request import OpenerDirector
+
+__all__ = ["check_out", "resolve"]
 
 _TIMEOUT_S = 60.0
 _BLOCK_BYTES = 1 << 20
+#: An archive of at most this size is kept from the moment its digest is known until it is wanted; a larger one is fetched again.
+_KEPT_BYTES = 64 << 20
+_METADATA_BYTES = 1 << 20
 
 
 def resolve(source: Source) -> Origin:
-    """The digest of the file.
+    """The digest of the file. Where the source demands one, it isn't fetched to know it.
 
-    Raises: SourceError: it can't be read or fetched. ResolveError: it is not the one that the source demands.
+    Raises: SourceError: it can't be read or fetched. InstallError: the server can't be reached.
     """
     if source.path:
-        digest = _digest(Path(source.path))
-        return Origin(kind=source.kind, url=Path(source.path).as_uri(), sha256=digest)
+        return Origin(kind=source.kind, url=Path(source.path).as_uri(), sha256=_digest(Path(source.path)))
+    if source.sha256:
+        return Origin(kind=source.kind, url=source.url, sha256=source.sha256)
     with tempfile.TemporaryDirectory(prefix="plughost-") as folder:
-        digest = _digest(_download(source, Path(folder)))
-    if source.sha256 and digest != source.sha256:
-        raise ResolveError(
-            f"`{source.url}` is not the file that was asked for",
-            reference="hash-mismatch",
-            causes=[f"Its SHA-256 is `{digest}`, and `{source.sha256}` was demanded"],
-        )
-    return Origin(kind=source.kind, url=source.url, sha256=digest)
+        path = Path(folder, "archive")
+        _download(source, path)
+        kept = path.read_bytes() if path.stat().st_size <= _KEPT_BYTES else b""
+        return Origin(kind=source.kind, url=source.url, sha256=_digest(path), archive=kept)
 
 
-def fetch(source: Source, origin: Origin, into: Path) -> Path:
-    """The file, copied or fetched into the folder `into`, so that it can't change while it is used.
+def check_out(source: Source, origin: Origin, into: Path) -> SourceTree:
+    """The file, put into the folder `into`, so that it can't change while it is used.
 
     Raises: ResolveError: it is another one than `origin` says.
     """
-    path = _download(source, into) if source.url else into / Path(source.path).name
+    path = into / (os.path.basename(source.path) or _name(source))
     if source.path:
         shutil.copyfile(source.path, path)
+    elif origin.archive:
+        path.write_bytes(origin.archive)
+    else:
+        _download(source, path)
     if (digest := _digest(path)) != origin.sha256:
         raise ResolveError(
-            f"`{source.text}` changed while it was being added",
+            f"`{source.text}` is not the file that was asked for",
             reference="hash-mismatch",
-            causes=[f"Its SHA-256 was `{origin.sha256}` and is `{digest}`"],
-            hint="Add it again",
+            causes=[f"Its SHA-256 is `{digest}`, and it should be `{origin.sha256}`"],
         )
-    return path
+    name, requires_python = _metadata(path) if source.kind == "sdist" else ("", "")
+    return SourceTree(path=path, origin=origin, name=name, requires_python=requires_python)
+
+
+def _name(source: Source) -> str:
+    return os.path.basename(unquote(urlsplit(source.url).path))
 
 
 def _digest(path: Path) -> str:
@@ -63,29 +81,94 @@ def _digest(path: Path) -> str:
         raise SourceError(f"`{path}` can't be read", reference="source-missing", causes=[str(error)]) from error
 
 
-def _download(source: Source, into: Path) -> Path:
-    import base64
-    from urllib.error import HTTPError, URLError
-    from urllib.request import Request, urlopen
+def _metadata(path: Path) -> tuple[str, str]:
+    """The name and the Requires-Python that the sdist states; empty where it states none, or can't be read.
 
-    path = into / os.path.basename(unquote(urlsplit(source.url).path))
-    request = Request(source.url, headers={"User-Agent": "plughost"})
-    if source.credentials:
-        request.add_unredirected_header("Authorization", f"Basic {base64.b64encode(source.credentials.encode()).decode()}")
+    Source: PEP 643; before version 2.2 of the metadata a build may change what is stated, but hardly ever these two.
+    """
     try:
-        with urlopen(request, timeout=_TIMEOUT_S) as reply, path.open("wb") as file:
+        message = HeaderParser().parsestr(_package_information(path).decode("utf-8", "replace"))
+    except (OSError, tarfile.TarError, zipfile.BadZipFile, EOFError, LookupError):
+        return "", ""  # the build says what is wrong with it
+    return message.get("Name", ""), message.get("Requires-Python", "")
+
+
+def _package_information(path: Path) -> bytes:
+    """Raises: LookupError: there is none."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            name = next((name for name in archive.namelist() if _is_package_information(name)), "")
+            return archive.open(name).read(_METADATA_BYTES)
+    with tarfile.open(path) as unpacked:
+        for member in unpacked:
+            file = unpacked.extractfile(member) if _is_package_information(member.name) else None
+            if file:
+                return file.read(_METADATA_BYTES)
+    raise LookupError("PKG-INFO")
+
+
+def _is_package_information(name: str) -> bool:
+    return name.removeprefix("./").count("/") == 1 and name.endswith("/PKG-INFO")
+
+
+def _download(source: Source, path: Path) -> None:
+    import base64
+    from http.client import HTTPException
+    from urllib.error import HTTPError
+    from urllib.request import Request
+
+    request = Request(source.url, headers={"User-Agent": "plughost"})  # noqa: S310 - http or https, as `parse` has seen to
+    if source.credentials:
+        # Not sent on where the server redirects to.
+        basic = base64.b64encode((source.credentials if ":" in source.credentials else f"{source.credentials}:").encode())
+        request.add_unredirected_header("Authorization", f"Basic {basic.decode()}")
+    try:
+        with _opener().open(request, timeout=_TIMEOUT_S) as reply, path.open("wb") as file:
             shutil.copyfileobj(reply, file, _BLOCK_BYTES)
     except HTTPError as error:
-        if error.code in {401, 403}:
-            raise SourceError(
-                f"`{source.url}` wants credentials",
-                reference="git-auth",
-                causes=[str(error)],
-                hint="Give them as `https://USER:TOKEN@HOST/…`; they are used and not stored",
-            ) from error
-        raise SourceError(f"`{source.url}` can't be fetched", reference="source-missing", causes=[str(error)]) from error
-    except (URLError, TimeoutError) as error:
+        error.close()
+        raise _refused(source.url, error.code, error.reason) from error
+    except (OSError, HTTPException) as error:
+        if path.exists() and not isinstance(error, TimeoutError | ConnectionError):
+            raise  # it is our disk
+        tls = "CERTIFICATE_VERIFY_FAILED" in str(error)
         raise InstallError(
-            f"`{source.url}` can't be reached", reference="network", causes=[str(error)], hint="Look at the address and at your connection"
+            f"`{source.url}` can't be fetched",
+            reference="tls" if tls else "network",
+            causes=[str(getattr(error, "reason", error)) or type(error).__name__],
+            hint="Name the authority's certificate in `SSL_CERT_FILE`"
+            if tls
+            else "Check the address, the connection and the proxy settings",
         ) from error
-    return path
+
+
+def _opener() -> OpenerDirector:
+    """For HTTP alone: a redirection must lead nowhere else."""
+    from urllib import request
+
+    opener = request.OpenerDirector()
+    for handler in (
+        request.ProxyHandler,
+        request.UnknownHandler,
+        request.HTTPHandler,
+        request.HTTPDefaultErrorHandler,
+        request.HTTPRedirectHandler,
+        request.HTTPErrorProcessor,
+        request.HTTPSHandler,
+    ):
+        opener.add_handler(handler())
+    return opener
+
+
+def _refused(url: str, code: int, reason: str) -> InstallError:
+    causes = [f"The server answered {code} {reason}"]
+    if code in {401, 403, 407}:
+        return SourceError(
+            f"`{url}` is not for everybody",
+            reference="git-auth",
+            causes=causes,
+            hint="Give credentials as `https://USER:TOKEN@HOST/…`: they are used and not stored",
+        )
+    if code in {404, 410}:
+        return SourceError(f"There is nothing at `{url}`", reference="source-missing", causes=causes, hint="Check the URL")
+    return InstallError(f"`{url}` can't be fetched", reference="network", causes=causes, hint="Try again later")

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from plughost.errors import InstallError
 from plughost.source import _archive, _folder, _git
+from plughost.source._command import Git
 from plughost.source._records import Origin, Source, SourceTree
-from plughost.source._remote import Git, resolve_ref
-from plughost.source._tree import read_tree
+from plughost.source._remote import resolve_ref
+from plughost.source._tree import has_version_from_git, make_project, project_folder, read_tree
 
 __all__ = ["check_out", "resolve"]
 
@@ -16,8 +17,8 @@ __all__ = ["check_out", "resolve"]
 def resolve(source: Source, *, offline: bool = False) -> Origin:
     """The exact commit, or the digest of the exact bytes, that `source` means now.
 
-    Asks a git server for one list of references, or reads what is on this machine; an archive on a server is fetched, since its
-    digest is not to be had otherwise.
+    Asks a git server for its references, or reads what is on this machine. An archive on a server is fetched, unless its URL says
+    the digest.
 
     Raises: SourceError: there is no such thing. InstallError: it can't be asked, or `offline` forbids to ask.
     """
@@ -25,38 +26,43 @@ def resolve(source: Source, *, offline: bool = False) -> Origin:
         return Origin(kind="requirement", requirement=source.requirement)
     if source.kind == "folder":
         return _folder.resolve(source)
-    if offline and source.url and not source.url.startswith("file://"):
+    if offline and source.url and not source.url.startswith("file:"):
         raise InstallError(
             f"`{source.url}` can't be asked with `--offline`",
             reference="offline",
             hint="Leave `--offline` out, or give a folder, a file or a repository on this machine",
         )
-    if source.kind == "git":
-        git = Git(source.url, source.credentials)
-        return Origin(
-            kind="git",
-            url=source.url,
-            requested_revision=source.requested_revision,
-            commit_id=resolve_ref(git, source.requested_revision) or _git.find_short_commit(git, source.requested_revision),
-            subdirectory=source.subdirectory,
-        )
-    return _archive.resolve(source)
+    if source.kind != "git":
+        return _archive.resolve(source)
+    return Origin(
+        kind="git",
+        url=source.url,
+        requested_revision=source.requested_revision,
+        commit_id=resolve_ref(Git(source.url, source.credentials), source.requested_revision),
+        subdirectory=source.subdirectory,
+    )
 
 
 def check_out(source: Source, origin: Origin, into: Path, *, project: str = "plughost") -> SourceTree:
     """Put what `origin` names into the empty folder `into`, and read its metadata. The user's own folders are not written to.
 
-    `project` is the entry-point group for packages of the older kind, which declare none.
+    `project` is the entry-point group for packages of the older kind, which declare none. An editable source's tree is the
+    folder itself.
 
     Raises: SourceError: it can't be had, or is no Python project. What is in `into` then is of no use.
     """
     if origin.kind in {"wheel", "sdist"}:
-        return SourceTree(path=_archive.fetch(source, origin, into), origin=origin)
+        return _archive.check_out(source, origin, into)
     if origin.kind == "git":
         git = Git(source.url, source.credentials)
-        epoch = _git.check_out(git, origin, into)
-        return read_tree(into, origin, project=project, epoch=epoch, deepen=lambda: _git.deepen(git, origin, into))
-    folder = Path(source.path) if origin.editable else _folder.copy(Path(source.path), into)
-    return read_tree(
-        folder, origin, project=project, epoch=None, deepen=lambda: _folder.copy_history(Path(source.path), folder)
-    )
+        epoch: int | None = _git.check_out(git, origin, into)
+        folder = project_folder(into, origin)
+        if has_version_from_git(folder):
+            _git.deepen(git, origin, into)
+    elif origin.editable:
+        folder, epoch = Path(source.path), None
+    else:
+        history = has_version_from_git(Path(source.path))
+        folder, epoch = _folder.copy(origin, Path(source.path), into, history=history)
+    make_project(folder, origin, project=project)
+    return read_tree(folder, origin, epoch=epoch)

@@ -1,4 +1,7 @@
-"""A folder on this machine: what of it belongs to the project, a digest of that, and a copy to build in."""
+"""A folder on this machine: what of it belongs to the project, a digest of that, and a copy to build in.
+
+Above it: `resolve`, `check_out`; below it: git, where the folder is in a work tree, and the disk. It writes into copies alone.
+"""
 
 from __future__ import annotations
 
@@ -8,125 +11,143 @@ import shutil
 import stat
 from pathlib import Path
 
-from plughost.errors import SourceError
+from plughost.errors import ResolveError, SourceError
 from plughost.source._records import Origin, Source
-from plughost.source._remote import Git
+from plughost.source._work_tree import WorkTree, find_work_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-__all__ = ["copy", "copy_history", "resolve"]
+__all__ = ["copy", "resolve"]
 
-#: Never part of a project; a git work tree says so itself in its ignore files.
+#: At any depth; in a git work tree only where they are neither tracked nor ignored.
 _LEFT_OUT = frozenset(
-    {".git", ".hg", ".svn", "__pycache__", ".venv", "venv", "node_modules", ".tox", ".nox", ".mypy_cache", ".pytest_cache", ".ruff_cache", "build", "dist"}
+    (
+        ".git",
+        ".hg",
+        ".mypy_cache",
+        ".nox",
+        ".pytest_cache",
+        ".ruff_cache",
+        ".svn",
+        ".tox",
+        ".venv",
+        "__pycache__",
+        "node_modules",
+        "venv",
+    )
 )
+#: At the top, where builds leave their results; further down these may be packages.
+_LEFT_OUT_AT_TOP = frozenset(("build", "dist"))
 
 
 def resolve(source: Source) -> Origin:
-    """The folder's address, the digest of its files, and if it is a clean git work tree its commit."""
+    """The folder's address, the digest of its files, and its commit if it is a git work tree without changes."""
     folder = Path(source.path)
-    files = sorted(_files(folder))
+    work_tree = find_work_tree(folder)
     return Origin(
         kind="folder",
         url=folder.as_uri(),
-        sha256=_digest(folder, files),
-        commit_id=_clean_commit(folder),
+        sha256=_digest(folder, _names(folder, work_tree)),
+        commit_id=work_tree.clean_commit() if work_tree else "",
         editable=source.editable,
     )
 
 
-def copy(folder: Path, into: Path) -> Path:
-    """Copy what belongs to the project into the empty folder `into`; and give that."""
-    for name in _files(folder):
-        target = into / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _copy_file(folder / name, target)
-    return into
+def copy(origin: Origin, folder: Path, into: Path, *, history: bool) -> tuple[Path, int | None]:
+    """Copy what belongs to the project into the empty folder `into`: where it is there, and its commit's time if it has one.
+
+    With `history`, from which versions are computed, that is the whole work tree that `folder` is in.
+
+    Raises: ResolveError: it is no longer what `origin` says. SourceError: a file can't be read.
+    """
+    work_tree = find_work_tree(folder)
+    copied, top = into, folder
+    if history and work_tree:
+        top = work_tree.top
+        copied = into / folder.relative_to(top)
+        _copy_files(top, _names(top, find_work_tree(top)), into)
+        work_tree.copy_history(into)
+    names = _names(folder, work_tree)
+    if top == folder:
+        _copy_files(folder, names, into)
+    if _digest(copied, names) != origin.sha256:
+        raise ResolveError(
+            f"`{folder}` changed while it was being added",
+            reference="hash-mismatch",
+            hint="Repeat the command once it is at rest",
+        )
+    return copied, work_tree.commit_time() if work_tree and origin.commit_id else None
 
 
-def copy_history(folder: Path, into: Path) -> None:
-    """Make `into`, a copy of the work tree `folder`, a work tree of the same repository, for versions computed from its tags."""
-    if into == folder or not (top := _work_tree(folder)):
-        return
-    git = Git(top.as_uri())
-    if folder != top:
-        return  # a project below the top: its backend looks for the repository above it, where a copy has none
-    git.check(["clone", "-q", "--no-checkout", "--end-of-options", str(top), str(into / ".git-copy")], doing=f"copy the history of `{top}`")
-    (into / ".git-copy" / ".git").rename(into / ".git")
-    (into / ".git-copy").rmdir()
-    head = git.check(["-C", str(top), "rev-parse", "HEAD"], doing=f"read `{top}`").strip()
-    git.check(["-C", str(into), "update-ref", "--no-deref", "HEAD", head], doing=f"copy the history of `{top}`")
-    git.check(["-C", str(into), "reset", "-q"], doing=f"copy the history of `{top}`")
+def _names(folder: Path, work_tree: WorkTree | None) -> list[str]:
+    """The paths of the project's files and links, relative to the folder, in order."""
+    listed = None if work_tree is None else work_tree.tracked_and_new()
+    if listed is None:
+        return sorted(_walk(folder))
+    tracked, new = listed
+    return sorted({*tracked, *(name for name in new if not _is_left_out(name))})
 
 
-def _files(folder: Path) -> Iterator[str]:
-    """The paths of the project's files, relative to the folder."""
-    if _work_tree(folder):
-        git = Git(folder.as_uri())
-        arguments = ["-C", str(folder), "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate"]
-        for name in git.check(arguments, doing=f"list the files of `{folder}`").split("\0"):
-            path = folder / name
-            if name and (path / ".git").exists():
-                yield from (f"{name}/{inner}" for inner in _files(path))  # a submodule
-            elif name and os.path.lexists(path) and not (path.is_dir() and not path.is_symlink()):
-                yield name
-        return
-    for root, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if name not in _LEFT_OUT and not name.endswith(".egg-info")]
-        for name in names:
-            yield os.path.relpath(os.path.join(root, name), folder)
+def _walk(folder: Path) -> Iterator[str]:
+    for root, folders, files in os.walk(folder):
+        below = "" if root == str(folder) else os.path.relpath(root, folder) + "/"
+        kept = [name for name in folders if not _is_left_out(f"{below}{name}/")]
+        folders[:] = [name for name in kept if not os.path.islink(os.path.join(root, name))]
+        yield from (below + name for name in (*files, *kept) if name not in folders)
 
 
-def _work_tree(folder: Path) -> Path | None:
-    """The top of the git work tree that the folder is in, and is not ignored by; None if it is in none, or there is no git."""
-    if not any((parent / ".git").exists() for parent in (folder, *folder.parents)):
-        return None
-    try:
-        git = Git(folder.as_uri())
-    except SourceError:
-        return None
-    top = git.run(["-C", str(folder), "rev-parse", "--show-toplevel"])
-    ignored = git.run(["-C", str(folder), "check-ignore", "-q", "."])
-    return Path(top.stdout.rstrip("\n")) if top.returncode == 0 and ignored.returncode != 0 else None
+def _is_left_out(name: str) -> bool:
+    *folders, file = name.split("/")
+    return (
+        not _LEFT_OUT.isdisjoint(folders)
+        or (bool(folders) and folders[0] in _LEFT_OUT_AT_TOP)
+        or any(part.endswith(".egg-info") for part in folders)
+        or file in {".git", ".DS_Store"}
+    )
 
 
-def _clean_commit(folder: Path) -> str:
-    top = _work_tree(folder)
-    if not top:
-        return ""
-    git = Git(top.as_uri())
-    head = git.run(["-C", str(folder), "rev-parse", "-q", "--verify", "HEAD"])
-    changes = git.run(["-C", str(folder), "status", "--porcelain", "--", "."])
-    return head.stdout.strip() if head.returncode == 0 and changes.returncode == 0 and not changes.stdout.strip() else ""
+def _is_kept_link(folder: Path, name: str) -> bool:
+    """Whether it is a link that means the same in a copy of the folder."""
+    path = folder / name
+    if not path.is_symlink():
+        return False
+    target = os.readlink(path)
+    leads_to = os.path.normpath(os.path.join(os.path.dirname(name), target))
+    return not os.path.isabs(target) and leads_to.partition("/")[0] != ".."
 
 
-def _digest(folder: Path, files: list[str]) -> str:
+def _digest(folder: Path, names: Iterable[str]) -> str:
+    """SHA-256 over names, kinds and contents. What a link that leads out of the folder stands for counts as if it were here."""
     digest = hashlib.sha256()
-    for name in files:
+    for name in names:
         path = folder / name
-        state = path.lstat()
-        if stat.S_ISLNK(state.st_mode):
-            kind, content = b"l", os.fsencode(os.readlink(path))
-        elif stat.S_ISREG(state.st_mode):
-            kind, content = b"x" if state.st_mode & stat.S_IXUSR else b"f", hashlib.sha256(_read(path)).digest()
-        else:
-            continue
-        digest.update(b"%s %d %s %d %s" % (kind, len(os.fsencode(name)), os.fsencode(name), len(content), content))
+        try:
+            mode = path.stat().st_mode if path.exists() else stat.S_IFLNK
+            if _is_kept_link(folder, name) or stat.S_ISLNK(mode):
+                kind, content = b"link", os.fsencode(os.readlink(path))
+            elif stat.S_ISDIR(mode):
+                kind, content = b"folder", os.fsencode(path.resolve())
+            elif stat.S_ISREG(mode):
+                kind = b"program" if mode & stat.S_IXUSR else b"file"
+                content = hashlib.sha256(path.read_bytes()).digest()
+            else:
+                continue
+        except OSError as error:
+            raise SourceError(f"`{path}` can't be read", reference="source-missing", causes=[str(error)]) from error
+        for part in (kind, os.fsencode(name), content):
+            digest.update(b"%d:%b" % (len(part), part))
     return digest.hexdigest()
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise SourceError(f"`{path}` can't be read", reference="source-missing", causes=[str(error)]) from error
-
-
-def _copy_file(source: Path, target: Path) -> None:
-    mode = source.lstat().st_mode
-    if stat.S_ISLNK(mode):
-        target.symlink_to(os.readlink(source))
-    elif stat.S_ISREG(mode):
-        shutil.copy2(source, target)
+def _copy_files(folder: Path, names: Iterable[str], into: Path) -> None:
+    for name in names:
+        source, target = folder / name, into / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if _is_kept_link(folder, name) or not source.exists():
+            target.symlink_to(os.readlink(source))
+        elif source.is_dir():
+            target.symlink_to(source.resolve())
+        elif source.is_file():  # not a pipe or a socket
+            shutil.copy2(source, target)

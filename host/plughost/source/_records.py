@@ -37,7 +37,8 @@ class Source:
 class Origin:
     """What exactly a source is: a commit, or a digest of bytes. Fields are named as PEP 610 names them; no credentials.
 
-    `sha256` of an archive is that of the file; of a folder, that of its files' names, modes and contents.
+    `sha256` of an archive is that of the file; of a folder, that of its files' names, modes and contents. `archive` is the file
+    itself, where it had to be fetched to know its digest.
     """
 
     kind: Kind
@@ -48,6 +49,7 @@ class Origin:
     sha256: str = ""
     editable: bool = False
     requirement: str = ""
+    archive: bytes = field(default=b"", repr=False, compare=False)
 
     def direct_url(self) -> dict[str, object]:
         """The PEP 610 object; empty for a requirement, which has none.

@@ -1,174 +1,212 @@
-"""What a source tree's own files say of it, without running any of them."""
+"""What a source tree's own files say of it, without running any of them.
+
+Above it: `check_out`; below it: the disk. Packages of the older kind are left to `_legacy`.
+"""
 
 from __future__ import annotations
 
 import configparser
 import re
 import tomllib
-from dataclasses import dataclass
-from pathlib import Path
 
-from plughost.errors import SourceError
+from packaging.utils import canonicalize_name
+
+from plughost.errors import SourceError, UsageError
 from plughost.source._records import Origin, SourceTree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
-__all__ = ["read_tree"]
+__all__ = ["has_version_from_git", "make_project", "project_folder", "read_tree"]
 
 #: Build requirements that compute a version from git's tags: without history they would make a wrong one, and not say so.
 _FROM_GIT = frozenset(
-    {
-        "dunamai", "flit-scm", "hatch-vcs", "hatch-regex-commit", "pbr", "poetry-dynamic-versioning", "setuptools-git-versioning",
-        "setuptools-scm", "setuptools-vcs-versioning", "uv-dynamic-versioning", "vcs-versioning", "versioneer", "versioningit",
-        "incremental-git", "miniver", "scikit-build-core-scm", "setuptools-git", "hatch-gitversion",
-    }
-)  # fmt: skip
-_SIGNS_IN_SETUP = re.compile(r"setuptools_scm|use_scm_version|versioneer|\bpbr\b|git describe")
-_SEARCH_DEPTH = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Metadata:
-    requires_python: str = ""
-    build_requires: tuple[str, ...] | None = None
-    name: str = ""
-    dependencies: tuple[str, ...] | None = None
-    version_from_git: bool = False
-
-
-def read_tree(
-    root: Path, origin: Origin, *, project: str, epoch: int | None, deepen: Callable[[], None]
-) -> SourceTree:
-    """The tree of the project in `root`, or in the subdirectory that `origin` names. `deepen` fetches history, if it is needed.
-
-    Raises: SourceError: there is no such folder, or no Python project in it, or its metadata can't be read.
-    """
-    folder = _project_folder(root, origin)
-    if not _is_project(folder):
-        from plughost.source import _legacy
-
-        if _legacy.find_package_file(folder) is None or origin.editable:
-            raise _no_project(folder, root)
-        _legacy.write_project(folder, project=project)
-    metadata = _read(folder)
-    if metadata.version_from_git:
-        deepen()
-    return SourceTree(
-        path=folder,
-        origin=origin,
-        epoch=epoch,
-        requires_python=metadata.requires_python,
-        build_requires=metadata.build_requires,
-        name=metadata.name,
-        dependencies=metadata.dependencies,
+    (
+        "dunamai",
+        "flit-scm",
+        "hatch-gitversion",
+        "hatch-regex-commit",
+        "hatch-vcs",
+        "incremental-git",
+        "pbr",
+        "poetry-dynamic-versioning",
+        "poetry-version-plugin",
+        "setuptools-git-versioning",
+        "setuptools-scm",
+        "setuptools-vcs-versioning",
+        "uv-dynamic-versioning",
+        "vcs-versioning",
+        "versioneer",
+        "versioneer-518",
+        "versioningit",
     )
+)
+#: The same, as a table below `[tool]`.
+_TOOLS_FROM_GIT = frozenset(
+    ("poetry-dynamic-versioning", "setuptools-git-versioning", "setuptools_scm", "vcs-versioning", "versioneer", "versioningit")
+)
+_SIGNS_IN_SETUP = re.compile(
+    rb"setuptools[_-]scm|use_scm_version|versioneer|versioningit|\bpbr\b|dunamai|setuptools[_-]git|git describe"
+)
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+_SEARCH_DEPTH = 3
+_SHOWN_FOLDERS = 10
+_BUILD_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
 
 
-def _project_folder(root: Path, origin: Origin) -> Path:
+def project_folder(root: Path, origin: Origin) -> Path:
+    """The folder that `origin` names within the checked-out repository `root`.
+
+    Raises: SourceError: there is none, or it is a link that leads out.
+    """
     folder = root / origin.subdirectory
     inside = folder.resolve().is_relative_to(root.resolve())
     if inside and folder.is_dir():
         return folder
-    causes = ["It is a link that leads out of the repository"] if not inside else []
-    projects = ", ".join(f"`{path}`" for path in _projects_below(root)) or "none"
+    below = _projects_below(root)
     raise SourceError(
-        f"`{origin.url}` has no subdirectory `{origin.subdirectory}`",
+        f"`{origin.url}` has no folder `{origin.subdirectory}` at `{origin.commit_id[:12]}`",
         reference="subdirectory-missing",
-        causes=[*causes, f"Folders with a Python project: {projects}"],
+        causes=[] if inside else ["It is a link that leads out of the repository"],
+        hint=f"Folders with a Python project: {_fragments(below)}" if below else "No folder of it has a Python project",
+    )
+
+
+def make_project(folder: Path, origin: Origin, *, project: str) -> None:
+    """Make a Python project of a package of the older kind; one that is a project already stays as it is.
+
+    Raises: SourceError: it is neither.
+    """
+    if _is_project(folder):
+        return
+    from plughost.source import _legacy
+    from plughost.source._package_file import PACKAGE_FILES, find_package_file
+
+    path = find_package_file(folder)
+    if path is None:
+        below = _projects_below(folder)
+        raise SourceError(
+            f"There is no Python project in `{f'{origin.url}#{origin.subdirectory}'.rstrip('#')}`",
+            reference="not-a-python-project",
+            causes=["It has none of " + ", ".join(f"`{name}`" for name in (*_BUILD_FILES, *PACKAGE_FILES))],
+            hint=f"Folders with one: {_fragments(below)}" if below else "A `pyproject.toml` makes it one",
+        )
+    if origin.editable:
+        raise UsageError(
+            f"`{folder}` can't be editable",
+            reference="source-invalid",
+            causes=[f"It has a `{path.name}` instead of a `pyproject.toml`, and plughost writes nothing into your folder"],
+            hint="Leave `--editable` out",
+        )
+    _legacy.write_project(path, project=project)
+
+
+def has_version_from_git(folder: Path) -> bool:
+    """Whether the project's version, as far as its files say, is computed from git's tags.
+
+    Raises: SourceError: its `pyproject.toml` can't be read.
+    """
+    if any(_SIGNS_IN_SETUP.search(_bytes(folder / name)) for name in ("setup.py", "setup.cfg")):
+        return True
+    document = _pyproject(folder)
+    tools = _table(document, "tool")
+    requires = _texts(_table(document, "build-system").get("requires")) or ()
+    names = {canonicalize_name(found[0]) for text in requires if (found := _NAME.match(text.strip()))}
+    hatch = _table(_table(tools, "hatch"), "version").get("source", "regex")
+    return bool(
+        not names.isdisjoint(_FROM_GIT)
+        or not _TOOLS_FROM_GIT.isdisjoint(tools)
+        or hatch not in {"code", "env", "nodejs", "regex"}
+        or _table(_table(tools, "pdm"), "version").get("source") == "scm"
+        or "setuptools_scm" in str(_table(_table(_table(tools, "scikit-build"), "metadata"), "version").get("provider"))
+    )
+
+
+def read_tree(folder: Path, origin: Origin, *, epoch: int | None) -> SourceTree:
+    """The record of the project in `folder`.
+
+    Raises: SourceError: its `pyproject.toml` can't be read.
+    """
+    document = _pyproject(folder)
+    project, build = _table(document, "project"), document.get("build-system")
+    config = _setup_config(folder)
+    dynamic = project.get("dynamic")
+    has_static_dependencies = project and not (isinstance(dynamic, list) and "dependencies" in dynamic)
+    return SourceTree(
+        path=folder,
+        origin=origin,
+        epoch=epoch,
+        requires_python=_text(project.get("requires-python"))
+        if project
+        else config.get("options", "python_requires", fallback=""),
+        build_requires=_texts(build.get("requires", [])) if isinstance(build, dict) else None,
+        name=_text(project.get("name")) or config.get("metadata", "name", fallback=""),
+        dependencies=_texts(project.get("dependencies", [])) if has_static_dependencies else None,
     )
 
 
 def _is_project(folder: Path) -> bool:
-    return any((folder / name).is_file() for name in ("pyproject.toml", "setup.py", "setup.cfg"))
+    """Whether there is something to build; a `pyproject.toml` that only sets up tools is nothing, beside a package file."""
+    from plughost.source._package_file import find_package_file
+
+    if any((folder / name).is_file() for name in ("setup.py", "setup.cfg")):
+        return True
+    if not (folder / "pyproject.toml").is_file():
+        return False
+    return find_package_file(folder) is None or not {"project", "build-system"}.isdisjoint(_pyproject(folder))
 
 
-def _projects_below(root: Path) -> list[str]:
-    found = []
-    for depth in range(1, _SEARCH_DEPTH + 1):
-        for path in sorted(root.glob("/".join("*" * depth))):
-            if path.is_dir() and not path.name.startswith(".") and _is_project(path):
-                found.append(path.relative_to(root).as_posix())
-    return found[:10]
+def _projects_below(folder: Path) -> list[str]:
+    return list(_search(folder, "", _SEARCH_DEPTH))[:_SHOWN_FOLDERS]
 
 
-def _no_project(folder: Path, root: Path) -> SourceError:
-    from plughost.source import _legacy
-
-    looked_for = ("pyproject.toml", "setup.py", "setup.cfg", *_legacy.PACKAGE_FILES)
-    below = _projects_below(root)
-    return SourceError(
-        f"There is no Python project in `{folder.name if folder == root else folder.relative_to(root)}`",
-        reference="not-a-python-project",
-        causes=[
-            "It has none of " + ", ".join(f"`{name}`" for name in looked_for),
-            *([f"Folders with one: {', '.join(f'`{name}`' for name in below)}"] if below else []),
-        ],
-        hint=f"Add `#subdirectory={below[0]}` to the source" if below else "A `pyproject.toml` makes it one",
-    )
+def _search(folder: Path, below: str, depth: int) -> Iterator[str]:
+    if depth == 0:
+        return
+    for path in sorted(folder.iterdir()):
+        if path.is_dir() and not path.is_symlink() and not path.name.startswith("."):
+            name = f"{below}{path.name}"
+            if any((path / file).is_file() for file in _BUILD_FILES):
+                yield name
+            yield from _search(path, f"{name}/", depth - 1)
 
 
-def _read(folder: Path) -> _Metadata:
+def _fragments(folders: list[str]) -> str:
+    return ", ".join(f"`#subdirectory={folder}`" for folder in folders)
+
+
+def _pyproject(folder: Path) -> Mapping[str, object]:
     path = folder / "pyproject.toml"
     if not path.is_file():
-        return _read_setup(folder)
+        return {}
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise SourceError(
-            "`pyproject.toml` can't be read", reference="not-a-python-project", causes=[str(error)], hint="It must be valid TOML in UTF-8"
+            "`pyproject.toml` can't be read",
+            reference="package-file-invalid",
+            causes=[str(error)],
+            hint="It must be TOML in UTF-8: correct it, or tell the package's author",
         ) from error
-    project, build = _table(document, "project"), _table(document, "build-system")
-    requires = build.get("requires")
-    dynamic = project.get("dynamic")
-    declared = _texts(project.get("dependencies", []))
-    static = bool(project) and not (isinstance(dynamic, list) and "dependencies" in dynamic)
-    build_requires = _texts(requires)
-    setup = _read_setup(folder)
-    return _Metadata(
-        requires_python=_text(project.get("requires-python")) or ("" if project else setup.requires_python),
-        build_requires=build_requires,
-        name=_text(project.get("name")) or setup.name,
-        dependencies=declared if static else None,
-        version_from_git=_computes_version(document, build_requires or ()) or setup.version_from_git,
-    )
 
 
-def _computes_version(document: Mapping[str, object], build_requires: tuple[str, ...]) -> bool:
-    names = {re.split(r"[^A-Za-z0-9._-]", text.strip(), maxsplit=1)[0].lower().replace("_", "-").replace(".", "-") for text in build_requires}
-    tools = _table(document, "tool")
-    hatch, pdm = _table(_table(tools, "hatch"), "version"), _table(_table(tools, "pdm"), "version")
-    build_core = _table(_table(_table(tools, "scikit-build"), "metadata"), "version")
-    return bool(
-        names & _FROM_GIT
-        or {"setuptools_scm", "versioningit", "versioneer", "setuptools-git-versioning", "vcs-versioning"} & set(tools)
-        or _text(hatch.get("source")) not in {"", "regex", "code", "env", "nodejs"}
-        or pdm.get("source") == "scm"
-        or "setuptools_scm" in _text(build_core.get("provider"))
-    )
-
-
-def _read_setup(folder: Path) -> _Metadata:
-    """What `setup.cfg` says, and whether `setup.py` looks as if it computed a version; it is not run."""
-    config = configparser.ConfigParser(interpolation=None, strict=False)
-    text = "".join(_text_of(folder / name) for name in ("setup.py", "setup.cfg"))
+def _setup_config(folder: Path) -> configparser.RawConfigParser:
+    config = configparser.RawConfigParser(strict=False)
     try:
-        config.read_string(_text_of(folder / "setup.cfg"))
-    except configparser.Error:
-        config.clear()
-    return _Metadata(
-        requires_python=config.get("options", "python_requires", fallback="").strip(),
-        name=config.get("metadata", "name", fallback="").strip(),
-        version_from_git=bool(_SIGNS_IN_SETUP.search(text)),
-    )
+        config.read_string(_bytes(folder / "setup.cfg").decode("utf-8", "replace"))
+    except configparser.Error:  # the build says what is wrong with it
+        return configparser.RawConfigParser()
+    return config
 
 
-def _text_of(path: Path) -> str:
+def _bytes(path: Path) -> bytes:
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        return path.read_bytes()
     except OSError:
-        return ""
+        return b""
 
 
 def _table(document: Mapping[str, object], key: str) -> Mapping[str, object]:

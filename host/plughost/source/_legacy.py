@@ -1,0 +1,173 @@
+"""A package of the older kind → a Python project: a `pyproject.toml`, and a module with the function that its file describes.
+
+Above it: the source tree; below it: `_package_file`. It writes into a checked-out copy, and runs nothing of the package.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from packaging.utils import canonicalize_name
+
+from plughost.source._document import invalid
+from plughost.source._package_file import PACKAGE_FILES, read_package_file
+from plughost.source._shim import Target, render
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from plughost.source._package_file import PackageFile
+
+__all__ = ["write_project"]
+
+_BUILD_REQUIRES = ["hatchling>=1.18"]  # the last that still makes everything used here for Python 3.8
+
+#: Top-level folders that are not for those who use the package, and what is left by tools.
+_LEFT_OUT_FOLDERS = frozenset(
+    ("__pycache__", "benchmarks", "build", "dist", "doc", "docs", "env", "examples", "node_modules", "test", "tests", "venv")
+)
+_LEFT_OUT_FILES = frozenset(
+    (*PACKAGE_FILES, "conftest.py", "dockerfile", "makefile", "noxfile.py", "package-lock.json", "tox.ini")
+)
+_LEFT_OUT_BEGINNINGS = (
+    "authors",
+    "changelog",
+    "changes",
+    "contributing",
+    "licence",
+    "license",
+    "notice",
+    "readme",
+    "requirements",
+    "test_",
+)
+
+
+def write_project(path: Path, *, project: str) -> None:
+    """Make a Python project of the folder of the package file at `path`; its entry point is offered in the group `project`.
+
+    Raises: SourceError: something is missing in the file, or isn't as it says.
+    """
+    import tomli_w
+
+    folder = path.parent
+    package = read_package_file(path)
+    base, target = _locate(folder, package)
+    offered = f"{target.module}:{target.name}"
+    contents = sorted(_contents(folder / base, keep=target.module.partition(".")[0]))
+    if package.arguments:
+        shim = f"_plughost_{canonicalize_name(package.name).replace('-', '_')}"
+        (folder / base / f"{shim}.py").write_text(render(package, target), encoding="utf-8")
+        offered = f"{shim}:{target.function}"
+        contents.append(f"{shim}.py")
+    document = {
+        "build-system": {"requires": _BUILD_REQUIRES, "build-backend": "hatchling.build"},
+        "project": _metadata(package, {project: {package.name: offered}}),
+        "tool": {"hatch": _hatch(base, contents)},
+    }
+    (folder / "pyproject.toml").write_bytes(tomli_w.dumps(document).encode())
+
+
+def _metadata(package: PackageFile, entry_points: dict[str, dict[str, str]]) -> dict[str, object]:
+    name, email = package.author
+    found: dict[str, object] = {
+        "name": package.name,
+        "version": package.version,
+        "description": package.description,
+        "requires-python": package.requires_python,
+        "keywords": list(package.tags),
+        "authors": [{key: value for key, value in (("name", name), ("email", email)) if value}] if name or email else [],
+        "urls": {"Repository": package.repository_url} if package.repository_url else {},
+    }
+    return {
+        **{key: value for key, value in found.items() if value},
+        "dependencies": list(package.dependencies),
+        "entry-points": entry_points,
+    }
+
+
+def _hatch(base: str, contents: list[str]) -> dict[str, object]:
+    wheel: dict[str, object] = {"only-include": [f"{base}/{name}" if base else name for name in contents]}
+    if base:
+        wheel["sources"] = [base]
+    return {
+        "metadata": {"allow-direct-references": True},
+        "build": {"ignore-vcs": True, "targets": {"wheel": wheel}},
+    }
+
+
+def _contents(base: Path, *, keep: str) -> Iterator[str]:
+    """What goes into the wheel: modules, packages and data; `keep` is the entry point's own, whatever its name."""
+    for path in base.iterdir():
+        name = path.name.lower()
+        if path.name in {keep, f"{keep}.py"}:
+            yield path.name
+        elif name.startswith(".") or name.endswith((".egg-info", ".pyc")):
+            continue
+        elif path.is_dir():
+            if name not in _LEFT_OUT_FOLDERS:
+                yield path.name
+        elif not (name in _LEFT_OUT_FILES or name.startswith(_LEFT_OUT_BEGINNINGS) or name.endswith((".md", ".rst"))):
+            yield path.name
+
+
+def _locate(folder: Path, package: PackageFile) -> tuple[str, Target]:
+    """Where the entry point's module is: in the folder itself (""), or in `src`; and what it is.
+
+    Raises: SourceError: it is in neither, or no function is named.
+    """
+    allowed = "`module.function` or `module:function`, of a module that the package has"
+    written = package.entry_point
+    module, colon, name = written.partition(":")
+    parts = module.split(".")
+    if not all(part.isidentifier() for part in (*parts, *(name.split(".") if colon else ()))):
+        raise invalid(package.file, "entry_point", written, allowed)
+    for base in ("", "src"):
+        path, count = _longest_module(folder / base, parts)
+        if count == 0 or (colon and count < len(parts)):
+            continue
+        function = name if colon else ".".join(parts[count:])
+        if not function:
+            raise invalid(package.file, "entry_point", written, f"`{written}.FUNCTION`, since `{written}` is a module")
+        return base, Target(module=".".join(parts[:count]), name=function, kind=_kind(path, function))
+    raise invalid(package.file, "entry_point", written, allowed)
+
+
+def _longest_module(base: Path, parts: list[str]) -> tuple[Path, int]:
+    """The file of the module that the most of `parts` lead to, and how many those are."""
+    for count, part in enumerate(parts):
+        if (base / part).is_dir():
+            base /= part
+        elif (base / f"{part}.py").is_file():
+            return base / f"{part}.py", count + 1
+        else:
+            return base / "__init__.py", count
+    return base / "__init__.py", len(parts)
+
+
+def _kind(path: Path, function: str) -> str:
+    """What calling the function gives, as far as its source says: "coroutine", "generator", "async-generator"; else ""."""
+    try:
+        body: list[ast.stmt] = ast.parse(path.read_bytes()).body
+    except (OSError, SyntaxError, ValueError):  # it isn't here, or isn't for our Python; at the latest, importing it will tell
+        return ""
+    *owners, name = function.split(".")
+    for owner in owners:
+        body = next((item.body for item in body if isinstance(item, ast.ClassDef) and item.name == owner), [])
+    for item in body:
+        if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef) and item.name == name and not item.decorator_list:
+            yields = any(isinstance(node, ast.Yield | ast.YieldFrom) for node in _own_nodes(item))
+            if isinstance(item, ast.AsyncFunctionDef):
+                return "async-generator" if yields else "coroutine"
+            return "generator" if yields else ""
+    return ""
+
+
+def _own_nodes(function: ast.AST) -> Iterator[ast.AST]:
+    """Those of the function, and not of the functions within it."""
+    for node in ast.iter_child_nodes(function):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
+            yield node
+            yield from _own_nodes(node)
