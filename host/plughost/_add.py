@@ -82,7 +82,7 @@ def add(store: Store, request: Request, *, describe: Describe, report: Report | 
 def _import_stages() -> None:
     """Import what the later stages need, while the first ones wait for git and uv: together that takes as long as they do."""
     with contextlib.suppress(Exception):  # whatever is wrong with a module, the stage that needs it will say
-        for module in ("wheel", "_uv", "lock", "venv", "registry._write", "registry._receipt", "_info"):
+        for module in ("registry._write", "wheel._kept", "source._git", "source._tree", "_uv", "lock._resolve", "venv._create", "_info"):
             import_module(f"plughost.{module}")
         import_module("tomli_w")
 
@@ -450,9 +450,11 @@ def _failures_told(store: Store, log: Path) -> Iterator[None]:
     try:
         yield
     except PlughostError as error:
-        if log.exists() and not error.log:
-            error.log = str(log)
-        _keep_newest(log.parent)
+        if not isinstance(error, InstallError | StoreError):  # nothing was tried: there is nothing to read up
+            log.unlink(missing_ok=True)
+        elif log.exists():
+            error.log = error.log or str(log)
+            _keep_newest(log.parent)
         raise
     except OSError as error:
         raise _from_os_error(store, log, error) from error

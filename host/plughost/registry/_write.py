@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,14 +45,13 @@ class Removed:
 
 @contextmanager
 def adding(store: Store) -> Iterator[None]:
-    """Hold off sweeping while something new is being made. First sweeps what earlier, killed attempts left, if nobody else adds.
+    """Hold off sweeping while something new is being made. Before and after it, sweeps if there is anything, and nobody else adds.
 
     Raises: StoreError: the store can't be written.
     """
     try:
         os.makedirs(store.tmp, exist_ok=True)
-        if any(scan(store.tmp)) or any(scan(store.trash)):
-            collect_garbage(store)
+        _sweep_if_needed(store)
         lock = locked(store.lock("adding"), shared=True)
         lock.__enter__()
     except OSError as error:
@@ -64,8 +63,12 @@ def adding(store: Store) -> Iterator[None]:
         ) from error
     try:
         yield
+    except BaseException:
+        _leave_for_next(store)  # it may have made an environment that nothing will refer to
+        raise
     finally:
         lock.__exit__()
+        _sweep_if_needed(store)
 
 
 @contextmanager
@@ -160,6 +163,7 @@ def _drop_old_revisions(store: Store, receipt: Receipt) -> None:
     for entry in scan(store.plugin(receipt.name)):
         if entry.name not in keep:
             _to_trash(store, entry.path)
+            _leave_for_next(store)  # its environment
 
 
 def _to_trash(store: Store, path: str) -> None:
@@ -196,10 +200,16 @@ def _delete_venv(store: Store, key: str) -> None:
     _delete(store.lock(f"venv-{key}"))
 
 
+def _sweep_if_needed(store: Store) -> None:
+    if any(scan(store.tmp)) or any(scan(store.trash)):
+        collect_garbage(store)
+
+
 def _leave_for_next(store: Store) -> None:
     """Have the next `adding` sweep: it does so when it finds anything in the trash."""
-    os.makedirs(store.trash, exist_ok=True)
-    Path(store.trash, "pending").touch()
+    with suppress(OSError):  # a full disk, say: then it isn't noted, and a later sweep finds it all the same
+        os.makedirs(store.trash, exist_ok=True)
+        Path(store.trash, "pending").touch()
 
 
 def _revisions(folder: str) -> Iterator[dict[str, object]]:
