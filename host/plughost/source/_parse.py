@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from urllib.parse import parse_qs, unquote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from plughost.errors import SourceError, UsageError
 from plughost.source._records import Source
+from plughost.source._remote import redact_urls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,8 +17,11 @@ __all__ = ["parse"]
 
 _GIT_SCHEMES = ("https", "http", "ssh", "file")
 _SDIST_ENDINGS = (".tar.gz", ".tgz", ".zip", ".tar.bz2", ".tar.xz")
+_ARCHIVE_ENDINGS = (".whl", *_SDIST_ENDINGS)
+_COMMIT_LENGTHS = (40, 64)
 _FORMS = (
-    "Give `git+https://HOST/REPOSITORY.git@REF`, a folder as `./FOLDER`, a `.whl` or `.tar.gz` file, or a requirement as `NAME==1.2`"
+    "Give `git+https://HOST/REPOSITORY.git@REF`, a folder as `./FOLDER`, a `.whl` or `.tar.gz` file, "
+    "or a requirement as `NAME==1.2`"
 )
 
 
@@ -26,11 +30,11 @@ def parse(text: str, *, editable: bool = False) -> Source:
 
     Raises: UsageError: it has none of the forms, or smuggles an option. SourceError: it is a path to nothing.
     """
-    text = text.strip()
-    if not text or any(ord(character) < 32 for character in text):
-        raise _invalid(text, "it is empty or has control characters")
+    text = text.strip(" \t\r\n")
+    if not text or _has_control_characters(text):
+        raise _invalid(text, "It is empty or has control characters")
     if text.startswith("-"):
-        raise _invalid(text, "it begins with a dash, as an option does")
+        raise _invalid(text, "It begins with a dash, as an option does")
     source = _of_form(text)
     if not editable:
         return source
@@ -45,87 +49,133 @@ def parse(text: str, *, editable: bool = False) -> Source:
 
 
 def _of_form(text: str) -> Source:
+    if reference := _direct_reference(text):
+        return _of_form(reference)
     if text.startswith("git+"):
-        return _git(text, text.removeprefix("git+"))
-    if "://" not in text and (scp := _from_scp_form(text)):
-        return _git(text, scp)
-    if "://" in text.partition(" ")[0]:
+        address = text.removeprefix("git+")
+        return _scp(address) if _is_scp_form(address) else _git(text, address)
+    if _is_scp_form(text):
+        return _scp(text)
+    if "://" in text:
         return _url(text)
-    name, at, url = text.partition(" @ ")
-    if at and url.strip().startswith("git+"):
-        return _git(url.strip(), url.strip().removeprefix("git+"))
     if _looks_like_path(text):
         return _path(text)
-    return _requirement(text, name)
+    return _requirement(text)
+
+
+def _direct_reference(text: str) -> str:
+    """The URL of `NAME @ URL`; empty if `text` is no such thing.
+
+    Source: PEP 508.
+    """
+    head, at, url = text.partition("@")
+    name, url = head.strip(), url.strip()
+    if not at or not ("://" in url or url.startswith("git+")) or "://" in name or ":" in name or "/" in name:
+        return ""
+    if "[" in name:
+        raise _invalid(text, "Extras of a URL are given beside it", hint="Use `--extra NAME` for each")
+    return url
 
 
 def _git(text: str, url: str) -> Source:
     parts = _split(text, url)
     if parts.scheme not in _GIT_SCHEMES:
-        raise _invalid(text, f"git is not asked over `{parts.scheme or 'no scheme'}`")
-    if parts.scheme != "file" and not parts.hostname:
-        raise _invalid(text, "it names no host")
+        raise _invalid(text, f"Git is not asked over `{parts.scheme or 'no scheme'}`")
+    if parts.query:
+        raise _invalid(text, "The URL of a repository has no `?`")
+    if parts.scheme == "file":
+        parts = _on_this_machine(text, parts)
+    elif not parts.hostname:
+        raise _invalid(text, "It names no host")
     path, revision = _split_revision(parts)
-    if revision:
+    bare, credentials = _without_credentials(parts._replace(path=path, fragment=""))
+    return _git_source(text, bare, revision, parts.fragment, credentials=credentials)
+
+
+def _scp(text: str) -> Source:
+    """`git@host:org/repository.git@ref`, which git gets as it is: the path is relative to the user's home, as in no URL."""
+    address, _, fragment = text.partition("#")
+    host, _, path = address.partition(":")
+    if any(part.startswith("-") for part in (host, path, *host.split("@"))):
+        raise _invalid(text, "Its host or path begins with a dash, as an option does")
+    path, revision = _split_path(path)
+    return _git_source(text, f"{host}:{path}", revision, fragment)
+
+
+def _git_source(text: str, url: str, raw_revision: str | None, fragment: str, *, credentials: str = "") -> Source:
+    revision = unquote(raw_revision or "")
+    if len(revision) in _COMMIT_LENGTHS and not set(revision.lower()) - set("0123456789abcdef"):
+        revision = raw_revision = revision.lower()
+    if raw_revision is not None:
         _check_revision(text, revision)
-    bare, credentials = _without_credentials(parts._replace(path=path, query=parts.query, fragment=""))
-    subdirectory = _subdirectory(text, parts.fragment)
-    shown = f"git+{bare}{'@' + revision if revision else ''}{'#subdirectory=' + subdirectory if subdirectory else ''}"
+    subdirectory, raw_subdirectory = _subdirectory(text, fragment)
+    ending = (f"@{raw_revision}" if revision else "") + (f"#subdirectory={raw_subdirectory}" if subdirectory else "")
     return Source(
-        text=shown,
+        text=f"{'git+' if '://' in url else ''}{url}{ending}",
         kind="git",
-        url=bare,
+        url=url,
         requested_revision=revision,
         subdirectory=subdirectory,
         credentials=credentials,
     )
 
 
-def _from_scp_form(text: str) -> str:
-    """`git@host:org/repo.git@ref` as an ssh URL; empty if `text` is no such thing."""
+def _is_scp_form(text: str) -> bool:
+    """Whether it is `[user@]host:path` as git knows it; without a user it must look like a repository's."""
     host, colon, path = text.partition(":")
-    if not colon or "/" in host or "@" not in host or " " in text or path.startswith("/"):
-        return ""
-    return f"ssh://{host}/{path}"
+    if not colon or not host or not path or "/" in host or " " in text or path.startswith((":", "//")):
+        return False
+    return "@" in host or _names_repository(path.partition("#")[0])
+
+
+def _names_repository(path: str) -> bool:
+    return path.rstrip("/").endswith(".git") or ".git@" in path
 
 
 def _url(text: str) -> Source:
     parts = _split(text, text)
-    path = parts.path.partition("@")[0] if parts.path.partition("@")[0].endswith(".git") else parts.path
-    if path.endswith(".git") or parts.scheme == "ssh":
+    if _names_repository(parts.path) or parts.scheme == "ssh":
         return _git(text, text)
-    if parts.scheme == "file":
-        return _path(unquote(parts.path))
-    if parts.scheme not in {"https", "http"}:
+    if parts.scheme not in {"https", "http", "file"}:
         raise _invalid(text, f"`{parts.scheme}` is not a way to get a package")
+    digest = _fragment(text, parts.fragment, allowed=("egg", "sha256")).get("sha256", "").lower()
+    if parts.scheme == "file":
+        return _path(unquote(_on_this_machine(text, parts).path), sha256=digest)
     ending = parts.path.lower()
-    if not ending.endswith((".whl", *_SDIST_ENDINGS)):
-        raise _invalid(text, "it is neither a repository that ends in `.git` nor an archive", hint=f"For a repository: `git+{_redacted(text)}`")
+    if not ending.endswith(_ARCHIVE_ENDINGS):
+        raise _invalid(
+            text,
+            "It is neither a repository that ends in `.git` nor an archive",
+            hint=f"For a repository: `git+{redact_urls(text)}`",
+        )
     bare, credentials = _without_credentials(parts._replace(fragment=""))
     return Source(
-        text=bare,
+        text=f"{bare}#sha256={digest}" if digest else bare,
         kind="wheel" if ending.endswith(".whl") else "sdist",
         url=bare,
-        sha256=_fragment(parts.fragment).get("sha256", ""),
+        sha256=digest,
         credentials=credentials,
     )
 
 
-def _path(text: str) -> Source:
+def _path(text: str, *, sha256: str = "") -> Source:
     path = os.path.abspath(os.path.expanduser(text))
     if os.path.isdir(path):
+        if all(os.path.exists(os.path.join(path, name)) for name in ("HEAD", "objects", "refs")):
+            raise _invalid(text, "It is a repository without a work tree", hint=f"Give `git+file://{quote(path)}`")
         return Source(text=path, kind="folder", path=path)
     if not os.path.isfile(path):
-        raise SourceError(f"There is nothing at `{path}`", reference="source-missing", hint=_FORMS)
+        repository, at, revision = path.rpartition("@")
+        known = at and os.path.isdir(repository)
+        hint = f"For a revision of a repository: `git+file://{quote(repository)}@{revision}`" if known else _FORMS
+        raise SourceError(f"There is nothing at `{path}`", reference="source-missing", hint=hint)
     lowered = path.lower()
-    if lowered.endswith(".whl"):
-        return Source(text=path, kind="wheel", path=path)
-    if lowered.endswith(_SDIST_ENDINGS):
-        return Source(text=path, kind="sdist", path=path)
-    raise _invalid(text, "it is a file, and neither a wheel nor an sdist")
+    if not lowered.endswith(_ARCHIVE_ENDINGS):
+        raise _invalid(text, "It is a file, and neither a wheel nor an sdist")
+    return Source(text=path, kind="wheel" if lowered.endswith(".whl") else "sdist", path=path, sha256=sha256)
 
 
-def _requirement(text: str, name: str) -> Source:
+def _requirement(text: str) -> Source:
     from packaging.requirements import InvalidRequirement, Requirement
 
     try:
@@ -133,44 +183,59 @@ def _requirement(text: str, name: str) -> Source:
     except InvalidRequirement as error:
         raise _invalid(text, str(error).partition("\n")[0]) from error
     if requirement.url:
-        raise _invalid(text, "a requirement with a URL is given as the URL alone", hint=f"Give `{_redacted(requirement.url)}`")
-    if os.path.isdir(name) and not requirement.specifier:
-        # Said in the error that follows only if the index has no such package; a package of that name is what was asked for.
-        return Source(text=str(requirement), kind="requirement", requirement=str(requirement))
+        raise _invalid(text, f"`{requirement.url}` is no URL")
     return Source(text=str(requirement), kind="requirement", requirement=str(requirement))
 
 
 def _looks_like_path(text: str) -> bool:
-    if text.startswith((".", "/", "~")) or (os.sep in text and " " not in text):
+    if text.startswith((".", "/", "~")) or text.lower().endswith(_ARCHIVE_ENDINGS):
         return True
-    return text.lower().endswith((".whl", *_SDIST_ENDINGS))
+    return os.sep in text and (" " not in text or os.path.exists(text))
 
 
 def _split(text: str, url: str) -> SplitResult:
+    """Raises: UsageError: it is no URL, or one whose parts git or ssh could take for options."""
+    if " " in url:
+        raise _invalid(text, "A URL has no spaces", hint="Write `%20` for a space")
     try:
         parts = urlsplit(url)
         _ = parts.port
-    except ValueError as error:
-        raise _invalid(text, str(error)) from error
-    if (parts.hostname or "").startswith("-") or (parts.username or "").startswith("-"):
-        raise _invalid(text, "its host begins with a dash, as an option does")
-    if " " in url:
-        raise _invalid(text, "it has a space in it")
+    except ValueError as error:  # whose own words, and those of the URL before its last `@`, may be a password
+        shown = f"{url.partition('://')[0]}://…{url.rpartition('@')[2]}"
+        hint = "Write `%2F` for a slash in a password, and `HOST:PATH` without `ssh://`"
+        raise _invalid(shown, "Its host or port can't be read", hint=hint) from error
+    address = unquote(parts.netloc)
+    if any(part.startswith("-") for part in (address, *address.split("@"))):
+        raise _invalid(text, "Its host begins with a dash, as an option does")
+    if _has_control_characters(unquote(parts.netloc + parts.path)):
+        raise _invalid(text, "It has control characters")
     return parts
 
 
-def _split_revision(parts: SplitResult) -> tuple[str, str]:
-    """The path and what follows its last `@`; a folder on this machine may have that character in its name."""
-    if parts.scheme == "file" and os.path.exists(unquote(parts.path)):
-        return parts.path, ""
-    path, at, revision = parts.path.rpartition("@")
-    if not at:
-        return parts.path, ""
-    if not path.rstrip("/"):
-        return parts.path, ""
-    # `repository.git@feature/x@2` is the branch `feature/x@2`: what ends in .git before an @ is the repository.
-    head, git, tail = parts.path.partition(".git@")
-    return (head + ".git", tail) if git else (path, revision)
+def _on_this_machine(text: str, parts: SplitResult) -> SplitResult:
+    if parts.netloc.lower() not in {"", "localhost"} or not parts.path.startswith("/"):
+        raise _invalid(text, "A `file` URL has three slashes before an absolute path")
+    return parts._replace(netloc="")
+
+
+def _split_revision(parts: SplitResult) -> tuple[str, str | None]:
+    """The path, and the revision after it. A folder on this machine may have an `@` in its name: what exists decides."""
+    path = parts.path
+    while parts.scheme == "file" and path:
+        if os.path.exists(unquote(path)):
+            return path, parts.path[len(path) + 1 :] if path != parts.path else None
+        path = path.rpartition("@")[0]
+    return _split_path(parts.path)
+
+
+def _split_path(path: str) -> tuple[str, str | None]:
+    head, repository, revision = path.partition(".git@")
+    if repository:  # so `repository.git@feature/x@2` is its branch `feature/x@2`
+        return f"{head}.git", revision
+    head, at, revision = path.rpartition("@")
+    if not at or not head.strip("/") or head.endswith("/") or revision.rstrip("/").endswith(".git"):
+        return path, None
+    return head, revision
 
 
 def _check_revision(text: str, revision: str) -> None:
@@ -178,41 +243,55 @@ def _check_revision(text: str, revision: str) -> None:
 
     Source: git-check-ref-format(1).
     """
-    if revision.startswith("-") or "/-" in revision:
-        raise _invalid(text, f"its revision `{revision}` begins with a dash, as an option does")
-    forbidden = set(" ~^:?*[\\\x7f")
-    if forbidden & set(revision) or ".." in revision or "@{" in revision or revision.endswith((".lock", "/", ".")) or "//" in revision:
-        raise _invalid(text, f"`{revision}` is not the name of a branch, tag or commit")
+    if revision.startswith("-"):
+        raise _invalid(text, f"Its revision `{_visible(revision)}` begins with a dash, as an option does")
+    if (
+        set(" ~^:?*[\\") & set(revision)
+        or _has_control_characters(revision)
+        or any(not part or part.startswith(".") or part.endswith((".lock", ".")) for part in revision.split("/"))
+        or ".." in revision
+        or "@{" in revision
+        or revision == "@"
+    ):
+        raise _invalid(text, f"`{_visible(revision)}` is not the name of a branch, tag or commit")
 
 
-def _subdirectory(text: str, fragment: str) -> str:
-    subdirectory = unquote(_fragment(fragment).get("subdirectory", "")).strip("/") if fragment else ""
-    raw = _fragment(fragment).get("subdirectory", "") if fragment else ""
-    if raw.startswith(("/", "-", "~")) or ".." in subdirectory.split("/") or "\0" in subdirectory:
-        raise _invalid(text, f"its subdirectory `{raw}` leads out of the repository")
-    return "/".join(part for part in subdirectory.split("/") if part not in {"", "."})
+def _subdirectory(text: str, fragment: str) -> tuple[str, str]:
+    """The subdirectory, and as it is written."""
+    raw = _fragment(text, fragment, allowed=("egg", "subdirectory"), decoded=False).get("subdirectory", "")
+    subdirectory = unquote(raw)
+    if subdirectory.startswith(("/", "-", "~")) or ".." in subdirectory.split("/") or _has_control_characters(subdirectory):
+        raise _invalid(text, f"Its subdirectory `{_visible(subdirectory)}` leads out of the repository")
+    return "/".join(part for part in subdirectory.split("/") if part not in {"", "."}), raw
 
 
-def _fragment(fragment: str) -> dict[str, str]:
-    return {key: values[-1] for key, values in parse_qs(fragment, keep_blank_values=True).items()}
+def _fragment(text: str, fragment: str, *, allowed: tuple[str, ...], decoded: bool = True) -> dict[str, str]:
+    values = {}
+    for item in filter(None, fragment.split("&")):
+        key, _, value = item.partition("=")
+        if key not in allowed:
+            raise _invalid(text, f"`#{key}` says nothing here", hint=f"What may follow the `#`: {', '.join(allowed)}")
+        values[key] = unquote(value) if decoded else value
+    return values
 
 
 def _without_credentials(parts: SplitResult) -> tuple[str, str]:
-    """The URL without its userinfo, and that; an ssh user is part of the address and stays."""
+    """The URL without its userinfo, and that; an ssh user is part of the address and stays, and ssh takes no password."""
     userinfo, at, host = parts.netloc.rpartition("@")
-    if parts.scheme == "ssh" and ":" not in userinfo:
-        return urlunsplit(parts), ""
     if parts.scheme == "ssh":
-        user, _, _password = userinfo.partition(":")
-        return urlunsplit(parts._replace(netloc=f"{user}@{host}")), ""
+        user = userinfo.partition(":")[0]
+        return urlunsplit(parts._replace(netloc=f"{user}@{host}" if user else host)), ""
     return urlunsplit(parts._replace(netloc=host)), unquote(userinfo) if at else ""
 
 
-def _redacted(text: str) -> str:
-    scheme, separator, rest = text.partition("://")
-    head, slash, tail = rest.partition("/")
-    return f"{scheme}{separator}{head.rpartition('@')[2]}{slash}{tail}" if separator else text
+def _has_control_characters(text: str) -> bool:
+    return any(ord(character) < 32 or 127 <= ord(character) < 160 for character in text)  # noqa: PLR2004 - C0, DEL and C1
+
+
+def _visible(text: str) -> str:
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
 def _invalid(text: str, why: str, *, hint: str = _FORMS) -> UsageError:
-    return UsageError(f"`{_redacted(text)}` is not a source that can be added", reference="source-invalid", causes=[why], hint=hint)
+    shown = _visible(redact_urls(text))
+    return UsageError(f"`{shown}` is not a source that can be added", reference="source-invalid", causes=[why], hint=hint)
