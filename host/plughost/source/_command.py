@@ -154,7 +154,8 @@ class Git:
                 ) from error
             completed.stderr = self._redact(completed.stderr)
             if completed.returncode == 0 or _reference(completed.stderr)[0] != "git-auth":
-                self._environments = [environment]
+                if environment is not self._environments[0]:  # the first was refused: it needn't be tried again
+                    self._environments = [environment]
                 break
         return completed
 

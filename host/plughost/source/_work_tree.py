@@ -62,7 +62,7 @@ class WorkTree:
         (copied / "objects" / "info").mkdir(parents=True)
         (copied / "objects" / "info" / "alternates").write_bytes(os.fsencode(self._common_folder / "objects") + b"\n")
         # A submodule's repository says where its work tree is.
-        self._git.run(["-C", str(into), f"--git-dir={copied}", "config", "--unset", "core.worktree"])
+        self._git.run(["config", f"--file={copied / 'config'}", "--unset", "core.worktree"])
 
     def _list(self, *which: str) -> list[str]:
         arguments = ["-C", str(self._folder), "ls-files", "-z", *which]
