@@ -6,7 +6,6 @@ stage fails; it knows no installer's flags and no file format.
 
 from __future__ import annotations
 
-import _thread
 import contextlib
 import errno
 import json
@@ -14,7 +13,6 @@ import os
 import shutil
 import time
 from datetime import UTC, datetime
-from importlib import import_module
 from pathlib import Path
 
 from plughost import __version__, registry
@@ -60,7 +58,6 @@ def add(store: Store, request: Request, *, describe: Describe, report: Report | 
     tell(Progress(stage="source", detail=f"Resolving {_last_part(request.source)}"))
     source = sources.parse(request.source, editable=request.editable)
     options = request.options()
-    _thread.start_new_thread(_import_stages, ())
     origin = sources.resolve(source, offline=request.offline)
     name = "" if request.force else _unchanged(store, origin, options, request.name)
     changed = not name
@@ -77,14 +74,6 @@ def add(store: Store, request: Request, *, describe: Describe, report: Report | 
         changed=changed,
         duration_s=time.monotonic() - request.started,
     )
-
-
-def _import_stages() -> None:
-    """Import what the later stages need, while the first ones wait for git and uv: together that takes as long as they do."""
-    with contextlib.suppress(Exception):  # whatever is wrong with a module, the stage that needs it will say
-        for module in ("registry._write", "wheel._kept", "source._git", "source._tree", "_uv", "lock._resolve", "venv._create", "_info"):
-            import_module(f"plughost.{module}")
-        import_module("tomli_w")
 
 
 def forget_packages(store: Store, packages: tuple[str, ...]) -> None:

@@ -48,14 +48,13 @@ class Installer(Protocol):
         subject: str,
         python: Interpreter,
         into: Path,
-        environment: str,
         epoch: int | None,
         offline: bool,
         log: Path,
     ) -> None:
         """Leave the wheel of `source`, a folder or an sdist, in `into`; messages call it `subject`.
 
-        `environment` is a venv that has the build requirements already; "" has them installed into one that lasts for this build.
+        Its build requirements are installed into an environment that lasts for this build.
         """
 
     def furnish(self, venv: str, requirements: Sequence[str], *, python: Interpreter, offline: bool, log: Path) -> None:

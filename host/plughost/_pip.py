@@ -86,16 +86,14 @@ class Pip:
         subject: str,
         python: Interpreter,
         into: Path,
-        environment: str,
         epoch: int | None,
         offline: bool,
         log: Path,
     ) -> None:
         doing = Doing(message=f"Failed to build a wheel from {subject}", error=BuildError, reference="build-failed")
-        executable = os.path.join(environment, "bin", "python") if environment else python.executable
-        arguments = ["wheel", "--no-deps", "-w", str(into), *(["--no-build-isolation"] if environment else []), str(source)]
+        arguments = ["wheel", "--no-deps", "-w", str(into), str(source)]
         extra = {} if epoch is None else {"SOURCE_DATE_EPOCH": str(epoch)}
-        self._call(arguments, doing, executable=executable, python=python, offline=offline, log=log, extra=extra)
+        self._call(arguments, doing, executable=python.executable, python=python, offline=offline, log=log, extra=extra)
 
     def furnish(self, venv: str, requirements: Sequence[str], *, python: Interpreter, offline: bool, log: Path) -> None:
         doing = Doing(message="Failed to install the build requirements", error=BuildError, reference="build-requires")

@@ -89,15 +89,12 @@ class Uv:
         subject: str,
         python: Interpreter,
         into: Path,
-        environment: str,
         epoch: int | None,
         offline: bool,
         log: Path,
     ) -> None:
         doing = Doing(message=f"Failed to build a wheel from {subject}", error=BuildError, reference="build-failed")
-        executable = os.path.join(environment, "bin", "python") if environment else python.executable
-        arguments = ["build", "--wheel", "--no-sources", "-o", str(into), "--directory", str(into), "-p", executable]
-        arguments += [*(["--no-build-isolation"] if environment else []), str(source)]
+        arguments = ["build", "--wheel", "--no-sources", "-o", str(into), "--directory", str(into), "-p", python.executable, str(source)]
         extra = {} if epoch is None else {"SOURCE_DATE_EPOCH": str(epoch)}
         self._offline_first(arguments, doing, python=python, offline=offline, log=log, extra=extra)
         (into / ".gitignore").unlink(missing_ok=True)
@@ -106,7 +103,7 @@ class Uv:
         doing = Doing(message="Failed to install the build requirements", error=BuildError, reference="build-requires")
         self._make_venv(venv, python=python, log=log, keep=())
         arguments = ["pip", "install", "-q", "--no-build", "-p", os.path.join(venv, "bin", "python"), "--", *requirements]
-        self._offline_first(arguments, doing, python=python, offline=offline, log=log)
+        self._call(arguments, doing, python=python, offline=offline, log=log)
 
     def lock(self, request: LockRequest) -> None:
         _write_project(request)

@@ -1,15 +1,13 @@
-"""`resolve` and `check_out`, each by the kind of source."""
+"""`resolve` and `check_out`, each by the kind of source; what one kind needs, the others don't import."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from plughost.errors import InstallError
-from plughost.source import _archive, _folder, _git
 from plughost.source._command import Git
 from plughost.source._records import Origin, Source, SourceTree
 from plughost.source._remote import resolve_ref
-from plughost.source._tree import has_version_from_git, make_project, project_folder, read_tree
 
 __all__ = ["check_out", "resolve"]
 
@@ -25,6 +23,8 @@ def resolve(source: Source, *, offline: bool = False) -> Origin:
     if source.kind == "requirement":
         return Origin(kind="requirement", requirement=source.requirement)
     if source.kind == "folder":
+        from plughost.source import _folder
+
         return _folder.resolve(source)
     if offline and source.url and not source.url.startswith("file:"):
         raise InstallError(
@@ -33,6 +33,8 @@ def resolve(source: Source, *, offline: bool = False) -> Origin:
             hint="Leave `--offline` out, or give a folder, a file or a repository on this machine",
         )
     if source.kind != "git":
+        from plughost.source import _archive
+
         return _archive.resolve(source)
     return Origin(
         kind="git",
@@ -51,9 +53,15 @@ def check_out(source: Source, origin: Origin, into: Path, *, project: str = "plu
 
     Raises: SourceError: it can't be had, or is no Python project. What is in `into` then is of no use.
     """
+    from plughost.source._tree import has_version_from_git, make_project, project_folder, read_tree
+
     if origin.kind in {"wheel", "sdist"}:
+        from plughost.source import _archive
+
         return _archive.check_out(source, origin, into)
     if origin.kind == "git":
+        from plughost.source import _git
+
         git = Git(source.url, source.credentials)
         epoch: int | None = _git.check_out(git, origin, into)
         folder = project_folder(into, origin)
@@ -62,6 +70,8 @@ def check_out(source: Source, origin: Origin, into: Path, *, project: str = "plu
     elif origin.editable:
         folder, epoch = Path(source.path), None
     else:
+        from plughost.source import _folder
+
         history = has_version_from_git(Path(source.path))
         folder, epoch = _folder.copy(origin, Path(source.path), into, history=history)
     make_project(folder, origin, project=project)

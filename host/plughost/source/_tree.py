@@ -9,8 +9,7 @@ import configparser
 import re
 import tomllib
 
-from packaging.utils import canonicalize_name
-
+from plughost._names import normalized
 from plughost.errors import SourceError, UsageError
 from plughost.source._records import Origin, SourceTree
 
@@ -114,7 +113,7 @@ def has_version_from_git(folder: Path) -> bool:
     document = _pyproject(folder)
     tools = _table(document, "tool")
     requires = _texts(_table(document, "build-system").get("requires")) or ()
-    names = {canonicalize_name(found[0]) for text in requires if (found := _NAME.match(text.strip()))}
+    names = {normalized(found[0]) for text in requires if (found := _NAME.match(text.strip()))}
     hatch = _table(_table(tools, "hatch"), "version").get("source", "regex")
     return bool(
         not names.isdisjoint(_FROM_GIT)

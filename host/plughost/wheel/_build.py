@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from plughost._installing import write_log
 from plughost.errors import BuildError, InstallError
 from plughost.wheel._environment import discard, keepable, obtain
+from plughost.wheel._hook import build_wheel
 from plughost.wheel._read import read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from plughost._installer import Installer
@@ -34,35 +37,38 @@ def build(  # noqa: PLR0913
     """
     into.mkdir(parents=True, exist_ok=True)
     requires = _LEGACY_REQUIRES if tree.build_requires is None else tree.build_requires
-
-    def build_in(environment: str) -> None:
-        installer.build(
-            tree.path,
-            subject=_subject(tree),
-            python=python,
-            into=into,
-            environment=environment,
-            epoch=tree.epoch,
-            offline=offline,
-            log=log,
-        )
-
-    if not keepable(tree.path, requires):
-        build_in("")
-        return _only_wheel(into, log)
-    environment = ""
-    try:
-        environment = obtain(requires, installer=installer, python=python, offline=offline, log=log)
-        build_in(environment)
-    except InstallError as error:
-        if error.reference in _NOT_THE_ENVIRONMENT:
-            raise
-        for leftover in into.glob("*.whl"):
-            leftover.unlink()
-        build_in("")
+    environment = _kept_environment(tree, requires, installer, python, offline=offline, log=log)
+    if not (environment and _build_kept(tree, environment, into, log)):
+        subject = _subject(tree)
+        installer.build(tree.path, subject=subject, python=python, into=into, epoch=tree.epoch, offline=offline, log=log)
         if environment:
             discard(environment, installer)
     return _only_wheel(into, log)
+
+
+def _kept_environment(  # noqa: PLR0913 - what it depends on
+    tree: SourceTree, requires: Sequence[str], installer: Installer, python: Interpreter, *, offline: bool, log: Path
+) -> str:
+    """The folder of a kept environment for this build; empty if it needs one of its own."""
+    if not keepable(tree.path, requires):
+        return ""
+    try:
+        return obtain(requires, installer=installer, python=python, offline=offline, log=log)
+    except InstallError as error:
+        if error.reference in _NOT_THE_ENVIRONMENT:
+            raise
+        return ""
+
+
+def _build_kept(tree: SourceTree, environment: str, into: Path, log: Path) -> bool:
+    """Build in a kept environment. False if that failed, for whatever reason: a build that has its own then decides."""
+    completed = build_wheel(tree.path, environment=environment, into=into, epoch=tree.epoch)
+    write_log(log, completed)
+    if completed.returncode == 0:
+        return True
+    for leftover in into.glob("*.whl"):
+        leftover.unlink()
+    return False
 
 
 def _only_wheel(into: Path, log: Path) -> BuiltWheel:

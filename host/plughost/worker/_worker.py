@@ -34,7 +34,7 @@ def launch(
 ) -> Worker:
     """Start a worker in the environment at `venv`. Doesn't wait for it: the first request does.
 
-    `name` is the plugin's, for messages; `bytecode` the folder for the runner's. The child's environment is the allow-list of
+    `name` is the plugin's, for messages; `bytecode` the folder for the runner's where it can't lie beside it. The child's environment is the allow-list of
     `_process` and `extra_environment`. While the worker lives, it holds a shared lock on the environment's marker, so that nobody
     deletes the environment under it.
 
@@ -54,7 +54,7 @@ def launch(
         opened += [our_in, our_out, our_err]
         try:
             child = _process.spawn(
-                [os.path.join(bin_folder, "python"), "-I", "-S", "-X", f"pycache_prefix={bytecode}", _RUNNER],
+                [os.path.join(bin_folder, "python"), "-I", "-S", *_bytecode_options(bytecode), _RUNNER],
                 env=environment,
                 stdin=child_in,
                 stdout=child_out,
@@ -69,6 +69,10 @@ def launch(
         raise
     channel = Channel(stdin=our_in, stdout=our_out, stderr=our_err, exit_fd=child.exit_descriptor())
     return Worker(child, channel, lease=lease, name=name, project=project)
+
+
+def _bytecode_options(folder: str) -> list[str]:
+    return [] if os.access(os.path.dirname(_RUNNER), os.W_OK) else ["-X", f"pycache_prefix={folder}"]
 
 
 class Worker:
