@@ -6,6 +6,7 @@ Above it: the source tree; below it: `_package_file`. It writes into a checked-o
 from __future__ import annotations
 
 import ast
+from keyword import iskeyword
 
 from packaging.utils import canonicalize_name
 
@@ -59,7 +60,7 @@ def write_project(path: Path, *, project: str) -> None:
     contents = sorted(_contents(folder / base, keep=target.module.partition(".")[0]))
     if package.arguments:
         shim = f"_plughost_{canonicalize_name(package.name).replace('-', '_')}"
-        (folder / base / f"{shim}.py").write_text(render(package, target), encoding="utf-8")
+        _write(folder / base / f"{shim}.py", render(package, target))
         offered = f"{shim}:{target.function}"
         contents.append(f"{shim}.py")
     document = {
@@ -67,7 +68,13 @@ def write_project(path: Path, *, project: str) -> None:
         "project": _metadata(package, {project: {package.name: offered}}),
         "tool": {"hatch": _hatch(base, contents)},
     }
-    (folder / "pyproject.toml").write_bytes(tomli_w.dumps(document).encode())
+    _write(folder / "pyproject.toml", tomli_w.dumps(document))
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace `path`, not what it links to: the package may have put a link there that leads out of the copy."""
+    path.unlink(missing_ok=True)
+    path.write_text(text, encoding="utf-8")
 
 
 def _metadata(package: PackageFile, entry_points: dict[str, dict[str, str]]) -> dict[str, object]:
@@ -122,9 +129,11 @@ def _locate(folder: Path, package: PackageFile) -> tuple[str, Target]:
     written = package.entry_point
     module, colon, name = written.partition(":")
     parts = module.split(".")
-    if not all(part.isidentifier() for part in (*parts, *(name.split(".") if colon else ()))):
+    if not all(part.isidentifier() and not iskeyword(part) for part in (*parts, *(name.split(".") if colon else ()))):
         raise invalid(package.file, "entry_point", written, allowed)
     for base in ("", "src"):
+        if base and not (folder / base).resolve().is_relative_to(folder.resolve()):
+            continue  # a link that leads out of the copy
         path, count = _longest_module(folder / base, parts)
         if count == 0 or (colon and count < len(parts)):
             continue

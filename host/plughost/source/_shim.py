@@ -65,7 +65,7 @@ def render(package: PackageFile, target: Target) -> str:
     lines = [
         _literal(f"Made by plughost from `{package.file}`."),
         "",
-        "import copy as _copy",
+        "import copy as _plughost_copy",
         "import pathlib as _pathlib",
         "import typing as _typing",
         "",
@@ -106,7 +106,7 @@ def _passing(argument: Argument) -> list[str]:
     """Only what was given, or has a default in the package file, reaches the target."""
     name = argument.name
     # A default that the target changes would be another one in the next call.
-    value = f"_copy.deepcopy({name})" if isinstance(argument.default, list | dict) else name
+    value = f"_plughost_copy.deepcopy({name})" if isinstance(argument.default, list | dict) else name
     given = f"_plughost_given[{name!r}] = {value}"
     if argument.required or argument.default is not None:
         return [f"    {given}"]

@@ -149,13 +149,15 @@ def read_tree(folder: Path, origin: Origin, *, epoch: int | None) -> SourceTree:
 
 def _is_project(folder: Path) -> bool:
     """Whether there is something to build; a `pyproject.toml` that only sets up tools is nothing, beside a package file."""
-    from plughost.source._package_file import find_package_file
-
     if any((folder / name).is_file() for name in ("setup.py", "setup.cfg")):
         return True
     if not (folder / "pyproject.toml").is_file():
         return False
-    return find_package_file(folder) is None or not {"project", "build-system"}.isdisjoint(_pyproject(folder))
+    if not {"project", "build-system"}.isdisjoint(_pyproject(folder)):
+        return True
+    from plughost.source._package_file import find_package_file
+
+    return find_package_file(folder) is None
 
 
 def _projects_below(folder: Path) -> list[str]:
