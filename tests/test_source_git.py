@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from plughost import _process
 from plughost.errors import InstallError, PlughostError, SourceError, UsageError
 from plughost.source import check_out, parse, resolve
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 GIT = _process.find_program("git") or "git"
 ENVIRONMENT = {
@@ -229,9 +232,7 @@ def test_a_submodule_that_is_gone_is_told(tmp_path):
 @pytest.mark.parametrize(
     "files",
     [
-        {
-            "pyproject_toml": '[build-system]\nrequires = ["Setuptools_SCM[toml]>=8"]\n[project]\nname = "w"\ndynamic = ["version"]'
-        },
+        {"pyproject_toml": '[build-system]\nrequires = ["Setuptools_SCM[toml]>=8"]\n[project]\nname = "w"'},
         {"pyproject_toml": '[project]\nname = "w"\n[tool.hatch.version]\nsource = "vcs"'},
         {"pyproject_toml": '[project]\nname = "w"\n[tool.pdm.version]\nsource = "scm"'},
         {"setup_py": "from setuptools import setup\nsetup(use_scm_version=True)"},

@@ -8,13 +8,16 @@ import os
 import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
 from plughost.errors import InstallError, PlughostError, ResolveError, SourceError
 from plughost.source import check_out, parse, resolve
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 USER, TOKEN = "ada", "s3cret-t0ken"
 IDENTITY = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
@@ -67,7 +70,7 @@ class Handler(BaseHTTPRequestHandler):
             path = self.server.root / unquote(urlsplit(self.path).path).lstrip("/").replace(".git/", "/.git/")
             self.answer(200, [], path.read_bytes()) if path.is_file() else self.answer(404, [])
 
-    do_POST = do_GET
+    do_POST = do_GET  # noqa: N815 - the base class looks for it
 
     def run_git(self) -> None:
         path, _, query = self.path.partition("?")
@@ -168,7 +171,7 @@ def test_credentials_never_stand_in_a_command_line(server, tmp_path, monkeypatch
     assert TOKEN not in log.read_text()
 
 
-def test_refused_credentials_are_told_without_them(server, tmp_path):
+def test_refused_credentials_are_told_without_them(server):
     server.credentials = "somebody:else"
     for userinfo in (f"{USER}:{TOKEN}", TOKEN, ""):
         with pytest.raises(SourceError) as caught:
