@@ -257,6 +257,7 @@ def _environment(url: str, settings: list[tuple[str, str]]) -> dict[str, str]:
         ("safe.directory", "*"),
         ("protocol.version", "2"),
         ("gc.auto", "0"),
+        ("maintenance.auto", "false"),
         ("core.fsmonitor", "false"),
         ("core.hooksPath", os.devnull),
         ("advice.detachedHead", "false"),

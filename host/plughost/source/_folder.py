@@ -63,14 +63,13 @@ def copy(origin: Origin, folder: Path, into: Path, *, history: bool) -> tuple[Pa
     Raises: ResolveError: it is no longer what `origin` says. SourceError: a file can't be read.
     """
     work_tree = find_work_tree(folder)
-    copied, top = into, folder
+    copied, names = into, _names(folder, work_tree)
     if history and work_tree:
         top = work_tree.top
-        copied = into / folder.relative_to(top)
+        copied = into / folder.resolve().relative_to(top)
         _copy_files(top, _names(top, find_work_tree(top)), into)
         work_tree.copy_history(into)
-    names = _names(folder, work_tree)
-    if top == folder:
+    else:
         _copy_files(folder, names, into)
     if _digest(copied, names) != origin.sha256:
         raise ResolveError(
@@ -85,9 +84,11 @@ def _names(folder: Path, work_tree: WorkTree | None) -> list[str]:
     """The paths of the project's files and links, relative to the folder, in order."""
     listed = None if work_tree is None else work_tree.tracked_and_new()
     if listed is None:
-        return sorted(_walk(folder))
-    tracked, new = listed
-    return sorted({*tracked, *(name for name in new if not _is_left_out(name))})
+        names = set(_walk(folder))
+    else:
+        tracked, new = listed
+        names = {*tracked, *(name for name in new if not _is_left_out(name))}
+    return sorted(name for name in names if not _is_device(folder / name))
 
 
 def _walk(folder: Path) -> Iterator[str]:
@@ -106,6 +107,11 @@ def _is_left_out(name: str) -> bool:
         or any(part.endswith(".egg-info") for part in folders)
         or file in {".git", ".DS_Store"}
     )
+
+
+def _is_device(path: Path) -> bool:
+    """Whether it is a pipe, a socket or the like, which can't be copied."""
+    return path.exists() and not (path.is_file() or path.is_dir())
 
 
 def _is_kept_link(folder: Path, name: str) -> bool:
@@ -129,11 +135,9 @@ def _digest(folder: Path, names: Iterable[str]) -> str:
                 kind, content = b"link", os.fsencode(os.readlink(path))
             elif stat.S_ISDIR(mode):
                 kind, content = b"folder", os.fsencode(path.resolve())
-            elif stat.S_ISREG(mode):
+            else:
                 kind = b"program" if mode & stat.S_IXUSR else b"file"
                 content = hashlib.sha256(path.read_bytes()).digest()
-            else:
-                continue
         except OSError as error:
             raise SourceError(f"`{path}` can't be read", reference="source-missing", causes=[str(error)]) from error
         for part in (kind, os.fsencode(name), content):
@@ -149,5 +153,5 @@ def _copy_files(folder: Path, names: Iterable[str], into: Path) -> None:
             target.symlink_to(os.readlink(source))
         elif source.is_dir():
             target.symlink_to(source.resolve())
-        elif source.is_file():  # not a pipe or a socket
+        else:
             shutil.copy2(source, target)

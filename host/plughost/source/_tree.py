@@ -47,7 +47,7 @@ _TOOLS_FROM_GIT = frozenset(
     ("poetry-dynamic-versioning", "setuptools-git-versioning", "setuptools_scm", "vcs-versioning", "versioneer", "versioningit")
 )
 _SIGNS_IN_SETUP = re.compile(
-    rb"setuptools[_-]scm|use_scm_version|versioneer|versioningit|\bpbr\b|dunamai|setuptools[_-]git|git describe"
+    rb"setuptools[_-]scm|use_scm_version|versioneer|versioningit|\bpbr\b|dunamai|setuptools[_-]git|git\W+describe"
 )
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 

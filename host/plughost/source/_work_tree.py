@@ -14,8 +14,10 @@ from plughost.source._command import Git
 
 __all__ = ["WorkTree", "find_work_tree"]
 
-#: Of a repository's own folder: what is found through the alternates, or is no part of the history.
-_NOT_COPIED = ("objects", "hooks", "logs", "lfs", "modules", "worktrees", "*.lock", "fsmonitor*")
+#: Of a repository's own folder: what is found through the alternates, is no part of the history, or may hold passwords.
+_NOT_COPIED = ("objects", "hooks", "logs", "lfs", "modules", "worktrees", "*.lock", "fsmonitor*", "config*", "*_HEAD")
+#: What of its settings says how the rest is to be read.
+_COPIED_SETTINGS = r"^(core\.repositoryformatversion|extensions\.(objectformat|refstorage))$"
 
 
 class WorkTree:
@@ -41,9 +43,13 @@ class WorkTree:
         head = self._git.run(["-C", str(self._folder), "rev-parse", "-q", "--verify", "HEAD"])
         if head.returncode:
             return ""
-        doing = f"compare `{self._folder}` with its commit"
+        filters = self._own_filters()
+        if any("=" in name for name in filters):  # which can't be switched off
+            return ""
+        without_filters = [item for name in filters for item in ("-c", f"{name}=")]
         changes = self._git.check(
-            ["-C", str(self._folder), "status", "--porcelain", "--untracked-files=all", "--", "."], doing=doing
+            [*without_filters, "-C", str(self._folder), "status", "--porcelain", "--untracked-files=all", "--", "."],
+            doing=f"compare `{self._folder}` with its commit",
         )
         return "" if changes.strip() else head.stdout.strip()
 
@@ -61,8 +67,19 @@ class WorkTree:
                 shutil.copyfile(self._git_folder / name, copied / name)
         (copied / "objects" / "info").mkdir(parents=True)
         (copied / "objects" / "info" / "alternates").write_bytes(os.fsencode(self._common_folder / "objects") + b"\n")
-        # A submodule's repository says where its work tree is.
-        self._git.run(["config", f"--file={copied / 'config'}", "--unset", "core.worktree"])
+        settings = self._git.run(["-C", str(self._folder), "config", "--local", "--get-regexp", _COPIED_SETTINGS]).stdout
+        for name, _, value in (line.partition(" ") for line in settings.splitlines()):
+            self._git.check(
+                ["config", "--file", str(copied / "config"), name, value], doing=f"copy the history of `{self._folder}`"
+            )
+
+    def _own_filters(self) -> list[str]:
+        """The settings of this repository, and not of its user, that name programs to run for files."""
+        listed = self._git.run(
+            ["-C", str(self._folder), "config", "--show-scope", "--name-only", "--get-regexp", r"^filter\."]
+        ).stdout
+        pairs = (line.partition("\t") for line in listed.splitlines())
+        return [name for scope, _, name in pairs if scope in {"local", "worktree"} and not name.endswith(".required")]
 
     def _list(self, *which: str) -> list[str]:
         arguments = ["-C", str(self._folder), "ls-files", "-z", *which]
@@ -81,6 +98,7 @@ class WorkTree:
 
 def find_work_tree(folder: Path) -> WorkTree | None:
     """None where the folder is in none, is ignored by it, or there is no git."""
+    folder = folder.resolve()  # as git names it
     if not any((parent / ".git").exists() for parent in (folder, *folder.parents)):
         return None
     try:
@@ -93,8 +111,6 @@ def find_work_tree(folder: Path) -> WorkTree | None:
     if asked.returncode or len(places) != 3:  # noqa: PLR2004 - as many as were asked for
         return None
     top, git_folder, common_folder = places
-    # git names a folder by its real path; names relative to it must be relative to ours.
-    top = Path(*folder.parts[: len(folder.parts) - len(folder.resolve().relative_to(top).parts)])
     if folder != top and git.run(["-C", str(folder), "check-ignore", "-q", "."]).returncode == 0:
         return None
     return WorkTree(git, folder, top=top, git_folder=git_folder, common_folder=common_folder)
