@@ -1,0 +1,278 @@
+import functools
+import json
+import zipfile
+from email.parser import HeaderParser
+from pathlib import Path
+
+import pytest
+
+from plughost import _interpreters, _process
+from plughost.errors import ResolveError, SourceError
+from plughost.source._legacy import write_project
+from plughost.source._package_file import find_package_file
+
+WEATHER = {
+    "name": "town-weather",
+    "version": "2.0rc1",
+    "description": 'Forecasts, """quoted""" and with a \\ at the end \\',
+    "author": "Ada <ada@example.org>",
+    "repository_url": "https://example.org/town-weather",
+    "entry_point": "weather.api:forecast",
+    "dependencies": {"idna": ">=3.4", "attrs": "^23.1"},
+    "python_version": "3.8+",
+    "tags": ["weather", "towns"],
+    "arguments": {
+        "unit": {"type": "choice", "choices": ["C", "F", '"""'], "default": "C", "short": "u", "help": "of temperatures"},
+        "city": {"required": True, "help": "the name of a town"},
+        "days": {"type": "integer"},
+        "dry-run": {"type": "flag"},
+        "hours": {"type": "list", "default": [6, 18]},
+    },
+}
+FORECAST = """
+def forecast(**given):
+    given["hours"].append(0)
+    return given
+"""
+
+
+def package(folder: Path, text: str, *, file="package.yaml", **modules: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / file).write_text(text)
+    for name, code in (modules or {"m": "def f(**given):\n    return given\n"}).items():
+        (folder / f"{name}.py").write_text(code)
+    return folder / file
+
+
+def minimal(lines: str) -> str:
+    return f"name: n\nentry_point: m.f\n{lines}\n"
+
+
+def project_of(folder: Path, lines: str) -> str:
+    write_project(package(folder, minimal(lines)), project="plughost")
+    return (folder / "pyproject.toml").read_text()
+
+
+@functools.cache
+def oldest_python() -> str:
+    """Of those on this machine; what stands in the shim must be for 3.8."""
+    for minor in range(8, 100):
+        try:
+            return _interpreters.find(requested=f"3.{minor}").executable
+        except ResolveError:
+            continue
+    pytest.fail("there is no Python")
+
+
+def run(folder: Path, code: str):
+    """What `code` says as JSON, run alone by the oldest Python, with the modules in `folder`."""
+    preamble = f"import asyncio, inspect, json, sys\nsys.path.insert(0, {str(folder)!r})\n"
+    completed = _process.run([oldest_python(), "-I", "-c", preamble + code], env=_process.base_environment(), timeout_s=60)
+    assert completed.returncode == 0, completed.stderr.decode()
+    return json.loads(completed.stdout)
+
+
+def build(folder: Path, into: Path, cache: Path) -> Path:
+    """The unpacked wheel of the project in `folder`."""
+    from uv import find_uv_bin
+
+    argv = [find_uv_bin(), "build", "--wheel", "--no-config", "-o", str(into / "wheel"), str(folder)]
+    completed = _process.run(argv, env=_process.base_environment({"UV_CACHE_DIR": str(cache)}), timeout_s=100)
+    assert completed.returncode == 0, completed.stderr.decode()
+    with zipfile.ZipFile(next((into / "wheel").glob("*.whl"))) as archive:
+        archive.extractall(into / "unpacked")
+    return into / "unpacked"
+
+
+@pytest.fixture(scope="module")
+def weather(tmp_path_factory, uv_cache):
+    """The unpacked wheel of a package with `src`, data, a folder without `__init__.py`, and what nobody wants in a wheel."""
+    folder = tmp_path_factory.mktemp("weather")
+    path = package(folder, json.dumps(WEATHER), file="package.json")
+    wanted = ("src/weather/api.py", "src/weather/data/towns.csv", "src/plain.py", "src/bare/part.py", "src/full/__init__.py")
+    for name in (*wanted, "src/tests/test_api.py", "src/docs/conf.py", "src/venv/b.py", "src/.hidden/c.py", "tests/test_more.py"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(FORECAST if name.endswith("api.py") else "")
+    write_project(path, project="weather-station")
+    return build(folder, tmp_path_factory.mktemp("built"), uv_cache)
+
+
+def metadata(unpacked: Path):
+    return HeaderParser().parsestr(next(unpacked.glob("*.dist-info/METADATA")).read_text())
+
+
+def test_the_wheel_has_every_module_and_data_file_and_no_tests(weather):
+    found = {str(path.relative_to(weather)) for path in weather.rglob("*") if path.is_file() and ".dist-info" not in str(path)}
+    packages = {"bare/part.py", "full/__init__.py", "weather/api.py", "weather/data/towns.csv"}
+    assert found == {"_plughost_town_weather.py", "plain.py", *packages}
+
+
+def test_the_wheel_says_of_itself_what_the_package_file_says(weather):
+    found = metadata(weather)
+    assert (found["Name"], found["Version"], found["Requires-Python"]) == ("town-weather", "2.0rc1", ">=3.8")
+    assert found["Summary"] == WEATHER["description"]
+    assert found["Author-email"] == "Ada <ada@example.org>"
+    assert found["Project-URL"] == "Repository, https://example.org/town-weather"
+    assert set(found["Keywords"].split(",")) == {"weather", "towns"}
+    assert sorted(found.get_all("Requires-Dist")) == ["attrs<24,>=23.1", "idna>=3.4"]
+
+
+def test_the_entry_point_is_in_the_group_of_the_project(weather):
+    written = next(weather.glob("*.dist-info/entry_points.txt")).read_text()
+    assert written.strip() == "[weather-station]\ntown-weather = _plughost_town_weather:forecast"
+
+
+def test_only_what_was_given_or_has_a_default_is_passed_on(weather):
+    call = "from _plughost_town_weather import forecast as f\nprint(json.dumps([f(city='Bath'), f('Bath', 'F', days=2)]))"
+    unset, given = run(weather, call)
+    assert unset == {"city": "Bath", "unit": "C", "dry_run": False, "hours": [6, 18, 0]}
+    assert given == {"city": "Bath", "unit": "F", "days": 2, "dry_run": False, "hours": [6, 18, 0]}
+
+
+def test_the_signature_and_the_docstring_are_those_of_the_package_file(weather):
+    look = "from _plughost_town_weather import forecast as f\nprint(json.dumps([str(inspect.signature(f)), f.__doc__]))"
+    signature, docstring = run(weather, look)
+    for parameter in ("(city: str, ", "Literal['C', 'F', '\"\"\"'] = 'C'", "dry_run: bool = False", "hours: list = [6, 18]"):
+        assert parameter in signature
+    assert docstring == (
+        f"{WEATHER['description']}\n\nArgs:\n    city: the name of a town\n    unit: of temperatures (short: -u)"
+    )
+
+
+def test_a_yaml_package_is_installed_and_called_like_any_other(host, git_repository):
+    host.add(git_repository("legacy-yaml"))
+    assert host.call("legacy_yaml", domain="bücher.example") == "xn--bcher-kva.example"
+    assert host.call("legacy_yaml", domain="xn--bcher-kva.example", form="unicode") == "bücher.example"
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "use"),
+    [
+        ("iscoroutinefunction", "async def f(a):\n    return a\n", "asyncio.run(f(a='x'))"),
+        ("isgeneratorfunction", "def f(a):\n    yield a\n", "next(f(a='x'))"),
+        ("isasyncgenfunction", "async def f(a):\n    yield a\n", "asyncio.run(f(a='x').__anext__())"),
+        ("isfunction", "async def g(a):\n    return a\nf = g\n", "asyncio.run(f(a='x'))"),
+    ],
+)
+def test_the_shim_is_of_the_same_kind_as_the_function(tmp_path, kind, code, use):
+    write_project(package(tmp_path, minimal("arguments: [{name: a, required: true}]"), m=code), project="plughost")
+    assert run(tmp_path, f"from _plughost_n import f\nprint(json.dumps([inspect.{kind}(f), {use}]))") == [True, "x"]
+
+
+def test_without_arguments_the_entry_point_is_the_function_itself(tmp_path):
+    assert 'n = "m:f"' in project_of(tmp_path, "version: 1")
+    assert not list(tmp_path.glob("_plughost_*"))
+
+
+def test_numbers_are_read_as_they_are_written(tmp_path):
+    written = project_of(tmp_path, "version: 1.10\npython_version: 3.10")
+    assert 'version = "1.10"' in written
+    assert 'requires-python = "==3.10.*"' in written
+
+
+def test_a_missing_version_is_0(tmp_path):
+    assert 'version = "0"' in project_of(tmp_path, "")
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        (">=3.8", ">=3.8"),
+        ("3.9", "==3.9.*"),
+        ("3", "==3.*"),
+        ("3.9.1", "==3.9.1"),
+        ("3.9+", ">=3.9"),
+        ("^3.9", ">=3.9,<4"),
+        ("~3.9", ">=3.9,<3.10"),
+    ],
+)
+def test_a_python_version_becomes_a_specifier(tmp_path, written, meant):
+    assert f'requires-python = "{meant}"' in project_of(tmp_path, f"python_version: '{written}'")
+
+
+def test_dependencies_come_from_the_requirements_file_where_none_are_named(tmp_path):
+    (tmp_path / "requirements.txt").write_text("-i https://example.org\nidna>=3.4  # names\n\nattrs\n")
+    written = project_of(tmp_path, "")
+    assert '"idna>=3.4",\n    "attrs",' in written
+    assert "requirements.txt" not in written
+
+
+def test_text_never_becomes_code(tmp_path):
+    evil = "'''\"\"\"\\\nimport sys; sys.exit(3)\n"
+    arguments = [{"name": "a", "help": evil, "choices": [evil, "b"], "default": evil}, {"name": "dict"}]
+    text = json.dumps({"name": "n", "entry_point": "m.f", "description": evil, "arguments": arguments})
+    write_project(package(tmp_path, text, file="package.json"), project="plughost")
+    assert run(tmp_path, "from _plughost_n import f\nprint(json.dumps(f()))") == {"a": evil}
+
+
+def test_a_tag_constructs_nothing(tmp_path):
+    with pytest.raises(SourceError, match="description"):
+        project_of(tmp_path, f"description: !!python/object/apply:os.mkdir ['{tmp_path / 'made'}']")
+    assert not (tmp_path / "made").exists()
+
+
+def test_links_do_not_lead_the_writing_out_of_the_copy(tmp_path):
+    outside = {name: tmp_path / name for name in ("pyproject.toml", "_plughost_n.py")}
+    (tmp_path / "copy").mkdir()
+    for name, path in outside.items():
+        path.write_text("mine")
+        (tmp_path / "copy" / name).symlink_to(path)
+    assert "_plughost_n:f" in project_of(tmp_path / "copy", "arguments: {a: str}")
+    assert [path.read_text() for path in outside.values()] == ["mine", "mine"]
+
+
+def test_a_src_that_leads_out_of_the_copy_is_not_written_to(tmp_path):
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "m.py").write_text("def f(a): pass\n")
+    path = package(tmp_path / "copy", minimal("arguments: {a: str}"), other="")
+    (tmp_path / "copy" / "src").symlink_to(tmp_path / "outside")
+    with pytest.raises(SourceError, match="entry_point"):
+        write_project(path, project="plughost")
+    assert [path.name for path in (tmp_path / "outside").iterdir()] == ["m.py"]
+
+
+def test_the_first_of_the_package_files_is_taken(tmp_path):
+    assert find_package_file(tmp_path) is None
+    for name in ("package.json", "package.yml", "package.yaml"):
+        (tmp_path / name).touch()
+        assert find_package_file(tmp_path) == tmp_path / name
+
+
+def test_an_error_names_the_key_the_value_and_what_is_allowed(tmp_path):
+    with pytest.raises(SourceError) as caught:
+        project_of(tmp_path, "arguments:\n- {name: a}\n- {name: b, choices: [x, y], default: z}")
+    assert caught.value.record() == {
+        "reference": "package-file-invalid",
+        "message": "`package.yaml: arguments[1].default` can't be `z`",
+        "causes": ["Allowed: one of the choices: `x`, `y`"],
+        "hint": "Correct `package.yaml`, or tell the package's author",
+        "log": None,
+        "exit_code": 5,
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("- a", "no mapping"),
+        ("name: n\nversion: [", "line 2"),
+        ("entry_point: m.f", "name` is missing"),
+        ("name: n", "entry_point` is missing"),
+        ("name: n\nentry_point: other.f", "entry_point` can't be `other.f`"),
+        ("name: n\nentry_point: m.class", "entry_point` can't be `m.class`"),
+        ("name: n\nentry_point: m", "`m` is a module"),
+        (minimal("version: one"), "version` can't be `one`"),
+        (minimal("python_version: new"), "python_version` can't be `new`"),
+        (minimal("dependencies: ['a b']"), r"dependencies\[0\]` can't be `a b`"),
+        (minimal("arguments: [{name: a}, {name: a}]"), "no other argument has"),
+        (minimal("arguments: [{name: a-b}, {name: a_b}]"), "no other argument has"),
+        (minimal("arguments: [{type: int}]"), r"arguments\[0\].name` is missing"),
+        (minimal("arguments: [{name: a, type: colour}]"), r"arguments\[0\].type` can't be `colour`\n.*`string`"),
+        (minimal("arguments: {a: {type: int, default: 1.5}}"), r"arguments.a.default` can't be `1.5`"),
+    ],
+)
+def test_a_package_file_that_makes_no_sense_is_refused(tmp_path, text, expected):
+    with pytest.raises(SourceError, match=expected) as caught:
+        write_project(package(tmp_path, text), project="plughost")
+    assert caught.value.reference == "package-file-invalid"
+    assert "`package.yaml" in caught.value.message
