@@ -204,6 +204,7 @@ def test_a_folder_that_changes_while_it_is_added_is_told(plain, tmp_path):
 def test_nothing_is_written_into_the_users_folder(pyproject, tmp_path):
     folder = work_tree(tmp_path / "weather", {"pyproject.toml": pyproject, "plugin/pyproject.toml": pyproject})
     git(folder, "tag", "v1.2")
+    (folder / "link").symlink_to("pyproject.toml")
     (folder / "pyproject.toml").touch()  # git would note in its index that this is no change
     before = state_of(folder)
 

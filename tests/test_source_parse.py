@@ -3,7 +3,7 @@
 import pytest
 
 from plughost.errors import SourceError, UsageError
-from plughost.source import parse
+from plughost.source import Origin, parse
 
 FORMS = (
     "Give `git+https://HOST/REPOSITORY.git@REF`, a folder as `./FOLDER`, a `.whl` or `.tar.gz` file, "
@@ -50,6 +50,13 @@ def test_a_repository_may_be_named_in_many_ways(text, url, revision, subdirector
 
     assert (source.kind, source.url, source.requested_revision, source.subdirectory) == ("git", url, revision, subdirectory)
     assert parse(source.text) == source
+
+
+def test_an_address_that_is_no_url_is_recorded_as_one():
+    origin = Origin(kind="git", url=parse("git@h:o/r.git").url, commit_id=COMMIT)
+
+    assert origin.direct_url()["url"] == "ssh://git@h/o/r.git"
+    assert Origin(kind="requirement", requirement="weather").direct_url() == {}
 
 
 def test_the_at_in_a_folders_name_is_not_the_one_before_a_revision(tmp_path):

@@ -56,7 +56,7 @@ class Origin:
 
         Source: PEP 610.
         """
-        record: dict[str, object] = {"url": self.url}
+        record: dict[str, object] = {"url": self.url if "://" in self.url else _as_ssh_url(self.url)}
         if self.kind == "requirement":
             return {}
         if self.kind == "git":
@@ -67,6 +67,12 @@ class Origin:
         else:
             record["archive_info"] = {"hashes": {"sha256": self.sha256}}
         return {**record, **({"subdirectory": self.subdirectory} if self.subdirectory else {})}
+
+
+def _as_ssh_url(address: str) -> str:
+    """`host:path` as the URL that comes nearest to it; git itself is given the address, whose path begins at a home."""
+    host, _, path = address.partition(":")
+    return f"ssh://{host}/{path.lstrip('/')}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
