@@ -310,3 +310,15 @@ def test_a_transport_that_runs_commands_is_refused_also_where_a_submodule_asks_f
         tree_of(url(repository), tmp_path / "tree")
     assert caught.value.reference == "git-submodule"
     assert not touched.exists()
+
+
+def test_the_repository_one_stands_in_has_no_say(repository, tmp_path, monkeypatch):
+    standing = tmp_path / "standing"
+    commit(standing, a_txt="a")
+    git(standing, "config", f"url.{(tmp_path / 'elsewhere').as_uri()}.insteadOf", repository.as_uri())
+    monkeypatch.chdir(standing)
+    assert commit_of(url(repository, "main")) == git(repository, "rev-parse", "HEAD")
+    assert (tree_of(url(repository), tmp_path / "tree").path / "pyproject.toml").is_file()
+    with pytest.raises(SourceError) as caught:
+        commit_of(url(repository, "mian"))
+    assert "`main`" in caught.value.causes[0]

@@ -14,6 +14,9 @@ _HEX = frozenset("0123456789abcdef")
 _COMMIT_LENGTHS = (40, 64)  # SHA-1, SHA-256
 _SHORTEST_COMMIT = 7
 
+#: The repository that the current folder happens to be in has no say: its settings may name programs.
+_NOWHERE = ("--git-dir=/dev/null",)
+
 #: As git-rev-parse(1) orders them.
 _CANDIDATES = ("{}", "refs/{}", "refs/tags/{}", "refs/heads/{}", "refs/remotes/{}", "refs/remotes/{}/HEAD")
 #: References that begin so are neither branches nor tags by their short names.
@@ -49,7 +52,7 @@ def resolve_ref(git: Git, ref: str) -> str:
 
 
 def _listed(git: Git, wanted: str, *kinds: str) -> dict[str, str]:
-    arguments = ["ls-remote", "-q", *git.upload_pack, *kinds, "--end-of-options", git.url, wanted, f"{wanted}^{{}}"]
+    arguments = [*_NOWHERE, "ls-remote", "-q", *git.upload_pack, *kinds, "--end-of-options", git.url, wanted, f"{wanted}^{{}}"]
     listed = git.check(arguments, doing=f"ask `{git.url}` for its references", timeout_s=LIST_TIMEOUT_S)
     return {name: commit for commit, _, name in (line.partition("\t") for line in listed.splitlines())}
 
@@ -77,7 +80,7 @@ def _unknown(git: Git, ref: str) -> SourceError:
     """The error for a reference that isn't there, with those that come near."""
     import difflib
 
-    listing = ["ls-remote", *git.upload_pack, "--heads", "--tags", "--refs", "--end-of-options", git.url]
+    listing = [*_NOWHERE, "ls-remote", *git.upload_pack, "--heads", "--tags", "--refs", "--end-of-options", git.url]
     listed = git.run(listing, timeout_s=LIST_TIMEOUT_S).stdout
     names = [line.partition("\t")[2].removeprefix("refs/heads/").removeprefix("refs/tags/") for line in listed.splitlines()]
     if not names:
