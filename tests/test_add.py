@@ -31,7 +31,7 @@ def files_of(host: plughost.Host) -> set[str]:
 
 
 def test_what_is_installed_is_recorded_to_the_commit_and_the_hash(
-    host: plughost.Host, git_repository: Callable[..., str], commit: Callable[[Path], str]
+    host: plughost.Host, git_repository: Callable[..., str]
 ) -> None:
     url = git_repository("needs-dep")
     added = host.add(url)
@@ -52,9 +52,7 @@ def test_what_is_installed_is_recorded_to_the_commit_and_the_hash(
     assert beside == ["manifest.json", "needs_dep-1.0-py3-none-any.whl", "pylock.toml", "receipt.toml"]
 
 
-def test_plugins_whose_dependencies_conflict_work_side_by_side(
-    host: plughost.Host, git_repository: Callable[..., str]
-) -> None:
+def test_plugins_whose_dependencies_conflict_work_side_by_side(host: plughost.Host, git_repository: Callable[..., str]) -> None:
     for package in ("needs-dep", "needs-dep-other"):
         host.add(git_repository(package))
     assert host.call("needs-dep", "version") == "3.7"
@@ -122,9 +120,7 @@ def test_a_new_commit_of_the_same_repository_takes_the_place_of_the_old(
     assert [entry.version for entry in host.info("echo").history] == ["1.0"]
 
 
-def test_a_third_revision_drops_the_first_with_its_environment(
-    host: plughost.Host, git_repository: Callable[..., str]
-) -> None:
+def test_a_third_revision_drops_the_first_with_its_environment(host: plughost.Host, git_repository: Callable[..., str]) -> None:
     for version in ("1.0", "2.0", "3.0"):
         host.add(git_repository("echo", version=version))
     host.add(git_repository("values"))
@@ -133,9 +129,7 @@ def test_a_third_revision_drops_the_first_with_its_environment(
     assert len(list(Path(host.store.venvs).iterdir())) == 3
 
 
-def test_another_repository_under_the_same_name_is_refused(
-    host: plughost.Host, git_repository: Callable[..., str], tmp_path: Path
-) -> None:
+def test_another_repository_under_the_same_name_is_refused(host: plughost.Host, git_repository: Callable[..., str]) -> None:
     url = git_repository("echo")
     host.add(url)
     with pytest.raises(plughost.UsageError) as caught:
@@ -209,9 +203,7 @@ def test_a_plugin_that_does_not_import_leaves_what_was_there(
     before = files_of(host)
     package = tmp_path / "repositories" / "echo"
     (package / "echo" / "__init__.py").write_text("import no_such_module\n")
-    subprocess.run(
-        ["git", "-C", package, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qam", "break it"], check=True
-    )
+    subprocess.run(["git", "-C", package, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qam", "break it"], check=True)
     with pytest.raises(plughost.DescribeError) as caught:
         host.add(url)
     assert caught.value.reference == "plugin-import-failed"
@@ -254,9 +246,7 @@ def other_pythons() -> list[str]:
 
 
 @pytest.mark.parametrize("series", ["3.8", "3.9", "3.13"])
-def test_the_wheel_chooses_the_interpreter(
-    host: plughost.Host, git_repository: Callable[..., str], series: str
-) -> None:
+def test_the_wheel_chooses_the_interpreter(host: plughost.Host, git_repository: Callable[..., str], series: str) -> None:
     if series not in other_pythons():
         pytest.skip(f"no Python {series} on this machine")
     url = git_repository("echo", name=f"echo-{series.replace('.', '-')}", requires_python=f"=={series}.*")
@@ -285,9 +275,7 @@ def test_a_plugin_sees_its_environment_and_nothing_of_the_host(
     assert seen["prefix"] == environment
 
 
-def test_remove_leaves_nothing_that_only_that_plugin_used(
-    host: plughost.Host, git_repository: Callable[..., str]
-) -> None:
+def test_remove_leaves_nothing_that_only_that_plugin_used(host: plughost.Host, git_repository: Callable[..., str]) -> None:
     host.add(git_repository("echo"))
     before = files_of(host)
     host.add(git_repository("needs-dep"))
@@ -302,9 +290,7 @@ def test_remove_leaves_nothing_that_only_that_plugin_used(
 
 
 @pytest.mark.parametrize("damage", ["receipt.toml", "manifest.json", "pylock.toml", "current", "everything"])
-def test_remove_refuses_nothing_that_is_broken(
-    host: plughost.Host, git_repository: Callable[..., str], damage: str
-) -> None:
+def test_remove_refuses_nothing_that_is_broken(host: plughost.Host, git_repository: Callable[..., str], damage: str) -> None:
     plugin = host.add(git_repository("echo")).plugin
     if damage == "everything":
         for path in plugin.folder.iterdir():

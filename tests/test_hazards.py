@@ -88,9 +88,7 @@ def test_a_large_result_arrives_whole(shared_host: plughost.Host) -> None:
         ("close-descriptors", "ended with exit code 70"),
     ],
 )
-def test_a_crash_is_told_at_once_and_the_next_call_has_a_new_process(
-    shared_host: plughost.Host, tool: str, how: str
-) -> None:
+def test_a_crash_is_told_at_once_and_the_next_call_has_a_new_process(shared_host: plughost.Host, tool: str, how: str) -> None:
     with pytest.raises(plughost.PluginCrashed) as caught:
         outcome(shared_host, tool)
     assert caught.value.message == f"`hazards:{tool}` crashed: its process {how} before it answered"
@@ -172,9 +170,7 @@ def test_a_timeout_ends_what_the_plugin_started_in_another_session(
     assert not Path(f"/proc/{pid}").exists() or " Z " in Path(f"/proc/{pid}/stat").read_text()
 
 
-def test_a_thread_that_the_plugin_left_does_not_hold_up_the_end(
-    session_repository, uv_cache: Path, shared_host: plughost.Host
-) -> None:
+def test_a_thread_that_the_plugin_left_does_not_hold_up_the_end(shared_host: plughost.Host) -> None:
     with plughost.Host(store=shared_host.store.root) as host:
         assert host.call("hazards", "leave-thread") == "done"
         started = time.monotonic()

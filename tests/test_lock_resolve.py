@@ -18,9 +18,7 @@ from plughost.paths import Store
 PYTHON = _interpreters.own()
 
 
-def make_wheel(  # noqa: PLR0913
-    folder: Path, name: str, version: str = "1.0", *, requires=(), extras=(), python: str = ""
-) -> Path:
+def make_wheel(folder: Path, name: str, version: str = "1.0", *, requires=(), extras=(), python: str = "") -> Path:
     stem = f"{name.replace('-', '_')}-{version}"
     path = folder / f"{stem}-py3-none-any.whl"
     metadata = [f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}"]

@@ -322,3 +322,17 @@ def test_the_repository_one_stands_in_has_no_say(repository, tmp_path, monkeypat
     with pytest.raises(SourceError) as caught:
         commit_of(url(repository, "mian"))
     assert "`main`" in caught.value.causes[0]
+
+
+@pytest.mark.parametrize("address", ["git+ssh://git@host/o/r.git", "git@host:o/r.git"])
+def test_the_users_own_way_to_ssh_is_taken(tmp_path, monkeypatch, address):
+    settings, asked, program = tmp_path / "settings", tmp_path / "asked", tmp_path / "own-ssh"
+    program.write_text(f'#!/bin/sh\necho "$@" >>{asked}\nexit 255\n')
+    program.chmod(0o755)
+    settings.write_text(f"[core]\nsshCommand = {program}\n")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+    for name in ("GIT_SSH", "GIT_SSH_COMMAND"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(InstallError):
+        commit_of(address)
+    assert "git@host git-upload-pack" in asked.read_text()

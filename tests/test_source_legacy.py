@@ -276,3 +276,21 @@ def test_a_package_file_that_makes_no_sense_is_refused(tmp_path, text, expected)
         write_project(package(tmp_path, text), project="plughost")
     assert caught.value.reference == "package-file-invalid"
     assert "`package.yaml" in caught.value.message
+
+
+def test_aliases_are_refused_before_they_grow(tmp_path):
+    laughs = "a: &a [x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}' if n else '*a'] * 9)}]\n" for n in range(12))
+    with pytest.raises(SourceError, match=r"aliases .* line 4"):
+        project_of(tmp_path, laughs)
+
+
+def test_a_file_of_more_than_a_mebibyte_is_not_parsed(tmp_path):
+    with pytest.raises(SourceError, match="larger than 1048576 bytes"):
+        project_of(tmp_path, f"description: {'x' * (1 << 20)}")
+
+
+@pytest.mark.parametrize("file", ["package.json", "package.yaml"])
+def test_half_a_surrogate_pair_is_refused(tmp_path, file):
+    text = '{"name": "n", "entry_point": "m.f", "description": "\\ud800"}'
+    with pytest.raises(SourceError, match=f"`{file}` can't be read"):
+        write_project(package(tmp_path, text, file=file), project="plughost")

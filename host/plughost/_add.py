@@ -1,7 +1,7 @@
 """`add`: the stages in order, from a source string to a receipt.
 
-Above it: `Host`; below it: the stages, each of which makes one record. It owns the staging folder, the log and what happens when a
-stage fails; it knows no installer's flags and no file format.
+Above it: `Host`; below it: the stages, each of which makes one record. It owns the staging folder, the log and what happens
+when a stage fails; it knows no installer's flags and no file format.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from plughost import __version__, registry
-from plughost._names import normalized, satisfies
+from plughost._names import satisfies
 from plughost._request import Added, Progress
 from plughost.errors import (
     BuildError,
+    CallTimeout,
     DescribeError,
     InstallError,
+    PlughostError,
     PluginCrashed,
     PluginError,
-    PlughostError,
     StoreError,
     UsageError,
 )
-from plughost.paths import Store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from plughost._interpreters import Interpreter
     from plughost._request import Request
     from plughost.lock import Lockfile
+    from plughost.paths import Store
     from plughost.source import Origin, Source, SourceTree
     from plughost.venv import PluginVenv
     from plughost.wheel import BuiltWheel
@@ -220,9 +221,7 @@ class _Installation:
         from plughost import wheel as wheels
 
         into.mkdir()
-        return wheels.build(
-            tree, installer=self.installer, python=python, into=into, offline=self.request.offline, log=self.log
-        )
+        return wheels.build(tree, installer=self.installer, python=python, into=into, offline=self.request.offline, log=self.log)
 
     @property
     def _constraints(self) -> Path | None:
@@ -280,14 +279,13 @@ class _Installation:
         self.tell(Progress(stage="describe", detail=f"Importing {name}"))
         try:
             return describe(name, str(environment.path), entry_points)
-        except (PluginError, PluginCrashed, TimeoutError) as error:
-            assert isinstance(error, PlughostError)
+        except (PluginError, PluginCrashed, CallTimeout) as error:
             _write_log(self.log, f"{error}\n\n{getattr(error, 'remote_traceback', '')}")
             raise DescribeError(
                 f"`{name}` was built and installed aside, but it can't say what it offers",
                 reference="plugin-import-failed",
                 causes=[error.message, *error.causes],
-                hint="Its environment holds only what it declares: is a dependency missing in its metadata? `--with REQUIREMENT` adds one",
+                hint="Does it import what it doesn't declare? `--with REQUIREMENT` adds a dependency",
                 log=self.log,
             ) from error
 
@@ -317,12 +315,14 @@ class _Installation:
             previous = registry.load_receipt(Path(installed.folder, "receipt.toml"))
         except PlughostError:  # none, or a damaged one, which this revision takes the place of
             return None
-        if not self.request.force and _family(previous.kind, previous.direct_url) != _family(self.origin.kind, self.origin.direct_url()):
+        if not self.request.force and _family(previous.kind, previous.direct_url) != _family(
+            self.origin.kind, self.origin.direct_url()
+        ):
             raise UsageError(
                 f"`{name}` is installed already, from another source",
                 reference="name-taken",
                 causes=[f"It came from `{previous.source}`"],
-                hint=f"`--name OTHER` installs this one beside it, `--force` puts it in its place",
+                hint="`--name OTHER` installs this one beside it, `--force` puts it in its place",
             )
         return previous
 
@@ -409,7 +409,7 @@ def _unchanged(store: Store, origin: Origin, options: Mapping[str, object], name
 
 
 def _family(kind: str, direct_url: Mapping[str, object]) -> tuple[object, ...]:
-    """What two revisions of one plugin have in common: the repository or the folder; of archives and indexes, the package's name."""
+    """What the revisions of one plugin have in common: the repository or the folder; else only the package's name."""
     if kind in {"git", "folder"}:
         return "tree", direct_url.get("url"), direct_url.get("subdirectory")
     return ("package",)

@@ -41,7 +41,7 @@ class Rule:
     hint: str = ""
 
 
-def to_error(  # noqa: PLR0913
+def to_error(
     report: str, rules: Iterable[Rule], doing: Doing, *, causes: Sequence[str], complaint: str, log: str | PathLike[str]
 ) -> InstallError:
     """The error for `report`: what the first of the `rules` that matches says, else what `doing` says."""

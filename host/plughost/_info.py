@@ -10,10 +10,6 @@ from pathlib import Path
 from plughost.errors import StoreError
 from plughost.registry import HistoryEntry, Installed, Receipt, load_receipt
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from plughost.paths import Store
-
 __all__ = ["Plugin", "read_plugin"]
 
 
@@ -71,7 +67,7 @@ class Plugin:
         }
 
 
-def read_plugin(store: Store, installed: Installed) -> Plugin:
+def read_plugin(installed: Installed) -> Plugin:
     """Raises: StoreError: a file of its revision is missing or damaged."""
     folder = Path(installed.folder)
     receipt = load_receipt(folder / "receipt.toml")

@@ -41,7 +41,7 @@ class Installer(Protocol):
     @property
     def store(self) -> Store: ...
 
-    def build(  # noqa: PLR0913 - what one build needs
+    def build(
         self,
         source: Path,
         *,
@@ -66,7 +66,7 @@ class Installer(Protocol):
     def lock_ahead(self, request: LockRequest) -> Ahead | None:
         """Begin to lock, and to fetch what is locked; None where this installer can't."""
 
-    def install(  # noqa: PLR0913
+    def install(
         self,
         folder: Path,
         venv: str,
@@ -82,7 +82,7 @@ class Installer(Protocol):
         Wheels only, but for the packages `from_source` names. `keep` are descriptors that the program holds until it ends.
         """
 
-    def install_editable(  # noqa: PLR0913
+    def install_editable(
         self, source: Path, venv: str, *, python: Interpreter, offline: bool, log: Path, keep: Iterable[int]
     ) -> None:
         """Replace the plugin's wheel in `venv` by a PEP 660 editable install of `source`."""

@@ -1,4 +1,4 @@
-"""Names and versions of packages, as far as they can be handled without `packaging`, which takes longer to import than uv to install."""
+"""Names and versions of packages, where they are plain: importing `packaging` takes longer than uv takes to install."""
 
 from __future__ import annotations
 

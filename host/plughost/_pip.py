@@ -79,7 +79,7 @@ class Pip:
         self.store = store
         self.name = "pip"
 
-    def build(  # noqa: PLR0913 - what one build needs
+    def build(
         self,
         source: Path,
         *,
@@ -142,7 +142,7 @@ class Pip:
     def lock_ahead(self, request: LockRequest) -> None:  # noqa: ARG002 - pip keeps nothing of a resolution that a second one could use
         return None
 
-    def install(  # noqa: PLR0913
+    def install(
         self,
         folder: Path,
         venv: str,
@@ -175,7 +175,7 @@ class Pip:
             finally:
                 listed.unlink()
 
-    def install_editable(  # noqa: PLR0913
+    def install_editable(
         self, source: Path, venv: str, *, python: Interpreter, offline: bool, log: Path, keep: Iterable[int]
     ) -> None:
         doing = Doing(message=f"Failed to install `{source.name}` as editable", error=BuildError, reference="build-failed")
@@ -204,7 +204,7 @@ class Pip:
             raise failure(completed, doing, offline=False, log=log)
         return os.path.join(venv, "bin", "python")
 
-    def _call(  # noqa: PLR0913
+    def _call(
         self,
         arguments: Sequence[str],
         doing: Doing,

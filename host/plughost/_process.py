@@ -151,7 +151,7 @@ def base_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def find_program(name: str) -> str | None:
-    """The absolute path of `name` on PATH, version managers' shims left out: they are slow and may answer with another version."""
+    """The absolute path of `name` on PATH; no version manager's shim, which is slow and may be another version."""
     for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
         if os.path.isabs(folder) and os.path.basename(folder.rstrip("/")) != "shims":
             candidate = os.path.join(folder, name)
@@ -258,7 +258,7 @@ def pipe() -> tuple[int, int]:
     return moved[0], moved[1]
 
 
-def _converse(
+def _converse(  # noqa: C901 - one loop over four descriptors; cut up, its state would have to be carried around
     child: Child, data: bytes, stdin: int | None, stdout: int, stderr: int, timeout_s: float | None
 ) -> tuple[bytes, bytes]:
     """Feed `data` and read both outputs until the child has ended and what it printed is read. Closes the descriptors."""

@@ -1,7 +1,7 @@
 """What `add` is asked for and what it answers, and the quick look whether that is installed already.
 
-Above it: `add` and `Host`; below it: the registry and one question to a git server. It is light: to say that nothing has changed must
-cost little more than that question.
+Above it: `add` and `Host`; below it: the registry and one question to a git server. It is light: to say that nothing has
+changed must cost little more than that question.
 """
 
 from __future__ import annotations
@@ -29,11 +29,22 @@ class Request:
     """What the user asked for, as given."""
 
     __slots__ = (
-        "constraint", "editable", "entry_points", "exclude_newer", "extras", "force", "installer", "name", "offline", "python", "source",
-        "started", "with_",
-    )  # fmt: skip
+        "constraint",
+        "editable",
+        "entry_points",
+        "exclude_newer",
+        "extras",
+        "force",
+        "installer",
+        "name",
+        "offline",
+        "python",
+        "source",
+        "started",
+        "with_",
+    )
 
-    def __init__(  # noqa: PLR0913 - what can be asked for
+    def __init__(
         self,
         *,
         source: str,
@@ -113,7 +124,7 @@ class Added:
         if self._plugin is None:
             from plughost._info import read_plugin
 
-            self._plugin = read_plugin(self._store, registry.find(self._store, self.name))
+            self._plugin = read_plugin(registry.find(self._store, self.name))
         return self._plugin
 
     def record(self) -> dict[str, object]:

@@ -82,7 +82,7 @@ class Uv:
         self.binary = binary
         self.name = "uv"
 
-    def build(  # noqa: PLR0913 - what one build needs
+    def build(
         self,
         source: Path,
         *,
@@ -94,7 +94,18 @@ class Uv:
         log: Path,
     ) -> None:
         doing = Doing(message=f"Failed to build a wheel from {subject}", error=BuildError, reference="build-failed")
-        arguments = ["build", "--wheel", "--no-sources", "-o", str(into), "--directory", str(into), "-p", python.executable, str(source)]
+        arguments = [
+            "build",
+            "--wheel",
+            "--no-sources",
+            "-o",
+            str(into),
+            "--directory",
+            str(into),
+            "-p",
+            python.executable,
+            str(source),
+        ]
         extra = {} if epoch is None else {"SOURCE_DATE_EPOCH": str(epoch)}
         self._offline_first(arguments, doing, python=python, offline=offline, log=log, extra=extra)
         (into / ".gitignore").unlink(missing_ok=True)
@@ -134,7 +145,7 @@ class Uv:
         argv = [self.binary, *arguments, *(["--offline"] if request.offline else [])]
         return UvAhead(_process.spawn(argv, env=env), request.folder)
 
-    def install(  # noqa: PLR0913
+    def install(
         self,
         folder: Path,
         venv: str,
@@ -160,7 +171,7 @@ class Uv:
         arguments += [*wheels_only, "pylock.toml"]
         self._offline_first(arguments, doing, python=python, offline=offline, log=log, keep=keep)
 
-    def install_editable(  # noqa: PLR0913
+    def install_editable(
         self, source: Path, venv: str, *, python: Interpreter, offline: bool, log: Path, keep: Iterable[int]
     ) -> None:
         doing = Doing(message=f"Failed to install `{source.name}` as editable", error=BuildError, reference="build-failed")
@@ -188,7 +199,7 @@ class Uv:
         doing = Doing(message="Failed to make a virtual environment", error=VenvError, reference="venv-failed")
         self._call(["venv", "-q", "--no-project", venv], doing, python=python, offline=True, log=log, keep=keep)
 
-    def _offline_first(  # noqa: PLR0913
+    def _offline_first(
         self,
         arguments: Sequence[str],
         doing: Doing,
@@ -211,7 +222,7 @@ class Uv:
                 shutil.rmtree(clear, ignore_errors=True)
             return self._call(arguments, doing, python=python, offline=False, log=log, extra=extra, keep=keep)
 
-    def _call(  # noqa: PLR0913
+    def _call(
         self,
         arguments: Sequence[str],
         doing: Doing,

@@ -19,6 +19,7 @@ from plughost.worker import Worker, launch
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import Self
 
     from plughost._info import Plugin
     from plughost._request import Added, Progress
@@ -35,9 +36,9 @@ DESCRIBE_TIMEOUT_S = 120.0
 class Host:
     """The plugins of one project: added, listed, called, removed. Safe to use from several threads; use it as a context manager.
 
-    `project` is the pluggy project's name and the entry-point group that is looked up in plugins. `store` is the folder that holds
-    them, by default the one that `PLUGHOST_HOME` names or the platform's data folder. Calls reuse workers, which end with `close`, or
-    with the process.
+    `project` is the pluggy project's name and the entry-point group that is looked up in plugins. `store` is the folder that
+    holds them, by default the one that `PLUGHOST_HOME` names or the platform's data folder. Calls reuse workers, which end with
+    `close`, or with the process.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class Host:
         self._pid = os.getpid()
         self._closes_at_exit = False
 
-    def __enter__(self) -> Host:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -80,8 +81,9 @@ class Host:
         """Install a package under its own name, or `name`, and record what it offers.
 
         `source` is `git+URL[@REF][#subdirectory=…]`, a folder, a wheel, an sdist, or a requirement. `with_` are further
-        requirements, `constraint` a file of them that only narrows, `exclude_newer` a date, `entry_points` name → `module:object` for a
-        package that declares none. The same commit with the same options again changes nothing, unless `force`.
+        requirements, `constraint` a file of them that only narrows, `exclude_newer` a date, `entry_points` name →
+        `module:object` for a package that declares none. The same commit with the same options again changes nothing, unless
+        `force`.
 
         Raises: UsageError: `source` or an option can't be read. InstallError and its kin: a stage failed. StoreError: the store
         can't be written. After any of them, and after a kill at any instant, what was installed before is as it was.
@@ -133,7 +135,7 @@ class Host:
         """
         from plughost._info import read_plugin
 
-        return read_plugin(self.store, registry.find(self.store, name))
+        return read_plugin(registry.find(self.store, name))
 
     def call(self, plugin: str, tool: str | None = None, /, *args: object, **kwargs: object) -> object:
         """Call a tool and give its value; of a stream, the list of its items.
@@ -174,9 +176,9 @@ class Host:
         `env` is added to the child's environment, which else has an allow-list of ours; such a call has a worker of its own.
         `on_output` gets what the plugin prints as it comes, `on_item` the items of a stream.
 
-        Raises: UnknownError: no such plugin or tool. UsageError: the arguments don't fit; nothing was asked. PluginError: the tool
-        raised; an instance of the built-in exception's type too. PluginCrashed, CallTimeout: the process and all that it started
-        are gone. StoreError: the plugin's environment is missing or damaged.
+        Raises: UnknownError: no such plugin or tool. UsageError: the arguments don't fit; nothing was asked. PluginError: the
+        tool raised; an instance of the built-in exception's type too. PluginCrashed, CallTimeout: the process and all that it
+        started are gone. StoreError: the plugin's environment is missing or damaged.
         """
         installed = registry.find(self.store, plugin)
         chosen = None if installed.manifest.get("editable") else choose_tool(installed.name, installed.manifest, tool)

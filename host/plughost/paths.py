@@ -32,6 +32,7 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Self
 
 __all__ = ["Store", "default_store", "locked", "replace_file", "scan", "sync_folder"]
 
@@ -119,7 +120,7 @@ class locked:  # noqa: N801 - reads as the context manager it is: `with locked(p
         self.shared = shared
         self.fd = -1
 
-    def __enter__(self) -> locked:
+    def __enter__(self) -> Self:
         import fcntl
 
         os.makedirs(os.path.dirname(self.path), exist_ok=True)

@@ -158,4 +158,9 @@ def _shown(value: object) -> str:
 
 
 def _error(message: str, causes: list[str], plugin: str) -> UsageError:
-    return UsageError(message, reference="arguments-invalid", causes=causes, hint=f"`plughost info {plugin}` shows its tools and their arguments")
+    return UsageError(
+        message,
+        reference="arguments-invalid",
+        causes=causes,
+        hint=f"`plughost info {plugin}` shows its tools and their arguments",
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 
-from plughost.errors import PluginCrashed, PluginError, PlughostError, UsageError
+from plughost.errors import PlughostError, PluginCrashed, PluginError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = ["error_from"]
 
-#: Built-in exceptions that PluginError can't be combined with: those that are no Exception end the host's program, a StopIteration
-#: ends its loops, and a group wants its members.
+#: Built-in exceptions that PluginError can't be combined with: those that are no Exception end the host's program, a
+#: StopIteration ends its loops, and a group wants its members.
 _NOT_COMBINED = frozenset({"StopIteration", "StopAsyncIteration", "ExceptionGroup", "BaseExceptionGroup"})
 
 

@@ -6,7 +6,6 @@ import time
 
 from plughost.call._arguments import check
 from plughost.call._errors import error_from
-from plughost.call._tools import choose_tool
 from plughost.errors import UsageError
 from plughost.runner.wire import WireError
 from plughost.worker import STREAM_CREDIT
@@ -200,6 +199,10 @@ def describe(worker: Worker, plugin: str, entry_points: Mapping[str, str], *, ti
     if isinstance(problem, dict):
         raise error_from(problem, what=f"`{plugin}`")
     manifest = reply["result"]
-    if not isinstance(manifest, dict) or not isinstance(manifest.get("tools"), list) or not isinstance(manifest.get("hooks"), list):
+    if (
+        not isinstance(manifest, dict)
+        or not isinstance(manifest.get("tools"), list)
+        or not isinstance(manifest.get("hooks"), list)
+    ):
         raise error_from({"message": "`describe` gave no manifest"}, what=f"`{plugin}`")
     return manifest

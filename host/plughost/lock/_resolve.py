@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["ahead", "resolve"]
 
 
-def resolve(  # noqa: PLR0913 - what a resolution depends on
+def resolve(
     root: BuiltWheel | str,
     *,
     installer: Installer,
@@ -80,7 +80,7 @@ def resolve(  # noqa: PLR0913 - what a resolution depends on
 
 
 @contextmanager
-def ahead(  # noqa: PLR0913 - what a resolution depends on
+def ahead(
     dependencies: Sequence[str] | None,
     *,
     installer: Installer,

@@ -22,8 +22,19 @@ class PluginSummary:
     """One line of `list`. `fault` says what is damaged; the other fields are then as far as they could be read."""
 
     __slots__ = (
-        "added_at", "commit_id", "fault", "hooks", "name", "python_version", "remote", "request", "source", "tools", "venv", "version",
-    )  # fmt: skip
+        "added_at",
+        "commit_id",
+        "fault",
+        "hooks",
+        "name",
+        "python_version",
+        "remote",
+        "request",
+        "source",
+        "tools",
+        "venv",
+        "version",
+    )
 
     def __init__(
         self,
@@ -111,7 +122,9 @@ def _summarize(store: Store, name: str) -> PluginSummary:
         installed = find(store, name)
         receipt = load_receipt(Path(installed.folder, "receipt.toml"))
     except StoreError as error:
-        return PluginSummary(name=name, version=current_revision(store, name) or "", fault="; ".join([error.message, *error.causes]))
+        return PluginSummary(
+            name=name, version=current_revision(store, name) or "", fault="; ".join([error.message, *error.causes])
+        )
     return PluginSummary(
         name=name,
         version=receipt.version,

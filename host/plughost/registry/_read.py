@@ -13,6 +13,7 @@ __all__ = ["Installed", "find", "installed_names", "normalize_name", "unknown"]
 
 _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 _LONGEST_NAME = 100
+_MOST_SHOWN = 10
 
 
 class Installed:
@@ -35,7 +36,13 @@ def normalize_name(name: str) -> str:
     Raises: UsageError: it is no valid name.
     """
     lowered = normalized(name.strip())
-    if not lowered or not _NAME_CHARACTERS.issuperset(lowered) or lowered[0] == "-" or lowered[-1] == "-" or len(lowered) > _LONGEST_NAME:
+    if (
+        not lowered
+        or not _NAME_CHARACTERS.issuperset(lowered)
+        or lowered[0] == "-"
+        or lowered[-1] == "-"
+        or len(lowered) > _LONGEST_NAME
+    ):
         raise UsageError(
             f"`{name}` is not a valid plugin name",
             reference="name-invalid",
@@ -95,7 +102,11 @@ def unknown(store: Store, name: str) -> UnknownError:
     if near:
         hint = "Did you mean " + " or ".join(f"`{other}`" for other in near) + "?"
     elif names:
-        hint = "Installed are " + ", ".join(f"`{other}`" for other in names[:10]) + (", …" if len(names) > 10 else "")
+        hint = (
+            "Installed are "
+            + ", ".join(f"`{other}`" for other in names[:_MOST_SHOWN])
+            + (", …" if len(names) > _MOST_SHOWN else "")
+        )
     else:
         hint = "Nothing is installed yet: `plughost add SOURCE` adds a plugin"
     return UnknownError(f"No plugin named `{name}` is installed", reference="plugin-unknown", hint=hint)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
 from plughost.errors import StoreError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["HistoryEntry", "Receipt", "load_receipt"]
 
@@ -67,6 +70,11 @@ class Receipt:
         return HistoryEntry(revision=self.revision, version=self.version, commit_id=self.commit_id, added_at=self.added_at)
 
 
+class _Fault(ValueError):
+    def __init__(self, key: str, wanted: str) -> None:
+        super().__init__(f"`{key}` is missing or not {wanted}")
+
+
 def load_receipt(path: Path) -> Receipt:
     """The receipt at `path`.
 
@@ -91,19 +99,19 @@ def _from_record(record: dict[str, object]) -> Receipt:
     def text(key: str) -> str:
         value = record.get(key)
         if not isinstance(value, str):
-            raise ValueError(f"`{key}` is missing or not a string")
+            raise _Fault(key, "a string")
         return value
 
     def table(key: str) -> dict[str, object]:
         value = record.get(key)
         if not isinstance(value, dict):
-            raise ValueError(f"`{key}` is missing or not a table")
+            raise _Fault(key, "a table")
         return value
 
     def array(key: str) -> list[object]:
         value = record.get(key)
         if not isinstance(value, list):
-            raise ValueError(f"`{key}` is missing or not an array")
+            raise _Fault(key, "an array")
         return value
 
     return Receipt(
@@ -135,5 +143,5 @@ def _from_record(record: dict[str, object]) -> Receipt:
 
 def _history_entry(number: int, entry: object) -> HistoryEntry:
     if not isinstance(entry, dict) or set(entry) != {"revision", "version", "commit_id", "added_at"}:
-        raise ValueError(f"`history[{number}]` is not an earlier revision")
+        raise _Fault(f"history[{number}]", "an earlier revision")
     return HistoryEntry(**{key: str(value) for key, value in entry.items()})

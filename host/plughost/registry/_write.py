@@ -1,8 +1,8 @@
 """The one place where what is installed changes.
 
 Locks, in the order in which they are taken: *adding* (shared by every `add` from its first file to its receipt; exclusive for
-sweeping, so that nobody's half-made work is taken for garbage), then *registry* (exclusive, for the moments in which a revision is put in
-place or a plugin taken away).
+sweeping, so that nobody's half-made work is taken for garbage), then *registry* (exclusive, for the moments in which a revision
+is put in place or a plugin taken away).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Removed:
 
 @contextmanager
 def adding(store: Store) -> Iterator[None]:
-    """Hold off sweeping while something new is being made. Before and after it, sweeps if there is anything, and nobody else adds.
+    """Hold off sweeping while something new is being made; sweep before and after it, unless somebody else is adding.
 
     Raises: StoreError: the store can't be written.
     """
@@ -123,8 +123,9 @@ def remove(store: Store, name: str) -> Removed:
 
 
 def collect_garbage(store: Store) -> bool:
-    """Delete what nothing refers to: leftovers of killed attempts, the trash, venvs without a revision. False if somebody is adding.
+    """Delete what nothing refers to; false if it can't be told, because somebody is adding.
 
+    That is: the leftovers of killed attempts, the trash, environments without a revision.
     A venv that a worker is using stays, and goes the next time.
     """
     try:
@@ -148,7 +149,7 @@ def collect_garbage(store: Store) -> bool:
 
 
 def size_bytes(path: str) -> int:
-    """What deleting `path` would free, roughly: the sizes of its files, each counted once and only if it has no other hard link."""
+    """What deleting `path` would free: the sizes of its files that have no other hard link."""
     total = 0
     for folder, _folders, files in os.walk(path):
         for name in files:

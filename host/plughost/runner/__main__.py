@@ -3,10 +3,11 @@
 Started as `python -I -S runner/__main__.py` with the environment's own Python, 3.8 or later. It needs nothing but the standard
 library, and it imports nothing of the plugin before the protocol is out of the plugin's reach.
 
-**Streams.** The host writes requests to the child's stdin and reads replies from its stdout: JSON-RPC 2.0, one message a line, UTF-8.
-Before any other code runs, the runner moves both to private descriptors that no grandchild inherits, puts the null device on
-descriptor 0, and points descriptor 1 at 2. So `print`, `os.write(1, …)`, C code and grandchildren write to stderr, and `input()` finds the
-end of the file. Descriptor 3 is the lifeline: the host holds its other end, and the kernel kills the group when that closes.
+**Streams.** The host writes requests to the child's stdin and reads replies from its stdout: JSON-RPC 2.0, one message a line,
+UTF-8. Before any other code runs, the runner moves both to private descriptors that no grandchild inherits, puts the null
+device on descriptor 0, and points descriptor 1 at 2. So `print`, `os.write(1, …)`, C code and grandchildren write to stderr,
+and `input()` finds the end of the file. Descriptor 3 is the lifeline: the host holds its other end, and the kernel kills the
+group when that closes.
 
 **A message** may carry values that JSON has not. `types` and `frames` beside `params` or `result` say which, as `wire.py` has it;
 frames are raw bytes that follow the line.
@@ -17,19 +18,22 @@ frames are raw bytes that follow the line.
 |---|---|---|
 | `initialize` | `protocol` (this is 1), `project` | `protocol`, `python` (version), `pid` |
 | `describe` | `entry_points`: name → `module:object` | `tools` and `hooks`, as in the manifest |
-| `call` | `target`, `args`, `kwargs`, `convert` (arguments to turn into the types annotated), `credit` | the tool's value; of a stream: null, after its items |
-| `shutdown` | – | null; then the process ends |
+| `call` | `target`, `args`, `kwargs`, `credit`, `convert` (arguments to turn into their types) | the value; of a stream null |
+| `shutdown` | nothing | null; then the process ends |
 
-**Notifications.** Child → host: `item` (`id`, `value`), one for each item of a stream. Host → child, while a stream runs: `credit` (`id`,
-`items`): as many items more may be sent; `cancel` (`id`): the generator is closed and the response follows. Without credit the child waits.
+**Notifications.** Child → host: `item` (`id`, `value`), one for each item of a stream. Host → child, while a stream runs:
+`credit` (`id`, `items`): as many items more may be sent; `cancel` (`id`): the generator is closed and the response follows.
+Without credit the child waits.
 
 **Order.** One request at a time; what the plugin printed through Python is flushed before the response is sent.
 
-**Errors** are JSON-RPC error objects. The plugin's own have code -32000 and in `data`: `stage` (`import`, `arguments`, `call`, `result`),
-`type` (qualified name), `builtin` (the nearest built-in exception type, or null), `message`, `traceback` (text, the runner's own frames left out), `causes` (a list of
-`type` and `message`, nearest first), and for `sys.exit` `code`. Other codes are JSON-RPC's: -32700, -32600, -32601, -32602.
+**Errors** are JSON-RPC error objects. The plugin's own have code -32000 and in `data`: `stage` (`import`, `arguments`, `call`,
+`result`), `type` (qualified name), `builtin` (the nearest built-in exception type, or null), `message`, `traceback` (text, the
+runner's own frames left out), `causes` (a list of `type` and `message`, nearest first), and for `sys.exit` `code`. Other codes
+are JSON-RPC's: -32700, -32600, -32601, -32602.
 
-**The end.** End of file on stdin, or `shutdown`: exit handlers run, and the process ends with 0. The host waits a moment, then kills.
+**The end.** End of file on stdin, or `shutdown`: exit handlers run, and the process ends with 0. The host waits a moment, then
+kills.
 """
 
 import os
@@ -45,8 +49,9 @@ def main() -> None:
     os.dup2(2, 1)
     os.close(null)
 
-    # The runner's modules are a package of their own name, found by its __path__: its folder never is on sys.path, where it would
-    # answer a plugin's `import wire`. Their bytecode goes where the host said (-X pycache_prefix), the plugin's to its usual place.
+    # The runner's modules are a package of their own name, found by its __path__: its folder never is on sys.path, where it
+    # would answer a plugin's `import wire`. Their bytecode goes where the host said (-X pycache_prefix), the plugin's to its
+    # usual place.
     package = type(sys)("plughost_runner")
     package.__path__ = [os.path.dirname(os.path.abspath(__file__))]
     sys.modules["plughost_runner"] = package

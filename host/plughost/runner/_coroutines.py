@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable
 
-__all__ = ["close", "iterate", "new_loop", "run"]
+__all__ = ["Iterated", "close", "new_loop", "run"]
 
 
 def new_loop() -> asyncio.AbstractEventLoop:
@@ -25,10 +25,7 @@ def run(loop: asyncio.AbstractEventLoop, awaitable: Awaitable[object]) -> object
     except BaseException:
         if not task.done():
             task.cancel()
-            try:
-                loop.run_until_complete(task)
-            except BaseException:  # the first error is the one to tell
-                pass
+            loop.run_until_complete(asyncio.wait([task]))  # its own end is not the error to tell
         raise
 
 
@@ -36,14 +33,14 @@ async def _wait(awaitable: Awaitable[object]) -> object:
     return await awaitable
 
 
-class iterate:
+class Iterated:
     """An async generator as a plain iterator with `close`."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, generator: AsyncIterator[object]) -> None:
         self._loop = loop
         self._generator = generator
 
-    def __iter__(self) -> iterate:
+    def __iter__(self) -> Iterated:
         return self
 
     def __next__(self) -> object:

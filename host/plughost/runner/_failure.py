@@ -43,16 +43,16 @@ def _name(error: BaseException) -> str:
 
 def _builtin(error: BaseException) -> str | None:
     for kind in type(error).__mro__:
-        if kind.__module__ == "builtins" and kind not in (Exception, BaseException, object):
-            if getattr(builtins, kind.__name__, None) is kind:
-                return str(kind.__name__)
+        named = kind.__module__ == "builtins" and getattr(builtins, kind.__name__, None) is kind
+        if named and kind not in (Exception, BaseException, object):
+            return str(kind.__name__)
     return None
 
 
 def _text(error: BaseException) -> str:
     try:
         return str(error)[:_MOST_TEXT]
-    except BaseException as broken:  # an exception whose __str__ raises is still an exception
+    except BaseException as broken:  # noqa: BLE001 - an exception whose __str__ raises is still an exception
         return "<no message: {} in __str__>".format(type(broken).__name__)
 
 
@@ -76,6 +76,6 @@ def _traceback(error: BaseException) -> str:
             part.stack = traceback.StackSummary.from_list([f for f in part.stack if os.path.dirname(f.filename) != own])
             part = part.__cause__ or part.__context__
         text = "".join(record.format())
-    except BaseException:  # a __str__ or a source file that can't be read must not cost us the error itself
+    except BaseException:  # noqa: BLE001 - a __str__ or a source file that can't be read must not cost us the error itself
         text = "".join(traceback.format_tb(error.__traceback__))
     return text[-_MOST_TEXT:]

@@ -103,12 +103,11 @@ class _Server:
         number = message.get("id")
         if number is None:
             return  # a notification that came too late for its stream
-        params = message.get("params") or {}
+        params = message.get("params")
+        params = params if isinstance(params, dict) else {}
         method = self._methods.get(str(message.get("method")))
         try:
-            if method is None or not isinstance(params, dict):
-                raise _Refused(METHOD_NOT_FOUND, "no such method: {!r}".format(message.get("method")))
-            reply: dict[str, object] = {"result": method(number, params)}
+            reply: dict[str, object] = {"result": (method or self._refuse)(number, params)}
         except _Ended:
             raise
         except _Refused as error:
@@ -150,7 +149,7 @@ class _Server:
         if tool is None:
             with _stage("import"):
                 tool = self._tools[target] = _own("_load").load(target)
-        args, kwargs, credit = params["args"], params["kwargs"], params["credit"]
+        args, kwargs, credit = params.get("args"), params.get("kwargs"), params.get("credit")
         if not (isinstance(args, list) and isinstance(kwargs, dict) and isinstance(credit, int)):
             raise _Refused(INVALID_PARAMS, "`args`, `kwargs` or `credit` is not of its type")
         if params.get("convert"):
@@ -161,11 +160,14 @@ class _Server:
             if hasattr(value, "__await__"):
                 value = self._run_coroutine(value)
             if hasattr(value, "__anext__"):
-                value = _own("_coroutines").iterate(self._event_loop(), value)
+                value = _own("_coroutines").Iterated(self._event_loop(), value)
         if hasattr(value, "__next__"):
             self._stream(number, value, credit)
             return None
         return value
+
+    def _refuse(self, _number: object, _params: dict[str, object]) -> object:
+        raise _Refused(METHOD_NOT_FOUND, "no such method")
 
     def _shutdown(self, _number: object, _params: dict[str, object]) -> object:
         return None
@@ -223,7 +225,7 @@ class _Staged(Exception):
         self.error = error
 
 
-class _stage:
+class _stage:  # noqa: N801 - reads as the context manager it is: `with _stage(…):`
     """Turns whatever a block of the plugin's code raises into `_Staged`, `sys.exit` and a stray Ctrl-C included."""
 
     __slots__ = ("_name",)
@@ -281,7 +283,7 @@ def _leave_threads() -> None:
         return
     import atexit
 
-    atexit._run_exitfuncs()
+    atexit._run_exitfuncs()  # noqa: SLF001 - there is no public way
     _flush()
     os._exit(0)
 
@@ -292,7 +294,7 @@ def _flush() -> None:
         stream = getattr(sys, name)
         try:
             stream.flush()
-        except Exception:  # closed, replaced or broken by the plugin: its output is lost, its result is not
+        except Exception:  # noqa: BLE001 - closed, replaced or broken by the plugin: its output is lost, its result is not
             if getattr(stream, "closed", True):
                 _reopen(name, descriptor)
 
@@ -305,7 +307,7 @@ def _reopen(name: str, descriptor: int) -> None:
             os.dup2(2 if descriptor == 1 else 1, descriptor)
         except OSError:  # both are gone, and there is nowhere left to print to
             return
-    stream = open(descriptor, "w", encoding="utf-8", closefd=False)
+    stream = os.fdopen(descriptor, "w", encoding="utf-8", closefd=False)
     setattr(sys, name, stream)
     setattr(sys, "__" + name + "__", stream)
     _set_up(stream)

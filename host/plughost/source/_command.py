@@ -127,6 +127,8 @@ class Git:
         self._program = program
         self._secrets = _secrets(credentials)
         self._environments = _environments(url, credentials)
+        if not url.startswith(("file:", "http:", "https:")):
+            self._prefer_own_ssh()
         # The other end of a local connection is a git of its own, which doesn't get our settings.
         self.upload_pack = ["--upload-pack=git -c 'safe.directory=*' upload-pack"] if url.startswith("file:") else []
 
@@ -176,6 +178,13 @@ class Git:
         kind = SourceError if reference in SourceError.references else InstallError
         hint = hint or f"Try it by hand: `git ls-remote {self.url}`"
         return kind(f"Failed to {doing}", reference=reference, causes=_said(completed), hint=hint)
+
+    def _prefer_own_ssh(self) -> None:
+        """Where the user's settings say how git calls ssh, drop our own way, which would go before it."""
+        asked = self.run(["--git-dir=/dev/null", "config", "--get", "core.sshCommand"], timeout_s=LIST_TIMEOUT_S)
+        if asked.stdout.strip() and "GIT_SSH_COMMAND" not in os.environ:
+            for environment in self._environments:
+                environment.pop("GIT_SSH_COMMAND", None)
 
     def _redact(self, text: str) -> str:
         for secret in self._secrets:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Node", "Scalar", "invalid", "read_document"]
 
 _SHOWN_CHARACTERS = 200
+_LIMIT_BYTES = 1 << 20  # a package file has some hundred lines; parsing takes many times the memory
 
 
 class Scalar:
@@ -28,6 +29,7 @@ class Scalar:
     __slots__ = ("text", "value")
 
     def __init__(self, text: str, value: object) -> None:
+        text.encode()  # half a surrogate pair, which both formats can write, can't be written into a project
         self.text = text
         # What JSON has no form for, such as a date, is taken as it was written.
         self.value = value if value is None or isinstance(value, str | int | float | bool) else text
@@ -93,6 +95,8 @@ def read_document(path: Path) -> Node:
     """Raises: SourceError: the file is no YAML or JSON, or no mapping."""
     parse = _from_json if path.suffix == ".json" else _from_yaml
     try:
+        if path.stat().st_size > _LIMIT_BYTES:
+            raise ValueError(f"it is larger than {_LIMIT_BYTES} bytes")  # noqa: TRY301 - as of any other content
         raw = parse(path.read_text(encoding="utf-8-sig"))
         if not isinstance(raw, dict):
             raise ValueError("it is no mapping of keys to values")  # noqa: TRY004, TRY301 - as of any other content
@@ -118,6 +122,10 @@ def _from_json(text: str) -> object:
 
 
 def _from_yaml(text: str) -> object:
+    # A dozen lines of aliases can stand for more values than fit into memory.
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise yaml.YAMLError(f"aliases such as `*name` are not allowed: {event.start_mark}")
     loader = yaml.SafeLoader(text)
 
     def construct(node: yaml.Node | None) -> object:

@@ -27,9 +27,7 @@ _LEGACY_REQUIRES = ("setuptools>=40.8.0",)
 _NOT_THE_ENVIRONMENT = frozenset({"disk-full", "network", "offline", "tls", "uv-missing"})
 
 
-def build(  # noqa: PLR0913
-    tree: SourceTree, *, installer: Installer, python: Interpreter, into: Path, offline: bool, log: Path
-) -> BuiltWheel:
+def build(tree: SourceTree, *, installer: Installer, python: Interpreter, into: Path, offline: bool, log: Path) -> BuiltWheel:
     """Build the wheel of `tree` into the folder `into`, which is the caller's alone and has no wheel yet.
 
     Raises: BuildError: the backend failed, or what it made is not one usable wheel. InstallError: the build requirements can't
@@ -46,7 +44,7 @@ def build(  # noqa: PLR0913
     return _only_wheel(into, log)
 
 
-def _kept_environment(  # noqa: PLR0913 - what it depends on
+def _kept_environment(
     tree: SourceTree, requires: Sequence[str], installer: Installer, python: Interpreter, *, offline: bool, log: Path
 ) -> str:
     """The folder of a kept environment for this build; empty if it needs one of its own."""

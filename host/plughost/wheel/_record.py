@@ -14,7 +14,10 @@ __all__ = ["BuiltWheel"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuiltWheel:
-    """A wheel on disk. `name` is normalized; `requires_dist` are PEP 508 strings; `entry_points` goes from group to name to `module:object`."""
+    """A wheel on disk.
+
+    `name` is normalized, `requires_dist` are PEP 508 strings, `entry_points` goes from group to name to `module:object`.
+    """
 
     path: Path
     name: str

@@ -6,7 +6,7 @@ import os
 import time
 
 from plughost import _process
-from plughost.errors import CallTimeout, PluginCrashed, PlughostError
+from plughost.errors import CallTimeout, PlughostError, PluginCrashed
 from plughost.runner.wire import WireError
 from plughost.worker._channel import Channel, ChannelClosed
 
@@ -29,14 +29,12 @@ STREAM_CREDIT = 256
 _RUNNER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "runner", "__main__.py")
 
 
-def launch(
-    venv: str, *, name: str, project: str, bytecode: str, extra_environment: Mapping[str, str] | None = None
-) -> Worker:
+def launch(venv: str, *, name: str, project: str, bytecode: str, extra_environment: Mapping[str, str] | None = None) -> Worker:
     """Start a worker in the environment at `venv`. Doesn't wait for it: the first request does.
 
-    `name` is the plugin's, for messages; `bytecode` the folder for the runner's where it can't lie beside it. The child's environment is the allow-list of
-    `_process` and `extra_environment`. While the worker lives, it holds a shared lock on the environment's marker, so that nobody
-    deletes the environment under it.
+    `name` is the plugin's, for messages; `bytecode` the folder for the runner's where it can't lie beside it. The child's
+    environment is the allow-list of `_process` and `extra_environment`. While the worker lives, it holds a shared lock on the
+    environment's marker, so that nobody deletes the environment under it.
 
     Raises: OSError: the environment is gone, or its interpreter can't be started.
     """
@@ -81,10 +79,10 @@ class Worker:
     After any error that is not the plugin's own answer, the worker is dead and its process tree gone.
     """
 
-    __slots__ = ("_channel", "_child", "_lease", "_name", "_next_id", "_tail", "alive", "on_output", "started_by")
+    __slots__ = ("_child", "_lease", "_name", "_next_id", "_tail", "alive", "channel", "on_output", "started_by")
 
     def __init__(self, child: _process.Child, channel: Channel, *, lease: int, name: str, project: str) -> None:
-        self._child, self._channel, self._lease, self._name = child, channel, lease, name
+        self._child, self.channel, self._lease, self._name = child, channel, lease, name
         self._tail = b""
         self._next_id = 1
         self.alive = True
@@ -102,7 +100,7 @@ class Worker:
         """
         number, self._next_id = self._next_id, self._next_id + 1
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        self._channel.send(_request(number, method, params))
+        self.channel.send(_request(number, method, params))
         return Exchange(self, number, what=what, timeout_s=timeout_s, deadline=deadline)
 
     def request(self, method: str, params: dict[str, object], *, what: str, timeout_s: float | None = None) -> dict[str, object]:
@@ -121,11 +119,11 @@ class Worker:
         if not self.alive:
             return
         self.alive = False
-        self._channel.close_input()
+        self.channel.close_input()
         deadline = time.monotonic() + STOP_GRACE_S
         try:
             while True:
-                self._channel.receive(deadline)
+                self.channel.receive(deadline)
         except (ChannelClosed, TimeoutError, WireError):
             pass
         finally:
@@ -148,9 +146,9 @@ class Worker:
     def _let_go(self) -> None:
         """Read what the plugin printed last, and close every descriptor. The child is gone, or somebody else's."""
         if self.started_by == os.getpid():
-            self._channel.drain_output()
+            self.channel.drain_output()
         self._child.close()
-        self._channel.close()
+        self.channel.close()
         os.close(self._lease)
 
     def _printed(self, chunk: bytes) -> None:
@@ -158,7 +156,8 @@ class Worker:
         if self.on_output is not None:
             self.on_output(chunk)
 
-    def _crashed(self, what: str) -> PlughostError:
+    def crashed(self, what: str) -> PlughostError:
+        """The error for a child that went away during `what`; whatever is left of it is gone afterwards."""
         code = self._child.wait(STOP_GRACE_S)
         self.alive = False
         self._child.kill_tree()
@@ -191,7 +190,7 @@ class Exchange:
         """
         worker = self._worker
         try:
-            return self._next(worker._channel)
+            return self._next(worker.channel)
         except TimeoutError:
             worker.kill()
             raise CallTimeout(
@@ -200,7 +199,7 @@ class Exchange:
                 hint="Give it more time with `--timeout`, or `timeout_s=` from Python",
             ) from None
         except ChannelClosed:
-            raise worker._crashed(self._what) from None
+            raise worker.crashed(self._what) from None
         except WireError as error:
             worker.kill()
             raise PluginCrashed(
@@ -215,7 +214,7 @@ class Exchange:
 
     def cancel(self) -> None:
         """Have the generator closed in the child, and wait for that a moment; a generator that goes on costs its worker."""
-        self._worker._channel.send(_notification("cancel", {"id": self._number}))
+        self._worker.channel.send(_notification("cancel", {"id": self._number}))
         self._timeout_s, self._deadline = None, time.monotonic() + STOP_GRACE_S
         try:
             while not self.step()[0]:
