@@ -46,6 +46,7 @@ class Server(ThreadingHTTPServer):
         self.root = root
         self.credentials = ""
         self.moved_to = ""
+        self.refusal = 401
         self.dumb = self.protocol_0 = False
         self.seen: list[tuple[str, str]] = []
 
@@ -63,7 +64,10 @@ class Handler(BaseHTTPRequestHandler):
         if self.server.moved_to:
             self.answer(302, [("Location", self.server.moved_to + self.path)])
         elif self.server.credentials and given != f"Basic {wanted}":
-            self.answer(401, [("WWW-Authenticate", 'Basic realm="git"')])
+            echo = f"{given} {base64.b64decode(given.removeprefix('Basic ')).decode()}"  # git shows what the server says
+            self.answer(
+                self.server.refusal, [("WWW-Authenticate", 'Basic realm="git"'), ("Content-Type", "text/plain")], echo.encode()
+            )
         elif ".git/" in self.path and not self.server.dumb:
             self.run_git()
         else:
@@ -171,13 +175,17 @@ def test_credentials_never_stand_in_a_command_line(server, tmp_path, monkeypatch
     assert TOKEN not in log.read_text()
 
 
-def test_refused_credentials_are_told_without_them(server):
-    server.credentials = "somebody:else"
+@pytest.mark.parametrize("refusal", [401, 403])
+def test_refused_credentials_are_told_without_them(server, refusal):
+    server.credentials, server.refusal = "somebody:else", refusal
     for userinfo in (f"{USER}:{TOKEN}", TOKEN, ""):
         with pytest.raises(SourceError) as caught:
             resolve(parse(f"git+{server.url('weather.git', userinfo)}"))
         assert caught.value.reference == "git-auth"
         assert TOKEN not in str(caught.value)
+        assert base64.b64encode(f"{USER}:{TOKEN}".encode()).decode() not in str(caught.value)
+        if ":" in userinfo and refusal == 403:
+            assert "remote: Basic ***" in str(caught.value)
 
 
 def test_the_users_own_credential_helper_is_asked_only_where_the_source_has_none(server, tmp_path, monkeypatch):
@@ -188,6 +196,10 @@ def test_the_users_own_credential_helper_is_asked_only_where_the_source_has_none
         f'[credential]\n\thelper = "!f() {{ echo $1 >> {asked}; echo username={USER}; echo password={TOKEN}; }}; f"\n'
     )
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+    ask = tmp_path / "ask"
+    ask.write_text(f"#!/bin/sh\necho $1 >> {asked}\n")
+    ask.chmod(0o755)
+    monkeypatch.setenv("GIT_ASKPASS", str(ask))
     with pytest.raises(SourceError):  # were it told that these are wrong, it would forget the right ones
         resolve(parse(f"git+{server.url('weather.git', f'{USER}:wrong')}"))
     resolve(parse(f"git+{server.url('weather.git', f'{USER}:{TOKEN}')}"))
