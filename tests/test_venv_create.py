@@ -89,13 +89,13 @@ def calls(tmp_path) -> int:
 
 def test_a_venv_has_what_is_locked_and_nothing_else(installer, make_lock, tmp_path):
     made = create(make_lock(installer), installer, tmp_path)
+    assert not list(made.path.rglob("weather*.pyc"))
     assert run_python(made, "import sky, weather; print(sky.COLOUR)") == "weather\nblue"
     assert venv.installed(made.path) == [("sky", "1.0"), ("weather", "1.0")]
     seen = run_python(made, "import importlib.metadata as m; print(sorted(d.name for d in m.distributions()))")
     assert seen == "['sky', 'weather']"
     assert run_python(made, "import site; print(site.ENABLE_USER_SITE)") == "False"
     assert os.readlink(made.python) == PYTHON.executable
-    assert not list(made.path.rglob("weather*.pyc"))
 
 
 def test_the_same_lock_is_installed_once(uv, make_lock, tmp_path):

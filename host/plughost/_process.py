@@ -50,6 +50,8 @@ FAMILY_MARK = "PLUGHOST_FAMILY"
 
 _LIFELINE = 3  # the descriptor's number in the child
 _READ_BYTES = 1 << 16
+#: SIGKILL needs no more than this, but in a process that the kernel itself holds up (a dead network file system).
+GONE_WITHIN_S = 1.0
 
 
 class Completed:
@@ -74,12 +76,7 @@ class Child:
         self.returncode: int | None = None
         self._lifeline = lifeline
         self._family = family
-        self._pidfd = -1
-        if LINUX:
-            try:
-                self._pidfd = os.pidfd_open(pid)
-            except OSError:  # a kernel before 5.3, or one that denies it: `wait` falls back to asking
-                pass
+        self._pidfd = _open_pidfd(pid)  # where there is none, `wait` falls back to asking
 
     def wait(self, timeout_s: float | None = None) -> int | None:
         """The exit code, negative for a signal; None if the child still runs after `timeout_s`.
@@ -106,16 +103,19 @@ class Child:
         return self._pidfd
 
     def kill_tree(self) -> None:
-        """Kill the child and everything it started, also what has left its process group. Waits for the child alone."""
+        """Kill the child and everything it started, also what has left its process group, and see them gone."""
         if self.returncode is None:
             # Stopped first, so that the family can't grow while it is being listed.
             _signal_group(self.pid, SIGSTOP)
-        for pid in _family(self.pid if self.returncode is None else -1, self._family):
+        family = _family(self.pid if self.returncode is None else -1, self._family)
+        watched = [_open_pidfd(pid) for pid in family]
+        for pid in family:
             _signal(pid, SIGKILL)
         if self.returncode is None:
             _signal_group(self.pid, SIGKILL)
             _signal(self.pid, SIGKILL)
             self.wait()
+        _await_ends([fd for fd in watched if fd >= 0], GONE_WITHIN_S)
         self.close()
 
     def close(self) -> None:
@@ -342,6 +342,26 @@ def _tie(lifeline: int, group: int) -> None:
     except OSError as error:
         if error.errno != errno.ESRCH:  # ESRCH: the child is gone already
             raise
+
+
+def _open_pidfd(pid: int) -> int:
+    """A descriptor that turns readable when the process ends; -1 if it is gone, or on a kernel before 5.3."""
+    if not LINUX:
+        return -1
+    try:
+        return os.pidfd_open(pid)
+    except OSError:
+        return -1
+
+
+def _await_ends(pidfds: list[int], timeout_s: float) -> None:
+    """Wait until all of these processes have ended, or `timeout_s` is over; closes the descriptors."""
+    deadline = time.monotonic() + timeout_s
+    for fd in pidfds:
+        poller = select.poll()
+        poller.register(fd, select.POLLIN)
+        poller.poll(max(0, deadline - time.monotonic()) * 1000)
+        os.close(fd)
 
 
 def _signal(pid: int, number: int) -> None:
