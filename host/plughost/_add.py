@@ -1,38 +1,26 @@
 """`add`: the stages in order, from a source string to a receipt.
 
-Above it: `Host`; below it: the stages, each of which makes one record. It owns the staging folder, the log and what happens
-when a stage fails; it knows no installer's flags and no file format.
+Above it: `Host`; below it: the stages, each of which makes one record. It knows no installer's flags and no file
+format.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
-import json
 import os
-import shutil
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
-from plughost import __version__, registry
+from plughost import registry
+from plughost._log import failures_told, last_part, log_path, write_log
 from plughost._names import satisfies
 from plughost._request import Added, Progress
-from plughost.errors import (
-    BuildError,
-    CallTimeout,
-    DescribeError,
-    InstallError,
-    PlughostError,
-    PluginCrashed,
-    PluginError,
-    StoreError,
-    UsageError,
-)
+from plughost._revision import Made, write_revision
+from plughost.errors import BuildError, CallTimeout, DescribeError, PlughostError, PluginCrashed, PluginError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from plughost._installer import Ahead, Installer
     from plughost._interpreters import Interpreter
@@ -48,15 +36,13 @@ if TYPE_CHECKING:
 
 __all__ = ["add", "forget_packages"]
 
-_KEPT_LOGS = 50
-
 
 def add(store: Store, request: Request, *, describe: Describe, report: Report | None) -> Added:
     """Install what `request` names. `describe` starts a plugin in a finished environment and asks it what it offers."""
     from plughost import source as sources
 
     tell = report or (lambda _progress: None)
-    tell(Progress(stage="source", detail=f"Resolving {_last_part(request.source)}"))
+    tell(Progress(stage="source", detail=f"Resolving {last_part(request.source)}"))
     source = sources.parse(request.source, editable=request.editable)
     options = request.options()
     origin = sources.resolve(source, offline=request.offline)
@@ -64,7 +50,7 @@ def add(store: Store, request: Request, *, describe: Describe, report: Report | 
     changed = not name
     if changed:
         installation = _Installation(store, request, source, origin, options, tell)
-        with _failures_told(store, installation.log), registry.adding(store), registry.staging(store) as stage:
+        with failures_told(store, installation.log), registry.adding(store), registry.staging(store) as stage:
             name = installation.run(stage, describe)
     manifest = registry.find(store, name).manifest
     return Added(
@@ -108,7 +94,7 @@ class _Installation:
         self.origin = origin
         self.options = options
         self.tell = tell
-        self.log = _log_path(store, request.source)
+        self.log = log_path(store, request.source)
         self.installer: Installer = choose(store, request.installer)
 
     def run(self, stage: Path, describe: Describe) -> str:
@@ -121,8 +107,28 @@ class _Installation:
         entry_points = self._entry_points(declared, package)
         manifest = self._describe(name, environment, entry_points, describe)
         self.tell(Progress(stage="receipt", detail=f"Recording {name}", packages=len(lockfile.packages)))
-        revision, receipt = self._revision(stage, name, package, wheel, lockfile, environment, manifest, entry_points, previous)
-        registry.place(self.store, revision, receipt)
+        made = Made(
+            name=name,
+            package=package,
+            wheel=wheel,
+            lockfile=lockfile,
+            environment=environment,
+            entry_points=entry_points,
+            manifest=manifest,
+            installer=self.installer.name,
+        )
+        folder = stage / "revision"
+        receipt = write_revision(
+            folder,
+            made,
+            options=self.options,
+            editable=self.request.editable,
+            source=self.source,
+            origin=self.origin,
+            store=self.store,
+            previous=previous,
+        )
+        registry.place(self.store, folder, receipt)
         return name
 
     def _kept(self, stage: Path) -> tuple[BuiltWheel, Interpreter, Lockfile] | None:
@@ -209,7 +215,7 @@ class _Installation:
         if self.origin.kind == "wheel":
             wheel = wheels.read(tree.path)
         else:
-            self.tell(Progress(stage="wheel", detail=f"Building {tree.name or _last_part(self.source.text)}"))
+            self.tell(Progress(stage="wheel", detail=f"Building {tree.name or last_part(self.source.text)}"))
             wheel = self._build(tree, python, stage / "wheel")
         if satisfies(python.version, wheel.requires_python):
             return wheel, python
@@ -280,7 +286,7 @@ class _Installation:
         try:
             return describe(name, str(environment.path), entry_points)
         except (PluginError, PluginCrashed, CallTimeout) as error:
-            _write_log(self.log, f"{error}\n\n{getattr(error, 'remote_traceback', '')}")
+            write_log(self.log, f"{error}\n\n{getattr(error, 'remote_traceback', '')}")
             raise DescribeError(
                 f"`{name}` was built and installed aside, but it can't say what it offers",
                 reference="plugin-import-failed",
@@ -326,67 +332,6 @@ class _Installation:
             )
         return previous
 
-    def _revision(
-        self,
-        stage: Path,
-        name: str,
-        package: str,
-        wheel: BuiltWheel | None,
-        lockfile: Lockfile,
-        environment: PluginVenv,
-        manifest: Mapping[str, object],
-        entry_points: Mapping[str, str],
-        previous: registry.Receipt | None,
-    ) -> tuple[Path, registry.Receipt]:
-        """Write the folder of the new revision, complete but for its receipt, and make that."""
-        locked = next(item for item in lockfile.packages if registry.normalize_name(item.name) == package)
-        exact = self.origin.commit_id or self.origin.sha256 or locked.version
-        identifier = f"{''.join(c for c in locked.version if c.isalnum() or c in '.+')}-{exact[:8]}-{os.urandom(4).hex()}"
-        folder = stage / "revision"
-        folder.mkdir()
-        shutil.copyfile(lockfile.folder / "pylock.toml", folder / "pylock.toml")
-        if wheel:
-            shutil.copyfile(wheel.path, folder / wheel.path.name)
-        record = {
-            "format": 1,
-            "name": name,
-            "package": package,
-            "version": locked.version,
-            "revision": identifier,
-            "venv": environment.key,
-            "editable": self.request.editable,
-            "entry_points": dict(entry_points),
-            "summary": wheel.summary if wheel else "",
-            **manifest,
-        }
-        (folder / "manifest.json").write_text(json.dumps(record, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
-        receipt = registry.Receipt(
-            name=name,
-            project=self.store.project,
-            package=package,
-            version=locked.version,
-            revision=identifier,
-            added_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            added_by=f"plughost {__version__}",
-            kind=self.origin.kind,
-            source=self.source.text,
-            commit_id=self.origin.commit_id or "",
-            digest=self.origin.sha256 or "",
-            direct_url=self.origin.direct_url(),
-            request=self.options,
-            wheel=wheel.path.name if wheel else "",
-            wheel_sha256=wheel.sha256 if wheel else "",
-            lock_sha256=lockfile.digest,
-            installer=self.installer.name,
-            built_from_source=tuple(lockfile.built_from_source),
-            venv=environment.key,
-            venv_digest=environment.record_digest,
-            python=environment.interpreter.executable,
-            python_version=environment.interpreter.version,
-            history=(previous.as_history(), *previous.history) if previous else (),
-        )
-        return folder, receipt
-
 
 def _unchanged(store: Store, origin: Origin, options: Mapping[str, object], name: str) -> str:
     """The name under which exactly this is installed and whole; empty if it isn't."""
@@ -431,65 +376,3 @@ def _installed_entry_points(environment: Path, package: str) -> dict[str, dict[s
             for point in distribution.entry_points:
                 groups.setdefault(point.group, {})[point.name] = point.value
     return groups
-
-
-@contextlib.contextmanager
-def _failures_told(store: Store, log: Path) -> Iterator[None]:
-    """One error for whatever ends a stage; the log stays where it failed, and goes where it didn't."""
-    try:
-        yield
-    except PlughostError as error:
-        if not isinstance(error, InstallError | StoreError):  # nothing was tried: there is nothing to read up
-            log.unlink(missing_ok=True)
-        elif log.exists():
-            error.log = error.log or str(log)
-            _keep_newest(log.parent)
-        raise
-    except OSError as error:
-        raise _from_os_error(store, log, error) from error
-    with contextlib.suppress(FileNotFoundError):
-        log.unlink()
-
-
-def _from_os_error(store: Store, log: Path, error: OSError) -> PlughostError:
-    kept = log if log.exists() else ""
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return InstallError(
-            f"The disk that holds the store `{store.root}` is full",
-            reference="disk-full",
-            causes=[str(error)],
-            hint="Free some space, or point `PLUGHOST_HOME` to another disk; nothing that was installed is lost",
-            log=kept,
-        )
-    if error.errno in {errno.EACCES, errno.EROFS, errno.EPERM}:
-        return StoreError(
-            f"The store at `{store.root}` can't be written",
-            reference="store-unwritable",
-            causes=[str(error)],
-            hint="Point `PLUGHOST_HOME` to a folder that you may write to",
-            log=kept,
-        )
-    return InstallError("The plugin could not be installed", reference="install-failed", causes=[str(error)], log=kept)
-
-
-def _log_path(store: Store, source: str) -> Path:
-    stem = "".join(c if c.isalnum() or c in "-_" else "-" for c in _last_part(source)).strip("-").lower() or "plugin"
-    return Path(store.logs, f"{stem[:60]}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}.log")
-
-
-def _write_log(log: Path, text: str) -> None:
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("a", encoding="utf-8") as file:
-        file.write(text)
-
-
-def _keep_newest(folder: Path) -> None:
-    for old in sorted(folder.glob("*.log"), key=lambda path: path.name[-30:])[:-_KEPT_LOGS]:
-        with contextlib.suppress(FileNotFoundError):
-            old.unlink()
-
-
-def _last_part(source: str) -> str:
-    """What people call a source: the end of its path, without the reference."""
-    path = source.partition("#")[0].rstrip("/")
-    return path.rpartition("/")[2].partition("@")[0].removesuffix(".git") or path

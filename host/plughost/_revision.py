@@ -1,0 +1,115 @@
+"""A revision: the folder of one installation of a plugin, and the receipt that stands for it.
+
+Above it: `add`; below it: the registry, which moves the folder into place.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from plughost import __version__, registry
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from plughost.lock import LockedPackage, Lockfile
+    from plughost.paths import Store
+    from plughost.source import Origin, Source
+    from plughost.venv import PluginVenv
+    from plughost.wheel import BuiltWheel
+
+__all__ = ["Made", "write_revision"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What the stages have made of a source. There is no wheel of a requirement, whose package the lock names."""
+
+    name: str
+    package: str
+    wheel: BuiltWheel | None
+    lockfile: Lockfile
+    environment: PluginVenv
+    entry_points: Mapping[str, str]
+    manifest: Mapping[str, object]
+    installer: str
+
+    @property
+    def locked(self) -> LockedPackage:
+        return next(item for item in self.lockfile.packages if registry.normalize_name(item.name) == self.package)
+
+
+def write_revision(
+    folder: Path,
+    made: Made,
+    *,
+    options: dict[str, object],
+    editable: bool,
+    source: Source,
+    origin: Origin,
+    store: Store,
+    previous: registry.Receipt | None,
+) -> registry.Receipt:
+    """Make `folder`, complete but for its receipt, and that receipt. `options` are the request's."""
+    revision = _identifier(made, origin)
+    folder.mkdir()
+    shutil.copyfile(made.lockfile.folder / "pylock.toml", folder / "pylock.toml")
+    wheel = made.wheel
+    if wheel:
+        shutil.copyfile(wheel.path, folder / wheel.path.name)
+    _write_manifest(folder / "manifest.json", made, revision=revision, editable=editable)
+    environment = made.environment
+    return registry.Receipt(
+        name=made.name,
+        project=store.project,
+        package=made.package,
+        version=made.locked.version,
+        revision=revision,
+        added_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        added_by=f"plughost {__version__}",
+        kind=origin.kind,
+        source=source.text,
+        commit_id=origin.commit_id or "",
+        digest=origin.sha256 or "",
+        direct_url=origin.direct_url(),
+        request=options,
+        wheel=wheel.path.name if wheel else "",
+        wheel_sha256=wheel.sha256 if wheel else "",
+        lock_sha256=made.lockfile.digest,
+        installer=made.installer,
+        built_from_source=tuple(made.lockfile.built_from_source),
+        venv=environment.key,
+        venv_digest=environment.record_digest,
+        python=environment.interpreter.executable,
+        python_version=environment.interpreter.version,
+        history=(previous.as_history(), *previous.history) if previous else (),
+    )
+
+
+def _identifier(made: Made, origin: Origin) -> str:
+    """Version and commit for whoever looks into the store; the random end keeps two adds of one commit apart."""
+    version = made.locked.version
+    exact = origin.commit_id or origin.sha256 or version
+    return f"{''.join(c for c in version if c.isalnum() or c in '.+')}-{exact[:8]}-{os.urandom(4).hex()}"
+
+
+def _write_manifest(path: Path, made: Made, *, revision: str, editable: bool) -> None:
+    record = {
+        "format": 1,
+        "name": made.name,
+        "package": made.package,
+        "version": made.locked.version,
+        "revision": revision,
+        "venv": made.environment.key,
+        "editable": editable,
+        "entry_points": dict(made.entry_points),
+        "summary": made.wheel.summary if made.wheel else "",
+        **made.manifest,
+    }
+    path.write_text(json.dumps(record, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
