@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import plughost
+from plughost._request import Request, find_unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -356,3 +357,22 @@ def test_listing_starts_and_imports_nothing(host: plughost.Host, git_repository:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     printed = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, env=environment, check=True)
     assert printed.stdout == "['echo'] False False\n"
+
+
+@pytest.mark.parametrize("form", ["git+{url}", "git+{url}@main", "git+{url}@{commit}", "git+{url}@{short}", "{url}"])
+def test_a_quick_look_tells_that_nothing_has_changed(
+    form: str, host: plughost.Host, git_repository: Callable[..., str], commit: Callable[[Path], str]
+) -> None:
+    folder = Path(git_repository("echo").removeprefix("git+file://"))
+    bare = folder.rename(folder.with_name("echo.git"))
+    now = commit(bare)
+    request = Request(source=form.format(url=bare.as_uri(), commit=now, short=now[:9]))
+    assert find_unchanged(host.store, request) is None
+    assert host.add(request.source).commit_id == now
+    again = find_unchanged(host.store, request)
+    assert again is not None
+    assert (again.changed, again.commit_id) == (False, now)
+    later = commit(bare)
+    moves = now not in request.source and now[:9] not in request.source
+    assert (find_unchanged(host.store, request) is None) is moves
+    assert (host.add(request.source).commit_id == later) is moves

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Added", "Progress", "Request", "find_unchanged"]
 
+#: Digits of a commit's identifier below which a reference is taken for a name.
+SHORTEST_COMMIT = 7
+
 
 class Request:
     """What the user asked for, as given."""
@@ -136,16 +139,20 @@ def find_unchanged(store: Store, request: Request) -> Added | None:
 
     None says nothing: everything that is not plainly so takes the long way, errors included.
     """
-    if request.force or request.editable or not request.source.startswith("git+"):
+    if request.force or request.editable:
         return None
     options = request.options()
     for summary in registry.summaries(store):
-        if summary.source != request.source or summary.request != options or (request.name and summary.name != request.name):
+        if summary.request != options or (request.name and summary.name != request.name):
             continue
+        if summary.source not in {request.source, f"git+{request.source}"}:
+            continue
+        if not summary.remote[0]:
+            return None
         marker = os.path.join(store.venvs, summary.venv, "plughost-venv.json")
         if not (os.path.exists(marker) and os.path.exists(os.path.join(store.venvs, summary.venv, "bin", "python"))):
             return None
-        if _commit_now(summary.remote, offline=request.offline) != summary.commit_id:
+        if _commit_now(summary, offline=request.offline) != summary.commit_id:
             return None
         return Added(
             store,
@@ -158,13 +165,15 @@ def find_unchanged(store: Store, request: Request) -> Added | None:
     return None
 
 
-def _commit_now(remote: tuple[str, str], *, offline: bool) -> str:
+def _commit_now(summary: registry.PluginSummary, *, offline: bool) -> str:
     from plughost.source._remote import Git, is_commit, resolve_ref
 
-    url, revision = remote
+    url, revision = summary.remote
     if is_commit(revision):
-        return revision
-    if not url or (offline and not url.startswith("file:")):
+        return revision.lower()
+    if len(revision) >= SHORTEST_COMMIT and summary.commit_id.startswith(revision):  # to look it up takes the whole history
+        return summary.commit_id
+    if offline and not url.startswith("file:"):
         return ""
     try:
         return resolve_ref(Git(url), revision)
