@@ -291,7 +291,9 @@ def test_a_reader_that_leaves_ends_the_command_quietly(clean_environment, plugin
     process.stderr.close()
 
 
-@pytest.mark.parametrize(("number", "code", "stderr"), [(signal.SIGINT, 130, b"interrupted\n"), (signal.SIGTERM, 143, b"")])
+@pytest.mark.parametrize(
+    ("number", "code", "stderr"), [(signal.SIGINT, 130, b"interrupted\n"), (signal.SIGTERM, 143, b"terminated\n")]
+)
 def test_a_signal_ends_the_command_and_the_plugin(clean_environment, plugins, number, code, stderr):
     process = started(clean_environment, plugins, "run", "echo:countdown", "start=100000000")
     process.send_signal(number)

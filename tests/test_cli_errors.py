@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import subprocess
@@ -15,7 +16,7 @@ from plughost import Progress
 from plughost.cli._printer import Printer, compact, home_as_tilde, indented
 from plughost.cli._progress import ProgressLine
 from plughost.cli._terminal import Stream
-from plughost.errors import BuildError, PluginError
+from plughost.errors import BuildError, PlughostError, PluginError
 
 WHOLE = BuildError(
     "Failed to build a wheel from `weather-tools` at `3f2a1c0`",
@@ -215,3 +216,40 @@ def test_progress_is_silent_where_it_can_not_be_erased_or_is_not_wanted(monkeypa
 def terminal(monkeypatch, stderr):
     monkeypatch.setattr(sys, "stderr", stderr)
     return Stream("stderr", color=False)
+
+
+@pytest.mark.parametrize(
+    ("hint", "shown"),
+    [
+        ("`info weather` shows its tools", "`app plugins info weather` shows its tools"),
+        ("Add it with `--force`, or `remove weather`", "Add it with `--force`, or `app plugins remove weather`"),
+        ("Installed are `info`, `list`", "Installed are `info`, `list`"),
+        ("`git ls-remote URL` lists them", "`git ls-remote URL` lists them"),
+    ],
+)
+def test_a_command_in_a_hint_is_printed_as_it_is_typed(capfd, hint, shown):
+    printer, error = Printer(color=False, command="app plugins"), PlughostError("It failed", hint=hint)
+    printer.error(error)
+    printer.error(error, as_json=True)
+    printed = capfd.readouterr()
+    assert printed.err == f"error: It failed\n\nhint: {shown}\n"
+    assert json.loads(printed.out)["error"]["hint"] == shown
+    assert error.record()["hint"] == hint
+
+
+def test_a_hint_names_the_store_that_was_chosen(plughost_command, tmp_path):
+    chosen = tmp_path / "the store"
+    hint = plughost_command("list", "--store", str(chosen)).stderr.splitlines()[-1]
+    assert hint == f"hint: `plughost --store '{chosen}' add SOURCE` adds a plugin"
+
+
+def test_an_error_begins_a_line_of_its_own(capfd):
+    printer = Printer(color=False)
+    printer.err.write(b"half a line")
+    printer.error(PlughostError("It failed"))
+    assert capfd.readouterr().err == "half a line\nerror: It failed\n"
+
+
+def test_what_a_terminal_would_obey_is_escaped(printed):
+    error = PluginError("`a` raised \x1b]0;title\x07", causes=["two\nlines\x9b"])
+    assert printed(error) == "error: `a` raised \\x1b]0;title\\x07\n  Caused by: two\n    lines\\x9b\n"

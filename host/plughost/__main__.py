@@ -42,6 +42,7 @@ def run(argv: Sequence[str]) -> int:
     except KeyboardInterrupt:  # before or after the command itself
         return _INTERRUPTED
     except _Terminated:
+        _say("terminated\n")
         return _TERMINATED
     except BrokenPipeError:
         return _READER_LEFT
@@ -70,7 +71,7 @@ def _show(option: str) -> int:
     try:
         out.write(overview(_PROGRAM, out) if option in {"--help", "-h"} else version(_PROGRAM) + "\n")
     except PlughostError as error:
-        Stream("stderr").write(f"error: {error}\n")
+        _say(f"error: {error}\n")
         return error.exit_code
     return 0
 
@@ -86,6 +87,12 @@ def _by_click(argv: Sequence[str], context: Context) -> int:
         return _click.run(argv, context)
 
     return guarded(read_and_do, context, as_json="--json" in argv)
+
+
+def _say(text: str) -> None:
+    from plughost.cli._terminal import Stream
+
+    Stream("stderr").write(text)
 
 
 def _end_in_order_on_sigterm() -> None:

@@ -35,7 +35,9 @@ __all__ = [
 class PlughostError(Exception):
     """The root of all errors; raised as such only for a fault of plughost itself.
 
-    `message` is one sentence without a full stop, `causes` go from the nearest to the root, `hint` says what to do next.
+    `message` is one sentence without a full stop, `causes` go from the nearest to the root, `hint` says what to do next. A
+    command in a hint stands in backticks without the program's name (`info weather`), since an app may have the commands among
+    its own: the command line prints it as it is to be typed.
     """
 
     exit_code = 6
@@ -101,7 +103,7 @@ class PluginError(PlughostError):
     """
 
     exit_code = 1
-    references = ("plugin-raised",)
+    references = ("plugin-raised", "result-unsupported")
     type_name: str = ""
     remote_traceback: str = ""
 

@@ -6,14 +6,15 @@ plugin's process takes to start.
 
 from __future__ import annotations
 
+from plughost.call._schema import type_text
 from plughost.errors import UsageError
 from plughost.runner.wire import WireError, plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["bind", "check"]
+__all__ = ["bind", "check", "not_sendable"]
 
 _PLAIN_TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
@@ -26,28 +27,31 @@ _PLAIN_TYPES: dict[str, tuple[type, ...]] = {
 }
 #: Keywords that say nothing about what is valid.
 _ANNOTATIONS = frozenset({"type", "title", "description", "default", "examples", "contentEncoding"})
+#: Keywords by which a value is wrong as a whole.
+_OF_TYPE = frozenset({"type", "enum", "const", "anyOf", "oneOf"})
 
 
 def check(plugin: str, tool: Mapping[str, object], args: Sequence[object], kwargs: Mapping[str, object]) -> None:
-    """Raises: UsageError: an argument is missing, unknown, given twice or doesn't fit; it names the first one that is wrong."""
+    """Raises: UsageError: an argument is unknown, missing, given twice or doesn't fit; it names the first one that is wrong."""
     label = f"{plugin}:{tool['name']}"
     schema = tool["parameters"]
     assert isinstance(schema, dict)
     named = bind(label, tool, args, kwargs)
     properties = schema.get("properties", {})
+    further = schema.get("additionalProperties", True)
+    if further is False:
+        for name in named:
+            if name not in properties:
+                raise _unknown(label, name, properties)
     missing = [name for name in schema.get("required", ()) if name not in named]
     if missing:
-        wanted = ", ".join(f"`{name}`" for name in missing)
         raise _error(
-            f"`{label}` needs {wanted}, which {'was' if len(missing) == 1 else 'were'} not given",
-            [_expectation(name, properties.get(name, {})) for name in missing],
-            plugin,
+            f"`{label}` needs {_listing(missing)}, which {'was' if len(missing) == 1 else 'were'} not given",
+            [_expectation(name, properties.get(name, {}), schema) for name in missing],
+            label,
         )
     for name, value in named.items():
-        if name in properties:
-            _check_value(plugin, label, name, properties[name], value, schema)
-        elif schema.get("additionalProperties", True) is False:
-            raise _error(f"`{label}` has no argument `{name}`", [f"Its arguments are {_listing(properties)}"], plugin)
+        _check_value(label, name, properties.get(name, further), value, schema)
 
 
 def bind(label: str, tool: Mapping[str, object], args: Sequence[object], kwargs: Mapping[str, object]) -> dict[str, object]:
@@ -56,19 +60,19 @@ def bind(label: str, tool: Mapping[str, object], args: Sequence[object], kwargs:
     names = names if isinstance(names, list) else []
     if len(args) > len(names) and not tool.get("variadic"):
         raise _error(
-            f"`{label}` takes {len(names)} positional arguments, and {len(args)} were given",
-            [f"They are {_listing(names)}"] if names else [],
-            label.partition(":")[0],
+            f"`{label}` takes {_count(len(names))} by position, and {len(args)} {'was' if len(args) == 1 else 'were'} given",
+            [f"By position it takes {_listing(names)}"] if names else [],
+            label,
         )
     named: dict[str, object] = dict(zip(names, args, strict=False))
     for name, value in kwargs.items():
         if name in named:
-            raise _error(f"`{label}` was given `{name}` twice, by position and by name", [], label.partition(":")[0])
+            raise _error(f"`{label}` was given `{name}` twice, by position and by name", [], label)
         named[name] = value
     return named
 
 
-def _check_value(plugin: str, label: str, name: str, schema: object, value: object, root: Mapping[str, object]) -> None:
+def _check_value(label: str, name: str, schema: object, value: object, root: Mapping[str, object]) -> None:
     if schema is True or not isinstance(schema, dict) or _plainly_valid(schema, value):
         return
     if schema.get("contentEncoding") == "base64" and isinstance(value, bytes | bytearray | memoryview):
@@ -76,19 +80,13 @@ def _check_value(plugin: str, label: str, name: str, schema: object, value: obje
     try:
         shown = plain(value)
     except WireError as error:
-        raise UsageError(
-            f"The argument `{name}` of `{label}` can't be sent",
-            reference="value-unsupported",
-            causes=[str(error)],
-            hint="docs/reference/values.md lists what can be",
-        ) from error
-    fault = _verdict({**schema, "$defs": root.get("$defs", {})}, shown)
+        raise not_sendable(f"The argument `{name}` of `{label}`", error) from error
+    fault = _verdict({**schema, "$defs": root.get("$defs", {})}, shown, name)
     if fault is not None:
-        where, expected = fault
         raise _error(
             f"The argument `{name}` of `{label}` is {_shown(shown)}, which is not what it takes",
-            [f"at `{name}{where}`: {expected}" if where else expected, f"It takes {_expectation(name, schema)}"],
-            plugin,
+            [*([fault] if fault else []), f"It takes {_expectation(name, schema, root)}"],
+            label,
         )
 
 
@@ -106,48 +104,89 @@ def _plainly_valid(schema: Mapping[str, object], value: object) -> bool:
     return False
 
 
-def _verdict(schema: dict[str, object], value: object) -> tuple[str, str] | None:
-    """Where in `value` and what is wrong; None if nothing is."""
+def _verdict(schema: dict[str, object], value: object, name: str) -> str | None:
+    """What is wrong and where; empty where the value as a whole is of another type, None where nothing is wrong."""
     import jsonschema_rs
 
+    lenient = _without_uniqueness(schema)
+    assert isinstance(lenient, dict)
     try:
-        validator = jsonschema_rs.validator_for(schema)
+        validator = jsonschema_rs.validator_for(lenient)
+        try:
+            errors = list(validator.iter_errors(value))
+        except UnicodeEncodeError:  # Rust has no form for lone surrogates, which are text all the same
+            errors = list(validator.iter_errors(_without_surrogates(value)))
     except ValueError:
-        return None  # a schema of the plugin's own that is none: the plugin will judge its argument itself
-    for error in validator.iter_errors(value):
-        where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.instance_path)
-        return where, error.message
-    return None
+        return None  # a schema that is none, or a value nested too deeply for it: the plugin will judge its argument itself
+    if not errors:
+        return None
+    path = errors[0].instance_path
+    expected = _at(lenient, errors[0].schema_path[:-1]) if errors[0].schema_path[-1] in _OF_TYPE else None
+    where = f"`{name}{''.join(f'[{part}]' if isinstance(part, int) else f'.{part}' for part in path)}`"
+    if not isinstance(expected, dict):
+        return f"{where}: {errors[0].message}"
+    return f"{where} is {_shown(_at(value, path))}, and should be {type_text(expected, lenient)}" if path else ""
 
 
-def _expectation(name: str, schema: object) -> str:
+def _at(value: object, path: Sequence[object]) -> object:
+    """What the path leads to; None where it leads nowhere."""
+    for part in path:
+        if isinstance(value, dict):
+            value = value.get(part)
+        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
+            value = value[part]
+        else:
+            return None
+    return value
+
+
+def _without_uniqueness(schema: object) -> object:
+    """The schema with `uniqueItems` taken out: of an array with duplicates a set can be made."""
+    if isinstance(schema, list):
+        return [_without_uniqueness(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {key: _without_uniqueness(item) for key, item in schema.items() if not (key == "uniqueItems" and item is True)}
+
+
+def _without_surrogates(value: object) -> object:
+    import json
+
+    return json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
+
+
+def _expectation(name: str, schema: object, root: Mapping[str, object]) -> str:
     """What an argument takes, for people: `days` (integer): how many."""
     if not isinstance(schema, dict):
         return f"`{name}`"
-    described = f": {schema['description']}" if schema.get("description") else ""
-    return f"`{name}` ({type_text(schema)}){described}"
+    description = str(schema.get("description") or "").strip().removesuffix(".")
+    return f"`{name}` ({type_text(schema, root)})" + (f": {description}" if description else "")
 
 
-def type_text(schema: Mapping[str, object]) -> str:
-    """A schema's type in a few words."""
-    if "enum" in schema and isinstance(schema["enum"], list):
-        return "one of " + ", ".join(f"`{value}`" for value in schema["enum"])
-    if "const" in schema:
-        return f"`{schema['const']}`"
-    options = schema.get("anyOf")
-    if isinstance(options, list):
-        return " or ".join(dict.fromkeys(type_text(option) for option in options if isinstance(option, dict)))
-    kind = schema.get("type", "anything")
-    text = " or ".join(map(str, kind)) if isinstance(kind, list) else str(kind)
-    items = schema.get("items")
-    if text == "array" and isinstance(items, dict) and items:
-        return f"array of {type_text(items)}"
-    return f"{text}, {schema['format']}" if schema.get("format") else text
+def not_sendable(what: str, error: WireError) -> UsageError:
+    """The error for a value that has no wire form."""
+    return UsageError(
+        f"{what} can't be sent",
+        reference="value-unsupported",
+        causes=[str(error)],
+        hint="Turn it into text, numbers, bytes, dates, paths, dataclasses, or lists, sets and dicts of these",
+    )
 
 
-def _listing(names: object) -> str:
-    listed = list(names) if isinstance(names, dict | list) else []
-    return ", ".join(f"`{name}`" for name in listed) or "none"
+def _unknown(label: str, name: str, properties: Mapping[str, object]) -> UsageError:
+    import difflib
+
+    near = difflib.get_close_matches(name, properties, n=1)
+    takes = f"Its arguments are {_listing(properties)}" if properties else "It takes no arguments"
+    return _error(f"`{label}` has no argument `{name}`", [takes], label, f"Did you mean `{near[0]}`?" if near else "")
+
+
+def _count(number: int) -> str:
+    return f"{number or 'no'} argument{'s' * (number != 1)}"
+
+
+def _listing(names: Iterable[object]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _shown(value: object) -> str:
@@ -157,10 +196,7 @@ def _shown(value: object) -> str:
     return f"`{text if len(text) <= 80 else text[:77] + '…'}`"  # noqa: PLR2004 - what fits on a line
 
 
-def _error(message: str, causes: list[str], plugin: str) -> UsageError:
-    return UsageError(
-        message,
-        reference="arguments-invalid",
-        causes=causes,
-        hint=f"`plughost info {plugin}` shows its tools and their arguments",
-    )
+def _error(message: str, causes: list[str], label: str, hint: str = "") -> UsageError:
+    plugin = label.partition(":")[0]
+    hint = hint or f"`info {plugin}` shows its tools and their arguments"
+    return UsageError(message, reference="arguments-invalid", causes=causes, hint=hint)

@@ -35,6 +35,7 @@ def error_from(error: Mapping[str, object], *, what: str) -> PlughostError:
         )
     raised: PluginError = _class_for(data.get("builtin"))(
         _summary(what, stage, kind, message, data),
+        reference="result-unsupported" if stage == "result" else "plugin-raised",
         causes=[_line(cause.get("type"), cause.get("message")) for cause in _mappings(data.get("causes"))],
         hint=_HINTS.get(stage, ""),
     )
@@ -44,8 +45,8 @@ def error_from(error: Mapping[str, object], *, what: str) -> PlughostError:
 
 
 _HINTS = {
-    "import": "The plugin's module can't be imported; add it again with `--force`, or tell its author",
-    "result": "docs/reference/values.md lists what a tool can return",
+    "import": "Add it again with `--force`, or tell its author",
+    "result": "It may return text, numbers, bytes, dates, paths, dataclasses, and lists, sets and dicts of these",
 }
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 
-from plughost.call._arguments import check
+from plughost.call._arguments import check, not_sendable
 from plughost.call._errors import error_from
-from plughost.errors import UsageError
 from plughost.runner.wire import WireError
 from plughost.worker import STREAM_CREDIT
 
@@ -169,12 +168,7 @@ def _begin(
         return worker.begin("call", params, what=_label(plugin, tool), timeout_s=timeout_s)
     except WireError as error:
         worker.on_output = None
-        raise UsageError(
-            f"An argument of {_label(plugin, tool)} can't be sent",
-            reference="value-unsupported",
-            causes=[str(error)],
-            hint="docs/reference/values.md lists what can be",
-        ) from error
+        raise not_sendable(f"An argument of {_label(plugin, tool)}", error) from error
 
 
 def _label(plugin: str, tool: Mapping[str, object]) -> str:

@@ -46,7 +46,7 @@ def choose_tool(plugin: str, manifest: Mapping[str, object], name: str | None) -
             f"`{plugin}` has no tools to run",
             reference="tool-unknown",
             causes=["It offers hook implementations only"],
-            hint=f"`plughost info {plugin}` shows them",
+            hint=f"`info {plugin}` shows them",
         )
     raise UnknownError(
         f"`{plugin}` has {len(tools)} tools, and none was named",
@@ -58,8 +58,8 @@ def choose_tool(plugin: str, manifest: Mapping[str, object], name: str | None) -
 
 def _example(plugin: str, tools: Mapping[str, object], name: str) -> str:
     if not tools:
-        return f"`plughost info {plugin}` shows what it offers"
+        return f"`info {plugin}` shows what it offers"
     import difflib
 
-    near = difflib.get_close_matches(name, tools, n=1, cutoff=0.4) or sorted(tools)
-    return f"`plughost run {plugin}:{near[0]} …`"
+    near = difflib.get_close_matches(name, tools, n=1)
+    return f"Did you mean `{plugin}:{near[0]}`?" if near else f"`info {plugin}` shows what they do"

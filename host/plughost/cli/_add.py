@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from plughost.cli._printer import visible
 from plughost.errors import UsageError
 
 TYPE_CHECKING = False
@@ -92,14 +93,15 @@ def _tell_offers(context: Context, plugin: Plugin) -> None:
     if plugin.tools:
         from plughost.cli._example import example
 
-        width = max(len(str(tool["name"])) for tool in plugin.tools[:_MOST_TOOLS])
-        for tool in plugin.tools[:_MOST_TOOLS]:
-            summary = str(tool.get("description") or "").partition("\n")[0]
-            printer.line(f"  {out.paint('bold', str(tool['name']).ljust(width))}  {out.paint('dim', summary)}".rstrip())
+        names = [visible(str(tool["name"])) for tool in plugin.tools[:_MOST_TOOLS]]
+        width = max(map(len, names))
+        for name, tool in zip(names, plugin.tools, strict=False):
+            summary = visible(str(tool.get("description") or "").partition("\n")[0])
+            printer.line(f"  {out.paint('bold', name)}{' ' * (width - len(name))}  {out.paint('dim', summary)}".rstrip())
         if len(plugin.tools) > _MOST_TOOLS:
             printer.line(out.paint("dim", f"  … and {len(plugin.tools) - _MOST_TOOLS} more"))
         printer.line()
-        printer.line(f"Try it: {out.paint('cyan', f'{context.command} run {example(plugin)}')}")
+        printer.line(f"Try it: {out.paint('cyan', f'{context.command} run {visible(example(plugin))}')}")
     elif plugin.hooks:
-        names = ", ".join(f"`{hook['name']}`" for hook in plugin.hooks)
-        printer.line(f"It implements the hooks {out.highlight(names)}")
+        hooks = ", ".join(f"`{visible(str(hook['name']))}`" for hook in plugin.hooks)
+        printer.line(f"It implements the hooks {out.highlight(hooks)}")

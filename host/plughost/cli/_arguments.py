@@ -1,11 +1,12 @@
 """The arguments of a call as people type them, `key=value`, read as what the tool's schema takes.
 
-Above it: `run`; below it: nothing. It gives each text its best reading and passes no verdict: what fits nothing stays text, and
-the check before the call names the argument, its value and what was expected.
+Above it: `run`; below it: where a schema's references lead. It gives each text its best reading and passes no verdict: what fits
+nothing stays text, and the check before the call names the argument, its value and what was expected.
 """
 
 from __future__ import annotations
 
+from plughost.call import resolved
 from plughost.errors import UsageError
 
 TYPE_CHECKING = False
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["parse_json", "read_piped", "typed"]
 
 _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-_MOST_HOPS = 20  # of references from schema to schema; a circle has no end
 
 #: What a text was not, as opposed to None, which it may be.
 _NOTHING = object()
@@ -50,7 +50,7 @@ def _read_pair(pair: str, parameters: Schema, tool: str) -> tuple[str, object]:
             f"`{pair}` is no argument",
             reference="arguments-invalid",
             causes=["Arguments are given as `KEY=VALUE`, or as `KEY:=JSON`"],
-            hint="`--args '[…]'` gives arguments by position",
+            hint=_named(text or pair.lstrip("="), parameters),
         )
     what = f"The argument `{name.removesuffix(':')}` of `{tool}`"
     if name.endswith(":"):
@@ -62,12 +62,19 @@ def _read_pair(pair: str, parameters: Schema, tool: str) -> tuple[str, object]:
     return name, value
 
 
+def _named(text: str, parameters: Schema) -> str:
+    """What to do about a value without a name."""
+    properties = parameters.get("properties")
+    name = next(iter(properties), "") if isinstance(properties, dict) else ""
+    return f"Did you mean `{name}={text}`?" if name else "`--args '[…]'` gives arguments by position"
+
+
 def read_piped(name: str, data: bytes, parameters: Schema, *, tool: str) -> object:
     """What was piped in, as the argument `name`: bytes where it takes those, else as if it had been typed.
 
     Raises: UsageError: it is no text, or not the JSON that is needed.
     """
-    schema = _resolved(_schema_of(name, parameters), parameters)
+    schema = resolved(_schema_of(name, parameters), parameters)
     options = schema.get("anyOf")
     if any(isinstance(option, dict) and option.get("contentEncoding") == "base64" for option in [schema, *_listed(options)]):
         return data
@@ -94,7 +101,7 @@ def _schema_of(name: str, parameters: Schema) -> Schema:
 
 def read(text: str, schema: Schema, root: Schema) -> object:
     """The text as a value of the schema: the first of its types that it can be read as, text last."""
-    schema = _resolved(schema, root)
+    schema = resolved(schema, root)
     for choices in ("anyOf", "oneOf"):
         if isinstance(options := schema.get(choices), list):
             return _first(text, [option for option in options if isinstance(option, dict)], root)
@@ -127,7 +134,7 @@ def _liberality(schema: Schema, root: Schema) -> int:
     """2: takes any text; 1: an array, which takes any text between commas; 0: what is written in its own way."""
     if _may_be("string", schema, root):
         return 2
-    return 1 if _resolved(schema, root).get("type") == "array" else 0
+    return 1 if resolved(schema, root).get("type") == "array" else 0
 
 
 def _as_type(text: str, kind: object, schema: Schema, root: Schema) -> object:  # noqa: PLR0911 - one for each type
@@ -216,23 +223,9 @@ def _refuse(name: str) -> object:
     raise ValueError(f"{name} is not JSON")
 
 
-def _resolved(schema: Schema, root: Schema) -> Schema:
-    """The schema that a reference leads to."""
-    for _ in range(_MOST_HOPS):
-        reference = schema.get("$ref")
-        if not isinstance(reference, str):
-            return schema
-        definitions = root.get("$defs")
-        found = definitions.get(reference.removeprefix("#/$defs/")) if isinstance(definitions, dict) else None
-        if not isinstance(found, dict):
-            break
-        schema = found
-    return {}
-
-
 def _may_be(kind: str, schema: Schema, root: Schema) -> bool:
     """Whether values of the type `kind` have a place in the schema."""
-    schema = _resolved(schema, root)
+    schema = resolved(schema, root)
     for choices in ("anyOf", "oneOf"):
         if isinstance(options := schema.get(choices), list):
             return any(_may_be(kind, option, root) for option in options if isinstance(option, dict))

@@ -14,7 +14,7 @@ from plughost.cli._declaration import Values
 from plughost.cli._execute import execute
 from plughost.cli._overview import overview, version
 from plughost.cli._terminal import Stream
-from plughost.errors import UsageError
+from plughost.errors import PlughostError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -216,7 +216,10 @@ def _offer(what: str, context: Context) -> Callable[[click.Context, click.Parame
     def offer(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
         store = ctx.params.get("store") or (ctx.parent.params.get("store") if ctx.parent else None)
         chosen = context.given(Values({"store": store}))
-        return [CompletionItem(word) for word in _complete.words(what, chosen.paths(), incomplete, ctx.params)]
+        try:
+            return [CompletionItem(word) for word in _complete.words(what, chosen.paths(), incomplete, ctx.params)]
+        except (PlughostError, OSError):  # it would be printed into the line that is being typed
+            return []
 
     return offer
 

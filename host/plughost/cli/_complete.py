@@ -25,7 +25,8 @@ def words(what: str, store: Store, incomplete: str, given: Mapping[str, object])
     """The words that begin with `incomplete`; `what` is `plugin`, or `tool` for `NAME[:TOOL]`."""
     plugins = {summary.name: summary.tools for summary in registry.summaries(store)}
     if what == "plugin":
-        return [name for name in plugins if name.startswith(incomplete)]
+        chosen = given.get("names")
+        return [name for name in plugins if name.startswith(incomplete) and not (isinstance(chosen, tuple) and name in chosen)]
     if given.get("name"):
         return _after_a_split(plugins, incomplete, given)
     name, colon, tool = incomplete.partition(":")

@@ -21,29 +21,23 @@ class Context:
 
     __slots__ = ("_chosen_store", "printer", "program", "project", "store")
 
-    def __init__(
-        self, *, program: str = "plughost", project: str = "plughost", store: str | None = None, printer: Printer | None = None
-    ) -> None:
+    def __init__(self, *, program: str = "plughost", project: str = "plughost", store: str | None = None) -> None:
         self.program = program
         self.project = project
         self.store = store
-        self.printer = printer or Printer()
+        self.printer = Printer(command=program)
         self._chosen_store = ""
 
     def given(self, values: Values, *, program: str = "") -> Context:
         """The same with the global options that were given."""
         color = False if values.flag("no_color") else True if values.flag("color") else None
-        context = Context(
-            program=program or self.program,
-            project=self.project,
-            store=self.store,
-            printer=Printer(quiet=values.flag("quiet"), color=color),
-        )
+        context = Context(program=program or self.program, project=self.project, store=self.store)
         if self.store is None and values.text("store"):
             import os
 
             context._chosen_store = values.text("store")
             context.store = os.path.abspath(os.path.expanduser(context._chosen_store))
+        context.printer = Printer(quiet=values.flag("quiet"), color=color, command=context.command)
         return context
 
     @property

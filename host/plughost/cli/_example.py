@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shlex
 
+from plughost.call import resolved
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +22,8 @@ _BY_FORMAT = {
     "uuid": "00000000-0000-0000-0000-000000000000",
     "path": "./file",
 }
-_BY_TYPE = {"string": "…", "integer": "1", "number": "1.5", "boolean": "true", "array": "[]", "object": "{}", "null": "null"}
+_BY_TYPE = {"string": "…", "integer": 1, "number": 1.5, "boolean": True, "array": [], "object": {}, "null": None}
+_MOST_LEVELS = 5  # of objects in objects
 
 
 def example(plugin: Plugin) -> str:
@@ -35,20 +38,25 @@ def _arguments(parameters: Mapping[str, object]) -> list[str]:
     properties, required = parameters.get("properties"), parameters.get("required")
     if not isinstance(properties, dict) or not isinstance(required, list):
         return []
-    return [f"{name}={shlex.quote(_value(properties[name], parameters))}" for name in properties if name in required]
+    return [f"{name}={shlex.quote(_text(_sample(properties[name], parameters)))}" for name in properties if name in required]
 
 
-def _value(schema: object, root: Mapping[str, object]) -> str:
-    if not isinstance(schema, dict):
-        return "…"
-    definitions = root.get("$defs")
-    if "$ref" in schema and isinstance(definitions, dict):
-        return _value(definitions.get(str(schema["$ref"]).removeprefix("#/$defs/")), {})
-    for key in ("examples", "enum", "anyOf", "type"):
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _sample(schema: object, root: Mapping[str, object], levels: int = _MOST_LEVELS) -> object:
+    """A value that the schema takes."""
+    schema = resolved(schema, root) if isinstance(schema, dict) else {}
+    for key in ("examples", "enum", "anyOf", "oneOf", "type"):
         choices = schema.get(key)
         if isinstance(choices, list) and choices:
-            schema = {**schema, "type": choices[0]} if key == "type" else choices[0] if key == "anyOf" else {"const": choices[0]}
-            break
+            if key in {"anyOf", "oneOf"}:
+                return _sample(choices[0], root, levels)
+            schema = {**schema, "type": choices[0]} if key == "type" else {"const": choices[0]}
     if "const" in schema:
-        return schema["const"] if isinstance(schema["const"], str) else json.dumps(schema["const"], ensure_ascii=False)
-    return _BY_FORMAT.get(str(schema.get("format")), _BY_TYPE.get(str(schema.get("type")), "…"))
+        return schema["const"]
+    properties, required = schema.get("properties"), schema.get("required")
+    if isinstance(properties, dict) and isinstance(required, list) and levels:
+        return {name: _sample(properties[name], root, levels - 1) for name in properties if name in required}
+    return _BY_FORMAT.get(str(schema.get("format"))) or _BY_TYPE.get(str(schema.get("type")), "…")

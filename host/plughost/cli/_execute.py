@@ -38,6 +38,7 @@ def guarded(action: Callable[[], int], context: Context, *, as_json: bool) -> in
     except PlughostError as error:  # first: a plugin's error may be an instance of any of the others too
         return _report(error, context, as_json=as_json)
     except KeyboardInterrupt:
+        context.printer.err.end_line()
         context.printer.err.write("interrupted\n")
         return _INTERRUPTED
     except BrokenPipeError:

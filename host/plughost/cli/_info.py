@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from plughost.call._arguments import type_text
+from plughost.call import type_text
+from plughost.cli._printer import compact, visible
 from plughost.cli._remove import size_text
 
 TYPE_CHECKING = False
@@ -30,12 +31,12 @@ def info(context: Context, values: Values) -> int:
 def _page(plugin: Plugin, out: Stream) -> Iterator[str]:
     yield f"{out.paint('bold', plugin.name)} {plugin.version}"
     if plugin.summary:
-        yield plugin.summary
+        yield visible(plugin.summary)
     yield ""
     facts = [fact for fact in _facts(plugin) if fact[1]]
     width = max(len(name) for name, _ in facts)
     for name, value in facts:
-        yield f"{out.paint('dim', name.ljust(width))}  {value}"
+        yield f"{out.paint('dim', name.ljust(width))}  {visible(value)}"
     if plugin.tools:
         yield from _section("Tools", out)
         for tool in plugin.tools:
@@ -43,7 +44,7 @@ def _page(plugin: Plugin, out: Stream) -> Iterator[str]:
     if plugin.hooks:
         yield from _section("Hook implementations", out)
         for hook in plugin.hooks:
-            yield f"  {out.paint('bold', _signature(hook))}  {out.paint('dim', str(hook.get('target', '')))}"
+            yield f"  {out.paint('bold', visible(_signature(hook)))}  {out.paint('dim', visible(str(hook.get('target', ''))))}"
     if plugin.dependencies:
         yield from _section("Dependencies", out)
         yield from _columns(plugin.dependencies)
@@ -81,32 +82,26 @@ def _tool(tool: Mapping[str, object], out: Stream) -> Iterator[str]:
     kind = "" if tool.get("kind") == "function" else str(tool.get("kind") or "")
     returns = tool.get("returns")
     result = f" → {type_text(returns)}" if isinstance(returns, dict) and returns else ""
-    yield f"  {out.paint('bold', str(tool['name']))}{result}  {out.paint('dim', kind)}"
+    yield f"  {out.paint('bold', visible(str(tool['name'])))}{visible(result)}  {out.paint('dim', kind)}"
     for line in str(tool.get("description") or "").splitlines():
-        yield f"    {line}"
+        yield f"    {visible(line)}".rstrip()
     properties = parameters.get("properties")
     properties = properties if isinstance(properties, dict) else {}
     required = parameters.get("required")
-    rows = [_parameter(name, schema, required=name in (required or ())) for name, schema in properties.items()]
+    rows = [_parameter(name, schema, parameters, required=name in (required or ())) for name, schema in properties.items()]
     if tool.get("variadic"):
         rows.append(("*", "any number of further values", "", ""))
     if parameters.get("additionalProperties", True) is not False:
         rows.append(("**", "any further arguments", "", ""))
     for line in _columns(rows):
-        yield f"    {line}"
+        yield f"    {visible(line)}"
 
 
-def _parameter(name: str, schema: object, *, required: bool) -> tuple[str, ...]:
+def _parameter(name: str, schema: object, root: Mapping[str, object], *, required: bool) -> tuple[str, ...]:
     if not isinstance(schema, dict):
         return name, "anything", "required" if required else "", ""
-    need = "required" if required else f"default {_json(schema['default'])}" if "default" in schema else "optional"
-    return name, type_text(schema), need, str(schema.get("description") or "")
-
-
-def _json(value: object) -> str:
-    from plughost.cli._printer import compact
-
-    return compact(value)
+    need = "required" if required else f"default {compact(schema['default'])}" if "default" in schema else "optional"
+    return name, type_text(schema, root), need, " ".join(str(schema.get("description") or "").split())
 
 
 def _signature(hook: Mapping[str, object]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from plughost.cli._printer import visible
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from plughost.cli._context import Context
@@ -33,7 +35,13 @@ def _table(context: Context, plugins: list[PluginSummary]) -> list[str]:
     has_hooks = any(plugin.hooks for plugin in plugins)
     heads = ["NAME", "VERSION", "TOOLS", *(["HOOKS"] if has_hooks else []), "SOURCE"]
     rows = [
-        [plugin.name, plugin.version, _names(plugin.tools), *([_names(plugin.hooks)] if has_hooks else []), _source(plugin)]
+        [
+            plugin.name,
+            plugin.version,
+            _names(plugin.tools),
+            *([_names(plugin.hooks)] if has_hooks else []),
+            visible(_source(plugin)),
+        ]
         for plugin in plugins
     ]
     widths = [max(len(row[column]) for row in [heads, *rows]) for column in range(len(heads) - 1)]
@@ -47,7 +55,7 @@ def _table(context: Context, plugins: list[PluginSummary]) -> list[str]:
 
 def _names(names: tuple[str, ...]) -> str:
     shown = names if len(names) <= _MOST_NAMES + 1 else names[:_MOST_NAMES]
-    return ", ".join(shown) + (f" +{len(names) - len(shown)}" if len(shown) < len(names) else "") or "-"
+    return ", ".join(map(visible, shown)) + (f" +{len(names) - len(shown)}" if len(shown) < len(names) else "") or "-"
 
 
 def _source(plugin: PluginSummary) -> str:

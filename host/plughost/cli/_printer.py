@@ -11,16 +11,20 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from plughost.errors import PlughostError
 
-__all__ = ["Printer", "compact", "home_as_tilde"]
+__all__ = ["Printer", "compact", "home_as_tilde", "visible"]
 
 
 class Printer:
-    """Prints to the standard output and the standard error. `quiet` leaves out all but results and errors."""
+    """Prints to the standard output and the standard error.
 
-    __slots__ = ("err", "out", "quiet")
+    `quiet` leaves out all but results and errors. `command` is what a command in a hint begins with.
+    """
 
-    def __init__(self, *, quiet: bool = False, color: bool | None = None) -> None:
+    __slots__ = ("command", "err", "out", "quiet")
+
+    def __init__(self, *, quiet: bool = False, color: bool | None = None, command: str = "plughost") -> None:
         self.quiet = quiet
+        self.command = command
         self.out = Stream("stdout", color=color)
         self.err = Stream("stderr", color=color)
 
@@ -35,6 +39,7 @@ class Printer:
 
     def value(self, value: object) -> None:
         """A tool's result: JSON, indented on a terminal and compact elsewhere; on a terminal a lone string as it is."""
+        self._begin_line()
         if self.out.is_terminal and isinstance(value, str):
             self.out.write(value + "\n")
         else:
@@ -46,6 +51,7 @@ class Printer:
 
     def item(self, value: object) -> None:
         """An item of a stream, on one line."""
+        self._begin_line()
         if self.out.is_terminal and isinstance(value, str) and "\n" not in value:
             self.out.write(value + "\n")
         else:
@@ -54,22 +60,43 @@ class Printer:
     def error(self, error: PlughostError, *, as_json: bool = False) -> None:
         """An error: for people to the standard error, or as a JSON record to the standard output."""
         if as_json:
-            self.json({"error": error.record()})
+            self.json({"error": self.record(error)})
             return
+        self.err.end_line()
         trace = getattr(error, "remote_traceback", "")
         if trace:
-            self.err.write(self.err.paint("dim", trace.rstrip("\n")) + "\n")
+            self.err.write(self.err.paint("dim", visible(trace.rstrip("\n"))) + "\n")
         self.err.write(home_as_tilde(self._error_text(error)))
+
+    def record(self, error: PlughostError) -> dict[str, object]:
+        """The error for a program, its hint as it can be typed here."""
+        return {**error.record(), "hint": self._hint(error) or None}
+
+    def _begin_line(self) -> None:
+        """What a plugin prints may end within a line; on a terminal the result would go on there."""
+        if self.out.is_terminal and self.err.is_terminal:
+            self.err.end_line()
 
     def _error_text(self, error: PlughostError) -> str:
         err = self.err
-        lines = [f"{err.paint('red', 'error')}: {err.highlight(_indented_after_first(error.message))}"]
-        lines += [f"  {err.paint('dim', 'Caused by')}: {err.highlight(_indented_after_first(cause))}" for cause in error.causes]
+        lines = [f"{err.paint('red', 'error')}: {err.highlight(_paragraph(error.message))}"]
+        lines += [f"  {err.paint('dim', 'Caused by')}: {err.highlight(_paragraph(cause))}" for cause in error.causes]
         if error.log:
             lines.append(f"{err.paint('dim', 'log')}: {error.log}")
         if error.hint:
-            lines += ["", f"{err.paint('cyan', 'hint')}: {err.highlight(error.hint)}"]
+            lines += ["", f"{err.paint('cyan', 'hint')}: {err.highlight(self._hint(error))}"]
         return "\n".join(lines) + "\n"
+
+    def _hint(self, error: PlughostError) -> str:
+        """The hint with the program's name before each command: what is in backticks, begins with a verb and has more words."""
+        from plughost.cli._commands import COMMANDS
+
+        parts = error.hint.split("`")
+        for number in range(1, len(parts), 2):
+            verb, space, _ = parts[number].partition(" ")
+            if space and verb in COMMANDS:
+                parts[number] = f"{self.command} {parts[number]}"
+        return "`".join(parts)
 
 
 def compact(value: object) -> str:
@@ -114,5 +141,12 @@ def home_as_tilde(text: str) -> str:
     return re.sub(rf"(?<![\w/.~:-]){re.escape(home)}(?=/|$|[\s`'\",:;)])", "~", text, flags=re.MULTILINE)
 
 
-def _indented_after_first(text: str) -> str:
-    return text.replace("\n", "\n    ")
+def visible(text: str) -> str:
+    """Somebody else's text, with what a terminal would take for an instruction escaped."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
+
+
+def _paragraph(text: str) -> str:
+    return visible(text).replace("\n", "\n    ")

@@ -27,6 +27,8 @@ _LONGEST_TIMEOUT_S = 1e6  # eleven days; beyond some months, poll(2) can't count
 
 def run(context: Context, values: Values) -> int:
     name, wanted = split_name(values.text("name"))
+    if not name:
+        raise UsageError(f"`{values.text('name')}` names no plugin", hint="The plugin comes first, as in `weather:forecast`")
     timeout_s = _timeout(values.optional("timeout"))
     env = dict(map(_variable, values.texts("env")))
     installed = find(context.paths(), name)
@@ -90,7 +92,7 @@ class _Call:
             if not streamed:
                 envelope["result"] = outcome.result
         except PlughostError as error:
-            envelope["error"] = error.record()
+            envelope["error"] = self.printer.record(error)
             code = error.exit_code
         if streamed:
             envelope["items"] = items
@@ -122,7 +124,7 @@ def _arguments(values: Values, tool: str, schema: dict[str, object]) -> tuple[li
         raise UsageError("The standard input can be read once, and is asked for twice", reference="usage")
     args = [] if by_position is None else _array(by_position)
     kwargs = {} if by_name is None else _object(by_name)
-    pairs = typed(values.texts("arguments"), parameters, tool=tool)
+    pairs = typed(map(_utf_8, values.texts("arguments")), parameters, tool=tool)
     if piped is not None and piped in pairs:
         raise _twice(piped, tool)
     if piped is not None:
@@ -159,12 +161,17 @@ def _document(given: str, option: str) -> str:
             return _standard_input().decode()
         if given.startswith("@"):
             with open(given[1:], "rb") as file:
-                return file.read().decode()
+                return file.read().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise _invalid(f"What `{option}` gives is not UTF-8", causes=[str(error)]) from None
     except OSError as error:
         raise _invalid(f"The file `{given[1:]}` of `{option}` can't be read", causes=[error.strerror or str(error)]) from None
-    return given
+    return _utf_8(given)
+
+
+def _utf_8(text: str) -> str:
+    """The text as UTF-8 has it: in a locale without that, Python leaves the bytes of an argument undecoded."""
+    return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
 
 
 def _standard_input() -> bytes:

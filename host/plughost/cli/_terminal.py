@@ -34,10 +34,11 @@ class Stream:
     A stream that the process was started without takes everything and shows nothing.
     """
 
-    __slots__ = ("_bytes", "_name", "_text", "color", "is_terminal")
+    __slots__ = ("_bytes", "_ended", "_name", "_text", "color", "is_terminal")
 
     def __init__(self, name: str, *, color: bool | None = None) -> None:
         self._name = name
+        self._ended = True
         self._text: TextIO | None = getattr(sys, name)
         self._bytes: BinaryIO | None = getattr(self._text, "buffer", None)
         self.is_terminal = self._text is not None and self._text.isatty()
@@ -65,8 +66,9 @@ class Stream:
         Raises: BrokenPipeError: nobody reads the output any more. PlughostError: it can't be written, as on a full disk. What
         can't be written to the standard error is lost, since there is nowhere to say so.
         """
-        if self._text is None:
+        if self._text is None or not text:
             return
+        self._ended = text[-1:] in {"\n", b"\n"}
         try:
             self._write(self._text, text)
         except OSError as error:
@@ -75,6 +77,11 @@ class Stream:
             if isinstance(error, BrokenPipeError):
                 raise
             raise PlughostError("The standard output can't be written", causes=[error.strerror or str(error)]) from error
+
+    def end_line(self) -> None:
+        """Begin a line, if what was written last is in the middle of one."""
+        if not self._ended:
+            self.write("\n")
 
     def _write(self, stream: TextIO, text: str | bytes) -> None:
         encoding = stream.encoding or "utf-8"
