@@ -19,7 +19,7 @@ import pytest
 
 from plughost import registry
 from plughost.call import describe
-from plughost.cli._example import example
+from plughost.cli._example import arguments, example
 from plughost.host import Host
 from plughost.paths import Store
 from plughost.worker import launch
@@ -172,6 +172,18 @@ def test_what_the_plugin_prints_goes_to_the_standard_error(run):
     assert run("run", "hazards:print-partly", "--quiet").stderr == ""
 
 
+def test_on_a_terminal_a_result_begins_a_line_of_its_own(terminal):
+    assert terminal("run", "hazards:print-partly") == "half a line\ndone\n"
+
+
+def test_text_arrives_as_it_was_typed_also_where_the_locale_has_no_form_for_it(run):
+    no_form = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    for argv in (["name=Föhn"], ["--kwargs", '{"name": "Föhn"}'], ["--args", '["Föhn"]']):
+        assert run("run", "echo:greet", *argv, env=no_form).stdout == '"Hi Föhn"\n'
+    not_text = os.fsdecode(b"name=\xff")
+    assert run("run", "echo:greet", not_text, env=no_form).stdout == run("run", "echo:greet", not_text).stdout == '"Hi \\udcff"\n'
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
 def test_a_result_arrives_also_where_the_standard_error_takes_nothing(clean_environment, plugins):
     command = [sys.executable, "-m", "plughost", "run", "hazards:print-partly"]
@@ -208,6 +220,16 @@ def test_the_envelope_of_a_failed_call_has_the_error_and_what_came_before(run):
     [
         (["nix"], 3, "error: No plugin named `nix` is installed\n\nhint: Installed are `echo`, `hazards`, `values`\n"),
         (["../x"], 2, None),
+        ([":add"], 2, "error: `:add` names no plugin\n\nhint: The plugin comes first, as in `weather:forecast`\n"),
+        (
+            ["echo:greet", "Ada"],
+            2,
+            (
+                "error: `Ada` is no argument\n"
+                "  Caused by: Arguments are given as `KEY=VALUE`, or as `KEY:=JSON`\n\n"
+                "hint: Did you mean `name=Ada`?\n"
+            ),
+        ),
         (["echo:ad"], 3, None),
         (["echo"], 3, None),
         (["echo:add"], 2, None),
@@ -357,24 +379,20 @@ def test_the_example_that_add_shows_can_be_run(plugins, run):
 
 
 @pytest.mark.parametrize(
-    ("words", "offered"),
+    ("schema", "typed"),
     [
-        ("plughost in", ["info"]),
-        ("plughost info ", ["echo", "hazards", "values"]),
-        ("plughost run ec", ["echo"]),
-        ("plughost run echo:a", ["echo:add"]),
-        ("plughost run echo : co", ["countdown", "context"]),
-        ("plughost run echo :", ["echo", "add", "countdown", "greet", "ticks", "double", "context"]),
-        ("plughost add --inst", ["--installer"]),
-        ("plughost completion ", ["bash", "zsh", "fish"]),
+        ({"type": "integer"}, "x=1"),
+        ({"type": "string", "format": "date"}, "x=2026-01-31"),
+        ({"anyOf": [{"type": "integer"}, {"type": "null"}]}, "x=1"),
+        ({"enum": ["C", "F"]}, "x=C"),
+        ({"examples": ["Bern"]}, "x=Bern"),
+        ({"type": ["boolean", "null"]}, "x=true"),
+        ({"$ref": "#/$defs/Point"}, "x='{\"at\": 1}'"),
+        ({"$ref": "#/$defs/Round"}, "x='…'"),
     ],
 )
-def test_a_shell_is_offered_what_fits(run, words, offered):
-    number = len(words.split(" ")) - 1
-    environment = {"COMP_WORDS": words, "COMP_CWORD": str(number), "_PLUGHOST_COMPLETE": "bash_complete"}
-    assert [line.partition(",")[2] for line in run(env=environment).stdout.split()] == offered
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_the_script_for_a_shell_asks_the_command(run, shell):
-    assert f"_PLUGHOST_COMPLETE={shell}_complete" in run("completion", shell).stdout
+def test_an_example_has_a_value_of_the_right_type(schema, typed):
+    point = {"type": "object", "properties": {"at": {"type": "integer"}, "label": {}}, "required": ["at"]}
+    definitions = {"Point": point, "Round": {"$ref": "#/$defs/Round"}}
+    parameters = {"properties": {"x": schema}, "required": ["x"], "$defs": definitions}
+    assert " ".join(arguments(parameters)) == typed

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from plughost._info import Plugin
 
-__all__ = ["example"]
+__all__ = ["arguments", "example"]
 
 _BY_FORMAT = {
     "date": "2026-01-31",
@@ -31,10 +31,11 @@ def example(plugin: Plugin) -> str:
     tool = plugin.tools[0]
     name = plugin.name if len(plugin.tools) == 1 else f"{plugin.name}:{tool['name']}"
     parameters = tool.get("parameters")
-    return " ".join([shlex.quote(name), *_arguments(parameters if isinstance(parameters, dict) else {})])
+    return " ".join([shlex.quote(name), *arguments(parameters if isinstance(parameters, dict) else {})])
 
 
-def _arguments(parameters: Mapping[str, object]) -> list[str]:
+def arguments(parameters: Mapping[str, object]) -> list[str]:
+    """The arguments that a tool with this schema needs, as words of a shell."""
     properties, required = parameters.get("properties"), parameters.get("required")
     if not isinstance(properties, dict) or not isinstance(required, list):
         return []
