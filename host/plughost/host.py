@@ -6,7 +6,6 @@ install are imported when something is added, not before.
 
 from __future__ import annotations
 
-import _thread
 import os
 
 from plughost import registry
@@ -14,7 +13,7 @@ from plughost._request import Request, find_unchanged
 from plughost.call import Outcome, Output, choose_tool, describe, invoke, stream
 from plughost.errors import StoreError
 from plughost.paths import Store, default_store
-from plughost.worker import Worker, launch
+from plughost.worker import Pool, Worker, launch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Host"]
 
-#: Workers of one plugin that are kept for the next call.
-KEPT_WORKERS = 4
 #: An editable plugin's code may have changed since it was added: it describes itself anew before it is called.
 DESCRIBE_TIMEOUT_S = 120.0
 
@@ -51,10 +48,7 @@ class Host:
         self.project = project
         self.store = Store(store if store is not None else default_store(project), project)
         self._on_progress = on_progress
-        self._idle: dict[tuple[str, str], list[Worker]] = {}
-        self._lock = _thread.allocate_lock()
-        self._pid = os.getpid()
-        self._closes_at_exit = False
+        self._pool = Pool()
 
     def __enter__(self) -> Self:
         return self
@@ -108,7 +102,7 @@ class Host:
 
         added = add(self.store, request, describe=self._describe_new, report=self._on_progress)
         if added.changed:
-            self._retire(added.name)
+            self._pool.retire(added.name)
         return added
 
     def remove(self, name: str) -> registry.Removed:
@@ -119,7 +113,7 @@ class Host:
         from plughost._add import forget_packages
 
         normalized = registry.normalize_name(name)
-        self._retire(normalized)
+        self._pool.retire(normalized)
         removed = registry.remove(self.store, normalized)
         forget_packages(self.store, removed.packages)
         return removed
@@ -200,25 +194,15 @@ class Host:
 
     def close(self) -> None:
         """End all workers: each gets a moment for its exit handlers. The host can be used again afterwards."""
-        with self._lock:
-            workers = [worker for idle in self._idle.values() for worker in idle]
-            self._idle.clear()
-        for worker in workers:
-            self._end(worker)
+        self._pool.close()
 
     # Workers: taken for a call, given back after it.
 
     def _take(self, installed: Installed, *, env: Mapping[str, str] | None = None) -> tuple[Worker, Mapping[str, object]]:
-        with self._lock:
-            if self._pid != os.getpid():  # forked: the workers are the parent's
-                for idle in self._idle.values():
-                    for worker in idle:
-                        worker.forget()
-                self._idle.clear()
-                self._pid = os.getpid()
-            idle = self._idle.get((installed.name, installed.revision), [])
-            kept = idle.pop() if idle and not env else None
-        worker = kept or self._launch(installed.name, installed.venv, env)
+        def start() -> Worker:
+            return self._launch(installed.name, installed.venv, env)
+
+        worker = start() if env else self._pool.take((installed.name, installed.revision), start)
         if not installed.manifest.get("editable"):
             return worker, installed.manifest
         entry_points = installed.manifest.get("entry_points")
@@ -226,36 +210,8 @@ class Host:
         return worker, describe(worker, installed.name, entry_points, timeout_s=DESCRIBE_TIMEOUT_S)
 
     def _give_back(self, installed: Installed, worker: Worker, *, reuse: bool = True) -> None:
-        if not worker.alive:
-            return
-        if reuse and not installed.manifest.get("editable"):
-            with self._lock:
-                idle = self._idle.setdefault((installed.name, installed.revision), [])
-                if len(idle) < KEPT_WORKERS:
-                    idle.append(worker)
-                    self._close_at_exit()
-                    return
-        self._end(worker)
-
-    def _retire(self, name: str) -> None:
-        """End the idle workers of a plugin whose revision is no longer the one in force."""
-        with self._lock:
-            workers = [worker for key in list(self._idle) if key[0] == name for worker in self._idle.pop(key)]
-        for worker in workers:
-            self._end(worker)
-
-    def _end(self, worker: Worker) -> None:
-        if worker.started_by == os.getpid():
-            worker.stop()
-        else:
-            worker.forget()
-
-    def _close_at_exit(self) -> None:
-        if not self._closes_at_exit:
-            import atexit
-
-            self._closes_at_exit = True
-            atexit.register(self.close)
+        reuse = reuse and not installed.manifest.get("editable")
+        self._pool.give_back((installed.name, installed.revision), worker, reuse=reuse)
 
     def _launch(self, name: str, venv: str, env: Mapping[str, str] | None = None) -> Worker:
         try:

@@ -3,6 +3,7 @@
 Above it: calls and the host; below it: `_process` and the wire. It knows nothing of tools, schemas or receipts.
 """
 
+from plughost.worker._pool import Pool
 from plughost.worker._worker import STREAM_CREDIT, Exchange, Worker, launch
 
-__all__ = ["STREAM_CREDIT", "Exchange", "Worker", "launch"]
+__all__ = ["STREAM_CREDIT", "Exchange", "Pool", "Worker", "launch"]
