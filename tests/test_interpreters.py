@@ -113,3 +113,11 @@ def test_a_path_that_is_no_interpreter_is_refused(tmp_path):
 def test_a_request_that_is_no_version_is_a_usage_error():
     with pytest.raises(UsageError, match="names no Python"):
         interpreters.find(requested="the newest")
+
+
+@pytest.mark.usefixtures("only_path")
+def test_a_package_for_pythons_that_are_too_old_is_not_told_to_install_one():
+    with pytest.raises(ResolveError) as caught:
+        interpreters.find("<3.8")
+    assert caught.value.reference == "python-incompatible"
+    assert caught.value.message == "The package runs on Python `<3.8` alone, and plughost runs plugins on Python `>=3.8`"

@@ -141,3 +141,35 @@ ERROR: Failed to build 'file:///bad' when getting requirements to build wheel
 """
     error = pip_error("", stderr)
     assert (error.reference, error.causes) == ("build-failed", ("ValueError: my bad",))
+
+
+def test_pips_diagnosis_of_a_backend_that_is_not_there_is_the_cause():
+    stderr = """\
+  error: backend-unavailable
+
+  × Cannot import build backend 'nope'.
+  ╰─> ModuleNotFoundError: No module named 'nope'
+
+  note: This is likely not a problem with pip.
+ERROR: Failed to build 'file:///bad' when calling build backend hook get_requires_for_build_wheel
+"""
+    error = pip_error("", stderr)
+    assert error.reference == "build-failed"
+    assert error.causes == ("Cannot import build backend 'nope'", "ModuleNotFoundError: No module named 'nope'")
+
+
+def test_the_cause_is_found_behind_megabytes_of_output():
+    flood = "      x\n" * (1 << 18)
+    report = "      [end of output]\nERROR: Failed to build 'file:///bad' when getting requirements to build wheel\n"
+    said = pip_error("", f"  ╰─> [3 lines of output]\n{flood}      no foo.h\n{report}")
+    assert (said.reference, said.causes) == ("build-failed", ("no foo.h",))
+    assert uv_error(f"{flood}{BUILD_FAILED}").causes == ("ValueError: my bad",)
+
+
+def test_a_repository_out_of_reach_is_a_network_error():
+    stderr = """\
+error: Failed to download and build `sky @ git+https://example.org/sky`
+  cause: Git operation failed
+  cause: fatal: unable to access 'https://example.org/sky/': Failed to connect to example.org port 443
+"""
+    assert uv_error(stderr).reference == "network"

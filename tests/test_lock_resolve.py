@@ -327,6 +327,23 @@ def test_credentials_of_a_place_named_by_the_caller_are_not_in_the_lock(index, i
     assert "sesame" not in (tmp_path / "lock.log").read_text()
 
 
+def test_credentials_never_stand_in_a_command_line(index, installer, resolve, tmp_path):
+    index.add("sky")
+    resolve(installer, with_=[f"sky @ {index.url('ada:sesame@')}/sky/sky-1.0-py3-none-any.whl"])
+    commands = [line for line in (tmp_path / "lock.log").read_text().splitlines() if line.startswith("$ ")]
+    assert commands
+    assert not any("sky-1.0" in command for command in commands)
+
+
+def test_a_name_that_only_a_folder_has_is_told_how_to_give_the_folder(index, installer, resolve, tmp_path, monkeypatch):
+    index.add("sky")
+    (tmp_path / "Rain_bow").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ResolveError) as caught:
+        resolve(installer, root="Rain_bow")
+    assert (caught.value.reference, caught.value.hint) == ("package-not-found", "For the folder of that name, give `./Rain_bow`")
+
+
 @pytest.mark.usefixtures("index")
 def test_an_index_out_of_reach_is_a_network_error(uv, resolve, monkeypatch):
     monkeypatch.setenv("UV_HTTP_RETRIES", "0")

@@ -330,3 +330,19 @@ def test_the_copied_history_has_no_credentials(tmp_path):
     found = [path for path in (tree / ".git").rglob("*") if path.is_file() and b"s3cret" in path.read_bytes()]
     assert found == []
     assert git(tree, "describe", "--tags", "--dirty") == "v1"
+
+
+def test_no_program_that_a_submodule_names_is_run_either(tmp_path):
+    inner = work_tree(tmp_path / "inner", {".gitattributes": "*.txt filter=evil\n", "a.txt": "a"})
+    folder = work_tree(tmp_path / "weather", {"pyproject.toml": PLAIN})
+    git(folder, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(inner), "inner")
+    git(folder, "commit", "-qm", "submodule")
+    canary = tmp_path / "canary"
+    git(folder / "inner", "config", "filter.evil.clean", f"touch {canary}; cat")
+    os.utime(folder / "inner" / "a.txt", (1, 1))  # so that git must look whether it has changed
+
+    assert resolve(parse(str(folder))).commit_id == git(folder, "rev-parse", "HEAD")
+    (folder / "inner" / "a.txt").write_text("b")
+    assert resolve(parse(str(folder))).commit_id == ""
+
+    assert not canary.exists()

@@ -336,3 +336,58 @@ def test_the_users_own_way_to_ssh_is_taken(tmp_path, monkeypatch, address):
     with pytest.raises(InstallError):
         commit_of(address)
     assert "git@host git-upload-pack" in asked.read_text()
+
+
+def test_where_the_users_settings_put_a_repository_is_where_it_is_asked_for(repository, tmp_path, monkeypatch):
+    commit(tmp_path / "inner", a_txt="a")
+    git(repository, "submodule", "add", "--quiet", "../inner", "inner")
+    git(repository, "commit", "-q", "--message=Another")
+    settings = tmp_path / "settings"
+    settings.write_text(f'[url "{tmp_path.as_uri()}/"]\n\tinsteadOf = https://git.invalid/\n')
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+
+    tree = tree_of("git+https://git.invalid/weather.git", tmp_path / "tree")
+
+    assert tree.origin.direct_url()["url"] == "https://git.invalid/weather.git"
+    assert (tree.path / "inner" / "a.txt").read_text() == "a"
+
+
+def test_a_filter_of_the_users_knows_where_the_files_come_from(repository, tmp_path, monkeypatch):
+    commit(repository, a_gitattributes="*.bin filter=lfs\n", data_bin="a note")
+    (repository / "a.gitattributes").rename(repository / ".gitattributes")
+    commit(repository)
+    settings = tmp_path / "settings"
+    settings.write_text('[filter "lfs"]\n\tsmudge = git config remote.origin.url\n\trequired = true\n')
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+
+    tree = tree_of(url(repository), tmp_path / "tree")
+
+    assert (tree.path / "data.bin").read_text().strip() == repository.as_uri()
+
+
+def test_a_missing_git_lfs_is_told(repository, tmp_path, monkeypatch):
+    commit(repository, a_gitattributes="*.bin filter=lfs\n", data_bin="a note")
+    (repository / "a.gitattributes").rename(repository / ".gitattributes")
+    commit(repository)
+    settings = tmp_path / "settings"
+    settings.write_text('[filter "lfs"]\n\tsmudge = sh -c "echo git-lfs: not found >&2; exit 127"\n\trequired = true\n')
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+    with pytest.raises(InstallError) as caught:
+        tree_of(url(repository), tmp_path / "tree")
+    assert (caught.value.reference, caught.value.hint) == (
+        "tool-failed",
+        "Install git-lfs, where the repository keeps its files",
+    )
+
+
+def test_offline_a_whole_commit_is_known_and_asked_of_nobody(tmp_path):
+    source = parse(f"git+https://git.invalid/weather.git@{'a' * 40}")
+    origin = resolve(source, offline=True)
+    assert origin.commit_id == "a" * 40
+    for attempt in (
+        lambda: check_out(source, origin, tmp_path, offline=True),
+        lambda: resolve(parse("git+https://git.invalid/weather.git@main"), offline=True),
+    ):
+        with pytest.raises(InstallError) as caught:
+            attempt()
+        assert caught.value.reference == "offline"

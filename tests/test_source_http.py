@@ -322,6 +322,16 @@ def test_an_archive_whose_digest_is_given_is_held_to_it(server, archive, tmp_pat
     assert caught.value.reference == "hash-mismatch"
 
 
+def test_a_token_in_an_archives_url_is_used_and_left_nowhere(server, archive):
+    source = parse(f"{archive}?token={TOKEN}")
+    origin = resolve(source)
+    assert server.seen[0][0] == f"/weather-1.0.tar.gz?token={TOKEN}"
+    assert TOKEN not in f"{source!r} {origin!r} {origin.direct_url()}"
+    with pytest.raises(SourceError) as caught:
+        resolve(parse(server.url(f"nothing.whl?token={TOKEN}")))
+    assert TOKEN not in str(caught.value)
+
+
 def test_an_archive_that_is_refused_or_missing_is_told(server, archive):
     server.credentials = "somebody:else"
     for text, reference in ((archive, "git-auth"), (server.url("nothing.whl"), "git-auth")):

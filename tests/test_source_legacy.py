@@ -205,6 +205,17 @@ def test_text_never_becomes_code(tmp_path):
     assert run(tmp_path, "from _plughost_n import f\nprint(json.dumps(f()))") == {"a": evil}
 
 
+def test_who_leaves_out_a_required_argument_that_has_a_default_gets_that(tmp_path):
+    lines = "arguments:\n- {name: city, required: true, default: Bath}\n- {name: days, type: int, required: true}"
+    write_project(package(tmp_path, minimal(lines)), project="plughost")
+    assert run(tmp_path, "from _plughost_n import f\nprint(json.dumps(f(days=2)))") == {"city": "Bath", "days": 2}
+
+
+def test_the_tool_has_the_name_by_which_the_package_is_installed(tmp_path):
+    write_project(package(tmp_path, "name: Town_Weather\nentry_point: m.f\n"), project="plughost")
+    assert 'town-weather = "m:f"' in (tmp_path / "pyproject.toml").read_text()
+
+
 def test_a_tag_constructs_nothing(tmp_path):
     with pytest.raises(SourceError, match="description"):
         project_of(tmp_path, f"description: !!python/object/apply:os.mkdir ['{tmp_path / 'made'}']")

@@ -247,3 +247,14 @@ def test_a_repository_given_as_a_path_is_told_its_url(tmp_path):
 
     assert bare_raised.value.hint == f"Give `git+{bare.as_uri()}`"
     assert revision_raised.value.hint == f"For a revision of a repository: `git+{tmp_path.as_uri()}@main`"
+
+
+def test_what_follows_the_question_mark_of_an_archives_url_is_used_and_not_shown():
+    source = parse("https://h/weather-1.tar.gz?token=s3cret")
+
+    assert (source.kind, source.url, source.text) == ("sdist", *["https://h/weather-1.tar.gz"] * 2)
+    assert source.query == "token=s3cret"
+    assert "s3cret" not in repr(source)
+    with pytest.raises(UsageError) as raised:
+        parse("https://h/weather?token=s3cret")
+    assert "s3cret" not in str(raised.value)

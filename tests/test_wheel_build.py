@@ -167,3 +167,32 @@ def test_the_python_of_the_wheel_is_the_one_that_was_chosen(uv, tmp_path):
     with pytest.raises(BuildError) as caught:
         build(tree(tmp_path / "source", IN_TREE, backend=backend), uv, tmp_path / "out")
     assert caught.value.causes == (f"ValueError: {sys.version.split()[0]}",)
+
+
+def test_a_note_in_place_of_a_file_that_git_lfs_keeps_is_no_part_of_a_wheel(uv, tmp_path):
+    backend = f"""
+        import zipfile
+        def build_wheel(folder, *_):
+            with zipfile.ZipFile(folder + "/weather-1-py3-none-any.whl", "w") as archive:
+                note = "version https://git-lfs.github.com/spec/v1\\noid sha256:{"a" * 64}\\nsize 12345\\n"
+                archive.writestr("weather/model.bin", note)
+            return "weather-1-py3-none-any.whl"
+    """
+    with pytest.raises(BuildError) as caught:
+        build(tree(tmp_path / "source", IN_TREE, backend=backend), uv, tmp_path / "out")
+    assert caught.value.reference == "wheel-invalid"
+    assert caught.value.message.startswith("`weather/model.bin` in the wheel is not the file")
+
+
+def test_of_a_flood_the_log_keeps_the_beginning_and_the_end(uv, tmp_path):
+    backend = """
+        print("first")
+        print("x" * (8 << 20), flush=True)
+        raise ValueError("the weather is bad")
+    """
+    with pytest.raises(BuildError) as caught:
+        build(tree(tmp_path / "source", IN_TREE, backend=backend), uv, tmp_path / "out")
+    log = Path(caught.value.log)
+    assert caught.value.causes == ("ValueError: the weather is bad",)
+    assert log.stat().st_size < 5 << 20
+    assert all(text in log.read_text() for text in ("first", "ValueError: the weather is bad"))

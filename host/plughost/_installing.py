@@ -18,9 +18,12 @@ if TYPE_CHECKING:
     from plughost._interpreters import Interpreter
     from plughost._process import Completed
 
-__all__ = ["NETWORK", "LockRequest", "passed_on", "redact", "write_log"]
+__all__ = ["NETWORK", "LockRequest", "passed_on", "redact", "without_passwords", "write_log"]
 
 _PASSWORD = re.compile(r"(?<=://)([^/\s:@]*):[^/\s@]*@")
+_QUERY = re.compile(r"(?<=://)([^\s'\"?]*)\?[^\s'\"#]*")
+#: Of what a program printed, as much from its beginning and from its end goes into a log.
+_LOGGED_CHARS = 1 << 20
 _HTTP_USER = re.compile(r"(?<=https://)[^/\s@]+@|(?<=http://)[^/\s@]+@")
 
 #: What an installer may have from our environment beside `_process.PASSED_ON`: the way out to an index or a git server, and the
@@ -76,13 +79,25 @@ def passed_on(names: Iterable[str]) -> dict[str, str]:
 
 
 def redact(text: str) -> str:
-    """`text` without the credentials of the URLs in it; the user of an ssh URL, which is part of the address, stays."""
+    """`text`, to be shown, without the credentials of the URLs in it: userinfo, and what follows a `?`, which may be a token."""
+    return _QUERY.sub(r"\1", without_passwords(text))
+
+
+def without_passwords(text: str) -> str:
+    """`text` without the userinfo of the URLs in it; the user of an ssh URL, which is part of the address, stays."""
     return _HTTP_USER.sub("", _PASSWORD.sub(r"\1@", text))
 
 
 def write_log(log: Path, completed: Completed) -> None:
     """Add to `log` what a program was asked and what it printed, credentials removed."""
-    text = f"$ {' '.join(completed.argv)}\n{completed.stdout}{completed.stderr}exit code {completed.returncode}\n\n"
+    printed = _ends(completed.stdout) + _ends(completed.stderr)
+    text = f"$ {' '.join(completed.argv)}\n{printed}exit code {completed.returncode}\n\n"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a", encoding="utf-8") as file:
         file.write(redact(text))
+
+
+def _ends(text: str) -> str:
+    """`text`, without its middle if it is very long."""
+    left_out = len(text) - 2 * _LOGGED_CHARS
+    return text if left_out <= 0 else f"{text[:_LOGGED_CHARS]}\n[… {left_out:,} characters …]\n{text[-_LOGGED_CHARS:]}"

@@ -34,6 +34,7 @@ _QUESTION = (
     "print(getattr(sys, '_base_executable', '') or sys.executable)"
 )
 _ANSWER_TIMEOUT_S = 20.0
+_THINKABLE_MINORS = 100
 _NAME = re.compile(r"python3\.(\d+)\Z")
 
 
@@ -81,7 +82,7 @@ def find(requires: str = "", *, requested: str = "", minimum: str = ">=3.8") -> 
             misfit = misfit or interpreter
     if misfit and requested:
         return _check(misfit, needs, requested)
-    raise _missing(requires, requested)
+    raise _missing(requires, requested, minimum)
 
 
 def _in_order(needs: SpecifierSet) -> Iterator[Interpreter]:
@@ -157,10 +158,17 @@ def _check(interpreter: Interpreter, needs: SpecifierSet, requested: str) -> Int
     )
 
 
-def _missing(requires: str, requested: str) -> ResolveError:
+def _missing(requires: str, requested: str, minimum: str) -> ResolveError:
     from packaging.specifiers import SpecifierSet
     from packaging.version import Version
 
+    needs = _specifiers(requires) & _specifiers(minimum)
+    if not requested and not any(_may_fit(minor, needs) for minor in range(_THINKABLE_MINORS)) and not needs.contains("4.0"):
+        return ResolveError(
+            f"The package runs on Python `{requires}` alone, and plughost runs plugins on Python `{minimum}`",
+            reference="python-incompatible",
+            hint="Look for a release of the package that supports a later Python, or tell its author",
+        )
     found = sorted({interpreter.version for interpreter in _in_order(SpecifierSet())}, key=Version)
     wish = requested or requires
     return ResolveError(

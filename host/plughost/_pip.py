@@ -115,18 +115,20 @@ class Pip:
 
     def _report(self, request: LockRequest, doing: Doing, *options: str) -> dict[str, object]:
         folder = request.folder
-        report, constraints = folder / "pip-report.json", folder / "pip-constraints.txt"
+        report, constraints, listed = (folder / f"pip-{name}" for name in ("report.json", "constraints.txt", "wanted.txt"))
         # The caller's other requirements may name the plugin too, so the file stands as one more requirement of that name.
         wanted = list(request.requirements)
         if request.wheel:
             wanted[0] = f"{wanted[0]} @ {request.wheel.absolute().as_uri()}"
         constraints.write_text("\n".join(request.constraints), encoding="utf-8")
+        # In a file, because their URLs may have credentials, and everybody on the machine can see arguments.
+        listed.write_text("\n".join(wanted), encoding="utf-8")
         arguments = ["install", "--dry-run", "--ignore-installed", "--report", str(report), "-c", str(constraints), *options]
         if request.exclude_newer:
             arguments += ["--uploaded-prior-to", request.exclude_newer]
         try:
             self._call(
-                [*arguments, "--", *wanted],
+                [*arguments, "-r", str(listed)],
                 doing,
                 executable=request.python.executable,
                 python=request.python,
@@ -136,8 +138,8 @@ class Pip:
             answer: dict[str, object] = json.loads(report.read_bytes())
             return answer
         finally:
-            report.unlink(missing_ok=True)
-            constraints.unlink(missing_ok=True)
+            for path in (report, constraints, listed):
+                path.unlink(missing_ok=True)
 
     def lock_ahead(self, request: LockRequest) -> None:  # noqa: ARG002 - pip keeps nothing of a resolution that a second one could use
         return None

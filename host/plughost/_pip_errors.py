@@ -84,6 +84,8 @@ _CONFLICT = re.compile(r"^The conflict is caused by:\n((?:    .*\n)+)", re.MULTI
 _ERROR = re.compile(
     r"^(?:ERROR|error): (?!ResolutionImpossible|No matching distribution|Exception:|subprocess-exited)(.*)$", re.MULTILINE
 )
+#: pip's own diagnosis, with its cause below it.
+_DIAGNOSIS = re.compile(r"^\s*× (?!.*did not run successfully)(.+)\n\s*╰─> (.+)$", re.MULTILINE)
 _SHOWN_OF_A_CONFLICT = 4
 
 
@@ -104,4 +106,6 @@ def _causes(report: str) -> list[str]:
     if found := _CONFLICT.search(report):
         lines = [line.strip() for line in found[1].splitlines()]
         return ["; ".join(lines[:_SHOWN_OF_A_CONFLICT]) + ("; …" if len(lines) > _SHOWN_OF_A_CONFLICT else "")]
+    if found := _DIAGNOSIS.search(report):
+        return list(found.groups())
     return [re.sub(r"\(from versions: .{120}.*\)", "", line).strip() for line in _ERROR.findall(report)]

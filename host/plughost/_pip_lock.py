@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 from packaging.utils import canonicalize_name
 
-from plughost._installing import redact
+from plughost._installing import without_passwords
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def has_hashes(table: Mapping[str, object]) -> bool:
 def _package(item: Table, request: LockRequest) -> Table:
     metadata, download = _table(item["metadata"]), _table(item["download_info"])
     package: Table = {"name": canonicalize_name(str(metadata["name"])), "version": str(metadata["version"])}
-    url = redact(str(download["url"]))
+    url = without_passwords(str(download["url"]))
     if request.wheel and package["name"] == request.wheel_name:
         return {**package, "archive": {"path": request.wheel.name, "hashes": {"sha256": _sha256(request.wheel)}}}
     if "vcs_info" in download:

@@ -17,7 +17,7 @@ import sys
 
 from plughost import _process
 from plughost._failures import Doing
-from plughost._installing import redact, write_log
+from plughost._installing import without_passwords, write_log
 from plughost._uv_errors import failure
 from plughost._uv_settings import environment
 from plughost.errors import BuildError, InstallError, ResolveError, VenvError
@@ -126,7 +126,7 @@ class Uv:
             if error.reference != "wheel-missing":
                 raise
             exported = self._lock_and_export(request)
-        (request.folder / "pylock.toml").write_text(redact(exported), encoding="utf-8")
+        (request.folder / "pylock.toml").write_text(without_passwords(exported), encoding="utf-8")
 
     def _lock_and_export(self, request: LockRequest, *options: str) -> str:
         """`uv export` that isn't told to be frozen writes `uv.lock` first: one call instead of two."""

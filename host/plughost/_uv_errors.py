@@ -61,7 +61,8 @@ _RULES = (
     ),
     Rule(pattern=r"couldn't find remote ref|not our ref|unknown revision", error=SourceError, reference="git-ref-not-found"),
     Rule(
-        pattern=r"dns error|error sending request|[Cc]onnection (refused|reset)|timed out|tcp connect error|Failed to fetch:",
+        pattern=r"dns error|error sending request|[Cc]onnection (refused|reset)|timed out|tcp connect error|Failed to fetch:|"
+        r"Failed to connect to|Could not resolve host",
         error=InstallError,
         reference="network",
         hint="Check the connection and the proxy settings, then repeat the command",
@@ -89,9 +90,14 @@ _RULES = (
         pattern=r"was not found in the package registry|was not found in the provided package locations",
         error=ResolveError,
         reference="package-not-found",
-        hint="Check the spelling; a private index is named in `UV_INDEX`",
+        hint="Check the spelling; a private index is named in `UV_INDEX` (pip's own settings hold with `--installer pip`)",
     ),
-    Rule(pattern=r"there (is|are) no versions? of", error=ResolveError, reference="version-not-found"),
+    Rule(
+        pattern=r"there (is|are) no versions? of",
+        error=ResolveError,
+        reference="version-not-found",
+        hint="Name a version that the index has, or leave the version out",
+    ),
     Rule(
         pattern=r"No solution found",
         error=ResolveError,

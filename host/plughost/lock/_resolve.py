@@ -73,7 +73,12 @@ def resolve(
         previous=(ahead.finish() if ahead else None) or previous,
         subject=f"`{name}`",
     )
-    installer.lock(request)
+    try:
+        installer.lock(request)
+    except ResolveError as error:
+        if error.reference == "package-not-found" and isinstance(root, str) and os.path.isdir(root):
+            error.hint = f"For the folder of that name, give `./{root}`"
+        raise
     lockfile = read(into, python=python)
     _check_direct(lockfile, name, (*direct, *additions), log)
     return lockfile

@@ -117,7 +117,8 @@ def _download(source: Source, path: Path) -> None:
     from urllib.error import HTTPError
     from urllib.request import Request
 
-    request = Request(source.url, headers={"User-Agent": "plughost"})  # noqa: S310 - http or https, as `parse` has seen to
+    url = f"{source.url}?{source.query}" if source.query else source.url
+    request = Request(url, headers={"User-Agent": "plughost"})  # noqa: S310 - http or https, as `parse` has seen to
     if source.credentials:
         # Not sent on where the server redirects to.
         basic = base64.b64encode((source.credentials if ":" in source.credentials else f"{source.credentials}:").encode())

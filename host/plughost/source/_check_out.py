@@ -7,7 +7,7 @@ from pathlib import Path
 from plughost.errors import InstallError
 from plughost.source._command import Git
 from plughost.source._records import Origin, Source, SourceTree
-from plughost.source._remote import resolve_ref
+from plughost.source._remote import is_commit, resolve_ref
 
 __all__ = ["check_out", "resolve"]
 
@@ -26,12 +26,8 @@ def resolve(source: Source, *, offline: bool = False) -> Origin:
         from plughost.source import _folder
 
         return _folder.resolve(source)
-    if offline and source.url and not source.url.startswith("file:"):
-        raise InstallError(
-            f"`{source.url}` can't be asked with `--offline`",
-            reference="offline",
-            hint="Leave `--offline` out, or give a folder, a file or a repository on this machine",
-        )
+    if offline and not (source.kind == "git" and is_commit(source.requested_revision)):  # of which nobody need be asked
+        _refuse_server(source)
     if source.kind != "git":
         from plughost.source import _archive
 
@@ -45,14 +41,17 @@ def resolve(source: Source, *, offline: bool = False) -> Origin:
     )
 
 
-def check_out(source: Source, origin: Origin, into: Path, *, project: str = "plughost") -> SourceTree:
+def check_out(source: Source, origin: Origin, into: Path, *, project: str = "plughost", offline: bool = False) -> SourceTree:
     """Put what `origin` names into the empty folder `into`, and read its metadata. The user's own folders are not written to.
 
     `project` is the entry-point group for packages of the older kind, which declare none. An editable source's tree is the
     folder itself.
 
-    Raises: SourceError: it can't be had, or is no Python project. What is in `into` then is of no use.
+    Raises: SourceError: it can't be had, or is no Python project. What is in `into` then is of no use. InstallError: `offline`
+    forbids to ask for it.
     """
+    if offline:
+        _refuse_server(source)
     from plughost.source._tree import has_version_from_git, make_project, project_folder, read_tree
 
     if origin.kind in {"wheel", "sdist"}:
@@ -76,3 +75,13 @@ def check_out(source: Source, origin: Origin, into: Path, *, project: str = "plu
         folder, epoch = _folder.copy(origin, Path(source.path), into, history=history)
     make_project(folder, origin, project=project)
     return read_tree(folder, origin, epoch=epoch)
+
+
+def _refuse_server(source: Source) -> None:
+    """Raises: InstallError: `source` is not on this machine."""
+    if source.url and not source.url.startswith("file:"):
+        raise InstallError(
+            f"`{source.url}` can't be asked with `--offline`",
+            reference="offline",
+            hint="Leave `--offline` out, or give what is on this machine, or the full identifier of a commit added before",
+        )

@@ -52,9 +52,17 @@ _PASSED_ON = (
     "no_proxy",
 )
 
+_PROTOCOLS = "https:http:ssh"
+_PROTOCOLS_HERE = f"{_PROTOCOLS}:file"
+
 #: In this order: a cause that makes others show stands before those.
 _SIGNS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("disk-full", ("No space left on device", "Disk quota exceeded"), "Free some space; nothing that was installed is lost"),
+    (
+        "tool-failed",
+        ("git-lfs: not found", "git-lfs: command not found"),
+        "Install git-lfs, where the repository keeps its files",
+    ),
     ("tool-failed", ("cannot run ", "is not a git command"), "Run `git --version`, and for ssh `ssh -V`"),
     (
         "tls",
@@ -137,6 +145,12 @@ class Git:
 
         Raises: InstallError: no answer within `timeout_s`, or git can't be started.
         """
+        completed = self._run(arguments, timeout_s)
+        if "transport 'file' not allowed" in completed.stderr and self._moved_here():
+            completed = self._run(arguments, timeout_s)
+        return completed
+
+    def _run(self, arguments: Sequence[str], timeout_s: float) -> Completed:
         for environment in self._environments:
             try:
                 completed = _process.run([self._program, *arguments], env=environment, timeout_s=timeout_s)
@@ -179,6 +193,15 @@ class Git:
         hint = hint or f"Try it by hand: `git ls-remote {self.url}`"
         return kind(f"Failed to {doing}", reference=reference, causes=_said(completed), hint=hint)
 
+    def _moved_here(self) -> bool:
+        """Whether the user's own settings (`url.….insteadOf`) say that the repository is here; then git may look here too."""
+        asked = self._run(["--git-dir=/dev/null", "ls-remote", "--get-url", "--end-of-options", self.url], LIST_TIMEOUT_S)
+        if not asked.stdout.startswith(("/", "file:")):
+            return False
+        for environment in self._environments:
+            environment["GIT_ALLOW_PROTOCOL"] = _PROTOCOLS_HERE
+        return True
+
     def _prefer_own_ssh(self) -> None:
         """Where the user's settings say how git calls ssh, drop our own way, which would go before it."""
         asked = self.run(["--git-dir=/dev/null", "config", "--get", "core.sshCommand"], timeout_s=LIST_TIMEOUT_S)
@@ -193,11 +216,15 @@ class Git:
 
 
 def redact_urls(text: str) -> str:
-    """`text` without the credentials of the URLs in it; an ssh URL's user, who is part of the address, stays."""
+    """`text` without the credentials of the URLs in it: userinfo, and what follows a `?`, where servers put tokens.
+
+    An ssh URL's user, who is part of the address, stays.
+    """
     if "://" not in text:
         return text
     import re
 
+    text = re.sub(r"(://[^\s'\"?]*)\?[^\s'\"#]*", r"\1", text)
     text = re.sub(r"((?<!ssh)://)[^/\s'\"]*@", r"\1", text)
     return re.sub(r"(ssh://[^/\s:'\"]*):[^/\s'\"]*@", r"\1@", text)
 
@@ -280,7 +307,7 @@ def _environment(url: str, settings: list[tuple[str, str]]) -> dict[str, str]:
         environment[f"GIT_CONFIG_KEY_{number}"], environment[f"GIT_CONFIG_VALUE_{number}"] = key, value
     environment["GIT_CONFIG_COUNT"] = str(count + len(settings))
     # A repository on this machine may have its submodules here too; one on a server must not reach into this machine.
-    environment["GIT_ALLOW_PROTOCOL"] = "https:http:ssh:file" if url.startswith("file:") else "https:http:ssh"
+    environment["GIT_ALLOW_PROTOCOL"] = _PROTOCOLS_HERE if url.startswith("file:") else _PROTOCOLS
     if "GIT_SSH" not in environment:
         environment.setdefault("GIT_SSH_COMMAND", "ssh -oBatchMode=yes")
     environment.update(GIT_TERMINAL_PROMPT="0", GIT_OPTIONAL_LOCKS="0", GIT_NO_LAZY_FETCH="1", LC_ALL="C")

@@ -69,7 +69,9 @@ def _fetch_and_switch(git: Git, origin: Origin, into: Path, doing: str) -> None:
     for attempt in attempts:
         completed = git.run(attempt)
         if completed.returncode == 0:
-            completed = git.run(["-C", str(into), "checkout", "-q", "--detach", origin.commit_id])
+            # git-lfs asks where the repository came from.
+            remote = ["-c", f"remote.origin.url={git.url}"]
+            completed = git.run(["-C", str(into), *remote, "checkout", "-q", "--detach", origin.commit_id])
             if completed.returncode == 0:
                 return
             refused = "reference is not a tree" in completed.stderr or "unable to read tree" in completed.stderr

@@ -65,7 +65,7 @@ def write_project(path: Path, *, project: str) -> None:
         contents.append(f"{shim}.py")
     document = {
         "build-system": {"requires": _BUILD_REQUIRES, "build-backend": "hatchling.build"},
-        "project": _metadata(package, {project: {package.name: offered}}),
+        "project": _metadata(package, {project: {canonicalize_name(package.name): offered}}),
         "tool": {"hatch": _hatch(base, contents)},
     }
     _write(folder / "pyproject.toml", tomli_w.dumps(document))

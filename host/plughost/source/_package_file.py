@@ -43,7 +43,10 @@ _BOOLEANS = {**dict.fromkeys(("true", "yes", "on", "1"), True), **dict.fromkeys(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Argument:
-    """An argument of the entry point. `name` is an identifier; `kind` a value of `_KINDS`; `default` None where there is none."""
+    """An argument of the entry point. `name` is an identifier; `kind` a value of `_KINDS`; `default` None where there is none.
+
+    One that has a default is never `required`, whatever the file says: who leaves it out, gets the default.
+    """
 
     name: str
     kind: str
@@ -163,9 +166,9 @@ def _argument(name: str, node: Node) -> Argument:
     if kind == "choice" and not choice_nodes:
         node.get("choices").refuse("a list of the values to choose from")
     required_node = node.get("required")
-    required = not required_node.missing and bool(_read("bool", required_node))
     choices = tuple(_read("str" if kind == "list" else kind, choice) for choice in choice_nodes)
-    default = None if required else _default(kind, node.get("default"), choices)
+    default = _default(kind, node.get("default"), choices)
+    required = not required_node.missing and bool(_read("bool", required_node)) and default is None
     return Argument(
         name=name,
         kind=kind,

@@ -148,13 +148,14 @@ def _url(text: str) -> Source:
             "It is neither a repository that ends in `.git` nor an archive",
             hint=f"For a repository: `git+{redact_urls(text)}`",
         )
-    bare, credentials = _without_credentials(parts._replace(fragment=""))
+    bare, credentials = _without_credentials(parts._replace(query="", fragment=""))
     return Source(
         text=f"{bare}#sha256={digest}" if digest else bare,
         kind="wheel" if ending.endswith(".whl") else "sdist",
         url=bare,
         sha256=digest,
         credentials=credentials,
+        query=parts.query,
     )
 
 
@@ -201,7 +202,7 @@ def _split(text: str, url: str) -> SplitResult:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError as error:  # whose own words, and those of the URL before its last `@`, may be a password
-        shown = f"{url.partition('://')[0]}://…{url.rpartition('@')[2]}"
+        shown = f"{url.partition('://')[0]}://…{url.rpartition('@')[2].partition('?')[0]}"
         hint = "Write `%2F` for a slash in a password, and `HOST:PATH` without `ssh://`"
         raise _invalid(shown, "Its host or port can't be read", hint=hint) from error
     address = unquote(parts.netloc)

@@ -18,7 +18,8 @@ __all__ = ["Origin", "Source", "SourceTree"]
 class Source:
     """A source string, read. `text` is what may be shown and stored: the string without its credentials.
 
-    `url` is for git and for archives on a server, `path` for what is on this machine. `sha256` is what an archive's URL demands.
+    `url` is for git and for archives on a server, `path` for what is on this machine. `sha256` is what an archive's URL demands,
+    `query` what follows its `?`, where servers put tokens: used, and as little shown or stored as the credentials.
     """
 
     text: str
@@ -31,6 +32,7 @@ class Source:
     sha256: str = ""
     editable: bool = False
     credentials: str = field(default="", repr=False)
+    query: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

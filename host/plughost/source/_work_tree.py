@@ -12,7 +12,13 @@ from pathlib import Path
 from plughost.errors import SourceError
 from plughost.source._command import Git
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 __all__ = ["WorkTree", "find_work_tree"]
+
+_SUBMODULE_MODE = "160000"
 
 #: Of a repository's own folder: what is found through the alternates, is no part of the history, or may hold passwords.
 _NOT_COPIED = ("objects", "hooks", "logs", "lfs", "modules", "worktrees", "*.lock", "fsmonitor*", "config*", "*_HEAD")
@@ -47,11 +53,13 @@ class WorkTree:
         if any("=" in name for name in filters):  # which can't be switched off
             return ""
         without_filters = [item for name in filters for item in ("-c", f"{name}=")]
+        # A submodule has filters of its own, so each is asked by itself.
+        status = ["status", "--porcelain", "--untracked-files=all", "--ignore-submodules=dirty", "--", "."]
         changes = self._git.check(
-            [*without_filters, "-C", str(self._folder), "status", "--porcelain", "--untracked-files=all", "--", "."],
-            doing=f"compare `{self._folder}` with its commit",
+            [*without_filters, "-C", str(self._folder), *status], doing=f"compare `{self._folder}` with its commit"
         )
-        return "" if changes.strip() else head.stdout.strip()
+        clean = not changes.strip() and all(submodule.clean_commit() for submodule in self._submodules())
+        return head.stdout.strip() if clean else ""
 
     def commit_time(self) -> int:
         """In seconds."""
@@ -80,6 +88,15 @@ class WorkTree:
         ).stdout
         pairs = (line.partition("\t") for line in listed.splitlines())
         return [name for scope, _, name in pairs if scope in {"local", "worktree"} and not name.endswith(".required")]
+
+    def _submodules(self) -> Iterator[WorkTree]:
+        """Those in the folder that are checked out."""
+        arguments = ["-C", str(self._folder), "ls-files", "-z", "--stage"]
+        for entry in self._git.check(arguments, doing=f"list the files of `{self._folder}`").split("\0"):
+            details, _, name = entry.partition("\t")
+            path = self._folder / name
+            if details.startswith(_SUBMODULE_MODE) and (submodule := find_work_tree(path)) and submodule.top == path.resolve():
+                yield submodule
 
     def _list(self, *which: str) -> list[str]:
         arguments = ["-C", str(self._folder), "ls-files", "-z", *which]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+
 from plughost._installing import write_log
 from plughost.errors import BuildError, InstallError
 from plughost.wheel._environment import discard, keepable, obtain
@@ -22,6 +24,10 @@ __all__ = ["build"]
 
 #: What a tree without `[build-system]` means. Source: PEP 518.
 _LEGACY_REQUIRES = ("setuptools>=40.8.0",)
+
+#: What a file in the care of git-lfs begins with where git-lfs was not asked for it, and the bytes that such a note has.
+_POINTER = b"version https://git-lfs.github.com/spec/v1\n"
+_POINTER_SIZES = range(100, 1024)
 
 #: These say nothing of the kept environment, and would end a second build the same way.
 _NOT_THE_ENVIRONMENT = frozenset({"disk-full", "network", "offline", "tls", "uv-missing"})
@@ -74,7 +80,28 @@ def _only_wheel(into: Path, log: Path) -> BuiltWheel:
     if len(wheels) != 1:
         names = ", ".join(f"`{wheel.name}`" for wheel in wheels) or "none"
         raise BuildError("The build made other than one wheel", reference="wheel-invalid", causes=[f"Made: {names}"], log=log)
+    _refuse_pointers(wheels[0], log)
     return read(wheels[0])
+
+
+def _refuse_pointers(wheel: Path, log: Path) -> None:
+    """Raises: BuildError: in place of a file that git-lfs keeps elsewhere, the wheel has the note that says where.
+
+    Source: the specification of Git LFS, "The pointer".
+    """
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            small = (member for member in archive.infolist() if member.file_size in _POINTER_SIZES)
+            pointer = next((member.filename for member in small if archive.read(member).startswith(_POINTER)), "")
+    except (zipfile.BadZipFile, OSError, NotImplementedError, EOFError, RuntimeError):
+        return  # `read` says what is wrong with it
+    if pointer:
+        raise BuildError(
+            f"`{pointer}` in the wheel is not the file, but a note of where git-lfs finds it",
+            reference="wheel-invalid",
+            hint="Install git-lfs, run `git lfs install` once, and repeat the command",
+            log=log,
+        )
 
 
 def _subject(tree: SourceTree) -> str:
