@@ -10,10 +10,9 @@ import os
 
 from plughost import registry
 from plughost._request import Request, find_unchanged
-from plughost.call import Outcome, Output, choose_tool, describe, invoke, stream
-from plughost.errors import StoreError
+from plughost._workers import Workers
+from plughost.call import Outcome, Output, choose_tool, invoke, stream
 from plughost.paths import Store, default_store
-from plughost.worker import Pool, Worker, launch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,12 +21,8 @@ if TYPE_CHECKING:
 
     from plughost._info import Plugin
     from plughost._request import Added, Progress
-    from plughost.registry import Installed
 
 __all__ = ["Host"]
-
-#: An editable plugin's code may have changed since it was added: it describes itself anew before it is called.
-DESCRIBE_TIMEOUT_S = 120.0
 
 
 class Host:
@@ -48,7 +43,7 @@ class Host:
         self.project = project
         self.store = Store(store if store is not None else default_store(project), project)
         self._on_progress = on_progress
-        self._pool = Pool()
+        self._workers = Workers(self.store, project)
 
     def __enter__(self) -> Self:
         return self
@@ -100,9 +95,9 @@ class Host:
             return unchanged
         from plughost._add import add
 
-        added = add(self.store, request, describe=self._describe_new, report=self._on_progress)
+        added = add(self.store, request, describe=self._workers.describe_new, report=self._on_progress)
         if added.changed:
-            self._pool.retire(added.name)
+            self._workers.pool.retire(added.name)
         return added
 
     def remove(self, name: str) -> registry.Removed:
@@ -113,7 +108,7 @@ class Host:
         from plughost._add import forget_packages
 
         normalized = registry.normalize_name(name)
-        self._pool.retire(normalized)
+        self._workers.pool.retire(normalized)
         removed = registry.remove(self.store, normalized)
         forget_packages(self.store, removed.packages)
         return removed
@@ -145,13 +140,13 @@ class Host:
 
         Raises: as `invoke` does, an error of the plugin's after the items that came before it.
         """
-        installed = registry.find(self.store, plugin)
-        worker, manifest = self._take(installed)
+        installed = self._workers.find(plugin)
+        worker, manifest = self._workers.take(installed)
         try:
             chosen = choose_tool(installed.name, manifest, tool)
             yield from stream(worker, installed.name, chosen, args=args, kwargs=kwargs, output=Output(None))
         finally:
-            self._give_back(installed, worker)
+            self._workers.give_back(installed, worker)
 
     def invoke(
         self,
@@ -174,9 +169,9 @@ class Host:
         tool raised; an instance of the built-in exception's type too. PluginCrashed, CallTimeout: the process and all that it
         started are gone. StoreError: the plugin's environment is missing or damaged.
         """
-        installed = registry.find(self.store, plugin)
+        installed = self._workers.find(plugin)
         chosen = None if installed.manifest.get("editable") else choose_tool(installed.name, installed.manifest, tool)
-        worker, manifest = self._take(installed, env=env)
+        worker, manifest = self._workers.take(installed, env=env)
         try:
             chosen = chosen or choose_tool(installed.name, manifest, tool)
             return invoke(
@@ -190,44 +185,8 @@ class Host:
                 output=Output(on_output),
             )
         finally:
-            self._give_back(installed, worker, reuse=not env)
+            self._workers.give_back(installed, worker, reuse=not env)
 
     def close(self) -> None:
         """End all workers: each gets a moment for its exit handlers. The host can be used again afterwards."""
-        self._pool.close()
-
-    # Workers: taken for a call, given back after it.
-
-    def _take(self, installed: Installed, *, env: Mapping[str, str] | None = None) -> tuple[Worker, Mapping[str, object]]:
-        def start() -> Worker:
-            return self._launch(installed.name, installed.venv, env)
-
-        worker = start() if env else self._pool.take((installed.name, installed.revision), start)
-        if not installed.manifest.get("editable"):
-            return worker, installed.manifest
-        entry_points = installed.manifest.get("entry_points")
-        assert isinstance(entry_points, dict)
-        return worker, describe(worker, installed.name, entry_points, timeout_s=DESCRIBE_TIMEOUT_S)
-
-    def _give_back(self, installed: Installed, worker: Worker, *, reuse: bool = True) -> None:
-        reuse = reuse and not installed.manifest.get("editable")
-        self._pool.give_back((installed.name, installed.revision), worker, reuse=reuse)
-
-    def _launch(self, name: str, venv: str, env: Mapping[str, str] | None = None) -> Worker:
-        try:
-            return launch(venv, name=name, project=self.project, bytecode=self.store.runner_bytecode, extra_environment=env)
-        except OSError as error:
-            raise StoreError(
-                f"The environment of `{name}` can't be started",
-                reference="venv-missing",
-                causes=[str(error)],
-                hint=f"Add it again with `--force`: `plughost info {name}` shows from where",
-            ) from error
-
-    def _describe_new(self, name: str, venv: str, entry_points: Mapping[str, str]) -> dict[str, object]:
-        """Start a plugin for the first time, in the environment just made, and have it say what it offers."""
-        worker = self._launch(name, venv)
-        try:
-            return describe(worker, name, entry_points, timeout_s=DESCRIBE_TIMEOUT_S)
-        finally:
-            worker.stop()
+        self._workers.pool.close()

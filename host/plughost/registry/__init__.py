@@ -8,7 +8,7 @@ from plughost._lazy import lazily
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from plughost.registry._index import PluginSummary, summaries
-    from plughost.registry._read import Installed, find, installed_names, normalize_name
+    from plughost.registry._read import Installed, find, installed_names, normalize_name, stamp
     from plughost.registry._receipt import HistoryEntry, Receipt, load_receipt
     from plughost.registry._write import Removed, adding, collect_garbage, place, remove, staging
 
@@ -27,6 +27,7 @@ __all__ = [
     "place",
     "remove",
     "staging",
+    "stamp",
     "summaries",
 ]
 
@@ -34,7 +35,7 @@ __getattr__ = lazily(
     __name__,
     {
         "_index": ("PluginSummary", "summaries"),
-        "_read": ("Installed", "find", "installed_names", "normalize_name"),
+        "_read": ("Installed", "find", "installed_names", "normalize_name", "stamp"),
         "_receipt": ("HistoryEntry", "Receipt", "load_receipt"),
         "_write": ("Removed", "adding", "collect_garbage", "place", "remove", "staging"),
     },

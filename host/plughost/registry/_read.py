@@ -9,7 +9,7 @@ from plughost.errors import StoreError, UnknownError, UsageError
 from plughost.paths import Store, scan
 from plughost.runner import wire
 
-__all__ = ["Installed", "find", "installed_names", "normalize_name", "unknown"]
+__all__ = ["Installed", "find", "installed_names", "normalize_name", "stamp", "unknown"]
 
 _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 _LONGEST_NAME = 100
@@ -73,6 +73,18 @@ def find(store: Store, name: str) -> Installed:
             causes=[f"`{path}`: {error}"],
             hint=f"Add it again with `--force`, or `plughost remove {normalized}`",
         ) from error
+
+
+def stamp(store: Store, name: str) -> tuple[int, int] | None:
+    """What changes whenever another revision of the plugin comes into force; None where there is none.
+
+    Raises: UsageError: no valid name.
+    """
+    try:
+        state = os.stat(os.path.join(store.plugin(normalize_name(name)), "current"))
+    except OSError:
+        return None
+    return state.st_mtime_ns, state.st_ino
 
 
 def current_revision(store: Store, name: str) -> str | None:

@@ -1,0 +1,89 @@
+"""The workers of a host's plugins: found by name, launched, lent for a call.
+
+Above it: `Host` and the hooks that it attaches; below it: the registry, the pool and the first question that a plugin is asked.
+"""
+
+from __future__ import annotations
+
+import os
+
+from plughost import registry
+from plughost.call import describe
+from plughost.errors import StoreError
+from plughost.worker import Pool, Worker, launch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from plughost.paths import Store
+    from plughost.registry import Installed
+
+__all__ = ["Workers"]
+
+#: How long a plugin may take to be imported and to say what it offers.
+DESCRIBE_TIMEOUT_S = 120.0
+
+
+class Workers:
+    """Safe to use from several threads."""
+
+    def __init__(self, store: Store, project: str) -> None:
+        self.store = store
+        self.project = project
+        self.pool = Pool()
+        self._found: dict[str, tuple[tuple[int, int], Installed]] = {}
+
+    def find(self, name: str) -> Installed:
+        """The revision in force, read again only when it has changed.
+
+        Raises: UsageError, UnknownError, StoreError: as `registry.find`.
+        """
+        stamp = registry.stamp(self.store, name)
+        known = self._found.get(name)
+        if known is not None and known[0] == stamp:
+            return known[1]
+        installed = registry.find(self.store, name)
+        if stamp is not None:
+            self._found[name] = (stamp, installed)
+        return installed
+
+    def take(self, installed: Installed, *, env: Mapping[str, str] | None = None) -> tuple[Worker, Mapping[str, object]]:
+        """A worker, and the manifest that holds for it: what an editable plugin offers may have changed since it was added.
+
+        Raises: StoreError: the environment can't be started. PluginError, PluginCrashed, CallTimeout: an editable plugin can't
+        describe itself any more.
+        """
+
+        def start() -> Worker:
+            return self.launch(installed.name, installed.venv, env)
+
+        worker = start() if env else self.pool.take((installed.name, installed.revision), start)
+        if not installed.manifest.get("editable"):
+            return worker, installed.manifest
+        entry_points = installed.manifest.get("entry_points")
+        assert isinstance(entry_points, dict)
+        return worker, describe(worker, installed.name, entry_points, timeout_s=DESCRIBE_TIMEOUT_S)
+
+    def give_back(self, installed: Installed, worker: Worker, *, reuse: bool = True) -> None:
+        reuse = reuse and not installed.manifest.get("editable")
+        self.pool.give_back((installed.name, installed.revision), worker, reuse=reuse)
+
+    def describe_new(self, name: str, venv: str, entry_points: Mapping[str, str]) -> dict[str, object]:
+        """Start a plugin for the first time, in the environment just made, and have it say what it offers."""
+        worker = self.launch(name, venv)
+        try:
+            return describe(worker, name, entry_points, timeout_s=DESCRIBE_TIMEOUT_S)
+        finally:
+            worker.stop()
+
+    def launch(self, name: str, venv: str, env: Mapping[str, str] | None = None) -> Worker:
+        try:
+            return launch(venv, name=name, project=self.project, bytecode=self.store.runner_bytecode, extra_environment=env)
+        except OSError as error:
+            raise StoreError(
+                f"The environment of `{name}` can't be started",
+                reference="venv-missing",
+                causes=[str(error)],
+                hint=f"Add it again with `--force`: `info {name}` shows from where",
+            ) from error
