@@ -1,24 +1,27 @@
-"""A response's error object → the exception that the caller gets."""
+"""A response's error object → the exception that the caller gets; and, for a plugin that wraps a hook, the other way round."""
 
 from __future__ import annotations
 
 import builtins
 
-from plughost.errors import PlughostError, PluginCrashed, PluginError, UsageError
+from plughost.errors import DescribeError, PlughostError, PluginCrashed, PluginError, RemoteTraceback, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["error_from"]
+__all__ = ["describe_exception", "error_from"]
 
 #: Built-in exceptions that PluginError can't be combined with: those that are no Exception end the host's program, a
 #: StopIteration ends its loops, and a group wants its members.
 _NOT_COMBINED = frozenset({"StopIteration", "StopAsyncIteration", "ExceptionGroup", "BaseExceptionGroup"})
 
 
-def error_from(error: Mapping[str, object], *, what: str) -> PlughostError:
-    """The exception for a JSON-RPC error object. No class is looked up by a name that is not a built-in exception's."""
+def error_from(error: Mapping[str, object], *, what: str, types: Mapping[str, type[Exception]] | None = None) -> PlughostError:
+    """The exception for a JSON-RPC error object, of the original's type where that is a built-in one or among `types`.
+
+    `types` are by their qualified names. No class is looked up by any other name that came over the wire.
+    """
     data = error.get("data")
     if not isinstance(data, dict):
         return PluginCrashed(
@@ -33,14 +36,24 @@ def error_from(error: Mapping[str, object], *, what: str) -> PlughostError:
             reference="arguments-invalid",
             causes=[message],
         )
-    raised: PluginError = _class_for(data.get("builtin"))(
+    if stage == "import" and "entry_point" in data and not data.get("causes"):
+        return DescribeError(
+            f"{what} declares what can't be offered",
+            reference="plugin-invalid",
+            causes=[message],
+            hint="Correct the entry point, or name another: `--entry-point NAME=MODULE:OBJECT`",
+        )
+    raised: PluginError = _class_for(kind, data.get("builtin"), types or {})(
         _summary(what, stage, kind, message, data),
         reference="result-unsupported" if stage == "result" else "plugin-raised",
         causes=[_line(cause.get("type"), cause.get("message")) for cause in _mappings(data.get("causes"))],
         hint=_HINTS.get(stage, ""),
     )
     raised.type_name = kind
+    raised.remote_message = message
     raised.remote_traceback = str(data.get("traceback") or "")
+    if raised.remote_traceback:
+        raised.__cause__ = RemoteTraceback(raised.remote_traceback)
     return raised
 
 
@@ -55,8 +68,9 @@ def _summary(what: str, stage: str, kind: str, message: str, data: Mapping[str, 
         return f"{what} returned a value that can't be sent: {message}"
     if kind == "SystemExit":
         return f"{what} called `sys.exit({data.get('code')!r})`"
-    raised = _line(kind, message)
-    return f"{what} can't be imported: {raised}" if stage == "import" else f"{what} raised {raised}"
+    if stage == "import":
+        return f"{what} can't be imported: {message if 'entry_point' in data else _line(kind, message)}"
+    return f"{what} raised {_line(kind, message)}"
 
 
 def _line(kind: object, message: object) -> str:
@@ -67,8 +81,32 @@ def _mappings(items: object) -> list[dict[str, object]]:
     return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
 
-def _class_for(name: object) -> type[PluginError]:
-    kind = getattr(builtins, name, None) if isinstance(name, str) else None
-    if not (isinstance(kind, type) and issubclass(kind, Exception)) or name in _NOT_COMBINED or kind is Exception:
+def describe_exception(error: BaseException) -> dict[str, object]:
+    """An exception for a plugin to handle: its type's qualified name, the nearest built-in type's, its message and arguments."""
+    if isinstance(error, PluginError):  # of another plugin: as that one raised it
+        return {"type": error.type_name, "builtin": _nearest_builtin(error), "message": error.remote_message}
+    kind = type(error)
+    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    record = {"type": name, "builtin": _nearest_builtin(error), "message": str(error)}
+    plain = all(isinstance(value, str | int | float | bool | None) for value in error.args)
+    return {**record, "args": list(error.args)} if plain else record
+
+
+def _nearest_builtin(error: BaseException) -> str:
+    return next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins")
+
+
+def _class_for(kind: str, builtin: object, types: Mapping[str, type[Exception]]) -> type[PluginError]:
+    own = types.get(kind)
+    if own is not None:
+        return _combined(own)
+    nearest = getattr(builtins, builtin, None) if isinstance(builtin, str) else None
+    if not (isinstance(nearest, type) and issubclass(nearest, Exception)) or builtin in _NOT_COMBINED or nearest is Exception:
         return PluginError
-    return type(f"Plugin{name}", (PluginError, kind), {"__module__": "plughost.errors", "__str__": PlughostError.__str__})
+    return _combined(nearest)
+
+
+def _combined(kind: type[Exception]) -> type[PluginError]:
+    return type(
+        f"Plugin{kind.__name__}", (PluginError, kind), {"__module__": "plughost.errors", "__str__": PlughostError.__str__}
+    )

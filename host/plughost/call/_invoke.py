@@ -186,7 +186,8 @@ def _result(message: object, plugin: str, tool: Mapping[str, object]) -> object:
 def describe(worker: Worker, plugin: str, entry_points: Mapping[str, str], *, timeout_s: float) -> dict[str, object]:
     """Ask the plugin what it offers: `tools` and `hooks`, as in the manifest.
 
-    Raises: PluginError: it can't be imported, or an entry point is nothing that plughost can call. CallTimeout, PluginCrashed.
+    Raises: PluginError: it can't be imported. DescribeError: an entry point is nothing that can be called. CallTimeout,
+    PluginCrashed.
     """
     reply = worker.request("describe", {"entry_points": dict(entry_points)}, what=f"`{plugin}`", timeout_s=timeout_s)
     problem = reply.get("error")

@@ -34,7 +34,7 @@ def remove(context: Context, values: Values) -> int:
             raise unknown
         return 0
     records = [one.record() for one in removed]
-    printer.json({"error": unknown.record(), "removed": records} if unknown else records)
+    printer.json({"error": printer.record(unknown), "removed": records} if unknown else records)
     return unknown.exit_code if unknown else 0
 
 

@@ -1,0 +1,810 @@
+"""Every error, provoked by a real situation, and the whole of what is said of it.
+
+What is added are wheels made by hand and the index is a folder, so that nothing needs a network, and next to nothing a build.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import http.server
+import inspect
+import json
+import os
+import re
+import shutil
+import ssl
+import subprocess
+import sys
+import threading
+import zipfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from plughost import errors
+from plughost.errors import PlughostError
+
+#: A backend that stands in the project, so that a build needs nothing from an index.
+BACKEND = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+PROJECT = '[project]\nname = "weather"\nversion = "1.0"\n'
+FORECAST = {"forecast": "weather:forecast"}
+
+
+#: A process with file systems of its own, where the system allows it.
+UNSHARE = [shutil.which("unshare") or "false", "--user", "--map-root-user", "--mount"]
+
+
+class Lab:
+    """What a situation is made of: wheels, an index, repositories, servers, and the command itself."""
+
+    def __init__(self, root: Path, run, commit) -> None:
+        self.root = root
+        self.commit = commit
+        self.environment = {"UV_DEFAULT_INDEX": (root / "index").as_uri()}
+        self._run = run
+        (root / "index").mkdir()
+
+    def run(self, *argv: object, **env: str):
+        return self._run(*map(str, argv), "--json", cwd=self.root, env={**self.environment, **env})
+
+    def add(self, source: object, *options: object, **env: str):
+        return self.run("add", source, *options, **env)
+
+    def write(self, files: dict[str, str], folder: str = "project") -> Path:
+        for path, text in files.items():
+            target = self.root / folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text)
+        return self.root / folder
+
+    def repository(self, files: dict[str, str] | None = None, folder: str = "weather.git") -> str:
+        path = self.write(files or {"README": ""}, folder)
+        self.commit(path)
+        return f"git+{path.as_uri()}"
+
+    def wheel(self, name: str = "weather", version: str = "1.0", *, tag: str = "py3-none-any", **more: object) -> Path:
+        path = self.root / f"{name}-{version}-{tag}.whl"
+        write_wheel(path, name, version, tag=tag, **more)
+        return path
+
+    def publish(self, name: str, version: str = "1.0", *, sha256: str = "", **more: object) -> None:
+        """Put a wheel into the index."""
+        path = self.wheel(name, version, **more)
+        folder = self.root / "index" / name
+        folder.mkdir(exist_ok=True)
+        shutil.move(path, folder / path.name)
+        sha256 = sha256 or hashlib.sha256((folder / path.name).read_bytes()).hexdigest()
+        with (folder / "index.html").open("a") as page:
+            page.write(f'<a href="{path.name}#sha256={sha256}">{path.name}</a>\n')
+
+
+def write_wheel(
+    path: Path,
+    name: str,
+    version: str,
+    *,
+    tag: str,
+    requires: str = "",
+    python: str = "",
+    entry_points: dict[str, str] | None = None,
+    code: str = "def forecast(city: str) -> str:\n    return city\n",
+    without: str = "",
+) -> None:
+    """`without` is a file that it should have and lacks."""
+    info = f"{name}-{version}.dist-info"
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    metadata += f"Requires-Dist: {requires}\n" * bool(requires) + f"Requires-Python: {python}\n" * bool(python)
+    offered = FORECAST if entry_points is None else entry_points
+    files = {
+        f"{name}.py": code,
+        f"{info}/METADATA": metadata,
+        f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: hand\nRoot-Is-Purelib: true\nTag: {tag}\n",
+        f"{info}/entry_points.txt": "[plughost]\n" + "".join(f"{key} = {value}\n" for key, value in offered.items()),
+    }
+    files = {file: text for file, text in files.items() if not file.endswith(without or "\0")}
+    lines = [f"{file},sha256={digest(text)},{len(text)}" for file, text in files.items()]
+    with zipfile.ZipFile(path, "w") as archive:
+        for file, text in {**files, f"{info}/RECORD": "\n".join([*lines, f"{info}/RECORD,,", ""])}.items():
+            archive.writestr(file, text)
+
+
+def digest(text: str) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+
+
+@pytest.fixture
+def lab(tmp_path, plughost_command, commit):
+    return Lab(tmp_path, plughost_command, commit)
+
+
+@pytest.fixture
+def run(lab, shared_host):
+    """`run("echo:add", "a=1")` calls a tool of a plugin that is installed."""
+    return lambda *argv: lab.run("run", *argv, PLUGHOST_HOME=str(shared_host.store.root))
+
+
+@pytest.fixture
+def serve():
+    """`serve(401)` is the address of a server that answers everything so; with a certificate it speaks https."""
+    servers = []
+
+    def start(status: int, certificate: Path | None = None) -> str:
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(status)
+                self.send_header("WWW-Authenticate", "Basic")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None: ...
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.handle_error = lambda *_: None  # a client that turns away from the certificate
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        servers.append(server)
+        return f"http{'s' * bool(certificate)}://127.0.0.1:{server.server_port}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+TOLD: set[str] = set()
+#: What no user meets: where a wheel is missing, the installer is asked again, and may build one.
+CAUGHT = {"wheel-missing"}
+
+
+def tells(reference: str, *, exit_code: int):
+    """The test whose function gives the end of a command: it has failed with the error `reference`, whose text is its docstring.
+
+    In the text TMP stands for the test's folder, LOG for the path of a log that is there, and … for whatever a program or the
+    machine says there.
+    """
+
+    def decorate(provoke):
+        TOLD.add(reference)
+
+        @functools.wraps(provoke)
+        def test(tmp_path, **fixtures):
+            completed = provoke(**fixtures)
+            record = completed.json()["error"]
+            log = record["log"]
+            assert log is None or Path(log).read_text(encoding="utf-8")
+            error = PlughostError(record["message"], causes=record["causes"], hint=record["hint"] or "", log="LOG" if log else "")
+            told, expected = str(error).replace(str(tmp_path), "TMP"), inspect.cleandoc(provoke.__doc__)
+            if not re.fullmatch(re.escape(expected).replace("…", ".*"), told):
+                assert told == expected  # which shows where they differ
+            assert (record["reference"], record["exit_code"], completed.returncode) == (reference, exit_code, exit_code)
+
+        taken = inspect.signature(provoke).parameters.values()
+        taken = [inspect.Parameter("tmp_path", inspect.Parameter.KEYWORD_ONLY), *(p.replace(kind=p.KEYWORD_ONLY) for p in taken)]
+        test.__signature__ = inspect.Signature(taken)
+        return test
+
+    return decorate
+
+
+@tells("source-missing", exit_code=5)
+def test_a_folder_that_is_not_there(lab):
+    """
+    There is nothing at `TMP/weather`
+
+    hint: Give `git+https://HOST/REPOSITORY.git@REF`, a folder as `./FOLDER`, …
+    """
+    return lab.add("./weather")
+
+
+@tells("source-invalid", exit_code=2)
+def test_a_source_that_poses_as_an_option(lab):
+    """
+    `git+https://example.org/weather.git@--upload-pack=evil` is not a source that can be added
+      Caused by: Its revision `--upload-pack=evil` begins with a dash, as an option does
+
+    hint: Give `git+https://HOST/REPOSITORY.git@REF`, a folder as `./FOLDER`, …
+    """
+    return lab.add("git+https://example.org/weather.git@--upload-pack=evil")
+
+
+@tells("git-missing", exit_code=5)
+def test_no_git(lab):
+    """
+    There is no `git` on `PATH`
+
+    hint: Install it, for example with `apt install git`
+    """
+    return lab.add(lab.repository(), PATH=str(lab.root))
+
+
+@tells("tool-failed", exit_code=5)
+def test_a_git_that_cannot_be_started(lab):
+    """
+    `TMP/bin/git` can't be started
+      Caused by: [Errno 2] No such file or directory: 'TMP/bin/git'
+
+    hint: Install git, for example with `apt install git`
+    """
+    broken = lab.write({"git": "#!/no/such/interpreter\n"}, "bin")
+    (broken / "git").chmod(0o755)
+    return lab.add(lab.repository(), PATH=str(broken))
+
+
+@tells("git-failed", exit_code=5)
+def test_a_server_that_is_none_of_gits(lab, serve):
+    """
+    Failed to ask `http://127.0.0.1:…/weather.git` for its references
+      Caused by: unable to access 'http://127.0.0.1:…/weather.git/': The requested URL returned error: 418
+
+    hint: Try it by hand: `git ls-remote http://127.0.0.1:…/weather.git`
+    """
+    return lab.add(f"git+{serve(418)}/weather.git")
+
+
+@tells("git-auth", exit_code=5)
+def test_a_server_that_wants_to_know_who_asks(lab, serve):
+    """
+    Failed to ask `http://127.0.0.1:…/weather.git` for its references
+      Caused by: could not read Username for 'http://127.0.0.1:…': terminal prompts disabled
+
+    hint: Set up a git credential helper or an ssh key, or give `https://USER:TOKEN@HOST/…`: it is used and not stored
+    """
+    return lab.add(f"git+{serve(401)}/weather.git")
+
+
+@tells("git-not-found", exit_code=5)
+def test_a_repository_that_is_not_there(lab):
+    """
+    Failed to ask `file://TMP/weather.git` for its references
+      Caused by: 'TMP/weather.git' does not appear to be a git repository
+      Caused by: …
+
+    hint: Check the URL; some servers give this answer also for a private repository, when they are shown no credentials
+    """
+    return lab.add(f"git+file://{lab.root}/weather.git")
+
+
+@tells("git-ref-not-found", exit_code=5)
+def test_a_tag_that_is_not_there(lab):
+    """
+    `file://TMP/weather.git` has no branch, tag or commit `v2`
+      Caused by: It has, among others: `main`
+
+    hint: `git ls-remote file://TMP/weather.git` lists all of them; a commit that none of them leads to is given in full
+    """
+    return lab.add(f"{lab.repository()}@v2")
+
+
+@tells("git-submodule", exit_code=5)
+def test_a_submodule_that_is_gone(lab):
+    """
+    Failed to check out the submodules of `file://TMP/weather.git`
+      Caused by: repository 'TMP/part.git' does not exist
+      Caused by: clone of …
+
+    hint: Check the URL; some servers give this answer also for a private repository, when they are shown no credentials
+    """
+    lab.repository(folder="part.git")
+    source = lab.repository({"pyproject.toml": PROJECT})
+    git = ["git", "-c", "protocol.file.allow=always", "-C", lab.root / "weather.git"]
+    subprocess.run([*git, "submodule", "--quiet", "add", lab.root / "part.git", "part"], check=True)
+    lab.commit(lab.root / "weather.git")
+    shutil.rmtree(lab.root / "part.git")
+    return lab.add(source)
+
+
+@tells("subdirectory-missing", exit_code=5)
+def test_a_subdirectory_that_is_not_there(lab):
+    """
+    `file://TMP/weather.git` has no folder `weather` at `bfa37ba8046c`
+
+    hint: Folders with a Python project: `#subdirectory=plugins/weather`
+    """
+    return lab.add(lab.repository({"plugins/weather/pyproject.toml": PROJECT}) + "#subdirectory=weather")
+
+
+@tells("not-a-python-project", exit_code=5)
+def test_a_folder_without_a_project(lab):
+    """
+    There is no Python project in `file://TMP/project`
+      Caused by: It has none of `pyproject.toml`, `setup.py`, `setup.cfg`, `package.yaml`, `package.yml`, `package.json`
+
+    hint: A `pyproject.toml` makes it one
+    """
+    return lab.add(lab.write({"main.py": ""}))
+
+
+@tells("package-file-invalid", exit_code=5)
+def test_a_pyproject_that_is_no_toml(lab):
+    """
+    `pyproject.toml` can't be read
+      Caused by: Expected ']' at the end of a table declaration (…)
+
+    hint: It must be TOML in UTF-8: correct it, or tell the package's author
+    """
+    return lab.add(lab.write({"pyproject.toml": "[project\n"}))
+
+
+@tells("network", exit_code=5)
+def test_a_server_that_is_down(lab):
+    """
+    Failed to ask `http://127.0.0.1:…/weather.git` for its references
+      Caused by: unable to access 'http://127.0.0.1:…/weather.git/': …
+
+    hint: Check the address, the connection and the proxy settings, then repeat the command
+    """
+    return lab.add("git+http://127.0.0.1:9/weather.git")
+
+
+@tells("offline", exit_code=5)
+def test_a_server_that_must_not_be_asked(lab):
+    """
+    `https://example.org/weather.git` can't be asked with `--offline`
+
+    hint: Leave `--offline` out, or give what is on this machine, or the full identifier of a commit added before
+    """
+    return lab.add("git+https://example.org/weather.git", "--offline")
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="there is no openssl to make a certificate with")
+@tells("tls", exit_code=5)
+def test_a_certificate_that_nobody_vouches_for(lab, serve):
+    """
+    Failed to ask `https://127.0.0.1:…/weather.git` for its references
+      Caused by: unable to access 'https://127.0.0.1:…/weather.git/': …
+
+    hint: Name the authority's certificate in `SSL_CERT_FILE`
+    """
+    certificate = lab.root / "certificate.pem"
+    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    make = ["openssl", "req", "-x509", "-nodes", "-newkey", "rsa:2048", "-days", "1", *subject]
+    subprocess.run([*make, "-keyout", certificate, "-out", lab.root / "public.pem"], check=True, capture_output=True)
+    with certificate.open("a") as file:
+        file.write((lab.root / "public.pem").read_text())
+    return lab.add(f"git+{serve(200, certificate)}/weather.git")
+
+
+@tells("uv-missing", exit_code=5)
+def test_a_uv_that_was_removed(lab):
+    """
+    There is no `uv` on this machine
+
+    hint: Install it with `pip install uv`, or use `--installer pip`
+    """
+    lab.write({"uv/__init__.py": "def find_uv_bin():\n    raise FileNotFoundError\n"}, "without")
+    path = os.pathsep.join([str(lab.root / "without"), os.environ.get("PYTHONPATH", "")])
+    return lab.add(lab.wheel(), "--installer", "uv", PYTHONPATH=path, PATH=str(lab.root))
+
+
+@tells("name-invalid", exit_code=2)
+def test_a_name_that_leads_out_of_the_store(lab):
+    """
+    `../weather` is not a valid plugin name
+      Caused by: A name has ASCII letters and digits, with single `-`, `_` or `.` between them
+
+    hint: `plughost list` shows the names of what is installed
+    """
+    return lab.add(lab.wheel(), "--name", "../weather")
+
+
+@tells("name-taken", exit_code=2)
+def test_a_name_that_another_source_has(lab):
+    """
+    `weather` is installed already, from another source
+      Caused by: It came from `TMP/weather-1.0-py3-none-any.whl`
+
+    hint: `--name OTHER` installs this one beside it, `--force` puts it in its place
+    """
+    lab.add(lab.wheel())
+    backend = "from shutil import copy\ndef build_wheel(folder, *_):\n    copy('weather-1.0-py3-none-any.whl', folder)\n"
+    backend += "    return 'weather-1.0-py3-none-any.whl'\n"
+    project = lab.write({"pyproject.toml": BACKEND + PROJECT, "backend.py": backend})
+    shutil.copy(lab.wheel(), project)
+    return lab.add(project)
+
+
+@tells("usage", exit_code=2)
+def test_an_extra_that_the_package_lacks(lab):
+    """
+    `weather` has no extra `maps`
+      Caused by: Its extras: none
+    """
+    return lab.add(lab.wheel(), "--extra", "maps")
+
+
+@tells("build-failed", exit_code=5)
+def test_a_build_backend_that_raises(lab):
+    """
+    Failed to build a wheel from `weather`
+      Caused by: RuntimeError: no compiler
+    log: LOG
+    """
+    backend = "def build_wheel(*_):\n    raise RuntimeError('no compiler')\n"
+    return lab.add(lab.write({"pyproject.toml": BACKEND + PROJECT, "backend.py": backend}))
+
+
+@tells("build-requires", exit_code=5)
+def test_a_build_backend_that_is_not_there(lab):
+    """
+    Failed to build a wheel from `weather`
+      Caused by: Failed to build `TMP/store/tmp/…/source`
+      Caused by: Failed to resolve requirements from `build-system.requires`
+      Caused by: No solution found when resolving: `absent-backend`
+      Caused by: Because absent-backend was not found in the package registry …
+    log: LOG
+
+    hint: Correct `build-system.requires` in the package's `pyproject.toml`
+    """
+    system = '[build-system]\nrequires = ["absent-backend"]\nbuild-backend = "absent"\n'
+    return lab.add(lab.write({"pyproject.toml": system + PROJECT}))
+
+
+@tells("wheel-invalid", exit_code=5)
+def test_a_wheel_that_was_cut_off(lab):
+    """
+    `weather-1.0-py3-none-any.whl` is not a wheel that can be installed
+      Caused by: File is not a zip file
+    """
+    path = lab.wheel()
+    path.write_bytes(path.read_bytes()[:-100])
+    return lab.add(path)
+
+
+@tells("entry-points-missing", exit_code=5)
+def test_a_package_that_declares_nothing(lab):
+    """
+    `weather` declares no entry points in the group `plughost`
+      Caused by: A plugin says what it offers in `[project.entry-points.plughost]`
+
+    hint: Name what to call: `--entry-point weather=weather:FUNCTION`
+    """
+    return lab.add(lab.wheel(entry_points={}))
+
+
+@tells("resolution-conflict", exit_code=5)
+def test_requirements_that_exclude_each_other(lab):
+    """
+    Failed to lock the dependencies of `weather`
+      Caused by: Because …maps<2… what is asked for is maps==2.0 and weather, they can't all be met
+    log: LOG
+
+    hint: Loosen one of these requirements; each plugin has its own venv, so other plugins are not involved
+    """
+    lab.publish("maps", "1.0")
+    lab.publish("maps", "2.0")
+    return lab.add(lab.wheel(requires="maps<2"), "--with", "maps==2.0")
+
+
+@tells("package-not-found", exit_code=5)
+def test_a_dependency_that_the_index_lacks(lab):
+    """
+    Failed to lock the dependencies of `weather`
+      Caused by: Because maps was not found in the package registry and weather==1.0 depends on maps, …
+    log: LOG
+
+    hint: Check the spelling; a private index is named in `UV_INDEX` (pip's own settings hold with `--installer pip`)
+    """
+    return lab.add(lab.wheel(requires="maps"))
+
+
+@tells("version-not-found", exit_code=5)
+def test_a_version_that_the_index_lacks(lab):
+    """
+    Failed to lock the dependencies of `weather`
+      Caused by: Because there is no version of maps==2.0 and weather==1.0 depends on maps==2.0, …
+    log: LOG
+
+    hint: Name a version that the index has, or leave the version out
+    """
+    lab.publish("maps", "1.0")
+    return lab.add(lab.wheel(requires="maps==2.0"))
+
+
+@tells("dependency-refused", exit_code=5)
+def test_a_place_that_only_a_dependency_names(lab):
+    """
+    `tiles` would come from `…/tiles-1.0-py3-none-any.whl`, which neither `weather` nor you have named
+      Caused by: A dependency of a dependency names it; a package from an index can't
+    log: LOG
+
+    hint: If you trust it, name it yourself: `--with 'tiles @ URL'`
+    """
+    maps = lab.wheel("maps", requires=f"tiles @ {lab.wheel('tiles').as_uri()}")
+    return lab.add(lab.wheel(), "--with", f"maps @ {maps.as_uri()}")
+
+
+@tells("index-auth", exit_code=5)
+def test_an_index_that_wants_to_know_who_asks(lab, serve):
+    """
+    Failed to lock the dependencies of `weather`
+      Caused by: Because maps was not found in the package registry and weather==1.0 depends on maps, …
+    log: LOG
+
+    hint: Give the index its credentials: `~/.netrc`, or `UV_INDEX_<NAME>_USERNAME` and `UV_INDEX_<NAME>_PASSWORD`
+    """
+    return lab.add(lab.wheel(requires="maps"), UV_DEFAULT_INDEX=serve(401))
+
+
+@tells("hash-mismatch", exit_code=5)
+def test_a_file_that_is_not_the_one_of_the_index(lab):
+    """
+    Failed to install what is locked
+      Caused by: Failed to download `maps==1.0`
+      Caused by: Hash mismatch for `maps==1.0` …
+    log: LOG
+    """
+    lab.publish("maps", sha256="0" * 64)
+    return lab.add(lab.wheel(requires="maps"))
+
+
+@tells("python-missing", exit_code=5)
+def test_a_python_that_is_not_there(lab):
+    """
+    There is no Python `>=3.99` on this machine
+      Caused by: Found: …
+
+    hint: Install it (for example: `uv python install '>=3.99'`), or name one with `--python PATH`
+    """
+    return lab.add(lab.wheel(python=">=3.99"), PATH=os.defpath, HOME=str(lab.root))
+
+
+@tells("python-incompatible", exit_code=5)
+def test_a_python_that_the_package_refuses(lab):
+    """
+    Python …, which `…` names, is not one this package runs on
+      Caused by: The package requires Python `>=3.8,>=3.99`
+
+    hint: Leave the choice to plughost by omitting `--python`
+    """
+    return lab.add(lab.wheel(python=">=3.99"), "--python", sys.executable)
+
+
+@tells("venv-failed", exit_code=5)
+def test_a_dependency_that_cannot_be_unpacked(lab):
+    """
+    Failed to install what is locked
+      Caused by: Failed to install: maps-1.0-py3-none-any.whl (maps==1.0)
+      Caused by: …
+    log: LOG
+    """
+    lab.publish("maps", without="WHEEL")
+    return lab.add(lab.wheel(requires="maps"))
+
+
+@tells("venv-damaged", exit_code=5)
+def test_a_file_that_was_changed_in_the_installers_cache(lab):
+    """
+    The virtual environment `TMP/store/venvs/…` is not what was to be installed
+      Caused by: `atlas.py`: …
+    log: LOG
+
+    hint: Repeat the command; if it fails again, delete the store's `cache` folder
+    """
+    lab.publish("atlas")
+    lab.add(lab.wheel(requires="atlas"))
+    [cached] = (lab.root / "store" / "cache" / "uv").glob("archive-v0/*/atlas.py")
+    cached.write_text("changed = True\n")
+    return lab.add(lab.root / "weather-1.0-py3-none-any.whl", "--force")
+
+
+@tells("plugin-import-failed", exit_code=5)
+def test_a_plugin_that_does_not_import(lab):
+    """
+    `weather` was built and installed aside, but it can't say what it offers
+      Caused by: `weather` can't be imported: the entry point `forecast = weather:forecast` can't be loaded
+      Caused by: ModuleNotFoundError: No module named 'maps'
+    log: LOG
+
+    hint: Does it import what it doesn't declare? `--with REQUIREMENT` adds a dependency
+    """
+    return lab.add(lab.wheel(code="import maps\n"))
+
+
+@tells("plugin-invalid", exit_code=5)
+def test_an_entry_point_that_cannot_be_called(lab):
+    """
+    `weather` declares what can't be offered
+      Caused by: the entry point `forecast = weather:forecast` is a `str`; it may be a callable, …
+    log: LOG
+
+    hint: Correct the entry point, or name another: `--entry-point NAME=MODULE:OBJECT`
+    """
+    return lab.add(lab.wheel(code="forecast = 'sunny'\n"))
+
+
+@tells("store-unwritable", exit_code=6)
+def test_a_store_below_a_file(lab):
+    """
+    The store at `TMP/project/file/store` can't be written
+      Caused by: [Errno 20] Not a directory: 'TMP/project/file/store'
+
+    hint: Point `PLUGHOST_HOME` to a folder that you may write to, with free space
+    """
+    lab.write({"file": ""})
+    return lab.add(lab.wheel(), PLUGHOST_HOME=str(lab.root / "project" / "file" / "store"))
+
+
+@pytest.mark.skipif(subprocess.run([*UNSHARE, "true"], check=False).returncode != 0, reason="nobody may mount here")
+@tells("disk-full", exit_code=5)
+def test_a_disk_without_space(lab):
+    """
+    The disk that holds the store `TMP/store` is full
+      Caused by: [Errno 28] No space left on device…
+
+    hint: Free some space, or point `PLUGHOST_HOME` to another disk; nothing that was installed is lost
+    """
+    # A file system of its own in memory, which the process sees where packages are prepared.
+    wheel, store = lab.wheel(code="# " + "a" * 20_000), lab.root / "store"
+    (store / "tmp").mkdir()
+    mounted = 'mount -t tmpfs -o size=8k tmpfs "$0/tmp" && exec "$@"'
+    command = [sys.executable, "-m", "plughost", "--store", store, "add", wheel, "--json"]
+    ended = subprocess.run([*UNSHARE, "sh", "-c", mounted, store, *command], stdout=subprocess.PIPE, check=False)
+    return SimpleNamespace(returncode=ended.returncode, json=lambda: json.loads(ended.stdout))
+
+
+@tells("install-failed", exit_code=5)
+def test_a_store_that_leads_in_a_circle(lab, store):
+    """
+    The plugin could not be installed
+      Caused by: [Errno 17] File exists: 'TMP/store/logs'
+    """
+    (store / "logs").symlink_to("logs")
+    return lab.add(lab.wheel())
+
+
+@tells("plugin-unknown", exit_code=3)
+def test_a_plugin_that_is_not_installed(run):
+    """
+    No plugin named `ecco` is installed
+
+    hint: Did you mean `echo`?
+    """
+    return run("ecco")
+
+
+@tells("tool-unknown", exit_code=3)
+def test_a_tool_that_the_plugin_lacks(run):
+    """
+    `echo` has no tool named `ad`
+      Caused by: Its tools are `add`, `context`, `countdown`, `double`, `echo`, `greet`, `ticks`
+
+    hint: Did you mean `echo:add`?
+    """
+    return run("echo:ad")
+
+
+@tells("tool-ambiguous", exit_code=3)
+def test_no_tool_where_there_are_several(run):
+    """
+    `echo` has 7 tools, and none was named
+      Caused by: Its tools are `add`, `context`, `countdown`, `double`, `echo`, `greet`, `ticks`
+
+    hint: `plughost info echo` shows what they do
+    """
+    return run("echo")
+
+
+@tells("arguments-invalid", exit_code=2)
+def test_an_argument_of_another_type(run):
+    """
+    The argument `a` of `echo:add` is `"three"`, which is not what it takes
+      Caused by: It takes `a` (integer): the first
+
+    hint: `plughost info echo` shows its tools and their arguments
+    """
+    return run("echo:add", "a=three")
+
+
+@tells("value-unsupported", exit_code=2)
+def test_a_value_without_a_form(shared_host):
+    """
+    The argument `value` of `echo:echo` can't be sent
+      Caused by: `value[0]` is a `object`…
+
+    hint: Turn it into text, numbers, bytes, dates, paths, dataclasses, or lists, sets and dicts of these
+    """
+    with pytest.raises(PlughostError) as caught:
+        shared_host.call("echo", "echo", value=[object()])
+    return SimpleNamespace(returncode=caught.value.exit_code, json=lambda: {"error": caught.value.record()})
+
+
+@tells("plugin-raised", exit_code=1)
+def test_a_tool_that_raises(run):
+    """
+    `hazards:raise-chained` raised hazards.errors.WeatherError: no forecast
+      Caused by: ValueError: no city
+      Caused by: KeyError: 'city'
+    """
+    return run("hazards:raise-chained")
+
+
+@tells("result-unsupported", exit_code=1)
+def test_a_result_without_a_form(run):
+    """
+    `hazards:give-unsupported` returned a value that can't be sent: `result.city[1]` is a `object`…
+
+    hint: It may return text, numbers, bytes, dates, paths, dataclasses, and lists, sets and dicts of these
+    """
+    return run("hazards:give-unsupported")
+
+
+@tells("plugin-crashed", exit_code=4)
+def test_a_tool_that_ends_its_process(run):
+    """
+    `hazards:leave-at-once` crashed: its process ended with exit code 7 before it answered
+
+    hint: The next call starts a new process
+    """
+    return run("hazards:leave-at-once")
+
+
+@tells("protocol-violated", exit_code=4)
+def test_a_tool_that_writes_where_it_must_not(run):
+    """
+    `hazards:write-to-every-descriptor` broke the protocol, and its process was ended
+      Caused by: …
+
+    hint: The plugin writes to a descriptor that isn't its own
+    """
+    return run("hazards:write-to-every-descriptor")
+
+
+@tells("timed-out", exit_code=124)
+def test_a_tool_that_takes_too_long(run):
+    """
+    `hazards:sleep` took longer than 0.2 s
+      Caused by: Its process and all that it started were ended
+
+    hint: Give it more time with `--timeout`, or `timeout_s=` from Python
+    """
+    return run("hazards:sleep", "--timeout", "0.2")
+
+
+@tells("store-corrupt", exit_code=6)
+def test_a_receipt_that_was_edited(lab):
+    """
+    The receipt `TMP/store/plugins/plughost/weather/…/receipt.toml` can't be read
+      Caused by: …
+
+    hint: Add the plugin again with `--force`, or `plughost remove weather`
+    """
+    receipt = lab.add(lab.wheel()).json()["receipt"]
+    Path(receipt).write_text("edited")
+    return lab.run("info", "weather")
+
+
+@tells("venv-missing", exit_code=6)
+def test_an_environment_that_was_deleted(lab):
+    """
+    The environment of `weather` can't be started
+      Caused by: [Errno 2] No such file or directory: 'TMP/store/venvs/…'
+
+    hint: Add it again with `--force`: `plughost info weather` shows from where
+    """
+    shutil.rmtree(lab.add(lab.wheel()).json()["environment"])
+    return lab.run("run", "weather", "city=Bern")
+
+
+@tells("internal", exit_code=6)
+def test_a_folder_of_plugins_that_leads_in_a_circle(lab):
+    """
+    plughost failed in a way that it should not
+      Caused by: OSError: …
+    log: LOG
+
+    hint: Please report it, with the log
+    """
+    (lab.root / "store" / "plugins").mkdir()
+    (lab.root / "store" / "plugins" / "plughost").symlink_to("plughost")
+    return lab.run("list")
+
+
+def test_no_error_is_left_out():
+    classes = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, PlughostError)]
+    assert {reference for kind in classes for reference in kind.references} - TOLD <= CAUGHT
