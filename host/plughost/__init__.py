@@ -11,12 +11,14 @@ from plughost._lazy import lazily
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from plughost._attach import PluginNotAttached
     from plughost._info import Plugin
     from plughost._request import Added, Progress
     from plughost.call import Outcome
     from plughost.errors import (
         BuildError,
         CallTimeout,
+        ContractError,
         DescribeError,
         InstallError,
         PlughostError,
@@ -36,6 +38,7 @@ __all__ = [
     "Added",
     "BuildError",
     "CallTimeout",
+    "ContractError",
     "DescribeError",
     "Host",
     "InstallError",
@@ -44,6 +47,7 @@ __all__ = [
     "Plugin",
     "PluginCrashed",
     "PluginError",
+    "PluginNotAttached",
     "PluginSummary",
     "Progress",
     "Removed",
@@ -63,6 +67,7 @@ _ERRORS = tuple(name for name in __all__ if name.endswith("Error") or name in {"
 __getattr__ = lazily(
     __name__,
     {
+        "_attach": ("PluginNotAttached",),
         "_info": ("Plugin",),
         "_request": ("Added", "Progress"),
         "call": ("Outcome",),

@@ -5,10 +5,8 @@ Above it: `Host` and the hooks that it attaches; below it: the registry, the poo
 
 from __future__ import annotations
 
-import os
-
 from plughost import registry
-from plughost.call import describe
+from plughost.call import describe, describe_exception
 from plughost.errors import StoreError
 from plughost.worker import Pool, Worker, launch
 
@@ -32,6 +30,9 @@ class Workers:
         self.store = store
         self.project = project
         self.pool = Pool()
+        #: The app's functions that its plugins may call, and the exceptions that they may raise, by name.
+        self.offers: dict[str, object] = {}
+        self.exception_types: dict[str, type[Exception]] = {}
         self._found: dict[str, tuple[tuple[int, int], Installed]] = {}
 
     def find(self, name: str) -> Installed:
@@ -56,7 +57,9 @@ class Workers:
         """
 
         def start() -> Worker:
-            return self.launch(installed.name, installed.venv, env)
+            worker = self.launch(installed.name, installed.venv, env)
+            worker.on_callback = lambda params: self._called_back(installed, worker, params)
+            return worker
 
         worker = start() if env else self.pool.take((installed.name, installed.revision), start)
         if not installed.manifest.get("editable"):
@@ -68,6 +71,32 @@ class Workers:
     def give_back(self, installed: Installed, worker: Worker, *, reuse: bool = True) -> None:
         reuse = reuse and not installed.manifest.get("editable")
         self.pool.give_back((installed.name, installed.revision), worker, reuse=reuse)
+
+    def hold(self, installed: Installed, worker: Worker) -> None:
+        """Until `release`, what this thread calls of that plugin is sent to `worker`, and finds the same state."""
+        self.pool.hold((installed.name, installed.revision), worker)
+
+    def release(self, installed: Installed, worker: Worker) -> None:
+        self.pool.release((installed.name, installed.revision), worker)
+
+    def _called_back(self, installed: Installed, worker: Worker, params: Mapping[str, object]) -> dict[str, object]:
+        """What a function of the app's answers the plugin: a JSON-RPC `result` or `error`."""
+        args, kwargs = params.get("args"), params.get("kwargs")
+        self.hold(installed, worker)
+        try:
+            function = self._offered(str(params.get("name")))
+            assert callable(function)
+            return {"result": function(*(args if isinstance(args, list) else ()), **(kwargs if isinstance(kwargs, dict) else {}))}
+        except Exception as error:  # noqa: BLE001 - the plugin's to handle
+            return {"error": {"code": -32000, "message": str(error), "data": describe_exception(error)}}
+        finally:
+            self.release(installed, worker)
+
+    def _offered(self, name: str) -> object:
+        if name in self.offers:
+            return self.offers[name]
+        offered = ", ".join(f"`{known}`" for known in self.offers) or "nothing"
+        raise LookupError(f"the app offers no function `{name}`; it offers {offered}")
 
     def describe_new(self, name: str, venv: str, entry_points: Mapping[str, str]) -> dict[str, object]:
         """Start a plugin for the first time, in the environment just made, and have it say what it offers."""

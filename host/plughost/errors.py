@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 __all__ = [
     "BuildError",
     "CallTimeout",
+    "ContractError",
     "DescribeError",
     "InstallError",
     "PlughostError",
     "PluginCrashed",
     "PluginError",
+    "RemoteTraceback",
     "ResolveError",
     "SourceError",
     "StoreError",
@@ -99,16 +101,36 @@ class PluginError(PlughostError):
     """The plugin's own code raised.
 
     Where the original type is a built-in one, the error is an instance of that too, so `except ValueError` works.
-    `type_name` is the original's qualified name and `remote_traceback` its traceback as text.
+    `type_name` is the original's qualified name, `remote_message` what it said and `remote_traceback` its traceback as text,
+    which is shown as the error's cause, too.
     """
 
     exit_code = 1
     references = ("plugin-raised", "result-unsupported")
     type_name: str = ""
+    remote_message: str = ""
     remote_traceback: str = ""
 
     def record(self) -> dict[str, object]:
         return {**super().record(), "type": self.type_name, "traceback": self.remote_traceback or None}
+
+
+class ContractError(PlughostError):
+    """Hook implementations that don't fit the specifications of the app: nothing of them was called."""
+
+    exit_code = 5
+    references = ("hook-invalid", "hook-unknown", "hook-changed")
+
+
+class RemoteTraceback(Exception):
+    """Stands as the cause of a `PluginError`, and shows where in the plugin it was raised."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+    def __str__(self) -> str:
+        return f"\n\n{self.text}"
 
 
 class PluginCrashed(PlughostError):

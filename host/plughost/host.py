@@ -12,15 +12,22 @@ from plughost import registry
 from plughost._request import Request, find_unchanged
 from plughost._workers import Workers
 from plughost.call import Outcome, Output, choose_tool, invoke, stream
+from plughost.errors import UsageError
 from plughost.paths import Store, default_store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from typing import Self
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from types import ModuleType
+    from typing import Literal, ParamSpec, Self
+
+    from pluggy import PluginManager
 
     from plughost._info import Plugin
     from plughost._request import Added, Progress
+    from plughost.call import IsolatedPlugin
+
+    P = ParamSpec("P")
 
 __all__ = ["Host"]
 
@@ -29,7 +36,8 @@ class Host:
     """The plugins of one project: added, listed, called, removed. Safe to use from several threads; use it as a context manager.
 
     `project` is the pluggy project's name and the entry-point group that is looked up in plugins. `store` is the folder that
-    holds them, by default the one that `PLUGHOST_HOME` names or the platform's data folder. Calls reuse workers, which end with
+    holds them, by default the one that `PLUGHOST_HOME` names or the platform's data folder. `hookspecs` are the app's hook
+    specifications (modules or classes): a plugin that doesn't fit them isn't installed. Calls reuse workers, which end with
     `close`, or with the process.
     """
 
@@ -38,9 +46,11 @@ class Host:
         project: str = "plughost",
         *,
         store: str | os.PathLike[str] | None = None,
+        hookspecs: ModuleType | type | Sequence[ModuleType | type] = (),
         on_progress: Callable[[Progress], None] | None = None,
     ) -> None:
         self.project = project
+        self.hookspecs = tuple(hookspecs) if isinstance(hookspecs, list | tuple) else (hookspecs,)
         self.store = Store(store if store is not None else default_store(project), project)
         self._on_progress = on_progress
         self._workers = Workers(self.store, project)
@@ -74,8 +84,9 @@ class Host:
         `module:object` for a package that declares none. The same commit with the same options again changes nothing, unless
         `force`.
 
-        Raises: UsageError: `source` or an option can't be read. InstallError and its kin: a stage failed. StoreError: the store
-        can't be written. After any of them, and after a kill at any instant, what was installed before is as it was.
+        Raises: UsageError: `source` or an option can't be read. InstallError and its kin: a stage failed. ContractError: what it
+        implements doesn't fit the app's hook specifications. StoreError: the store can't be written. After any of them, and
+        after a kill at any instant, what was installed before is as it was.
         """
         request = Request(
             source=source,
@@ -95,10 +106,18 @@ class Host:
             return unchanged
         from plughost._add import add
 
-        added = add(self.store, request, describe=self._workers.describe_new, report=self._on_progress)
+        added = add(self.store, request, describe=self._describe_new, report=self._on_progress)
         if added.changed:
             self._workers.pool.retire(added.name)
         return added
+
+    def _describe_new(self, name: str, venv: str, entry_points: Mapping[str, str]) -> dict[str, object]:
+        manifest = self._workers.describe_new(name, venv, entry_points)
+        if self.hookspecs:
+            from plughost._attach import check_fit
+
+            check_fit(name, manifest, project=self.project, specifications=self.hookspecs)
+        return manifest
 
     def remove(self, name: str) -> registry.Removed:
         """Take a plugin away, with all that only it used; a damaged one too.
@@ -186,6 +205,71 @@ class Host:
             )
         finally:
             self._workers.give_back(installed, worker, reuse=not env)
+
+    # Hooks.
+
+    def attach(
+        self,
+        manager: PluginManager,
+        plugins: Iterable[str] | None = None,
+        *,
+        on_error: Literal["raise", "warn", "skip"] = "raise",
+        timeout_s: float | None = None,
+        timeouts: Mapping[str, float] | None = None,
+    ) -> list[IsolatedPlugin]:
+        """Register installed plugins with pluggy's PluginManager, each under its own name; those that are new are returned.
+
+        `plugins` are all by default, in the order of their names; pluggy calls what was registered last first. What is
+        registered already, or blocked, is left alone. `timeout_s` is for each call of a hook, and `timeouts` has other times by
+        plugin. Nothing is started before a hook is called.
+
+        Raises, where `on_error` is `raise`: ContractError: implementations don't fit their specifications. UnknownError,
+        StoreError. All plugins that are sound are attached even then; `warn` gives a `PluginNotAttached` warning instead.
+        """
+        from plughost._attach import attach
+
+        return attach(self._workers, manager, plugins, on_error=on_error, timeout_s=timeout_s, timeouts=timeouts or {})
+
+    def offer(self, name: str, function: Callable[P, object]) -> None:
+        """Let plugins call a function of the app's while a hook or a tool of theirs runs: `from plughost_app import NAME`.
+
+        It runs in the thread that waits for the plugin, and may call the same plugin again. Given to a hook as an argument, it
+        arrives as a function. What it raises arrives as an exception of the same built-in type.
+
+        Raises: UsageError: `name` is no identifier.
+        """
+        if not name.isidentifier() or name.startswith("__"):
+            raise UsageError(f"`{name}` can't be the name of a function", hint="Plugins import it: choose an identifier")
+        self._workers.offers[name] = function
+
+    def register_exception(self, kind: type[Exception], name: str = "") -> None:
+        """Have errors of plugins be instances of `kind` where what they raise has its qualified name, or `name`.
+
+        For exceptions of a package that the app and its plugins both have. Those that are built in need no registration.
+        """
+        self._workers.exception_types[name or f"{kind.__module__}.{kind.__qualname__}"] = kind
+
+    def call_hook(self, manager: PluginManager, hook: str, /, **kwargs: object) -> object:
+        """Call a hook as `manager.hook` does, the plugins of this host at the same time.
+
+        Where the order decides, one after the other: for hooks of which the first result counts, and where there are wrappers.
+        If one raises, the others are waited for before its error is.
+
+        Raises: UsageError: there is no such hook. Else whatever the hook raises.
+        """
+        from plughost._gather import call_together
+
+        return call_together(manager, hook, kwargs)
+
+    async def acall_hook(self, manager: PluginManager, hook: str, /, **kwargs: object) -> object:
+        """As `call_hook`, without blocking the event loop, in whose thread local implementations run.
+
+        Where the order decides, all implementations run in another thread. A cancelled call ends the workers that have not
+        answered.
+        """
+        from plughost._gather import call_together_async
+
+        return await call_together_async(manager, hook, kwargs)
 
     def close(self) -> None:
         """End all workers: each gets a moment for its exit handlers. The host can be used again afterwards."""

@@ -87,7 +87,7 @@ def describe_exception(error: BaseException) -> dict[str, object]:
         return {"type": error.type_name, "builtin": _nearest_builtin(error), "message": error.remote_message}
     kind = type(error)
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-    record = {"type": name, "builtin": _nearest_builtin(error), "message": str(error)}
+    record: dict[str, object] = {"type": name, "builtin": _nearest_builtin(error), "message": str(error)}
     plain = all(isinstance(value, str | int | float | bool | None) for value in error.args)
     return {**record, "args": list(error.args)} if plain else record
 

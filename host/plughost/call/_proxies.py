@@ -11,11 +11,12 @@ from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
+    from plughost.call._hooks import HookCall
     from plughost.contract import HookImplementation
 
-__all__ = ["HookDoor", "IsolatedPlugin", "make_plugin"]
+__all__ = ["Begun", "HookDoor", "IsolatedPlugin", "begin_ahead", "make_plugin"]
 
 
 class HookDoor(Protocol):
@@ -23,9 +24,34 @@ class HookDoor(Protocol):
 
     def call(self, implementation: HookImplementation, args: Sequence[object], kwargs: Mapping[str, object]) -> object: ...
 
+    def begin(self, implementation: HookImplementation, args: Sequence[object], kwargs: Mapping[str, object]) -> Begun: ...
+
     def wrap(
         self, implementation: HookImplementation, args: Sequence[object], kwargs: Mapping[str, object]
     ) -> Generator[None, object, object]: ...
+
+
+class Begun:
+    """A call that a plugin was asked for. Whoever has it must `finish` or `abandon` it: until then it keeps a worker."""
+
+    __slots__ = ("_give_back", "args", "call")
+
+    def __init__(self, call: HookCall, args: Sequence[object], give_back: Callable[[], None]) -> None:
+        self.call = call
+        self.args = args
+        self._give_back = give_back
+
+    def finish(self) -> object:
+        """Wait for the answer. Raises: as `HookCall.result`."""
+        try:
+            return self.call.result()
+        finally:
+            self._give_back()
+
+    def abandon(self) -> None:
+        """Nobody wants the answer any more: if it isn't there, its worker ends."""
+        self.call.abandon()
+        self._give_back()
 
 
 class _Omitted:
@@ -43,29 +69,39 @@ OMITTED = _Omitted()
 class IsolatedPlugin:
     """What pluggy registers for a plugin: its hook implementations as attributes, each of which calls into the plugin's process.
 
-    `__name__` is the plugin's name, `version` its version.
+    `__name__` is the name it was registered by, `__version__` the plugin's version.
     """
 
-    def __init__(self, name: str, version: str) -> None:
+    def __init__(self, name: str, version: str, implementations: Sequence[HookImplementation], door: HookDoor) -> None:
         self.__name__ = name
-        self.version = version
+        self.__version__ = version
+        self.__door__ = door
+        self.__implementations__ = {implementation.function: implementation for implementation in implementations}
 
     def __dir__(self) -> list[str]:
         """The hook implementations alone: pluggy looks at each name that stands here."""
         return [name for name, value in vars(self).items() if isinstance(value, FunctionType)]
 
     def __repr__(self) -> str:
-        return f"<IsolatedPlugin {self.__name__} {self.version}>"
+        return f"<IsolatedPlugin {self.__name__} {self.__version__}>"
 
 
 def make_plugin(
     name: str, version: str, implementations: Sequence[HookImplementation], *, project: str, door: HookDoor
 ) -> IsolatedPlugin:
     """The plugin object that answers for these implementations. Starts nothing."""
-    plugin = IsolatedPlugin(name, version)
+    plugin = IsolatedPlugin(name, version, implementations, door)
     for implementation in implementations:
         vars(plugin)[implementation.function] = _make_function(implementation, project, door)
     return plugin
+
+
+def begin_ahead(plugin: IsolatedPlugin, function: str, args: Sequence[object]) -> tuple[HookImplementation, Begun] | None:
+    """Ask for a call that pluggy is going to make; None where that can't be: of a generator, or with arguments left out."""
+    implementation = plugin.__implementations__.get(function)
+    if implementation is None or implementation.optional or "generator" in implementation.kind:
+        return None
+    return implementation, plugin.__door__.begin(implementation, args, {})
 
 
 def _make_function(implementation: HookImplementation, project: str, door: HookDoor) -> FunctionType:

@@ -51,6 +51,10 @@ class HookImplementation:
     def is_wrapper(self) -> bool:
         return bool(self.options["wrapper"] or self.options["hookwrapper"])
 
+    def promises_the_same(self, other: HookImplementation) -> bool:
+        """Whether a caller of one may call the other; where it stands in its file doesn't matter."""
+        return all(getattr(self, field) == getattr(other, field) for field in self.__slots__ if field != "line")
+
     def definition(self) -> str:
         """The function's first line, as its author may have written it."""
         return f"{self.function}({', '.join((*self.parameters, *(f'{name}=…' for name in self.optional)))})"

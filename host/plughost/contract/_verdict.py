@@ -76,9 +76,7 @@ def _check(implementation: HookImplementation, caller: HookCaller) -> list[Fault
     for argument in implementation.parameters:
         if argument not in known:
             offered = f"it has {', '.join(f'`{name}`' for name in known)}" if known else "it has none"
-            faults.append(
-                Fault(implementation, f"the specification has no argument `{argument}`; {offered}", argument=argument)
-            )
+            faults.append(Fault(implementation, f"the specification has no argument `{argument}`; {offered}", argument=argument))
     if implementation.is_wrapper and implementation.kind != "generator":
         faults.append(Fault(implementation, "it is marked as a wrapper, but it doesn't yield"))
     if options["wrapper"] and options["hookwrapper"]:

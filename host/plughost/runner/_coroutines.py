@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable
 
-__all__ = ["Iterated", "close", "new_loop", "run"]
+__all__ = ["Iterated", "close", "new_loop", "run", "run_aside"]
 
 
 def new_loop() -> asyncio.AbstractEventLoop:
@@ -27,6 +27,14 @@ def run(loop: asyncio.AbstractEventLoop, awaitable: Awaitable[object]) -> object
             task.cancel()
             loop.run_until_complete(asyncio.wait([task]))  # its own end is not the error to tell
         raise
+
+
+def run_aside(awaitable: Awaitable[object]) -> object:
+    """Run to the end in a thread and a loop of its own, while this thread's loop stands still."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as executor:
+        return executor.submit(asyncio.run, _wait(awaitable)).result()
 
 
 async def _wait(awaitable: Awaitable[object]) -> object:

@@ -1,7 +1,6 @@
 """What a plugin offers to a project: its tools with their schemas, and its hook implementations. The answer is the manifest.
 
-Above it: the loop, once, when the plugin is added; below it: the plugin's entry points. It needs no pluggy: a mark is an
-attribute, and the rules for reading it are pluggy's.
+Above it: the loop, once, when the plugin is added; below it: the plugin's entry points.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ import inspect
 import sys
 import types
 
-from . import _annotations, _docs, _load, _schema
+from . import _annotations, _docs, _hooks, _load, _schema
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,16 +18,6 @@ if TYPE_CHECKING:
     Record = dict[str, object]
 
 __all__ = ["EntryPointError", "describe"]
-
-#: What pluggy's HookimplMarker sets on a function.
-_OPTIONS: Record = {
-    "wrapper": False,
-    "hookwrapper": False,
-    "optionalhook": False,
-    "tryfirst": False,
-    "trylast": False,
-    "specname": None,
-}
 
 
 class EntryPointError(Exception):
@@ -64,7 +53,7 @@ def describe(project: str, entry_points: Mapping[str, str]) -> Record:
 
 def _offer(project: str, name: str, target: str) -> tuple[list[Record], list[Record]]:
     found = _load.load(target)
-    hooks = _hooks(project, name, target, found)
+    hooks = _hooks.find_hooks(project, name, target, found)
     offered = _load.offered(found)
     if offered is not None:
         return [_tool(tool, f"{target}#{tool}", function) for tool, function in offered.items()], hooks
@@ -94,13 +83,9 @@ def _kind(function: object) -> str:
     """The first of the wrapper and what it wraps that is more than a function."""
     layer = function
     while layer is not None:
-        bare = layer.__func__ if inspect.ismethod(layer) else layer
-        if inspect.isasyncgenfunction(bare):
-            return "async-generator"
-        if inspect.iscoroutinefunction(bare):
-            return "coroutine"
-        if inspect.isgeneratorfunction(bare):
-            return "generator"
+        kind = _hooks.kind_of(layer)
+        if kind != "function":
+            return kind
         layer = _annotations.inner(layer)
     return "function"
 
@@ -121,61 +106,3 @@ def _documented(function: object) -> _docs.Docs:
         docs.description = docs.description or more.description
         docs.parameters = {**more.parameters, **docs.parameters}
     return docs
-
-
-# Hook implementations.
-
-
-def _hooks(project: str, entry_point: str, target: str, found: object) -> list[Record]:
-    """Those of the object's functions that bear the project's mark; a marked function counts as its owner's.
-
-    Source: pluggy's PluginManager.parse_hookimpl_opts and varnames.
-    """
-    mark = project + "_impl"
-    if inspect.isroutine(found) and _marked(found, mark) is not None:
-        target, _, function = target.rpartition("." if "." in target.partition(":")[2] else ":")
-        names: Record = {function: found}
-    else:
-        names = {name: _attribute(found, name) for name in dir(found)}
-    hooks = []
-    for name, method in names.items():
-        options = _marked(method, mark) if inspect.isroutine(method) else None
-        if options is not None and name != "plughost_tools":
-            hooks.append(
-                {
-                    "name": options.get("specname") or name,
-                    "function": name,
-                    "target": target,
-                    "entry_point": entry_point,
-                    "parameters": _parameters(method),
-                    "options": {**_OPTIONS, **{key: value for key, value in options.items() if key in _OPTIONS}},
-                }
-            )
-    return hooks
-
-
-def _marked(method: object, mark: str) -> Record | None:
-    options = _attribute(method, mark)
-    return options if isinstance(options, dict) else None
-
-
-def _attribute(owner: object, name: str) -> object:
-    try:
-        return getattr(owner, name, None)
-    except Exception:  # noqa: BLE001 - a property that raises is no hook implementation
-        return None
-
-
-def _parameters(method: object) -> list[str]:
-    """The names by which the hook's arguments are passed: those without a default, and without `self`."""
-    function = method.__func__ if inspect.ismethod(method) else method
-    signature = _annotations.signature(function)
-    if signature is None:
-        return []
-    by_position = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    found = [parameter for parameter in signature.parameters.values() if parameter.kind in by_position]
-    names = [parameter.name for parameter in found if parameter.default is parameter.empty]
-    qualified = "." in getattr(function, "__qualname__", "")
-    if found and (inspect.ismethod(method) or (qualified and found[0].name == "self")):
-        names = names[1:] if names[:1] == [found[0].name] else names
-    return names

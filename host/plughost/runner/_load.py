@@ -4,7 +4,7 @@ Above it: the loop, at each tool's first call, and the description; below it: th
 it is on the way of the first call.
 
 A target is `module`, `module:object.attribute`, or either of them and `#tool`: one of the tools that the object's
-`plughost_tools` gives, a mapping of names to callables or a list of callables.
+`plughost_tools` gives, a mapping of names to callables or a list of callables. `Class()` is the one instance of a class.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ def load(target: str) -> object:
     module, _, attributes = without_extras(path).partition(":")
     found: object = importlib.import_module(module.strip())
     for attribute in filter(None, attributes.strip().split(".")):
-        found = getattr(found, attribute)
+        name, called, _ = attribute.partition("()")
+        found = getattr(found, name)
+        if called and isinstance(found, type):
+            found = _the_instance(found)
     found = _instance(found)
     if not tool:
         return found
@@ -71,11 +74,13 @@ def without_extras(target: str) -> str:
 
 
 def _instance(found: object) -> object:
-    if not isinstance(found, type) or not _is_tool_class(found):
-        return found
-    if found not in _instances:
-        _instances[found] = found()
-    return _instances[found]
+    return _the_instance(found) if isinstance(found, type) and _is_tool_class(found) else found
+
+
+def _the_instance(kind: type) -> object:
+    if kind not in _instances:
+        _instances[kind] = kind()
+    return _instances[kind]
 
 
 def _is_tool_class(kind: type) -> bool:

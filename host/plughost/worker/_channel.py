@@ -65,17 +65,20 @@ class Channel:
             left_s = None if deadline is None else deadline - time.monotonic()
             if left_s is not None and left_s <= 0:
                 raise TimeoutError
-            ready = {fd for fd, _ in self._poller.poll(None if left_s is None else left_s * 1000)}
-            if self._in in ready:
-                self._write()
-                if not self._outgoing:
-                    self._poller.unregister(self._in)
-            if self._printed in ready:
-                self._read_printed()
-            if self._out in ready:
-                self._read_message_bytes()
-            elif self._exit_fd in ready:
-                raise ChannelClosed  # ended, and its pipe is empty: a grandchild may still hold the other end
+            self._transfer(None if left_s is None else left_s * 1000)
+
+    def advance(self) -> dict[str, object] | None:
+        """As `receive`, without waiting: None where no message is whole yet."""
+        message = self._assembler.next()
+        if message is None:
+            self._transfer(0)
+            message = self._assembler.next()
+        return message
+
+    def descriptors(self) -> list[tuple[int, int]]:
+        """What `receive` waits for: descriptors with their events, as for `select.poll`."""
+        waiting = [(fd, select.POLLIN) for fd in (self._out, self._printed, self._exit_fd) if fd >= 0]
+        return [*waiting, (self._in, select.POLLOUT)] if self._outgoing else waiting
 
     def drain_output(self) -> None:
         """Take what the plugin has printed so far, without waiting; one pipe's worth, since a thread of it may never stop."""
@@ -97,6 +100,20 @@ class Channel:
             if fd >= 0:
                 os.close(fd)
         self._out = self._printed = -1
+
+    def _transfer(self, timeout_ms: float | None) -> None:
+        """Wait until something can be read or written, and do that."""
+        ready = {fd for fd, _ in self._poller.poll(timeout_ms)}
+        if self._in in ready:
+            self._write()
+            if not self._outgoing:
+                self._poller.unregister(self._in)
+        if self._printed in ready:
+            self._read_printed()
+        if self._out in ready:
+            self._read_message_bytes()
+        elif self._exit_fd in ready:
+            raise ChannelClosed  # ended, and its pipe is empty: a grandchild may still hold the other end
 
     def _write(self) -> None:
         outgoing = self._outgoing

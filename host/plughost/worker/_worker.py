@@ -13,6 +13,9 @@ from plughost.worker._channel import Channel, ChannelClosed
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import TypeVar
+
+    _T = TypeVar("_T")
 
 __all__ = ["STREAM_CREDIT", "Exchange", "Worker", "launch"]
 
@@ -79,7 +82,7 @@ class Worker:
     After any error that is not the plugin's own answer, the worker is dead and its process tree gone.
     """
 
-    __slots__ = ("_child", "_lease", "_name", "_next_id", "_tail", "alive", "channel", "on_output", "started_by")
+    __slots__ = ("_child", "_lease", "_name", "_next_id", "_tail", "alive", "channel", "on_callback", "on_output", "started_by")
 
     def __init__(self, child: _process.Child, channel: Channel, *, lease: int, name: str, project: str) -> None:
         self._child, self.channel, self._lease, self._name = child, channel, lease, name
@@ -89,6 +92,8 @@ class Worker:
         self.started_by = os.getpid()
         #: What the plugin prints, as it comes.
         self.on_output: Callable[[bytes], None] | None = None
+        #: Answers the plugin when it calls a function of the app's: `name`, `args` and `kwargs` → `result` or `error`.
+        self.on_callback: Callable[[dict[str, object]], dict[str, object]] | None = None
         channel.on_output = self._printed
         # Not waited for: the child reads it when it is up, and the first answer that comes is this one's.
         channel.send(_request(0, "initialize", {"protocol": PROTOCOL, "project": project}))
@@ -159,9 +164,10 @@ class Worker:
     def crashed(self, what: str) -> PlughostError:
         """The error for a child that went away during `what`; whatever is left of it is gone afterwards."""
         code = self._child.wait(STOP_GRACE_S)
-        self.alive = False
-        self._child.kill_tree()
-        self._let_go()
+        if self.alive:
+            self.alive = False
+            self._child.kill_tree()
+            self._let_go()
         last = self._tail.decode("utf-8", "replace").strip().splitlines()[-3:]
         return PluginCrashed(
             f"{what} crashed: its process {_how_it_ended(code)} before it answered",
@@ -173,24 +179,62 @@ class Worker:
 class Exchange:
     """A request on its way: items as they come, then the response."""
 
-    __slots__ = ("_deadline", "_number", "_taken", "_timeout_s", "_what", "_worker")
+    __slots__ = ("_number", "_ready", "_taken", "_timeout_s", "_what", "_worker", "deadline")
 
     def __init__(self, worker: Worker, number: int, *, what: str, timeout_s: float | None, deadline: float | None) -> None:
         self._worker = worker
         self._number = number
         self._what = what
         self._timeout_s = timeout_s
-        self._deadline = deadline
+        #: When its time is over: a `time.monotonic()`.
+        self.deadline = deadline
         self._taken = 0
+        self._ready: list[tuple[bool, object] | BaseException] = []  # what `advance` has taken already
 
     def step(self) -> tuple[bool, object]:
         """(False, an item) while a stream runs, then (True, the response).
 
         Raises: CallTimeout, PluginCrashed: and the worker is gone, as after any interrupt.
         """
+        if self._ready:
+            first = self._ready[0]
+            if isinstance(first, BaseException):
+                raise first
+            del self._ready[0]
+            return first
+        return self._guarded(self._wait)
+
+    def advance(self) -> bool:
+        """Take what has come without waiting; whether the response is there, or the error that stands for it.
+
+        What it takes, and what it meets, is for `step` to give.
+        """
+        while not (self._ready and _is_last(self._ready[-1])):
+            try:
+                taken = self._guarded(self._poll)
+            except Exception as error:  # noqa: BLE001 - raised by `step`
+                taken = error
+            if taken is None:
+                return False
+            self._ready.append(taken)
+        return True
+
+    def descriptors(self) -> list[tuple[int, int]]:
+        """What to wait for before `advance` can get on: descriptors with their events, as for `select.poll`."""
+        return self._worker.channel.descriptors()
+
+    def abandon(self) -> None:
+        """Nobody wants the response: unless it is there, the worker ends."""
+        if not (self._ready and _is_last(self._ready[-1])):
+            self._worker.kill()
+
+    def _guarded(self, take: Callable[[Channel], _T]) -> _T:
+        """Whatever `take` meets is one of our errors, and the worker is gone."""
         worker = self._worker
+        if not worker.alive:  # a call into the same worker, from a function that it had called back, has ended it
+            raise worker.crashed(self._what)
         try:
-            return self._next(worker.channel)
+            return take(worker.channel)
         except TimeoutError:
             worker.kill()
             raise CallTimeout(
@@ -215,23 +259,58 @@ class Exchange:
     def cancel(self) -> None:
         """Have the generator closed in the child, and wait for that a moment; a generator that goes on costs its worker."""
         self._worker.channel.send(_notification("cancel", {"id": self._number}))
-        self._timeout_s, self._deadline = None, time.monotonic() + STOP_GRACE_S
+        self._timeout_s, self.deadline = None, time.monotonic() + STOP_GRACE_S
         try:
             while not self.step()[0]:
                 pass
         except (CallTimeout, PluginCrashed):
             pass
 
-    def _next(self, channel: Channel) -> tuple[bool, object]:
+    def _wait(self, channel: Channel) -> tuple[bool, object]:
         while True:
-            message = channel.receive(self._deadline)
-            if message.get("method") == "item":
-                return False, self._item(message, channel)
-            if message.get("id") == self._number and ("result" in message or isinstance(message.get("error"), dict)):
-                channel.drain_output()
-                return True, message
-            if message.get("id") != 0 or "result" not in message:  # 0 is `initialize`, which nobody waits for
-                raise WireError(f"an unexpected message: {str(message)[:200]}")
+            taken = self._handle(channel.receive(self.deadline), channel)
+            if taken is not None:
+                return taken
+
+    def _poll(self, channel: Channel) -> tuple[bool, object] | BaseException | None:
+        """As `_wait`, but None once nothing more is there: what the channel has read already wakes nobody up."""
+        while (message := channel.advance()) is not None:
+            taken = self._handle(message, channel)
+            if taken is not None:
+                return taken
+        if self.deadline is not None and time.monotonic() >= self.deadline:
+            raise TimeoutError
+        return None
+
+    def _handle(self, message: dict[str, object], channel: Channel) -> tuple[bool, object] | None:
+        """An item, the response, or None: it was neither, and is dealt with."""
+        if message.get("method") == "item":
+            return False, self._item(message, channel)
+        if message.get("method") == "callback":
+            self._answer(message)
+            return None
+        if message.get("id") == self._number and ("result" in message or isinstance(message.get("error"), dict)):
+            channel.drain_output()
+            return True, message
+        if message.get("id") != 0 or "result" not in message:  # 0 is `initialize`, which nobody waits for
+            raise WireError(f"an unexpected message: {str(message)[:200]}")
+        return None
+
+    def _answer(self, message: dict[str, object]) -> None:
+        """Call the function of the app's that the plugin asks for, in this thread."""
+        worker = self._worker
+        params = message.get("params")
+        if worker.on_callback is None or not isinstance(params, dict):
+            raise WireError("a callback where none is offered")
+        reply = worker.on_callback(params)
+        if not worker.alive:  # what was called has ended it
+            raise ChannelClosed
+        number = message.get("id")
+        try:
+            worker.channel.send({"jsonrpc": "2.0", "id": number, **reply})
+        except WireError as error:
+            problem = {"code": -32000, "message": str(error), "data": {"type": "TypeError", "builtin": "TypeError"}}
+            worker.channel.send({"jsonrpc": "2.0", "id": number, "error": problem})
 
     def _item(self, message: dict[str, object], channel: Channel) -> object:
         params = message.get("params")
@@ -241,6 +320,10 @@ class Exchange:
         if self._taken % (STREAM_CREDIT // 2) == 0:
             channel.send(_notification("credit", {"id": self._number, "items": STREAM_CREDIT // 2}))
         return params["value"]
+
+
+def _is_last(taken: tuple[bool, object] | BaseException) -> bool:
+    return isinstance(taken, BaseException) or taken[0]
 
 
 def _how_it_ended(code: int | None) -> str:

@@ -1,0 +1,209 @@
+"""Installed plugins as pluggy's plugins: registered with an app's PluginManager, called in their own processes.
+
+Above it: `Host`; below it: the contract, the proxies and the workers. Attaching starts nothing and imports nothing of a plugin.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+from pluggy import PluginValidationError
+
+from plughost import registry
+from plughost._gather import taken_ahead
+from plughost.call import Begun, HookCall, HookWrapping, IsolatedPlugin, Terms, make_plugin
+from plughost.contract import find_faults, manager_with, read_hooks
+from plughost.errors import ContractError, PlughostError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+    from types import ModuleType
+    from typing import Literal
+
+    from pluggy import PluginManager
+
+    from plughost._workers import Workers
+    from plughost.contract import Fault, HookImplementation
+    from plughost.registry import Installed
+
+    OnError = Literal["raise", "warn", "skip"]
+
+__all__ = ["PluginNotAttached", "attach", "check_fit"]
+
+
+class PluginNotAttached(UserWarning):
+    """A plugin that `attach` left out, and why."""
+
+
+class AttachError(ContractError, PluginValidationError):
+    """Hook implementations that don't fit their specifications. Also pluggy's own error, for apps that catch that."""
+
+    plugin: object = None
+
+
+def attach(
+    workers: Workers,
+    manager: PluginManager,
+    plugins: Iterable[str] | None,
+    *,
+    on_error: OnError,
+    timeout_s: float | None,
+    timeouts: Mapping[str, float],
+) -> list[IsolatedPlugin]:
+    """Register each plugin that isn't; those that can't be are told of as `on_error` says, after all others are registered."""
+    if on_error not in {"raise", "warn", "skip"}:
+        raise UsageError(f"`{on_error}` is no way to treat errors", hint="`on_error` is `raise`, `warn` or `skip`")
+    names = registry.installed_names(workers.store) if plugins is None else [registry.normalize_name(name) for name in plugins]
+    attached: list[IsolatedPlugin] = []
+    failures: list[Exception] = []
+    for name in names:
+        limit_s = timeouts.get(name, timeout_s)
+        try:
+            attached += _attach_one(workers, manager, name, limit_s)
+        except (PlughostError, PluginValidationError) as error:
+            failures.append(error)
+    if failures and on_error == "raise":
+        raise failures[0] if len(failures) == 1 else _joined(failures)
+    if on_error == "warn":
+        for failure in failures:
+            warnings.warn(str(failure), PluginNotAttached, stacklevel=3)
+    return attached
+
+
+def _attach_one(workers: Workers, manager: PluginManager, name: str, timeout_s: float | None) -> list[IsolatedPlugin]:
+    if manager.is_blocked(name):
+        return []
+    installed = workers.find(name)
+    implementations = read_hooks(name, installed.manifest)
+    _refuse(name, manager, find_faults(implementations, manager, unknown=False))
+    attached = []
+    for plugin_name, group in _by_entry_point(name, implementations).items():
+        if not manager.has_plugin(plugin_name) and not manager.is_blocked(plugin_name):
+            door = _Door(workers, installed, group, timeout_s)
+            version = str(installed.manifest.get("version"))
+            plugin = make_plugin(plugin_name, version, group, project=manager.project_name, door=door)
+            _register(manager, plugin, plugin_name)
+            attached.append(plugin)
+    return attached
+
+
+def check_fit(name: str, manifest: Mapping[str, object], *, project: str, specifications: Sequence[ModuleType | type]) -> None:
+    """Hold a manifest against specifications alone; a hook that they don't have is a fault, if it isn't marked as optional.
+
+    Raises: ContractError: it doesn't fit. DescribeError: it is no manifest of hooks.
+    """
+    manager = manager_with(project, specifications)
+    _refuse(name, manager, find_faults(read_hooks(name, manifest), manager, unknown=True))
+
+
+def _refuse(name: str, manager: PluginManager, faults: Sequence[Fault]) -> None:
+    if faults:
+        raise AttachError(
+            f"`{name}` doesn't fit the hooks of `{manager.project_name}`",
+            causes=[fault.message for fault in faults],
+            hint="Its author can correct it by the app's hook specifications",
+        )
+
+
+def _by_entry_point(name: str, implementations: Sequence[HookImplementation]) -> dict[str, list[HookImplementation]]:
+    """An entry point is a plugin of its own, as pluggy has it: named as the package, `PACKAGE:ENTRY` where there are several."""
+    groups: dict[str, list[HookImplementation]] = {}
+    for implementation in implementations:
+        groups.setdefault(implementation.entry_point, []).append(implementation)
+    return {name if len(groups) == 1 else f"{name}:{point}": group for point, group in groups.items()}
+
+
+def _register(manager: PluginManager, plugin: IsolatedPlugin, name: str) -> None:
+    try:
+        manager.register(plugin, name=name)
+    except BaseException:  # a historic hook raised, or pluggy has a rule that we have not
+        if manager.has_plugin(name):
+            manager.unregister(name=name)
+        raise
+
+
+def _joined(failures: Sequence[Exception]) -> AttachError:
+    causes = [cause for failure in failures for cause in (getattr(failure, "causes", None) or [str(failure)])]
+    return AttachError(
+        f"{len(failures)} plugins can't be attached; all others are",
+        causes=causes,
+        hint='`attach(…, on_error="warn")` goes on without them',
+    )
+
+
+class _Door:
+    """How the proxies of one plugin reach it."""
+
+    def __init__(
+        self, workers: Workers, installed: Installed, implementations: Sequence[HookImplementation], timeout_s: float | None
+    ) -> None:
+        self._workers = workers
+        self._name = installed.name
+        self._installed = installed
+        self._present = implementations  # in the revision that is in force
+        self._timeout_s = timeout_s
+
+    def call(self, implementation: HookImplementation, args: Sequence[object], kwargs: Mapping[str, object]) -> object:
+        if "generator" in implementation.kind:
+            return self._items(implementation, args, kwargs)
+        begun = taken_ahead(implementation, args) or self.begin(implementation, args, kwargs)
+        return begun.finish()
+
+    def begin(self, implementation: HookImplementation, args: Sequence[object], kwargs: Mapping[str, object]) -> Begun:
+        """Ask the plugin without waiting for its answer; the worker is lent until `finish`."""
+        installed = self._current(implementation)
+        worker, _ = self._workers.take(installed)
+        try:
+            call = HookCall(worker, implementation, args, kwargs, terms=self._terms())
+        except BaseException:
+            self._workers.give_back(installed, worker)
+            raise
+        return Begun(call, args, lambda: self._workers.give_back(installed, worker))
+
+    def wrap(
+        self, implementation: HookImplementation, args: Sequence[object], kwargs: Mapping[str, object]
+    ) -> Generator[None, object, object]:
+        """Between its halves this thread holds the worker: what the wrapper wraps of the same plugin runs in the same process."""
+        installed = self._current(implementation)
+        worker, _ = self._workers.take(installed)
+        try:
+            wrapping = HookWrapping(worker, implementation, args, kwargs, terms=self._terms())
+            self._workers.hold(installed, worker)
+            try:
+                return (yield from wrapping.run())
+            finally:
+                self._workers.release(installed, worker)
+        finally:
+            self._workers.give_back(installed, worker)
+
+    def _items(
+        self, implementation: HookImplementation, args: Sequence[object], kwargs: Mapping[str, object]
+    ) -> Iterator[object]:
+        """As a generator function in process: nothing runs before the first item is asked for."""
+        installed = self._current(implementation)
+        worker, _ = self._workers.take(installed)
+        try:
+            yield from HookCall(worker, implementation, args, kwargs, terms=self._terms()).items()
+        finally:
+            self._workers.give_back(installed, worker)
+
+    def _terms(self) -> Terms:
+        return Terms(offers=self._workers.offers, types=self._workers.exception_types, timeout_s=self._timeout_s)
+
+    def _current(self, implementation: HookImplementation) -> Installed:
+        """The revision in force, if it still implements the hook as it did when it was attached.
+
+        Raises: UnknownError: the plugin was removed. ContractError: it was updated, and the implementation is another.
+        """
+        installed = self._workers.find(self._name)
+        if installed is not self._installed:
+            self._installed, self._present = installed, read_hooks(self._name, installed.manifest)
+        if not any(implementation is each or implementation.promises_the_same(each) for each in self._present):
+            raise ContractError(
+                f"`{self._name}` no longer implements `{implementation.name}` as it did when it was attached",
+                reference="hook-changed",
+                causes=[f"It was `{implementation.definition()}`"],
+                hint="Unregister it and attach it again",
+            )
+        return installed

@@ -1,0 +1,150 @@
+"""The implementations of one hook call at the same time: each plugin is asked before the first answer is waited for.
+
+Above it: `Host`; below it: the proxies, which find that they have been asked already. pluggy still makes the call: local
+implementations run in their turn, results are in its order, its tracing sees everything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import time
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+from plughost.call import IsolatedPlugin, begin_ahead
+from plughost.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pluggy import HookCaller, PluginManager
+
+    from plughost.call import Begun
+    from plughost.contract import HookImplementation
+
+__all__ = ["call_together", "call_together_async", "taken_ahead"]
+
+
+#: What was asked ahead for the hook call that is running.
+_AHEAD: ContextVar[dict[HookImplementation, Begun] | None] = ContextVar("plughost_ahead", default=None)
+
+
+def taken_ahead(implementation: HookImplementation, args: Sequence[object]) -> Begun | None:
+    """The call that was begun for these very arguments, if there is one. A nested call of the same hook has others."""
+    ahead = _AHEAD.get()
+    begun = ahead.get(implementation) if ahead else None
+    if ahead is None or begun is None or not all(a is b for a, b in zip(begun.args, args, strict=True)):
+        return None
+    del ahead[implementation]
+    return begun
+
+
+def call_together(manager: PluginManager, name: str, kwargs: Mapping[str, object]) -> object:
+    """Call a hook, all isolated implementations at once; one after the other where pluggy's order allows nothing else."""
+    caller = _caller(manager, name)
+    ahead = _ask_all(caller, kwargs)
+    if ahead is None:
+        return caller(**kwargs)
+    try:
+        pending = list(ahead.values())
+        while pending := [begun for begun in pending if not _is_done(begun)]:
+            _wait(pending)
+        return _call(caller, kwargs, ahead)
+    finally:
+        _discard(ahead)
+
+
+async def call_together_async(manager: PluginManager, name: str, kwargs: Mapping[str, object]) -> object:
+    """As `call_together`, while the event loop goes on; local implementations run in its thread.
+
+    Where the implementations have to run one after the other, all of them run in another thread.
+    """
+    caller = _caller(manager, name)
+    ahead = _ask_all(caller, kwargs)
+    if ahead is None:
+        return await asyncio.to_thread(caller, **kwargs)
+    wake, waker = os.pipe()
+    try:
+        pending = list(ahead.values())
+        while pending := [begun for begun in pending if not _is_done(begun)]:
+            waiting = asyncio.get_running_loop().run_in_executor(None, _wait, pending, wake)
+            try:
+                await asyncio.shield(waiting)
+            except asyncio.CancelledError:
+                os.write(waker, b"x")
+                await waiting
+                raise
+        return _call(caller, kwargs, ahead)
+    finally:
+        _discard(ahead)
+        os.close(wake)
+        os.close(waker)
+
+
+def _caller(manager: PluginManager, name: str) -> HookCaller:
+    caller: HookCaller | None = getattr(manager.hook, name, None)
+    if caller is None:
+        raise UsageError(
+            f"`{manager.project_name}` has no hook `{name}`",
+            reference="hook-unknown",
+            hint="`hooks` lists those that there are",
+        )
+    return caller
+
+
+def _ask_all(caller: HookCaller, kwargs: Mapping[str, object]) -> dict[HookImplementation, Begun] | None:
+    """Begin every isolated implementation; None where the order among them matters, or pluggy is going to refuse the call."""
+    implementations = caller.get_hookimpls()
+    spec = caller.spec
+    in_order = any(each.wrapper or each.hookwrapper for each in implementations) or (
+        spec is not None and spec.opts["firstresult"]
+    )
+    if in_order or any(name not in kwargs for each in implementations for name in each.argnames):
+        return None
+    ahead: dict[HookImplementation, Begun] = {}
+    try:
+        for each in reversed(implementations):
+            if isinstance(each.plugin, IsolatedPlugin):
+                begun = begin_ahead(each.plugin, each.function.__name__, [kwargs[name] for name in each.argnames])
+                if begun is not None:
+                    ahead[begun[0]] = begun[1]
+    except BaseException:
+        _discard(ahead)
+        raise
+    return ahead
+
+
+def _is_done(begun: Begun) -> bool:
+    try:
+        return begun.call.advance()
+    except Exception:  # noqa: BLE001 - it is that implementation's, and raised in its turn
+        return True
+
+
+def _wait(pending: Sequence[Begun], wake: int = -1) -> None:
+    """Until one of them can get on, its time is over, or `wake` is readable."""
+    poller = select.poll()
+    if wake >= 0:
+        poller.register(wake, select.POLLIN)
+    for begun in pending:
+        for descriptor, events in begun.call.descriptors():
+            poller.register(descriptor, events)
+    deadlines = [begun.call.deadline for begun in pending if begun.call.deadline is not None]
+    poller.poll(max(0.0, min(deadlines) - time.monotonic()) * 1000 if deadlines else None)
+
+
+def _call(caller: HookCaller, kwargs: Mapping[str, object], ahead: dict[HookImplementation, Begun]) -> object:
+    token = _AHEAD.set(ahead)
+    try:
+        return caller(**kwargs)
+    finally:
+        _AHEAD.reset(token)
+
+
+def _discard(ahead: dict[HookImplementation, Begun]) -> None:
+    """What pluggy has not called, since an implementation before it raised or we were interrupted."""
+    for begun in ahead.values():
+        begun.abandon()
+    ahead.clear()

@@ -1,0 +1,249 @@
+"""Hook implementations called on a worker: one request for a function, two for a wrapper.
+
+Above it: the plugins that are attached to a PluginManager; below it: the worker. Which worker, and for how long it is kept, is
+the business of whoever calls.
+"""
+
+from __future__ import annotations
+
+from pluggy import Result
+
+from plughost.call._errors import describe_exception, error_from
+from plughost.errors import UsageError
+from plughost.runner.wire import WireError
+from plughost.worker import STREAM_CREDIT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Mapping, Sequence
+
+    from plughost.contract import HookImplementation
+    from plughost.worker import Exchange, Worker
+
+__all__ = ["HookCall", "HookWrapping", "Terms"]
+
+
+class Terms:
+    """What holds for each call of a plugin's hooks.
+
+    `offers` are the functions that the app offers, by name: one of them as an argument arrives as a function that calls it.
+    `types` are the app's exceptions by their qualified names. `timeout_s` is for each call, and for each half of a wrapper.
+    """
+
+    __slots__ = ("offers", "timeout_s", "types")
+
+    def __init__(
+        self,
+        *,
+        offers: Mapping[str, object],
+        types: Mapping[str, type[Exception]],
+        timeout_s: float | None = None,
+    ) -> None:
+        self.offers = offers
+        self.types = types
+        self.timeout_s = timeout_s
+
+
+class HookCall:
+    """One call of one implementation, from the moment that its worker was asked."""
+
+    __slots__ = ("_exchange", "_implementation", "_terms")
+
+    def __init__(
+        self,
+        worker: Worker,
+        implementation: HookImplementation,
+        args: Sequence[object],
+        kwargs: Mapping[str, object],
+        *,
+        terms: Terms,
+    ) -> None:
+        """Raises: UsageError: an argument has no wire form; the worker was not asked."""
+        params = _params(implementation, args, kwargs, terms.offers)
+        self._implementation = implementation
+        self._terms = terms
+        self._exchange = _begin(worker, "call", {**params, "credit": STREAM_CREDIT}, implementation, terms.timeout_s)
+
+    @property
+    def deadline(self) -> float | None:
+        """When `advance` will raise CallTimeout: a `time.monotonic()`."""
+        return self._exchange.deadline
+
+    def descriptors(self) -> list[tuple[int, int]]:
+        """What to wait for, as for `select.poll`, before `advance` can get on."""
+        return self._exchange.descriptors()
+
+    def advance(self) -> bool:
+        """Take what has come without waiting; whether `result` will not have to wait either.
+
+        Raises: as `result` does.
+        """
+        return self._exchange.advance()
+
+    def abandon(self) -> None:
+        """End the worker, unless it has answered."""
+        self._exchange.abandon()
+
+    def result(self) -> object:
+        """What the implementation returned.
+
+        Raises: PluginError: what it raised. CallTimeout, PluginCrashed: and the worker is gone.
+        """
+        done, message = self._exchange.step()
+        while not done:  # a function that returned a generator all the same: its items, as a list would have them
+            items = [message]
+            done, message = self._exchange.step()
+            while not done:
+                items.append(message)
+                done, message = self._exchange.step()
+            _result(message, self._implementation, self._terms)
+            return items
+        return _result(message, self._implementation, self._terms)
+
+    def items(self) -> Iterator[object]:
+        """The items of a generator function as they come; leaving early closes it in the child."""
+        done, message = self._exchange.step()
+        while not done:
+            try:
+                yield message
+            except GeneratorExit:
+                self._exchange.cancel()
+                raise
+            done, message = self._exchange.step()
+        _result(message, self._implementation, self._terms)
+
+
+class HookWrapping:
+    """One call of a wrapper: begun up to its `yield`, then resumed on the same worker or dropped."""
+
+    __slots__ = ("_implementation", "_number", "_terms", "_worker")
+
+    def __init__(
+        self,
+        worker: Worker,
+        implementation: HookImplementation,
+        args: Sequence[object],
+        kwargs: Mapping[str, object],
+        *,
+        terms: Terms,
+    ) -> None:
+        """Raises: UsageError: an argument has no wire form. Else as `HookCall.result`."""
+        self._worker = worker
+        self._implementation = implementation
+        self._terms = terms
+        self._number = self._ask("wrap", _params(implementation, args, kwargs, terms.offers)).get("wrapper")
+
+    def run(self) -> Generator[None, object, object]:
+        """What pluggy drives: yields where the wrapper yields, and ends as it ends."""
+        if not self._number:
+            return None  # it ended without a `yield`, and so do we: what to say of that is pluggy's business
+        if self._implementation.options["hookwrapper"]:
+            yield from self._run_old_style()
+            return None
+        try:
+            inner = yield
+        except GeneratorExit:
+            self._drop()
+            raise
+        except BaseException as error:
+            reply = self._resume(error=describe_exception(error))
+            if reply.get("outcome") == "same":
+                raise
+        else:
+            reply = self._resume(result=inner)
+            if reply.get("outcome") == "same":
+                return inner
+        if reply.get("outcome") == "yielded":
+            yield from self._yield_again()
+        return reply.get("value")
+
+    def _run_old_style(self) -> Generator[None, object, None]:
+        try:
+            outcome = yield
+        except GeneratorExit:
+            self._drop()
+            raise
+        assert isinstance(outcome, Result)
+        if outcome.exception is not None:
+            reply = self._resume(error=describe_exception(outcome.exception))
+        else:
+            reply = self._resume(result=outcome.get_result())
+        error = reply.get("error")
+        if reply.get("outcome") == "yielded":
+            yield from self._yield_again()
+        elif reply.get("outcome") == "result":
+            outcome.force_result(reply.get("value"))
+        elif isinstance(error, dict):
+            outcome.force_exception(error_from({"data": error}, what=_label(self._implementation), types=self._terms.types))
+
+    def _yield_again(self) -> Generator[None, object, None]:
+        """A wrapper that yields twice is pluggy's to refuse."""
+        try:
+            yield
+        finally:
+            self._drop()
+
+    def _resume(self, **inner: object) -> dict[str, object]:
+        style = "hookwrapper" if self._implementation.options["hookwrapper"] else "wrapper"
+        return self._ask("resume", {"wrapper": self._number, "style": style, **inner})
+
+    def _drop(self) -> None:
+        if self._worker.alive:
+            self._ask("drop", {"wrapper": self._number})
+
+    def _ask(self, method: str, params: dict[str, object]) -> dict[str, object]:
+        exchange = _begin(self._worker, method, params, self._implementation, self._terms.timeout_s)
+        reply = _result(exchange.step()[1], self._implementation, self._terms)
+        return reply if isinstance(reply, dict) else {}
+
+
+def _params(
+    implementation: HookImplementation,
+    args: Sequence[object],
+    kwargs: Mapping[str, object],
+    offers: Mapping[str, object],
+) -> dict[str, object]:
+    params: dict[str, object] = {"target": implementation.target, "args": list(args), "kwargs": dict(kwargs)}
+    if offers and (offered := _offered(args, kwargs, offers)):
+        params["offered"] = offered
+        params["args"] = [None if str(index) in offered else value for index, value in enumerate(args)]
+        params["kwargs"] = {name: None if name in offered else value for name, value in kwargs.items()}
+    return params
+
+
+def _offered(args: Sequence[object], kwargs: Mapping[str, object], offers: Mapping[str, object]) -> dict[str, str]:
+    """Which arguments are functions that the app offers: place or name → the name that it offers the function by."""
+    found = {}
+    for place, value in (*enumerate(args), *kwargs.items()):
+        if callable(value):
+            # By equality: a bound method is another object each time it is looked up.
+            name = next((name for name, function in offers.items() if function == value), None)
+            if name is not None:
+                found[str(place)] = name
+    return found
+
+
+def _begin(
+    worker: Worker, method: str, params: dict[str, object], implementation: HookImplementation, timeout_s: float | None
+) -> Exchange:
+    try:
+        return worker.begin(method, params, what=_label(implementation), timeout_s=timeout_s)
+    except WireError as error:
+        raise UsageError(
+            f"An argument of {_label(implementation)} can't be sent",
+            reference="value-unsupported",
+            causes=[str(error)],
+            hint="docs/reference/values.md lists what can be; a function can where the app offers it",
+        ) from error
+
+
+def _label(implementation: HookImplementation) -> str:
+    return f"`{implementation.plugin}:{implementation.function}`"
+
+
+def _result(message: object, implementation: HookImplementation, terms: Terms) -> object:
+    assert isinstance(message, dict)
+    problem = message.get("error")
+    if isinstance(problem, dict):
+        raise error_from(problem, what=_label(implementation), types=terms.types)
+    return message["result"]
