@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -350,6 +351,9 @@ def test_info_shows_what_is_known(run):
     assert f"\ncommit        {COMMIT}\n" in page
     assert "\n  add → integer\n    Add two numbers.\n      a  integer  required   the first.\n      b  integer  default 2" in page
     assert "\nDependencies\n  httpx  0.27.2\n\nBefore it\n  0.9  0000000  2025-01-01T00:00:00+00:00\n" in page
+    assert re.search(
+        r"^ +points +array of object with `x`, `y`, `label` or null +default null$", run("info", "values").stdout, re.MULTILINE
+    )
     record = run("info", "echo", "--json").json()
     assert [tool["name"] for tool in record["tools"]][:2] == ["echo", "add"]
 

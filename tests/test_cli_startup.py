@@ -45,8 +45,8 @@ def test_what_is_to_be_avoided_would_be_seen(clean_environment):
     assert {"click", "re"} <= imported("list", "--help", env=clean_environment)
 
 
-def test_what_run_needs_for_a_call_imports_nothing_slow(clean_environment):
-    program = f"import sys; sys.path[:] = {sys.path!r}; import plughost.cli._run, plughost.host; print(*sys.modules)"
-    command = [sys.executable, "-I", "-S", "-c", program]
-    completed = subprocess.run(command, capture_output=True, text=True, check=True, env=clean_environment)
-    assert set(completed.stdout.split()) & SLOW == set()
+@pytest.mark.parametrize("argv", [["a=3"], ["--kwargs", '{"a": 3}'], ["a=3", "--json"]], ids=" ".join)
+def test_a_call_imports_nothing_slow(clean_environment, shared_host, argv):
+    modules = imported("run", "echo:add", *argv, env={**clean_environment, "PLUGHOST_HOME": str(shared_host.store.root)})
+    assert "plughost.call._invoke" in modules
+    assert modules & SLOW == set()
