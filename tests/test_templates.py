@@ -9,6 +9,7 @@ import tomllib
 
 import pytest
 
+from plughost import _uv_settings
 from plughost._templates import render, templates
 from plughost.errors import UsageError
 
@@ -65,7 +66,8 @@ def test_each_template_is_added_and_runs(tmp_path, host, commit):
     assert host.call("my-tool", text="Crème brûlée, please") == "creme-brulee-please"
 
 
-def test_a_template_passes_its_own_tests(tmp_path, weather, clean_environment):
+def test_a_template_passes_its_own_tests(tmp_path, weather, uv_cache):
+    environment = _uv_settings.environment(cache=str(uv_cache), extra={})  # reaches the index as plughost does
     python = tmp_path / "venv" / "bin" / "python"
     uv = [sys.executable, "-m", "uv"]
     for command in (
@@ -73,5 +75,5 @@ def test_a_template_passes_its_own_tests(tmp_path, weather, clean_environment):
         [*uv, "pip", "install", "--quiet", "--python", str(python), str(weather), "--group", f"{weather}/pyproject.toml:test"],
         [str(python), "-m", "pytest", "-q", str(weather)],
     ):
-        completed = subprocess.run(command, env=clean_environment, cwd=weather, capture_output=True, text=True, check=False)
+        completed = subprocess.run(command, env=environment, cwd=weather, capture_output=True, text=True, check=False)
         assert completed.returncode == os.EX_OK, completed.stdout + completed.stderr
