@@ -105,6 +105,8 @@ def _refuse_pointers(wheel: Path, log: Path) -> None:
 
 
 def _subject(tree: SourceTree) -> str:
-    name = f"`{tree.name or tree.path.name}`"
-    commit = tree.origin.commit_id
+    origin = tree.origin
+    called = tree.name or (origin.subdirectory or origin.url).rstrip("/").rpartition("/")[2].removesuffix(".git")
+    name = f"`{called}`"
+    commit = origin.commit_id
     return f"{name} at `{commit[:7]}`" if commit else name
