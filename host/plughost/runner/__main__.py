@@ -18,14 +18,29 @@ frames are raw bytes that follow the line.
 |---|---|---|
 | `initialize` | `protocol` (this is 1), `project` | `protocol`, `python` (version), `pid` |
 | `describe` | `entry_points`: name → `module:object` | `tools` and `hooks`, as in the manifest |
-| `call` | `target`, `args`, `kwargs`, `credit`, `convert` (arguments to turn into their types) | the value; of a stream null |
+| `call` | `target`, `args`, `kwargs`, `credit`, `convert`, `offered` | the value; of a stream null |
+| `wrap` | `target`, `args`, `kwargs`, `offered`, of a hook wrapper | `wrapper`: a number, 0 if it ended without a `yield` |
+| `resume` | `wrapper`, `style` (`wrapper`, `hookwrapper`), and what it wraps gave: `result` or `error` | `outcome`, as below |
+| `drop` | `wrapper` | nothing; the wrapper was closed |
 | `shutdown` | nothing | null; then the process ends |
 
 **Notifications.** Child → host: `item` (`id`, `value`), one for each item of a stream. Host → child, while a stream runs:
 `credit` (`id`, `items`): as many items more may be sent; `cancel` (`id`): the generator is closed and the response follows.
 Without credit the child waits.
 
-**Order.** One request at a time; what the plugin printed through Python is flushed before the response is sent.
+`convert` names the arguments of a call that are to be turned into their annotated types. `offered` says which are functions of
+the app's: a place or a name → the name that the app offers it by.
+
+**Wrappers** of hooks run up to their `yield`, and stand still while what they wrap runs elsewhere. The `outcome` of going on is
+`result` with `value`; `same` where it is what the wrapper was given; `exception` with `error`, set on the result of an older
+wrapper; or `yielded` a second time, which the host refuses.
+
+**Callbacks.** While a call runs, the child may ask for a function that the app offers: the request `callback` (`name`, `args`,
+`kwargs`), child → host, its `id` a string. Before it is answered, the host may send further requests, whose responses come first.
+An `error` of the host's has in `data` the `type`, `builtin`, `message` and, where they are plain, the `args` of the exception.
+
+**Order.** One request at a time, but for callbacks. What the plugin printed through Python is flushed before the response is
+sent.
 
 **Errors** are JSON-RPC error objects. The plugin's own have code -32000 and in `data`: `stage` (`import`, `arguments`, `call`,
 `result`), `type` (qualified name), `builtin` (the nearest built-in exception type, or null), `message`, `traceback` (text, the
@@ -36,8 +51,24 @@ are JSON-RPC's: -32700, -32600, -32601, -32602.
 kills.
 """
 
+import _frozen_importlib_external as machinery  # importlib.machinery, without the time that importing it takes
+import builtins
 import os
 import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+
+
+class _Loader(machinery.SourceFileLoader):
+    """Gives the runner's modules built-ins of their own: whatever a plugin replaces, it replaces for itself."""
+
+    built_ins = vars(builtins).copy()
+
+    def exec_module(self, module: "ModuleType") -> None:
+        module.__dict__["__builtins__"] = self.built_ins
+        super().exec_module(module)
 
 
 def main() -> None:
@@ -53,8 +84,10 @@ def main() -> None:
     # would answer a plugin's `import wire`. Their bytecode goes where the host said (-X pycache_prefix), the plugin's to its
     # usual place.
     package = type(sys)("plughost_runner")
-    package.__path__ = [os.path.dirname(os.path.abspath(__file__))]
+    folder = os.path.dirname(os.path.abspath(__file__))
+    package.__path__ = [folder]
     sys.modules["plughost_runner"] = package
+    sys.path_importer_cache[folder] = machinery.FileFinder(folder, (_Loader, [".py"]))
     from plughost_runner import _serve
 
     # A clean __main__ for the plugin: multiprocessing would run this file again in each child that it spawns.

@@ -1,81 +1,115 @@
-"""What a plugin raised, as plain values. Imported only once something was raised."""
+"""What a plugin raised, as plain values.
+
+Above it: the loop; below it: nothing. It is loaded before the plugin is, because afterwards nothing may be left to import it
+with. A plugin's exception may be anything: it is read through the classes of Python's own, never through its attributes.
+"""
 
 from __future__ import annotations
 
 import builtins
 import os
-import traceback
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ._serve import _Staged
+    from types import TracebackType
 
-__all__ = ["describe"]
+__all__ = ["record_of"]
 
 _MOST_TEXT = 64 * 1024  # characters of a message or traceback; an exception that holds a file is not to fill the pipe
 _MOST_CAUSES = 10
+_MOST_CODE = 1 << 63  # a process's exit code has eight bits; what is larger is told as text
+_OWN_PACKAGE = "plughost_runner"
+
+_cause, _context, _hides_context = (
+    vars(BaseException)[name].__get__ for name in ("__cause__", "__context__", "__suppress_context__")
+)
+_traceback_of = vars(BaseException)["__traceback__"].__get__
+_code = vars(SystemExit)["code"].__get__
+_module, _qualname = (vars(type)[name].__get__ for name in ("__module__", "__qualname__"))
 
 
-def describe(staged: _Staged) -> dict[str, object]:
-    """The `data` of the response for a `_Staged` error."""
-    error = staged.error
+def record_of(error: BaseException, stage: str) -> dict[str, object]:
+    """The `data` of the response for an error, raised at `stage`."""
     record: dict[str, object] = {
-        "stage": staged.stage,
+        "stage": stage,
         "type": _name(error),
         "builtin": _builtin(error),
         "message": _text(error),
         "traceback": _traceback(error),
         "causes": [{"type": _name(cause), "message": _text(cause)} for cause in _causes(error)],
     }
-    if isinstance(error, SystemExit):
-        record["code"] = error.code if isinstance(error.code, (int, str, type(None))) else str(error.code)
-    for name in ("parameter", "path", "entry_point", "target"):
-        value = getattr(error, name, None)
-        if isinstance(value, (str, list)) and type(error).__module__.startswith("plughost_runner"):
-            record[name] = value
+    if issubclass(type(error), SystemExit):
+        code = _code(error)
+        plain = code is None or (type(code) is int and abs(code) < _MOST_CODE)
+        record["code"] = code if plain else _text(code)
+    if _is_own(error):
+        for name in ("parameter", "path", "entry_point", "target"):
+            value = getattr(error, name, None)
+            if isinstance(value, (str, list)):
+                record[name] = value
     return record
 
 
 def _name(error: BaseException) -> str:
     kind = type(error)
-    return kind.__qualname__ if kind.__module__ == "builtins" else kind.__module__ + "." + kind.__qualname__
+    module, name = _module(kind), str(_qualname(kind))
+    return name if module == "builtins" or not isinstance(module, str) else module + "." + name
+
+
+def _is_own(error: BaseException) -> bool:
+    return _name(error).startswith(_OWN_PACKAGE)
 
 
 def _builtin(error: BaseException) -> str | None:
-    for kind in type(error).__mro__:
-        named = kind.__module__ == "builtins" and getattr(builtins, kind.__name__, None) is kind
-        if named and kind not in (Exception, BaseException, object):
-            return str(kind.__name__)
+    for kind in type.mro(type(error)):
+        name = str(kind.__name__) if _module(kind) == "builtins" else ""
+        if getattr(builtins, name, None) is kind and kind not in (Exception, BaseException, object):
+            return name
     return None
 
 
-def _text(error: BaseException) -> str:
+def _text(value: object) -> str:
     try:
-        return str(error)[:_MOST_TEXT]
+        return str.__getitem__(str(value), slice(_MOST_TEXT))
     except BaseException as broken:  # noqa: BLE001 - an exception whose __str__ raises is still an exception
         return "<no message: {} in __str__>".format(type(broken).__name__)
 
 
 def _causes(error: BaseException) -> list[BaseException]:
-    found: list[BaseException] = []
-    while len(found) < _MOST_CAUSES:
-        following = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-        if following is None or following in found:
+    """What led to the error, nearest first; of our own only where the plugin's are told as its."""
+    met = [error]
+    while len(met) <= _MOST_CAUSES:
+        following = _cause(met[-1]) or (None if _hides_context(met[-1]) else _context(met[-1]))
+        if following is None or any(following is other for other in met):
             break
-        found.append(following)
-        error = following
-    return found
+        met.append(following)
+    return [cause for cause in met[1:] if not _is_own(cause)]
 
 
 def _traceback(error: BaseException) -> str:
-    own = os.path.dirname(os.path.abspath(__file__))
     try:
-        record = traceback.TracebackException.from_exception(error)
-        part: traceback.TracebackException | None = record
-        while part is not None:
-            part.stack = traceback.StackSummary.from_list([f for f in part.stack if os.path.dirname(f.filename) != own])
-            part = part.__cause__ or part.__context__
-        text = "".join(record.format())
-    except BaseException:  # noqa: BLE001 - a __str__ or a source file that can't be read must not cost us the error itself
-        text = "".join(traceback.format_tb(error.__traceback__))
-    return text[-_MOST_TEXT:]
+        return _formatted(error)[-_MOST_TEXT:]
+    except BaseException:  # noqa: BLE001 - what formats it may be broken or can't be imported; that must not cost us the error
+        return _lines(_traceback_of(error))[-_MOST_TEXT:]
+
+
+def _formatted(error: BaseException) -> str:
+    """As Python prints it, without the frames of the runner."""
+    import traceback
+
+    own = os.path.dirname(os.path.abspath(__file__))
+    record = traceback.TracebackException.from_exception(error)
+    part: traceback.TracebackException | None = record
+    while part is not None:
+        part.stack = traceback.StackSummary.from_list([f for f in part.stack if os.path.dirname(f.filename) != own])
+        part = part.__cause__ or part.__context__
+    return "".join(record.format())
+
+
+def _lines(traceback: TracebackType | None) -> str:
+    text = ""
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        text += '  File "{}", line {}, in {}\n'.format(code.co_filename, traceback.tb_lineno, code.co_name)
+        traceback = traceback.tb_next
+    return text

@@ -19,6 +19,7 @@ __all__ = ["NoWireForm", "Projection"]
 
 _MAX_DEPTH = 1000  # about what CPython's JSON reads and writes; a plugin may have raised the interpreter's own limit
 _MAX_DIGITS = 4300  # CPython's default limit (CVE-2020-10735): what one end writes, the other has to read
+_DIGITS_THRESHOLD = 640  # the lowest limit that an interpreter can be given
 _EXACT_S = 1 << 33  # 270 years; a float of more seconds has no room for microseconds, and timedelta.max would be rounded up
 
 _NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
@@ -93,13 +94,11 @@ class Projection:
         return self._other(value)
 
     def _integer(self, value: int) -> int:
-        if value.bit_length() > _MAX_DIGITS * 3:  # a little below the limit, so that few are written out to be counted
-            try:
-                digits = len(int.__repr__(abs(value)))
-            except ValueError:  # the interpreter's own limit
-                digits = _MAX_DIGITS + 1
-            if digits > _MAX_DIGITS:
-                raise self._error(f"is an integer of more than {_MAX_DIGITS} digits, which has no wire form")
+        if int.bit_length(value) > _DIGITS_THRESHOLD * 3:  # ten takes a little more than three bits
+            own = getattr(sys, "get_int_max_str_digits", int)()
+            most = min(own or _MAX_DIGITS, _MAX_DIGITS)
+            if int.__abs__(value) >= 10**most:
+                raise self._error(f"is an integer of more than {most} digits, which has no wire form")
         return int.__int__(value)
 
     def _float(self, value: float) -> object:

@@ -1,16 +1,18 @@
 """The runner's loop: requests in, the plugin's answers out.
 
-Above it: `__main__`, which has put the protocol on descriptors of its own; below it: `wire`, `framing`, and, only when they are
+Above it: `__main__`, which has put the protocol on descriptors of its own; below it: the connection, and, only when they are
 needed, the modules that describe and convert. Whatever the plugin raises becomes a response; nothing it raises ends the loop.
 """
 
 from __future__ import annotations
 
-import io
+import _thread
+import itertools
 import os
 import sys
 
-from . import framing, wire
+from . import _ending, _failure, _printed, wire
+from ._connection import Connection, Ended
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
     from typing import Protocol
+
+    from . import _wrappers
 
     class Tool(Protocol):
         def __call__(self, *args: object, **kwargs: object) -> object: ...
@@ -31,13 +35,7 @@ __all__ = ["serve"]
 
 PROTOCOL = 1
 PLUGIN_ERROR = -32000
-PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS = -32700, -32600, -32601, -32602
-
-_READ_BYTES = 1 << 16
-
-
-class _Ended(BaseException):
-    """The host has no more to ask. Not an Exception, so that no plugin's `except Exception` swallows it."""
+METHOD_NOT_FOUND, INVALID_PARAMS = -32601, -32602
 
 
 class _Refused(Exception):
@@ -54,80 +52,68 @@ class _Cancelled(Exception):
 
 def serve(requests: int, replies: int) -> None:
     """Answer what comes on the descriptor `requests` until it ends."""
-    server = _Server(requests, replies)
+    connection = Connection(requests, replies, _ending.leave_fork)
+    server = _Server(connection)
     try:
         while True:
-            server.answer(server.receive())
-    except _Ended:
+            server.answer(connection.receive())
+    except Ended:
         server.end()
 
 
 class _Server:
-    def __init__(self, requests: int, replies: int) -> None:
-        self._requests = requests
-        self._replies = replies
-        self._assembler = framing.Assembler()
+    def __init__(self, connection: Connection) -> None:
+        self._receive, self._send = connection.receive, connection.send
         self._tools: dict[str, Tool] = {}
+        self._wrappers: _wrappers.Wrappers | None = None
+        self._thread = _thread.get_ident()
+        self._running = 0
+        self._callbacks = 0
+        self._later: list[dict[str, object]] = []  # what came for an outer stream while a callback was waited for
         self._loop: asyncio.AbstractEventLoop | None = None
         self._project = "plughost"
         self._methods: dict[str, Method] = {
             "initialize": self._initialize,
             "describe": self._describe,
             "call": self._call,
+            "wrap": self._wrap,
+            "resume": self._resume,
+            "drop": self._drop,
             "shutdown": self._shutdown,
         }
-
-    def receive(self) -> dict[str, object]:
-        while True:
-            message = self._assembler.next()
-            if message is not None:
-                return message
-            try:
-                chunk = os.read(self._requests, _READ_BYTES)
-            except OSError:  # the plugin closed our descriptors: the host sees the end of its pipe, and we are of no more use
-                os._exit(70)
-            if not chunk:
-                raise _Ended
-            self._assembler.feed(chunk)
-
-    def send(self, message: dict[str, object]) -> None:
-        for buffer in wire.pack(message):
-            view = memoryview(buffer)
-            while view:
-                try:
-                    view = view[os.write(self._replies, view) :]
-                except OSError:
-                    os._exit(70)
 
     def answer(self, message: dict[str, object]) -> None:
         number = message.get("id")
         if number is None:
             return  # a notification that came too late for its stream
-        params = message.get("params")
-        params = params if isinstance(params, dict) else {}
         method = self._methods.get(str(message.get("method")))
+        self._running += 1
+        reply = self._reply(number, method or self._refuse, message.get("params"))
+        self._running -= 1
+        _printed.flush()
         try:
-            reply: dict[str, object] = {"result": (method or self._refuse)(number, params)}
-        except _Ended:
-            raise
-        except _Refused as error:
-            reply = {"error": {"code": error.code, "message": str(error)}}
-        except _Staged as staged:
-            from . import _failure
-
-            reply = {"error": {"code": PLUGIN_ERROR, "message": "the plugin raised", "data": _failure.describe(staged)}}
-        _flush()
-        try:
-            self.send({"jsonrpc": "2.0", "id": number, **reply})
-        except wire.WireError as error:
-            self.send({"jsonrpc": "2.0", "id": number, "error": _no_wire_form(error)})
+            self._send({"jsonrpc": "2.0", "id": number, **reply})
+        except BaseException as error:  # noqa: BLE001 - it has no wire form, no memory is left, or a method of its own raises
+            self._send({"jsonrpc": "2.0", "id": number, "error": _error(error, "result")})
         if method == self._shutdown:
-            raise _Ended
+            raise Ended
 
     def end(self) -> None:
         if self._loop is not None:
             _own("_coroutines").close(self._loop)
-        _leave_threads()
+        _ending.leave_threads()
+
+    def _reply(self, number: object, method: Method, params: object) -> dict[str, object]:
+        try:
+            return {"result": method(number, params if isinstance(params, dict) else {})}
+        except Ended:
+            raise
+        except _Refused as error:
+            return {"error": {"code": error.code, "message": str(error)}}
+        except _Staged as staged:
+            return {"error": _error(staged.error, staged.stage)}
+        except BaseException as error:  # noqa: BLE001 - of a tracer or a signal handler of the plugin's, within our own code
+            return {"error": _error(error, "call")}
 
     # The methods of the protocol.
 
@@ -136,35 +122,106 @@ class _Server:
             raise _Refused(INVALID_PARAMS, "this runner speaks protocol {}, not {!r}".format(PROTOCOL, params.get("protocol")))
         self._project = str(params.get("project", "plughost"))
         _enter_environment()
+        module = type(sys)("plughost_app")
+        vars(module)["__getattr__"] = self._app_function
+        sys.modules["plughost_app"] = module
         return {"protocol": PROTOCOL, "python": "{}.{}.{}".format(*sys.version_info[:3]), "pid": os.getpid()}
 
     def _describe(self, _number: object, params: dict[str, object]) -> object:
+        entry_points = params.get("entry_points")
+        if not isinstance(entry_points, dict):
+            raise _Refused(INVALID_PARAMS, "`entry_points` is not of its type")
         with _stage("import"):
-            describe = _own("_describe").describe
-            return describe(self._project, params["entry_points"])
+            return _own("_describe").describe(self._project, entry_points)
 
     def _call(self, number: object, params: dict[str, object]) -> object:
-        target = str(params["target"])
-        tool = self._tools.get(target)
-        if tool is None:
-            with _stage("import"):
-                tool = self._tools[target] = _own("_load").load(target)
-        args, kwargs, credit = params.get("args"), params.get("kwargs"), params.get("credit")
-        if not (isinstance(args, list) and isinstance(kwargs, dict) and isinstance(credit, int)):
-            raise _Refused(INVALID_PARAMS, "`args`, `kwargs` or `credit` is not of its type")
+        tool, args, kwargs = self._called(params)
+        credit = params.get("credit")
+        if not isinstance(credit, int):
+            raise _Refused(INVALID_PARAMS, "`credit` is not a number")
         if params.get("convert"):
             with _stage("arguments"):
                 args, kwargs = _own("_convert").convert(tool, args, kwargs, params["convert"])
         with _stage("call"):
             value: object = tool(*args, **kwargs)
-            if hasattr(value, "__await__"):
+            # Python looks for these in the class alone; an instance may have an answer for any name.
+            if hasattr(type(value), "__await__"):
                 value = self._run_coroutine(value)
-            if hasattr(value, "__anext__"):
+            if hasattr(type(value), "__anext__"):
                 value = _own("_coroutines").Iterated(self._event_loop(), value)
-        if hasattr(value, "__next__"):
-            self._stream(number, value, credit)
-            return None
-        return value
+            items = value if hasattr(type(value), "__next__") and hasattr(value, "__next__") else None
+        if items is None:
+            return value
+        self._stream(number, items, credit)
+        return None
+
+    def _called(self, params: dict[str, object]) -> tuple[Tool, list[object], dict[str, object]]:
+        """The tool or hook implementation that a request names, and the arguments for it."""
+        target, args, kwargs, offered = (params.get(name) for name in ("target", "args", "kwargs", "offered"))
+        if not (isinstance(target, str) and isinstance(args, list) and isinstance(kwargs, dict)):
+            raise _Refused(INVALID_PARAMS, "`target`, `args` or `kwargs` is not of its type")
+        tool = self._tools.get(target)
+        if tool is None:
+            with _stage("import"):
+                tool = self._tools[target] = _own("_load").load(target)
+        if isinstance(offered, dict):
+            for place, name in offered.items():
+                function = self._app_function(name)
+                if place.isdigit():
+                    args[int(place)] = function
+                else:
+                    kwargs[place] = function
+        return tool, args, kwargs
+
+    # Hook wrappers, in two halves.
+
+    def _wrap(self, _number: object, params: dict[str, object]) -> object:
+        function, args, kwargs = self._called(params)
+        if self._wrappers is None:
+            self._wrappers = _own("_wrappers").Wrappers()
+        with _stage("call"):
+            return self._wrappers.start(function(*args, **kwargs))
+
+    def _resume(self, _number: object, params: dict[str, object]) -> object:
+        if self._wrappers is None:
+            raise _Refused(INVALID_PARAMS, "no wrapper has begun")
+        with _stage("call"):
+            return self._wrappers.resume(params)
+
+    def _drop(self, _number: object, params: dict[str, object]) -> object:
+        if self._wrappers is not None:
+            with _stage("call"):
+                self._wrappers.drop(params.get("wrapper"))
+        return {}
+
+    # The app's own functions.
+
+    def _app_function(self, name: str) -> object:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return _own("_app").function_of(name, self._call_back)
+
+    def _call_back(self, name: str, args: tuple[object, ...], kwargs: dict[str, object]) -> object:
+        """Ask the host for a function's result. What the host asks for meanwhile, of this same worker, is answered first."""
+        if not self._running or _thread.get_ident() != self._thread:
+            raise RuntimeError(
+                "a function of the app's can be called only while the app calls the plugin, and in the same thread"
+            )
+        self._callbacks += 1
+        number = "callback-{}".format(self._callbacks)
+        params = {"name": name, "args": list(args), "kwargs": kwargs}
+        self._send({"jsonrpc": "2.0", "id": number, "method": "callback", "params": params})
+        while True:
+            message = self._receive()
+            if message.get("id") == number and "method" not in message:
+                error = message.get("error")
+                if isinstance(error, dict):
+                    raise _own("_exceptions").revive(error.get("data") or {"message": error.get("message")})
+                return message.get("result")
+            if message.get("id") is None:
+                self._later.append(message)
+            else:
+                self.answer(message)
 
     def _refuse(self, _number: object, _params: dict[str, object]) -> object:
         raise _Refused(METHOD_NOT_FOUND, "no such method")
@@ -176,7 +233,7 @@ class _Server:
 
     def _stream(self, number: object, items: Items, credit: int) -> None:
         try:
-            while True:
+            for index in itertools.count():
                 while credit <= 0:
                     credit += self._credit(number)
                 with _stage("call"):
@@ -184,9 +241,9 @@ class _Server:
                         item = items.__next__()
                     except StopIteration:
                         return
-                _flush()
+                _printed.flush()
                 with _stage("result"):
-                    self.send({"jsonrpc": "2.0", "method": "item", "params": {"id": number, "value": item}})
+                    self._send_item(number, index, item)
                 credit -= 1
         except _Cancelled:
             pass
@@ -196,9 +253,16 @@ class _Server:
                 with _stage("call"):
                     close()
 
+    def _send_item(self, number: object, index: int, item: object) -> None:
+        try:
+            self._send({"jsonrpc": "2.0", "method": "item", "params": {"id": number, "value": item}})
+        except wire.WireError as error:
+            path = ["items", index, *error.path[1:]]
+            raise wire.WireError("`{}` {}".format(wire.path_text(path), error.reason), path) from error.__cause__
+
     def _credit(self, number: object) -> int:
         while True:
-            message = self.receive()
+            message = self._later.pop(0) if self._later else self._receive()
             params = message.get("params")
             if not isinstance(params, dict) or params.get("id") != number:
                 continue
@@ -213,7 +277,9 @@ class _Server:
         return self._loop
 
     def _run_coroutine(self, awaitable: object) -> object:
-        return _own("_coroutines").run(self._event_loop(), awaitable)
+        loop, coroutines = self._event_loop(), _own("_coroutines")
+        # It runs where a coroutine has called the app back, and the app the plugin.
+        return coroutines.run_aside(awaitable) if loop.is_running() else coroutines.run(loop, awaitable)
 
 
 class _Staged(Exception):
@@ -237,7 +303,7 @@ class _stage:  # noqa: N801 - reads as the context manager it is: `with _stage(â
         pass
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
-        if error is not None and not isinstance(error, (_Ended, _Cancelled, _Staged)):
+        if error is not None and not isinstance(error, Ended):
             raise _Staged(self._name, error) from error
 
 
@@ -264,62 +330,16 @@ def _enter_environment() -> None:
     import site
 
     site.main()
-    for stream in (sys.stdout, sys.stderr):
-        _set_up(stream)
+    _printed.set_up()
 
 
-def _set_up(stream: object) -> None:
-    if isinstance(stream, io.TextIOWrapper):
-        # As the plugin prints, so it arrives; and a lone surrogate in a log line is no reason to fail a call.
-        stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
-
-
-def _leave_threads() -> None:
-    """End at once where the interpreter would wait for threads that the plugin left running; exit handlers run either way."""
-    threading = sys.modules.get("threading")
-    if threading is None or not any(
-        thread is not threading.main_thread() and not thread.daemon for thread in threading.enumerate()
-    ):
-        return
-    import atexit
-
-    atexit._run_exitfuncs()  # noqa: SLF001 - there is no public way
-    _flush()
-    os._exit(0)
-
-
-def _flush() -> None:
-    """Send on what was printed; and reopen what the plugin closed, so that the next call can print."""
-    for name, descriptor in (("stdout", 1), ("stderr", 2)):
-        stream = getattr(sys, name)
-        try:
-            stream.flush()
-        except Exception:  # noqa: BLE001 - closed, replaced or broken by the plugin: its output is lost, its result is not
-            if getattr(stream, "closed", True):
-                _reopen(name, descriptor)
-
-
-def _reopen(name: str, descriptor: int) -> None:
-    try:
-        os.fstat(descriptor)
-    except OSError:
-        try:
-            os.dup2(2 if descriptor == 1 else 1, descriptor)
-        except OSError:  # both are gone, and there is nowhere left to print to
-            return
-    stream = os.fdopen(descriptor, "w", encoding="utf-8", closefd=False)
-    setattr(sys, name, stream)
-    setattr(sys, "__" + name + "__", stream)
-    _set_up(stream)
-
-
-def _no_wire_form(error: wire.WireError) -> dict[str, object]:
-    data: dict[str, object] = {
-        "stage": "result",
-        "type": "plughost.WireError",
-        "builtin": None,
-        "message": str(error),
-        "traceback": "",
-        "causes": [],
-    }
-    return {"code": PLUGIN_ERROR, "message": str(error), "data": data}
+def _error(error: BaseException, stage: str) -> dict[str, object]:
+    """The error object of a response."""
+    if isinstance(error, wire.WireError) and stage == "result":
+        # What it is called in Python says nothing to anybody; its message names the place.
+        data: dict[str, object] = {"type": "plughost.WireError", "builtin": None, "message": str(error)}
+        return {"code": PLUGIN_ERROR, "message": str(error), "data": {**data, "stage": stage, "traceback": "", "causes": []}}
+    record = _failure.record_of(error, stage)
+    if stage == "result":  # a method of the value's own raised, or no memory is left
+        record["message"] = "reading it raised {type}: {message}".format(**record).rstrip(": ")
+    return {"code": PLUGIN_ERROR, "message": "the plugin raised", "data": record}

@@ -40,6 +40,8 @@ Where a value is printed or kept rather than sent (`plain`), bytes are base64 te
 
 from __future__ import annotations
 
+import sys
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -48,20 +50,30 @@ if TYPE_CHECKING:
     _encode_ascii: Callable[[object, int], Iterable[str]]
     _scan: Callable[[str, int], tuple[object, int]]
 
-__all__ = ["WireError", "pack", "path_text", "plain", "restore", "unpack"]
+__all__ = ["TooDeep", "WireError", "pack", "path_text", "plain", "restore", "unpack"]
 
 _PAYLOADS = ("result", "params", "error")
 _SPACE = " \t\r\n"
+_SAFE_RECURSION = 5000  # levels for which the C encoder has stack enough; a plugin may have allowed itself more
+_MAX_DIGITS = 4300  # CPython's default limit (CVE-2020-10735): what one end writes, the other has to read
 _MOST_STEPS = 20  # of a path that a message shows
 _MOST_KEY = 40  # characters of a key that a message shows
 
 
 class WireError(ValueError):
-    """A value that has no wire form, or bytes that are no message. `path` leads to the value, from the payload's name on."""
+    """A value that has no wire form, or bytes that are no message.
 
-    def __init__(self, message: str, path: Iterable[object] = ()) -> None:
+    `path` leads to the value, from the payload's name on; `reason` is the message without the place.
+    """
+
+    def __init__(self, message: str, path: Iterable[object] = (), reason: str = "") -> None:
         super().__init__(message)
         self.path = list(path)
+        self.reason = reason or message
+
+
+class TooDeep(WireError):
+    """A line that is nested deeper than this Python reads; the other end's may read and write more."""
 
 
 def path_text(path: Sequence[object]) -> str:
@@ -114,17 +126,23 @@ except (ImportError, AttributeError, TypeError):  # another Python than CPython,
     _scan = json.JSONDecoder(parse_constant=_refuse_constant).raw_decode
 
 
+_digits_limit = getattr(sys, "get_int_max_str_digits", lambda: _MAX_DIGITS)  # missing in the first releases of 3.8 to 3.11
+
+
 def pack(message: Mapping[str, object]) -> list[bytes]:
     """The buffers to write: the line, then the frames.
 
     Raises: WireError: a value in the payload has no wire form.
     """
+    if sys.getrecursionlimit() > _SAFE_RECURSION or _digits_limit() != _MAX_DIGITS:
+        return _pack_typed(message)  # which has limits of its own
     try:
         return [("".join(_encode(message, 0)) + "\n").encode()]
     except MemoryError:
         raise
-    except Exception:  # noqa: BLE001 - whatever the fast way trips over, the slow way has the rule or the words for it
-        return _pack_typed(message)
+    except Exception:  # noqa: BLE001, S110 - whatever the fast way trips over, the slow way has the rule or the words for it
+        pass
+    return _pack_typed(message)
 
 
 def _pack_typed(message: Mapping[str, object]) -> list[bytes]:
@@ -166,7 +184,7 @@ def _projected(
     try:
         return projection.of(value), projection.types, projection.frames
     except NoWireForm as error:
-        raise WireError(f"`{path_text(error.path)}` {error.message}", error.path) from error.__cause__
+        raise WireError(f"`{path_text(error.path)}` {error.message}", error.path, error.message) from error.__cause__
 
 
 def unpack(line: bytes) -> dict[str, object]:
@@ -180,7 +198,7 @@ def unpack(line: bytes) -> dict[str, object]:
     except (StopIteration, SystemError):  # the scanner's way of saying so while nobody has imported `json.decoder`
         raise WireError("the line is not JSON") from None
     except RecursionError:
-        raise WireError("the line is nested too deeply") from None
+        raise TooDeep("it is nested too deeply") from None
     except ValueError as error:
         raise WireError(f"the line is not JSON: {error}") from None
     if end != len(text) or not isinstance(message, dict):

@@ -10,7 +10,7 @@ import os
 import select
 import time
 
-from plughost.runner.framing import Assembler
+from plughost.runner.framing import Assembler, gathered
 from plughost.runner.wire import pack
 
 TYPE_CHECKING = False
@@ -29,13 +29,15 @@ class ChannelClosed(Exception):
 class Channel:
     """Messages to and from one child. Owns its three descriptors. Not for several threads at once."""
 
-    __slots__ = ("_assembler", "_exit_fd", "_in", "_out", "_outgoing", "_poller", "_printed", "on_output")
+    __slots__ = ("_assembler", "_exit_fd", "_in", "_out", "_outgoing", "_poller", "_printed", "check", "on_output")
 
     def __init__(self, *, stdin: int, stdout: int, stderr: int, exit_fd: int) -> None:
         self._in, self._out, self._printed, self._exit_fd = stdin, stdout, stderr, exit_fd
         self._assembler = Assembler()
         self._outgoing: list[memoryview] = []
         self.on_output: Callable[[bytes], None] | None = None
+        #: Sees each message before its frames are waited for; raises WireError for one that nobody expects.
+        self.check: Callable[[dict[str, object]], None] | None = None
         self._poller = select.poll()
         for fd in (stdin, stdout, stderr):
             os.set_blocking(fd, False)
@@ -48,7 +50,7 @@ class Channel:
 
         Raises: WireError: a value in it has no wire form; nothing was sent.
         """
-        self._outgoing.extend(memoryview(buffer) for buffer in pack(message))
+        self._outgoing.extend(memoryview(buffer) for buffer in gathered(pack(message)))
         self._write()
         if self._outgoing:
             self._poller.register(self._in, select.POLLOUT)
@@ -59,7 +61,7 @@ class Channel:
         Raises: TimeoutError: it has passed. ChannelClosed: nothing more will come. WireError: what came is no message.
         """
         while True:
-            message = self._assembler.next()
+            message = self._assembler.next(self.check)
             if message is not None:
                 return message
             left_s = None if deadline is None else deadline - time.monotonic()
@@ -69,16 +71,24 @@ class Channel:
 
     def advance(self) -> dict[str, object] | None:
         """As `receive`, without waiting: None where no message is whole yet."""
-        message = self._assembler.next()
+        message = self._assembler.next(self.check)
         if message is None:
             self._transfer(0)
-            message = self._assembler.next()
+            message = self._assembler.next(self.check)
         return message
 
     def descriptors(self) -> list[tuple[int, int]]:
         """What `receive` waits for: descriptors with their events, as for `select.poll`."""
         waiting = [(fd, select.POLLIN) for fd in (self._out, self._printed, self._exit_fd) if fd >= 0]
         return [*waiting, (self._in, select.POLLOUT)] if self._outgoing else waiting
+
+    def has_ended(self) -> bool:
+        """Whether the child has ended, or closed its end; what is left to read says no more than that."""
+        poller = select.poll()
+        for fd in (self._out, self._exit_fd):
+            if fd >= 0:
+                poller.register(fd, select.POLLIN)
+        return bool(poller.poll(0))
 
     def drain_output(self) -> None:
         """Take what the plugin has printed so far, without waiting; one pipe's worth, since a thread of it may never stop."""

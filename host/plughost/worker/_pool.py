@@ -40,19 +40,21 @@ class Pool:
         held = self._find_held(key)
         if held is not None:
             return held
-        with self._lock:
-            idle = self._idle.get(key, [])
-            while idle:
-                worker = idle.pop()
-                if worker.alive:
-                    return worker
-        return launch()
+        while True:
+            with self._lock:
+                idle = self._idle.get(key)
+                worker = idle.pop() if idle else None
+            if worker is None:
+                return launch()
+            if worker.alive and not worker.has_ended():
+                return worker
+            worker.kill()  # it went away by itself: killed, say, or by an alarm of the plugin's
 
     def give_back(self, key: Key, worker: Worker, *, reuse: bool = True) -> None:
         """Keep the worker for the next call, or end it."""
         if not worker.alive or self._find_held(key) is worker:
             return
-        if reuse:
+        if reuse and worker.reusable:
             with self._lock:
                 idle = self._idle.setdefault(key, [])
                 if len(idle) < KEPT_WORKERS:

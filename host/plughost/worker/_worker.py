@@ -6,8 +6,8 @@ import os
 import time
 
 from plughost import _process
-from plughost.errors import CallTimeout, PlughostError, PluginCrashed
-from plughost.runner.wire import WireError
+from plughost.errors import CallTimeout, PlughostError, PluginCrashed, PluginError, UsageError
+from plughost.runner.wire import TooDeep, WireError
 from plughost.worker._channel import Channel, ChannelClosed
 
 TYPE_CHECKING = False
@@ -26,6 +26,8 @@ PROTOCOL = 1
 STOP_GRACE_S = 2.0
 #: The last of what the plugin printed, kept to say why it crashed.
 _TAIL_BYTES = 4096
+_NUMBERS_LAST_S = 60.0
+_MOST_SHOWN = 200  # characters of a message that is none
 #: Items that the child may send ahead of the reader; it is given more when half are used up.
 STREAM_CREDIT = 256
 
@@ -82,30 +84,50 @@ class Worker:
     After any error that is not the plugin's own answer, the worker is dead and its process tree gone.
     """
 
-    __slots__ = ("_child", "_lease", "_name", "_next_id", "_tail", "alive", "channel", "on_callback", "on_output", "started_by")
+    __slots__ = (
+        "_awaited",
+        "_child",
+        "_greeting",
+        "_launched",
+        "_lease",
+        "_name",
+        "_next_id",
+        "_tail",
+        "alive",
+        "channel",
+        "on_callback",
+        "on_output",
+        "reusable",
+        "started_by",
+    )
 
     def __init__(self, child: _process.Child, channel: Channel, *, lease: int, name: str, project: str) -> None:
         self._child, self.channel, self._lease, self._name = child, channel, lease, name
         self._tail = b""
-        self._next_id = 1
+        self._launched = time.monotonic()
+        # Numbers that nobody guesses: a line that a plugin writes to every descriptor it finds is no answer to anything.
+        self._next_id = int.from_bytes(os.urandom(6), "big")
+        self._awaited: set[object] = set()
         self.alive = True
+        #: Whether a further call may find the plugin as a new process would have it.
+        self.reusable = True
         self.started_by = os.getpid()
         #: What the plugin prints, as it comes.
         self.on_output: Callable[[bytes], None] | None = None
         #: Answers the plugin when it calls a function of the app's: `name`, `args` and `kwargs` → `result` or `error`.
         self.on_callback: Callable[[dict[str, object]], dict[str, object]] | None = None
         channel.on_output = self._printed
+        channel.check = self._check
         # Not waited for: the child reads it when it is up, and the first answer that comes is this one's.
-        channel.send(_request(0, "initialize", {"protocol": PROTOCOL, "project": project}))
+        self._greeting = self._send_request("initialize", {"protocol": PROTOCOL, "project": project})
 
     def begin(self, method: str, params: dict[str, object], *, what: str, timeout_s: float | None = None) -> Exchange:
         """Send a request. `what` is how messages call it; `timeout_s` is for the whole of it, its items included.
 
         Raises: WireError: `params` can't be sent; nothing happened.
         """
-        number, self._next_id = self._next_id, self._next_id + 1
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        self.channel.send(_request(number, method, params))
+        number = self._send_request(method, params)
         return Exchange(self, number, what=what, timeout_s=timeout_s, deadline=deadline)
 
     def request(self, method: str, params: dict[str, object], *, what: str, timeout_s: float | None = None) -> dict[str, object]:
@@ -119,11 +141,40 @@ class Worker:
             if done and isinstance(message, dict):
                 return message
 
+    def take(self, message: dict[str, object]) -> bool:
+        """Count a response as given; false for that to `initialize`, which nobody waits for."""
+        number = message.get("id")
+        self._awaited.discard(number)
+        return number != self._greeting
+
+    def _send_request(self, method: str, params: dict[str, object]) -> int:
+        number = self._next_id
+        self.channel.send({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
+        self._next_id += 1
+        self._awaited.add(number)
+        return number
+
+    def _check(self, message: dict[str, object]) -> None:
+        """Raises: WireError: nobody waits for such a message."""
+        method, number, params = message.get("method"), message.get("id"), message.get("params")
+        if method == "callback" and isinstance(number, str):
+            return
+        if method == "item" and isinstance(params, dict):
+            number = params.get("id")
+        if not (number in self._awaited if isinstance(number, int) else number is None and "error" in message):
+            raise WireError(f"an unexpected message: {str(message)[:_MOST_SHOWN]}")
+
+    def has_ended(self) -> bool:
+        """Whether the process is gone, or speaks unasked; only for a worker that has nothing to answer."""
+        return self.channel.has_ended()
+
     def stop(self) -> None:
-        """End in good order: close the child's input, let its exit handlers run, then kill what is left."""
+        """End in good order: ask the child to, let its exit handlers run, then kill what is left."""
         if not self.alive:
             return
         self.alive = False
+        # Asked in words, since a forked copy of this process may hold the child's input open.
+        self._send_request("shutdown", {})
         self.channel.close_input()
         deadline = time.monotonic() + STOP_GRACE_S
         try:
@@ -132,7 +183,8 @@ class Worker:
         except (ChannelClosed, TimeoutError, WireError):
             pass
         finally:
-            if self._child.wait(max(0.0, deadline - time.monotonic())) is None:
+            ended = self._child.wait(max(0.0, deadline - time.monotonic())) is not None
+            if not ended or self._may_have_left_some():
                 self._child.kill_tree()
             self._let_go()
 
@@ -142,6 +194,19 @@ class Worker:
             self.alive = False
             self._child.kill_tree()
             self._let_go()
+
+    def _may_have_left_some(self) -> bool:
+        """Whether a process has begun since the child did; only then is it worth the time to look for those that it started.
+
+        Numbers are given in turn, up to a largest one: within a minute they don't come round to where they were.
+        """
+        if not _process.LINUX:
+            return False
+        if time.monotonic() - self._launched > _NUMBERS_LAST_S:
+            return True
+        with open("/proc/loadavg", "rb") as file:
+            newest = int(file.read().split()[-1])
+        return newest < self._child.pid or any(entry.isdigit() and int(entry) > self._child.pid for entry in os.listdir("/proc"))
 
     def forget(self) -> None:
         """In a forked copy of the host: let go of descriptors that are the original's business."""
@@ -244,6 +309,11 @@ class Exchange:
             ) from None
         except ChannelClosed:
             raise worker.crashed(self._what) from None
+        except TooDeep as error:
+            worker.kill()
+            raise PluginError(
+                f"{self._what} returned a value that can't be sent: {error}", reference="result-unsupported"
+            ) from None
         except WireError as error:
             worker.kill()
             raise PluginCrashed(
@@ -289,12 +359,22 @@ class Exchange:
         if message.get("method") == "callback":
             self._answer(message)
             return None
-        if message.get("id") == self._number and ("result" in message or isinstance(message.get("error"), dict)):
-            channel.drain_output()
-            return True, message
-        if message.get("id") != 0 or "result" not in message:  # 0 is `initialize`, which nobody waits for
-            raise WireError(f"an unexpected message: {str(message)[:200]}")
-        return None
+        problem = message.get("error")
+        if message.get("id") is None:
+            raise UsageError(
+                f"An argument of {self._what} can't be sent",
+                reference="value-unsupported",
+                causes=[str(problem.get("message")) if isinstance(problem, dict) else "The plugin's Python can't read it"],
+            )
+        if not ("result" in message or isinstance(problem, dict)):
+            raise WireError(f"an unexpected message: {str(message)[:_MOST_SHOWN]}")
+        if not self._worker.take(message):
+            return None
+        data = problem.get("data") if isinstance(problem, dict) else None
+        if isinstance(data, dict) and data.get("stage") == "import":
+            self._worker.reusable = False  # what an import that fails leaves behind, a second one trips over
+        channel.drain_output()
+        return True, message
 
     def _answer(self, message: dict[str, object]) -> None:
         """Call the function of the app's that the plugin asks for, in this thread."""
@@ -337,10 +417,6 @@ def _how_it_ended(code: int | None) -> str:
         return f"was killed by {signal.Signals(-code).name}"
     except ValueError:
         return f"was killed by signal {-code}"
-
-
-def _request(number: int, method: str, params: dict[str, object]) -> dict[str, object]:
-    return {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
 
 
 def _notification(method: str, params: dict[str, object]) -> dict[str, object]:

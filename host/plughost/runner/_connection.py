@@ -1,0 +1,106 @@
+"""The runner's end of the pipes: messages from the host, and to it.
+
+Above it: the loop; below it: `wire` and `framing`. What is needed here is imported, and bound to names of our own, before the
+plugin is: a plugin may replace functions, import hooks and built-ins, clear `sys.path`, change its root folder, or use up its
+descriptors.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from os import getpid as _getpid
+from os import read as _read
+from os import write as _write
+
+from . import _projection, _restoration, framing, wire
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Connection", "Ended"]
+
+_NEEDED_LATER = (_projection, _restoration)  # by `wire`, which imports them only where a value asks for it
+
+_PARSE_ERROR = -32700
+_READ_BYTES = 1 << 16
+#: How the process ends when it can't be of use any more: EX_SOFTWARE of sysexits.h.
+_USELESS = 70
+
+
+class Ended(BaseException):
+    """The host has no more to ask. Not an Exception, so that no plugin's `except Exception` swallows it."""
+
+
+class Connection:
+    """Two descriptors, and the process that may use them: `leave` is what a forked copy does instead of answering."""
+
+    def __init__(self, requests: int, replies: int, leave: Callable[[dict[str, object]], None]) -> None:
+        self._requests = requests
+        self._replies = replies
+        self._leave = leave
+        self._pid = _getpid()
+        self._assembler = framing.Assembler()
+        os.register_at_fork(after_in_child=self._let_go)
+
+    def receive(self) -> dict[str, object]:
+        """The next message.
+
+        Raises: Ended: there is none.
+        """
+        while True:
+            try:
+                message = self._assembler.next()
+            except wire.WireError as error:  # nested deeper than this Python reads, or with a longer integer
+                # Where the next message begins can't be known any more.
+                self.send({"jsonrpc": "2.0", "id": None, "error": {"code": _PARSE_ERROR, "message": str(error)}})
+                raise Ended from None
+            if message is not None:
+                return message
+            self._assembler.feed(self._chunk())
+
+    def send(self, message: dict[str, object]) -> None:
+        """Write all of it.
+
+        Raises: WireError: a value in it has no wire form. Whatever a value's own methods raise; nothing was written then.
+        """
+        if _getpid() != self._pid:
+            self._leave(message)
+        for buffer in list(framing.gathered(wire.pack(message))):
+            view = memoryview(buffer)
+            while view:
+                try:
+                    view = view[_write(self._replies, view) :]
+                except BlockingIOError:  # the setting belongs to the pipe, and the plugin has got at that
+                    os.set_blocking(self._replies, True)
+                except OSError:  # the plugin closed our descriptors: the host sees the end of its pipe
+                    os._exit(_USELESS)
+                except BaseException:  # noqa: BLE001 - of a signal handler of the plugin's: how much was written isn't known
+                    sys.excepthook(*sys.exc_info())
+                    os._exit(_USELESS)
+
+    def _chunk(self) -> bytes:
+        while True:
+            try:
+                chunk = _read(self._requests, _READ_BYTES)
+            except BlockingIOError:  # as in `send`
+                os.set_blocking(self._requests, True)
+            except OSError:
+                os._exit(_USELESS)
+            except (SystemExit, KeyboardInterrupt):
+                raise Ended from None
+            except BaseException:  # noqa: BLE001 - of a signal handler of the plugin's, while nothing was asked of it
+                sys.excepthook(*sys.exc_info())
+            else:
+                if not chunk:
+                    raise Ended
+                return chunk
+
+    def _let_go(self) -> None:
+        """In a copy of the process that the plugin has forked: the conversation is the original's alone."""
+        for descriptor in (self._requests, self._replies):
+            try:
+                os.close(descriptor)
+            except OSError:  # the plugin was faster
+                pass
