@@ -806,5 +806,7 @@ def test_a_folder_of_plugins_that_leads_in_a_circle(lab):
 
 
 def test_no_error_is_left_out():
+    """But for those of an app's hooks, which `test_attach.py` has."""
     classes = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, PlughostError)]
-    assert {reference for kind in classes for reference in kind.references} - TOLD <= CAUGHT
+    references = {reference for kind in classes if kind is not errors.ContractError for reference in kind.references}
+    assert references - TOLD == CAUGHT
