@@ -650,3 +650,11 @@ def test_a_fork_of_the_app_has_workers_of_its_own(pm, app, add):
     assert os.waitpid(pid, 0)[1] == 0
     assert theirs != ours
     assert pm.hook.process() == [ours]
+
+
+def test_what_a_hook_prints_goes_to_the_log(pm, app, add, caplog):
+    add("alpha", "@hookimpl\ndef score(text): print('one', text); print('two')")
+    app.attach(pm)
+    with caplog.at_level("INFO", logger="plughost.plugin"):
+        pm.hook.score(text="x", weight=1)
+    assert caplog.record_tuples == [("plughost.plugin.alpha", 20, "one x"), ("plughost.plugin.alpha", 20, "two")]

@@ -173,3 +173,30 @@ error: Failed to download and build `sky @ git+https://example.org/sky`
   cause: fatal: unable to access 'https://example.org/sky/': Failed to connect to example.org port 443
 """
     assert uv_error(stderr).reference == "network"
+
+
+def test_of_a_compilers_errors_the_first_is_told_and_not_that_its_command_failed():
+    stderr = """\
+  ╰─> [5 lines of output]
+      x.c:2:10: fatal error: foo.h: No such file or directory
+      compilation terminated.
+      error: command '/usr/bin/gcc' failed with exit code 1
+      [end of output]
+ERROR: Failed building wheel for x
+"""
+    assert pip_error("", f"  × Building wheel for x did not run successfully.\n{stderr}").causes == (
+        "x.c:2:10: fatal error: foo.h: No such file or directory",
+    )
+
+
+def test_a_build_requirement_that_pip_does_not_find_is_the_cause():
+    stderr = """\
+  × installing build dependencies did not run successfully.
+  ╰─> [2 lines of output]
+      ERROR: Could not find a version that satisfies the requirement nope (from versions: none)
+      ERROR: No matching distribution found for nope
+      [end of output]
+ERROR: Failed to build 'file:///bad' when installing build dependencies
+"""
+    error = pip_error("", stderr)
+    assert (error.reference, error.causes) == ("build-requires", ("ERROR: No matching distribution found for nope",))

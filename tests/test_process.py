@@ -125,3 +125,8 @@ def test_a_program_is_found_past_the_shims_of_a_version_manager(tmp_path: Path, 
     monkeypatch.setenv("PATH", f"{tmp_path / 'shims'}:{tmp_path / 'bin'}")
     assert _process.find_program("tool") == str(tmp_path / "bin" / "tool")
     assert _process.find_program("no-such-tool") is None
+
+
+def test_a_program_has_no_terminal_to_ask_for_a_password_on():
+    question = "import os; print(os.getsid(0) == os.getpgid(0) == os.getpid())"
+    assert _process.run([sys.executable, "-c", question], env=_process.base_environment()).stdout.strip() == "True"

@@ -184,7 +184,8 @@ class _Installation:
         if self.origin.kind == "requirement":
             return None, interpreters.find(requested=self.request.python)
         (stage / "source").mkdir()
-        tree = sources.check_out(self.source, self.origin, stage / "source", project=self.store.project)
+        request, project = self.request, self.store.project
+        tree = sources.check_out(self.source, self.origin, stage / "source", project=project, offline=request.offline)
         return tree, interpreters.find(tree.requires_python, requested=self.request.python)
 
     def _locking_ahead(

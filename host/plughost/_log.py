@@ -56,7 +56,7 @@ def failures_told(store: Store, log: Path) -> Iterator[None]:
 
 def last_part(source: str) -> str:
     """What people call a source: the end of its path, without the reference."""
-    path = source.partition("#")[0].rstrip("/")
+    path = source.partition("#")[0].partition("?")[0].rstrip("/")  # a token may stand after the `?`
     return path.rpartition("/")[2].partition("@")[0].removesuffix(".git") or path
 
 

@@ -2,7 +2,7 @@
 
 Above it: uv, pip, git and the workers; below it: the standard library. It knows nothing of what runs in the child.
 
-Every child leads a process group of its own and holds the read end of a pipe, its *lifeline*, whose write end only this process
+Every child leads a session and a process group of its own, without a terminal, and holds the read end of a pipe, its *lifeline*, whose write end only this process
 has. When this process ends, however it ends, the kernel sends SIGKILL to the group (Linux: `F_SETSIG`), with no help from the
 child: a busy child, or one that holds the GIL in C, goes too. `posix_spawn` rather than `subprocess`: a third of the import
 time, and no fork of a host that may be large or threaded.
@@ -191,7 +191,8 @@ def spawn(
             list(argv),
             {**env, FAMILY_MARK: family},
             file_actions=actions,
-            setpgroup=0,
+            # A group of its own, and no terminal: who asked for a password there would be stopped, and waited for without end.
+            setsid=True,
             # Python ignores SIGPIPE, and an ignored signal stays ignored across exec.
             setsigdef=[SIGPIPE, SIGINT, SIGTERM],
             setsigmask=[],

@@ -14,7 +14,7 @@ from plughost.errors import PlughostError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Literal
 
     from plughost._info import Plugin
@@ -85,8 +85,8 @@ class Request:
         return {
             "python": self.python,
             "extras": sorted(self.extras),
-            "with": list(self.with_),
-            "constraints": _constraint_lines(self.constraint),
+            "with": _without_credentials(self.with_),
+            "constraints": _without_credentials(_constraint_lines(self.constraint)),
             "exclude_newer": self.exclude_newer,
             "installer": self.installer,
             "entry_points": dict(sorted(self.entry_points.items())),
@@ -179,6 +179,16 @@ def _commit_now(summary: registry.PluginSummary, *, offline: bool) -> str:
         return resolve_ref(Git(url), revision)
     except PlughostError:
         return ""
+
+
+def _without_credentials(requirements: Iterable[str]) -> list[str]:
+    """The requirements as they may be kept: a place that one of them names may have credentials in its URL."""
+    kept = list(requirements)
+    if not any("://" in text for text in kept):
+        return kept
+    from plughost.source._remote import redact_urls
+
+    return [redact_urls(text) for text in kept]
 
 
 def _constraint_lines(path: str | None) -> list[str]:

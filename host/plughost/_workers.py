@@ -59,6 +59,7 @@ class Workers:
         def start() -> Worker:
             worker = self.launch(installed.name, installed.venv, env)
             worker.on_callback = lambda params: self._called_back(installed, worker, params)
+            worker.on_output = lambda chunk: _log(installed.name, chunk)
             return worker
 
         worker = start() if env else self.pool.take((installed.name, installed.revision), start)
@@ -116,3 +117,13 @@ class Workers:
                 causes=[str(error)],
                 hint=f"Add it again with `--force`: `info {name}` shows from where",
             ) from error
+
+
+def _log(plugin: str, chunk: bytes) -> None:
+    """What a plugin prints, where nobody asked for it: records of the logger `plughost.plugin.NAME`, a line each."""
+    import logging
+
+    logger = logging.getLogger(f"plughost.plugin.{plugin}")
+    if logger.isEnabledFor(logging.INFO):
+        for line in chunk.decode("utf-8", "replace").splitlines():
+            logger.info("%s", line)

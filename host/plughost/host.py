@@ -1,7 +1,7 @@
-"""Host: what a program does with plugins. Each verb reads as its stages.
+"""Host: the plugins of one project, installed and called. Each verb reads as its stages.
 
-Above it: the command line and the apps that embed plughost; below it: the registry, the workers and the calls. The stages that
-install are imported when something is added, not before.
+Above it: the command line and the apps that embed plughost; below it: `Caller`, and the registry. The stages that install are
+imported when something is added, not before.
 """
 
 from __future__ import annotations
@@ -9,30 +9,23 @@ from __future__ import annotations
 import os
 
 from plughost import registry
+from plughost._caller import Caller
 from plughost._request import Request, find_unchanged
 from plughost._workers import Workers
-from plughost.call import Outcome, Output, choose_tool, invoke, stream
-from plughost.errors import UsageError
 from plughost.paths import Store, default_store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import ModuleType
-    from typing import Literal, ParamSpec, Self
-
-    from pluggy import PluginManager
 
     from plughost._info import Plugin
     from plughost._request import Added, Progress
-    from plughost.call import IsolatedPlugin
-
-    P = ParamSpec("P")
 
 __all__ = ["Host"]
 
 
-class Host:
+class Host(Caller):
     """The plugins of one project: added, listed, called, removed. Safe to use from several threads; use it as a context manager.
 
     `project` is the pluggy project's name and the entry-point group that is looked up in plugins. `store` is the folder that
@@ -53,13 +46,7 @@ class Host:
         self.hookspecs = tuple(hookspecs) if isinstance(hookspecs, list | tuple) else (hookspecs,)
         self.store = Store(store if store is not None else default_store(project), project)
         self._on_progress = on_progress
-        self._workers = Workers(self.store, project)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+        super().__init__(Workers(self.store, project))
 
     def add(
         self,
@@ -144,133 +131,3 @@ class Host:
         from plughost._info import read_plugin
 
         return read_plugin(registry.find(self.store, name))
-
-    def call(self, plugin: str, tool: str | None = None, /, *args: object, **kwargs: object) -> object:
-        """Call a tool and give its value; of a stream, the list of its items.
-
-        `tool` may be left out where the plugin has only one. Values travel as docs/reference/values.md has it.
-
-        Raises: as `invoke` does.
-        """
-        return self.invoke(plugin, tool, args=args, kwargs=kwargs).result
-
-    def stream(self, plugin: str, tool: str | None = None, /, *args: object, **kwargs: object) -> Iterator[object]:
-        """Call a tool and give its items as they come; leaving the loop early closes the generator in the child.
-
-        Raises: as `invoke` does, an error of the plugin's after the items that came before it.
-        """
-        installed = self._workers.find(plugin)
-        worker, manifest = self._workers.take(installed)
-        try:
-            chosen = choose_tool(installed.name, manifest, tool)
-            yield from stream(worker, installed.name, chosen, args=args, kwargs=kwargs, output=Output(None))
-        finally:
-            self._workers.give_back(installed, worker)
-
-    def invoke(
-        self,
-        plugin: str,
-        tool: str | None = None,
-        *,
-        args: Sequence[object] = (),
-        kwargs: Mapping[str, object] | None = None,
-        timeout_s: float | None = None,
-        env: Mapping[str, str] | None = None,
-        on_output: Callable[[bytes], None] | None = None,
-        on_item: Callable[[object], None] | None = None,
-    ) -> Outcome:
-        """Call a tool with everything that can be said about a call, and know everything about how it went.
-
-        `env` is added to the child's environment, which else has an allow-list of ours; such a call has a worker of its own.
-        `on_output` gets what the plugin prints as it comes, `on_item` the items of a stream.
-
-        Raises: UnknownError: no such plugin or tool. UsageError: the arguments don't fit; nothing was asked. PluginError: the
-        tool raised; an instance of the built-in exception's type too. PluginCrashed, CallTimeout: the process and all that it
-        started are gone. StoreError: the plugin's environment is missing or damaged.
-        """
-        installed = self._workers.find(plugin)
-        chosen = None if installed.manifest.get("editable") else choose_tool(installed.name, installed.manifest, tool)
-        worker, manifest = self._workers.take(installed, env=env)
-        try:
-            chosen = chosen or choose_tool(installed.name, manifest, tool)
-            return invoke(
-                worker,
-                installed.name,
-                chosen,
-                args=args,
-                kwargs=kwargs or {},
-                timeout_s=timeout_s,
-                on_item=on_item,
-                output=Output(on_output),
-            )
-        finally:
-            self._workers.give_back(installed, worker, reuse=not env)
-
-    # Hooks.
-
-    def attach(
-        self,
-        manager: PluginManager,
-        plugins: Iterable[str] | None = None,
-        *,
-        on_error: Literal["raise", "warn", "skip"] = "raise",
-        timeout_s: float | None = None,
-        timeouts: Mapping[str, float] | None = None,
-    ) -> list[IsolatedPlugin]:
-        """Register installed plugins with pluggy's PluginManager, each under its own name; those that are new are returned.
-
-        `plugins` are all by default, in the order of their names; pluggy calls what was registered last first. What is
-        registered already, or blocked, is left alone. `timeout_s` is for each call of a hook, and `timeouts` has other times by
-        plugin. Nothing is started before a hook is called.
-
-        Raises, where `on_error` is `raise`: ContractError: implementations don't fit their specifications. UnknownError,
-        StoreError. All plugins that are sound are attached even then; `warn` gives a `PluginNotAttached` warning instead.
-        """
-        from plughost._attach import attach
-
-        return attach(self._workers, manager, plugins, on_error=on_error, timeout_s=timeout_s, timeouts=timeouts or {})
-
-    def offer(self, name: str, function: Callable[P, object]) -> None:
-        """Let plugins call a function of the app's while a hook or a tool of theirs runs: `from plughost_app import NAME`.
-
-        It runs in the thread that waits for the plugin, and may call the same plugin again. Given to a hook as an argument, it
-        arrives as a function. What it raises arrives as an exception of the same built-in type.
-
-        Raises: UsageError: `name` is no identifier.
-        """
-        if not name.isidentifier() or name.startswith("__"):
-            raise UsageError(f"`{name}` can't be the name of a function", hint="Plugins import it: choose an identifier")
-        self._workers.offers[name] = function
-
-    def register_exception(self, kind: type[Exception], name: str = "") -> None:
-        """Have errors of plugins be instances of `kind` where what they raise has its qualified name, or `name`.
-
-        For exceptions of a package that the app and its plugins both have. Those that are built in need no registration.
-        """
-        self._workers.exception_types[name or f"{kind.__module__}.{kind.__qualname__}"] = kind
-
-    def call_hook(self, manager: PluginManager, hook: str, /, **kwargs: object) -> object:
-        """Call a hook as `manager.hook` does, the plugins of this host at the same time.
-
-        Where the order decides, one after the other: for hooks of which the first result counts, and where there are wrappers.
-        If one raises, the others are waited for before its error is.
-
-        Raises: UsageError: there is no such hook. Else whatever the hook raises.
-        """
-        from plughost._gather import call_together
-
-        return call_together(manager, hook, kwargs)
-
-    async def acall_hook(self, manager: PluginManager, hook: str, /, **kwargs: object) -> object:
-        """As `call_hook`, without blocking the event loop, in whose thread local implementations run.
-
-        Where the order decides, all implementations run in another thread. A cancelled call ends the workers that have not
-        answered.
-        """
-        from plughost._gather import call_together_async
-
-        return await call_together_async(manager, hook, kwargs)
-
-    def close(self) -> None:
-        """End all workers: each gets a moment for its exit handlers. The host can be used again afterwards."""
-        self._workers.pool.close()

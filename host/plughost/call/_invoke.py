@@ -42,22 +42,31 @@ class Outcome:
 
 
 class Output:
-    """Collects what a plugin prints during a call, and passes it on."""
+    """Collects what a plugin prints during a call, and passes it on: to whoever asked for it, else to whoever had it before."""
 
-    __slots__ = ("_kept", "_pass_on", "truncated")
+    __slots__ = ("_before", "_kept", "_pass_on", "truncated")
 
     def __init__(self, pass_on: Callable[[bytes], None] | None) -> None:
         self._kept = bytearray()
         self._pass_on = pass_on
+        self._before: Callable[[bytes], None] | None = None
         self.truncated = False
+
+    def take_over(self, worker: Worker) -> None:
+        """Have what the worker prints from now on; `leave` gives it back."""
+        self._before, worker.on_output = worker.on_output, self.add
+
+    def leave(self, worker: Worker) -> None:
+        worker.on_output = self._before
 
     def add(self, chunk: bytes) -> None:
         self._kept += chunk
         if len(self._kept) > 2 * KEPT_OUTPUT_BYTES:
             del self._kept[:-KEPT_OUTPUT_BYTES]
             self.truncated = True
-        if self._pass_on is not None:
-            self._pass_on(chunk)
+        pass_on = self._pass_on or self._before
+        if pass_on is not None:
+            pass_on(chunk)
 
     def text(self) -> str:
         if len(self._kept) > KEPT_OUTPUT_BYTES:
@@ -104,7 +113,7 @@ def invoke(
         worker.kill()  # an error of `on_item` leaves a stream half read
         raise
     finally:
-        worker.on_output = None
+        output.leave(worker)
     result = _result(message, plugin, tool)
     return Outcome(
         plugin=plugin,
@@ -145,7 +154,7 @@ def stream(
             done, message = exchange.step()
         result = _result(message, plugin, tool)
     finally:
-        worker.on_output = None
+        output.leave(worker)
     if not streamed:
         yield result
 
@@ -163,11 +172,11 @@ def _begin(
     params: dict[str, object] = {"target": tool["target"], "args": list(args), "kwargs": dict(kwargs), "credit": STREAM_CREDIT}
     if tool.get("convert"):
         params["convert"] = tool["convert"]
-    worker.on_output = output.add
+    output.take_over(worker)
     try:
         return worker.begin("call", params, what=_label(plugin, tool), timeout_s=timeout_s)
     except WireError as error:
-        worker.on_output = None
+        output.leave(worker)
         raise not_sendable(f"An argument of {_label(plugin, tool)}", error) from error
 
 
