@@ -7,10 +7,11 @@ from plughost._lazy import lazily
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from plughost.registry._garbage import collect_garbage, sweep
     from plughost.registry._index import PluginSummary, summaries
     from plughost.registry._read import Installed, find, installed_names, normalize_name, stamp
     from plughost.registry._receipt import HistoryEntry, Receipt, load_receipt
-    from plughost.registry._write import Removed, adding, collect_garbage, place, remove, staging
+    from plughost.registry._write import Removed, adding, place, remove, staging
 
 __all__ = [
     "HistoryEntry",
@@ -29,14 +30,16 @@ __all__ = [
     "staging",
     "stamp",
     "summaries",
+    "sweep",
 ]
 
 __getattr__ = lazily(
     __name__,
     {
+        "_garbage": ("collect_garbage", "sweep"),
         "_index": ("PluginSummary", "summaries"),
         "_read": ("Installed", "find", "installed_names", "normalize_name", "stamp"),
         "_receipt": ("HistoryEntry", "Receipt", "load_receipt"),
-        "_write": ("Removed", "adding", "collect_garbage", "place", "remove", "staging"),
+        "_write": ("Removed", "adding", "place", "remove", "staging"),
     },
 )

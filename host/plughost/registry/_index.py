@@ -1,21 +1,24 @@
 """The index: what `list` shows of every plugin, in one file, made from the receipts and checked against them at each reading.
 
-An entry counts only while the plugin's `current` is the file it was made from, so that nothing has to be told of a change, and a
-kill between the two writes does no harm.
+An entry counts only while the plugin's files are those it was made from, so that nothing has to be told of a change, a kill
+between the two writes does no harm, and damage shows.
 """
 
 from __future__ import annotations
 
 import os
 
-from plughost.errors import StoreError
+from plughost.errors import StoreError, UnknownError, UsageError
 from plughost.paths import Store, replace_file, scan
-from plughost.registry._read import current_revision, find
+from plughost.registry._read import find, pointed_to, unreadable
 from plughost.runner import wire
 
 __all__ = ["PluginSummary", "summaries"]
 
-FORMAT = 2
+FORMAT = 3
+
+#: Of a revision: what `list` or `info` reads.
+_FILES = ("receipt.toml", "manifest.json", "pylock.toml")
 
 
 class PluginSummary:
@@ -83,34 +86,60 @@ class PluginSummary:
 
 
 def summaries(store: Store) -> list[PluginSummary]:
-    """All plugins, sorted by name. Reads one file and asks for the state of one file a plugin; starts and imports nothing."""
+    """All plugins, sorted by name. Reads one file and asks for the state of four files a plugin; starts and imports nothing.
+
+    Raises: StoreError: this user may not read it.
+    """
     kept = _read(store)
     entries: dict[str, object] = {}
     found: list[PluginSummary] = []
     changed = False
-    for folder in sorted(scan(store.plugins), key=lambda entry: entry.name):
-        try:
-            state = os.stat(os.path.join(folder.path, "current"))
-        except OSError:
-            continue
-        stamp = f"{state.st_mtime_ns}-{state.st_ino}-{state.st_size}"
+    try:
+        folders = sorted(scan(store.plugins), key=lambda entry: entry.name)
+    except OSError as error:
+        raise unreadable(store, error) from error
+    for folder in folders:
         entry = kept.get(folder.name)
-        if not (isinstance(entry, dict) and entry.get("stamp") == stamp):
+        if not (isinstance(entry, dict) and entry.get("state") == _state(folder.path, str(entry.get("revision")))):
             changed = True
-            summary = _summarize(store, folder.name)
-            entry = {
-                "stamp": stamp,
-                **summary.record(),
-                "venv": summary.venv,
-                "request": summary.request,
-                "remote": list(summary.remote),
-            }
+            entry = _entry(store, folder.name) if folder.is_dir() else None
+        if entry is None:
+            continue
         if entry.get("fault") is None:
             entries[folder.name] = entry
         found.append(_from_entry(entry))
     if changed or len(entries) != len(kept):
         _write(store, entries)
     return found
+
+
+def _state(plugin: str, revision: str) -> str:
+    """What changes when the plugin's files do; "" if one is missing."""
+    try:
+        states = [os.stat(f"{plugin}/current"), *(os.stat(f"{plugin}/{revision}/{name}") for name in _FILES)]
+    except OSError:
+        return ""
+    return " ".join(f"{state.st_mtime_ns}-{state.st_ino}-{state.st_size}" for state in states)
+
+
+def _entry(store: Store, name: str) -> dict[str, object] | None:
+    """The entry of a plugin, from its files; None if there is no such plugin, or none any more."""
+    revision = pointed_to(store.plugin(name))
+    state = _state(store.plugin(name), revision)
+    try:
+        summary = _summarize(store, name)
+    except (UnknownError, UsageError):
+        return None
+    if not state and not summary.fault:
+        summary.fault = "Some of its files are missing"
+    return {
+        "state": state,
+        "revision": revision,
+        **summary.record(),
+        "venv": summary.venv,
+        "request": summary.request,
+        "remote": list(summary.remote),
+    }
 
 
 def _summarize(store: Store, name: str) -> PluginSummary:
@@ -122,9 +151,7 @@ def _summarize(store: Store, name: str) -> PluginSummary:
         installed = find(store, name)
         receipt = load_receipt(Path(installed.folder, "receipt.toml"))
     except StoreError as error:
-        return PluginSummary(
-            name=name, version=current_revision(store, name) or "", fault="; ".join([error.message, *error.causes])
-        )
+        return PluginSummary(name=name, fault="; ".join([error.message, *error.causes]))
     return PluginSummary(
         name=name,
         version=receipt.version,

@@ -9,11 +9,12 @@ from plughost.errors import StoreError, UnknownError, UsageError
 from plughost.paths import Store, scan
 from plughost.runner import wire
 
-__all__ = ["Installed", "find", "installed_names", "normalize_name", "stamp", "unknown"]
+__all__ = ["Installed", "find", "installed_names", "normalize_name", "pointed_to", "stamp", "unknown", "unreadable"]
 
 _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 _LONGEST_NAME = 100
 _MOST_SHOWN = 10
+_MOST_REVISION_BYTES = 1 << 10
 
 
 class Installed:
@@ -26,7 +27,10 @@ class Installed:
         self.revision = revision
         self.folder = os.path.join(store.plugin(name), revision)
         self.manifest = manifest
-        self.venv = os.path.join(store.venvs, str(manifest["venv"]))
+        key = str(manifest["venv"])
+        if not _is_entry(key):
+            raise ValueError(f"`venv` is `{key}`, which is no key of an environment")
+        self.venv = os.path.join(store.venvs, key)
         self.python = os.path.join(self.venv, "bin", "python")
 
 
@@ -59,20 +63,15 @@ def find(store: Store, name: str) -> Installed:
     """
     normalized = normalize_name(name)
     revision = current_revision(store, normalized)
-    if revision is None:
-        raise unknown(store, normalized)
-    path = os.path.join(store.plugin(normalized), revision, "manifest.json")
-    try:
-        with open(path, "rb") as file:
-            manifest = wire.unpack(file.read())
-        return Installed(store, normalized, revision, manifest)
-    except (OSError, wire.WireError, KeyError) as error:
-        raise StoreError(
-            f"The files of `{normalized}` are damaged",
-            reference="store-corrupt",
-            causes=[f"`{path}`: {error}"],
-            hint=f"Add it again with `--force`, or `plughost remove {normalized}`",
-        ) from error
+    while revision is not None:
+        try:
+            return _load(store, normalized, revision)
+        except (OSError, wire.WireError, KeyError, ValueError) as error:
+            now = current_revision(store, normalized)
+            if now == revision:
+                raise _damaged(store, normalized, revision, error) from error
+            revision = now  # another process has put a further revision in force, and dropped this one
+    raise unknown(store, normalized)
 
 
 def stamp(store: Store, name: str) -> tuple[int, int] | None:
@@ -88,21 +87,38 @@ def stamp(store: Store, name: str) -> tuple[int, int] | None:
 
 
 def current_revision(store: Store, name: str) -> str | None:
-    """The revision that `current` names; None where the plugin isn't installed."""
+    """The revision that `current` names, "" if it names none; None where the plugin isn't installed.
+
+    Raises: StoreError: this user may not read it.
+    """
+    folder = store.plugin(name)
     try:
-        with open(os.path.join(store.plugin(name), "current"), encoding="utf-8") as file:
-            revision = file.read().strip()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise StoreError(f"The store at `{store.root}` can't be read", reference="store-corrupt", causes=[str(error)]) from error
-    # It names a folder beside it and nothing else, whatever was written there.
-    return revision if revision and os.path.basename(revision) == revision and revision not in {".", ".."} else ""
+        revision = pointed_to(folder)
+        if not revision and os.path.isdir(folder):
+            revision = pointed_to(folder)  # a folder comes whole, by one rename: this one is damaged, or has come just now
+        return revision if revision or os.path.isdir(folder) else None
+    except PermissionError as error:
+        raise unreadable(store, error) from error
+
+
+def pointed_to(plugin: str) -> str:
+    """The revision that is in force in the folder of a plugin; "" if that can't be told.
+
+    It names a folder beside it and nothing else, whatever was written there.
+    """
+    try:
+        with open(os.path.join(plugin, "current"), "rb") as file:
+            revision = file.read(_MOST_REVISION_BYTES).decode().strip()
+    except PermissionError:
+        raise
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return revision if _is_entry(revision) else ""
 
 
 def installed_names(store: Store) -> list[str]:
     """The names of the plugins that are installed, the damaged ones included, sorted."""
-    return sorted(entry.name for entry in scan(store.plugins) if os.path.lexists(os.path.join(entry.path, "current")))
+    return sorted(entry.name for entry in scan(store.plugins) if entry.is_dir())
 
 
 def unknown(store: Store, name: str) -> UnknownError:
@@ -122,3 +138,30 @@ def unknown(store: Store, name: str) -> UnknownError:
     else:
         hint = "Nothing is installed yet: `plughost add SOURCE` adds a plugin"
     return UnknownError(f"No plugin named `{name}` is installed", reference="plugin-unknown", hint=hint)
+
+
+def unreadable(store: Store, error: OSError) -> StoreError:
+    return StoreError(f"The store at `{store.root}` can't be read", reference="store-corrupt", causes=[str(error)])
+
+
+def _load(store: Store, name: str, revision: str) -> Installed:
+    if not revision:
+        raise ValueError("It doesn't name a revision")
+    with open(os.path.join(store.plugin(name), revision, "manifest.json"), "rb") as file:
+        return Installed(store, name, revision, wire.unpack(file.read()))
+
+
+def _damaged(store: Store, name: str, revision: str, error: Exception) -> StoreError:
+    file = os.path.join(revision, "manifest.json") if revision else "current"
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return StoreError(
+        f"The files of `{name}` are damaged",
+        reference="store-corrupt",
+        causes=[f"`{os.path.join(store.plugin(name), file)}`: {said}"],
+        hint=f"Add it again with `--force`, or `plughost remove {name}`",
+    )
+
+
+def _is_entry(name: str) -> bool:
+    """Whether it is the name of one entry of a folder, and of no place elsewhere."""
+    return bool(name) and "\0" not in name and os.path.basename(name) == name and name not in {".", ".."}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from plughost.errors import StoreError
 
@@ -65,6 +65,11 @@ class Receipt:
         record["built_from_source"] = list(self.built_from_source)
         record["history"] = [asdict(entry) for entry in self.history]
         return tomli_w.dumps(record).encode()
+
+    def is_same_installation(self, other: Receipt) -> bool:
+        """Whether `other` says the same of what is installed, whenever that was, and by which attempt."""
+        attempt = replace(self, revision=other.revision, added_at=other.added_at, added_by=other.added_by, history=other.history)
+        return attempt == other
 
     def as_history(self) -> HistoryEntry:
         return HistoryEntry(revision=self.revision, version=self.version, commit_id=self.commit_id, added_at=self.added_at)

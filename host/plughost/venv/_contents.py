@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["installed", "size_bytes", "verify"]
+__all__ = ["installed", "missing", "size_bytes", "verify"]
 
 #: How much is hashed; beyond it only existence and size are checked. SHA-256 does about 1 GB/s, reading small files less.
 _HASHED_BYTES = 8 << 20
@@ -45,6 +45,22 @@ def size_bytes(path: str | os.PathLike[str]) -> int:
                     seen.add((status.st_dev, status.st_ino))
                     total += status.st_blocks * 512
     return total
+
+
+def missing(path: str | os.PathLike[str]) -> str:
+    """The first file that a package's RECORD names and that isn't there; "" if there is none. Reads no file but the RECORDs."""
+    root = os.fspath(path)
+    for folder in _dist_infos(root):
+        try:
+            with open(os.path.join(folder, "RECORD"), newline="", encoding="utf-8") as file:
+                names = [name for name, _digest, _size in _rows(file.read())]
+        except (OSError, UnicodeDecodeError):
+            return os.path.relpath(os.path.join(folder, "RECORD"), root)
+        for name in names:
+            file_path = os.path.normpath(os.path.join(os.path.dirname(folder), name))
+            if not os.path.lexists(file_path):
+                return os.path.relpath(file_path, root)
+    return ""
 
 
 def verify(path: str, *, first: str, log: str | os.PathLike[str]) -> str:

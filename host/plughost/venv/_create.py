@@ -17,7 +17,7 @@ from pathlib import Path
 from plughost._interpreters import Interpreter
 from plughost.errors import StoreError, VenvError
 from plughost.paths import locked, replace_file
-from plughost.venv._contents import installed, verify
+from plughost.venv._contents import installed, missing, verify
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class PluginVenv:
     record_digest: str
 
 
-def create(  # noqa: PLR0913 - what the venv depends on
+def create(
     lock: Lockfile,
     *,
     store: Store,
@@ -92,7 +92,7 @@ def create(  # noqa: PLR0913 - what the venv depends on
 
 
 def is_whole(store: Store, key: str) -> bool:
-    """Whether the venv `key` was finished and its base interpreter is still where it was. Reads one small file."""
+    """Whether the venv `key` was finished, its base interpreter is still where it was, and no file of its packages is missing."""
     return _load(store, key) is not None
 
 
@@ -117,6 +117,8 @@ def _load(store: Store, key: str) -> PluginVenv | None:
             return None
         interpreter = Interpreter(executable=marker["interpreter"]["executable"], version=marker["interpreter"]["version"])
         digest = str(marker["record_digest"])
+        if [tuple(package) for package in marker["packages"]] != installed(path) or missing(path):
+            return None
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return PluginVenv(key=key, path=Path(path), python=Path(python), interpreter=interpreter, record_digest=digest)

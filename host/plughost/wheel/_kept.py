@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,13 +89,34 @@ def keep(
         shutil.copyfile(lock / "uv.lock", made / "uv.lock")
     folder = _folder(store, made_from)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    for entry in list(scan(str(folder.parent))):
-        if entry.path == str(folder) or entry.stat().st_mtime < time.time() - _WEEK_S:
-            shutil.rmtree(entry.path, ignore_errors=True)
+    _drop_old(folder.parent)
     try:
         made.rename(folder)
-    except OSError:  # another add of the same commit was first
-        shutil.rmtree(made)
+    except OSError:  # it is kept already: built once more, or by another add that was first
+        _renew(folder, made)
+
+
+def _renew(folder: Path, made: Path) -> None:
+    """Put what was made in the place of what is kept, file by file.
+
+    A wheel of the same bytes stays where it is, since another process may be about to take it.
+    """
+    new = json.loads((made / "kept.json").read_bytes())
+    try:
+        same = json.loads((folder / "kept.json").read_bytes()) == new
+        for name in ("uv.lock",) if same else (new["filename"], "uv.lock", "kept.json"):
+            if (made / name).exists():
+                (made / name).replace(folder / name)
+    except (OSError, ValueError):  # damaged, or being deleted: the next add that builds it keeps it
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _drop_old(kept: Path) -> None:
+    """Delete what was kept more than a week ago."""
+    for entry in list(scan(str(kept))):
+        with suppress(FileNotFoundError):  # another process is at it too
+            if entry.stat().st_mtime < time.time() - _WEEK_S:
+                shutil.rmtree(entry.path, ignore_errors=True)
 
 
 def _fresh_lock(folder: Path) -> Path | None:

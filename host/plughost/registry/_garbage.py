@@ -1,0 +1,155 @@
+"""Deleting: what a killed process left, what nothing refers to any more, and what was still in use when it was to go.
+
+Above it: what changes the registry, and `add`; below it: the store's paths. Whoever adds holds the lock *adding* shared; sweeping
+takes it exclusive, so that nobody's half-made work is taken for garbage.
+"""
+
+from __future__ import annotations
+
+import os
+
+from plughost.paths import Store, locked, scan
+from plughost.registry._read import pointed_to
+from plughost.runner import wire
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["PLACING", "collect_garbage", "delete", "leave_for_next", "manifests", "referenced_venvs", "sweep", "to_trash"]
+
+#: In the folder of an attempt: a link to the revision that is about to be put in force.
+PLACING = "placing"
+#: In the trash, to be found by the next sweep: why there must be one.
+_PENDING, _IN_USE = "pending", "in-use"
+
+
+def sweep(store: Store) -> None:
+    """Clear up if there is anything to clear up and nobody is adding. Best effort: what can't be deleted is tried again later."""
+    try:
+        if any(scan(store.tmp)) or any(scan(store.trash)):
+            collect_garbage(store)
+    except OSError:  # another user's store, or a read-only one
+        return
+
+
+def collect_garbage(store: Store) -> bool:
+    """Delete what nothing refers to; false if it can't be told, because somebody is adding, who then does it.
+
+    That is: the leftovers of killed attempts, the trash, environments without a revision, and the locks of what is gone.
+    An environment that a worker is using stays, and goes the next time.
+    """
+    pending = leave_for_next(store)  # whoever holds the lock now looks for it when it lets go
+    while True:
+        try:
+            with locked(store.lock("adding"), wait=False):
+                _sweep(store)
+        except BlockingIOError:
+            return False
+        if not os.path.exists(pending):
+            return True
+
+
+def leave_for_next(store: Store, why: str = _PENDING) -> str:
+    """Have the next `sweep` find something to do. The path of the note, which a full disk may have prevented."""
+    note = os.path.join(store.trash, why)
+    try:
+        os.makedirs(store.trash, exist_ok=True)
+        os.close(os.open(note, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError:  # then it isn't noted, and a later sweep finds it all the same
+        pass
+    return note
+
+
+def to_trash(store: Store, path: str) -> None:
+    """Delete what is at `path`: first from sight, in one step, then from the disk."""
+    os.makedirs(store.trash, exist_ok=True)
+    grave = os.path.join(store.trash, os.urandom(8).hex())
+    os.rename(path, grave)
+    delete(grave)
+
+
+def delete(path: str) -> None:
+    """Delete a file or a whole folder; what can't be deleted now is found by the next sweep."""
+    if os.path.isdir(path) and not os.path.islink(path):
+        import shutil
+
+        shutil.rmtree(path, ignore_errors=True)
+        return
+    try:
+        os.unlink(path)
+    except OSError:
+        return
+
+
+def manifests(plugin: str) -> Iterator[dict[str, object]]:
+    """The manifests of all revisions in the plugin's folder, as far as they can be read."""
+    for revision in scan(plugin):
+        try:
+            with open(os.path.join(revision.path, "manifest.json"), "rb") as file:
+                yield wire.unpack(file.read())
+        except (OSError, wire.WireError):
+            continue
+
+
+def referenced_venvs(store: Store) -> set[str]:
+    """The keys that any revision of any plugin of any project names."""
+    projects = scan(os.path.dirname(store.plugins))
+    plugins = (plugin for project in projects for plugin in scan(project.path))
+    return {str(manifest.get("venv")) for plugin in plugins for manifest in manifests(plugin.path)}
+
+
+def _sweep(store: Store) -> None:
+    for attempt in list(scan(store.tmp)):
+        _take_back(store, attempt.path)
+        delete(attempt.path)
+    for grave in list(scan(store.trash)):
+        delete(grave.path)
+    for file in list(scan(os.path.dirname(store.index))):
+        if file.name.endswith(".new"):
+            delete(file.path)
+    unused = {venv.name for venv in scan(store.venvs)}
+    unused -= referenced_venvs(store) if unused else set()
+    for key in sorted(unused):
+        _delete_venv(store, key)
+    _delete_locks(store)
+
+
+def _take_back(store: Store, attempt: str) -> None:
+    """Undo the half of a placing that a kill left: a revision that is in its place, and not in force."""
+    try:
+        revision = os.readlink(os.path.join(attempt, PLACING))
+    except OSError:
+        return
+    plugin, name = os.path.split(revision)
+    if pointed_to(plugin) != name and os.path.isdir(revision):
+        to_trash(store, revision)
+
+
+def _delete_venv(store: Store, key: str) -> None:
+    """Delete the environment, unless a worker uses it: each host holds a shared lock on the marker of what it runs."""
+    import fcntl
+
+    path = os.path.join(store.venvs, key)
+    with locked(store.lock(f"venv-{key}")):  # an installer that outlives its host by a moment has it too
+        try:
+            marker = os.open(os.path.join(path, "plughost-venv.json"), os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            to_trash(store, path)  # never completed
+            return
+        try:
+            fcntl.flock(marker, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            to_trash(store, path)
+        except BlockingIOError:
+            leave_for_next(store, _IN_USE)
+        finally:
+            os.close(marker)
+
+
+def _delete_locks(store: Store) -> None:
+    """Delete the locks of environments that are gone: all who take them are adding, so nobody waits for one now."""
+    for lock in list(scan(os.path.dirname(store.lock("adding")))):
+        kind, _, key = lock.name.removesuffix(".lock").partition("-")
+        guarded = {"venv": store.venvs, "build": store.build_environments}.get(kind)
+        if guarded and not os.path.lexists(os.path.join(guarded, key)):
+            delete(lock.path)
