@@ -87,6 +87,8 @@ class Meaning:
         self.kind = _kind(origin)
         self.type: type = origin if isinstance(origin, type) else object
         self.inside = typing.get_args(bare)
+        if origin is collections.Counter and self.inside:
+            self.inside = (*self.inside, int)
 
 
 class Field:
@@ -157,11 +159,12 @@ def _maker(kind: type) -> object:
     return None
 
 
-def fields(kind: type) -> list[Field]:
-    """The fields by which a dataclass, a TypedDict or a NamedTuple is made."""
-    types_ = _field_types(kind)
+def fields(kind: type, inside: tuple[object, ...] = ()) -> list[Field]:
+    """The fields by which a dataclass, a TypedDict or a NamedTuple is made; `inside` are the types that a generic one is for."""
+    types_ = _field_types(kind, _bindings(kind, inside))
     if dataclasses.is_dataclass(kind):
-        return [_dataclass_field(field, types_) for field in dataclasses.fields(kind) if field.init]
+        every: dict[str, dataclasses.Field[object]] = getattr(kind, "__dataclass_fields__", {})
+        return [_dataclass_field(field, types_) for field in every.values() if field.init and not _is_class_variable(field)]
     if hasattr(kind, "__total__"):
         return [Field(name, type_, required=_is_required(kind, name, type_)) for name, type_ in types_.items()]
     defaults = getattr(kind, "_field_defaults", {})
@@ -186,14 +189,41 @@ def _is_required(kind: type, name: str, annotation: object) -> bool:
     return name in getattr(kind, "__required_keys__", {name} if getattr(kind, "__total__", True) else ())
 
 
-def _field_types(kind: type) -> dict[str, object]:
+def _is_class_variable(field: dataclasses.Field[object]) -> bool:
+    """As a dataclass itself has found; `dataclasses.fields` leaves out what only `__init__` takes along with it."""
+    return "CLASSVAR" in str(getattr(field, "_field_type", ""))
+
+
+def _field_types(kind: type, bindings: Mapping[object, object]) -> dict[str, object]:
     """By name, those of the bases first, each read where its own class was written."""
     found: dict[str, object] = {}
     for base in reversed(kind.__mro__):
         scope = vars(sys.modules.get(base.__module__, types))
         for name, annotation in _own_annotations(base).items():
-            found[name] = resolved(annotation, {**scope, base.__name__: base})
+            found[name] = _bound(resolved(annotation, {**scope, base.__name__: base}), bindings)
     return found
+
+
+def _bindings(kind: type, inside: tuple[object, ...]) -> dict[object, object]:
+    """What the type variables of a generic class stand for, and those of its bases."""
+    found: dict[object, object] = dict(zip(getattr(kind, "__parameters__", ()), inside))  # noqa: B905 - `strict` is Python 3.10's
+    for base in getattr(kind, "__orig_bases__", ()):
+        origin = typing.get_origin(base)
+        if isinstance(origin, type) and origin is not typing.Generic:
+            found.update(_bindings(origin, tuple(_bound(part, found) for part in typing.get_args(base))))
+    return found
+
+
+def _bound(annotation: object, bindings: Mapping[object, object]) -> object:
+    """The annotation with type variables replaced."""
+    if isinstance(annotation, typing.TypeVar):
+        return bindings.get(annotation, annotation)
+    inside = getattr(annotation, "__parameters__", ())
+    if isinstance(annotation, type) or not any(variable in bindings for variable in inside):
+        return annotation
+    replace = getattr(annotation, "__getitem__")  # noqa: B009 - what it is to the type checker, an object, has none
+    replaced: object = replace(tuple(bindings.get(variable, variable) for variable in inside))
+    return replaced
 
 
 def _own_annotations(kind: type) -> dict[str, object]:

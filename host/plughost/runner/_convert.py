@@ -106,7 +106,7 @@ def needs_conversion(annotation: object, _open: frozenset[object] = frozenset())
         return not text_keys or _making.is_made(meaning.type) or any(needs_conversion(item, _open) for item in inside[1:])
     if meaning.kind == "typeddict":
         within = _open | {meaning.type}
-        parts = [] if meaning.type in _open else _annotations.fields(meaning.type)
+        parts = [] if meaning.type in _open else _annotations.fields(meaning.type, meaning.inside)
         return any(needs_conversion(field.annotation, within) for field in parts)
     if meaning.kind == "literal":
         return not all(type(value) in {str, int, bool, type(None)} for value in inside)

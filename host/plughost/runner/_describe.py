@@ -41,7 +41,7 @@ def describe(project: str, entry_points: Mapping[str, str]) -> Record:
             new_tools, new_hooks = _offer(project, name, _load.without_extras(target))
         except EntryPointError:
             raise
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             raise EntryPointError(name, target) from error
         for tool in new_tools:
             if any(tool["name"] == other["name"] for other in tools):

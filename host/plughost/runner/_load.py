@@ -10,6 +10,7 @@ A target is `module`, `module:object.attribute`, or either of them and `#tool`: 
 from __future__ import annotations
 
 import importlib
+import sys
 
 __all__ = ["load", "name_of", "offered", "without_extras"]
 
@@ -27,6 +28,8 @@ def load(target: str) -> object:
     found: object = importlib.import_module(module.strip())
     for attribute in filter(None, attributes.strip().split(".")):
         name, called, _ = attribute.partition("()")
+        if isinstance(found, type) and _is_method(found, name) and _takes_nothing(found):
+            found = _the_instance(found)
         found = getattr(found, name)
         if called and isinstance(found, type):
             found = _the_instance(found)
@@ -74,6 +77,12 @@ def without_extras(target: str) -> str:
 
 
 def _instance(found: object) -> object:
+    """What is called for a target: the one instance of a class that is a tool, a function for a command-line program."""
+    if "click" in sys.modules or "typer" in sys.modules:
+        from . import _commands
+
+        if _commands.is_command(found):
+            return _commands.tool_of(found)
     return _the_instance(found) if isinstance(found, type) and _is_tool_class(found) else found
 
 
@@ -86,8 +95,17 @@ def _the_instance(kind: type) -> object:
 def _is_tool_class(kind: type) -> bool:
     """Whether an instance of `kind` is what is called, or asked for its tools, and it takes nothing to make one."""
     own = {name for base in kind.__mro__ if base is not object for name in vars(base)}
-    if own.isdisjoint(("__call__", "plughost_tools")):
-        return False
+    return not own.isdisjoint(("__call__", "plughost_tools")) and _takes_nothing(kind)
+
+
+def _is_method(kind: type, name: str) -> bool:
+    """Whether that name in the class is a function that wants an instance first."""
+    found = next((vars(base)[name] for base in kind.__mro__ if name in vars(base)), None)
+    return type(found) is type(_is_method)
+
+
+def _takes_nothing(kind: type) -> bool:
+    """Whether an instance can be made without arguments."""
     for name in ("__init__", "__new__"):
         maker = getattr(kind, name, None)
         code = getattr(maker, "__code__", None)  # none where it is not written in Python: then it is object's own

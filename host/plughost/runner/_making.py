@@ -132,8 +132,11 @@ def _mapping(meaning: Meaning, value: object, path: Path) -> object:
 
 def _key(annotation: object, key: object, path: Path) -> object:
     """A key, which is always text in JSON."""
-    kind = _annotations.Meaning(annotation).kind
-    words = _KEYS.get(kind, {})
+    meaning = _annotations.Meaning(annotation)
+    kind = meaning.kind
+    if kind == "union":
+        return _first_of(lambda member: _key(member, key, path), meaning.inside)
+    words = _scalars.keys(meaning) if kind == "enum" else _KEYS.get(kind, {})
     if key in words:
         return words[key]
     if isinstance(key, str) and kind in {"integer", "number"}:
@@ -145,6 +148,17 @@ def _key(annotation: object, key: object, path: Path) -> object:
 
 
 _KEYS: dict[str, dict[object, object]] = {"boolean": {"true": True, "false": False}, "none": {"null": None}}
+
+
+def _first_of(make_one: Callable[[object], object], members: Iterable[object]) -> object:
+    """Of the first member that can be made."""
+    misfits: list[Misfit] = []
+    for member in members:
+        try:
+            return make_one(member)
+        except Misfit as misfit:
+            misfits.append(misfit)
+    raise misfits[0]
 
 
 def _items(value: object) -> list[object]:
@@ -164,7 +178,7 @@ def _record(meaning: Meaning, value: object, path: Path) -> dict[str, object]:
     """The fields of an object, each made; what is absent stays the class's own affair."""
     if not isinstance(value, dict):
         raise _misfit(value, path, "an object")
-    fields = {field.name: field for field in _annotations.fields(meaning.type)}
+    fields = {field.name: field for field in _annotations.fields(meaning.type, meaning.inside)}
     for field in fields.values():
         if field.required and field.name not in value:
             raise Misfit(path, f"lacks `{field.name}`")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ._annotations import Meaning
 
-__all__ = ["EXPECTED", "MAKERS", "Unlisted"]
+__all__ = ["EXPECTED", "MAKERS", "Unlisted", "keys"]
 
 #: What each kind of value may be, in the words of an error message.
 EXPECTED = {
@@ -115,6 +115,18 @@ def _enum(meaning: Meaning, value: object) -> object:
     if isinstance(value, str) and value in members:
         return members[value]
     raise Unlisted(member.value for member in members.values())
+
+
+def keys(meaning: Meaning) -> dict[object, object]:
+    """An enum's members by what they are as the keys of an object."""
+    found: dict[object, object] = {}
+    for member in getattr(meaning.type, "__members__", {}).values():
+        try:
+            shown = plain({member: None})
+        except ValueError:  # such a member is no key
+            continue
+        found.update((key, member) for key in (shown if isinstance(shown, dict) else ()))
+    return found
 
 
 def _literal(meaning: Meaning, value: object) -> object:

@@ -6,6 +6,7 @@ becomes of it in the tool is `_making`'s, and the two agree kind by kind.
 
 from __future__ import annotations
 
+import enum
 import inspect
 import sys
 import typing
@@ -100,7 +101,7 @@ class Schemas:
 
     def __init__(self) -> None:
         self._defs: Schema = {}
-        self._names: dict[object, str] = {}
+        self._names: dict[tuple[type, str], str] = {}
 
     def complete(self, root: Schema) -> Schema:
         return {**root, "$defs": self._defs} if self._defs else root
@@ -132,7 +133,7 @@ class Schemas:
         return {"enum": [wire.plain(value) for value in meaning.inside]}
 
     def _enum(self, meaning: Meaning) -> Schema:
-        """Its values; and its names, where a value is not text."""
+        """Its values; and its names, where a value is not text. Flags may be put together."""
         values: list[object] = []
         names: list[object] = []
         for name, member in getattr(meaning.type, "__members__", {}).items():
@@ -145,6 +146,8 @@ class Schemas:
                 values.append(value)
             if not isinstance(value, str):
                 names.append(name)
+        if issubclass(meaning.type, enum.Flag):
+            return {"anyOf": [{"type": "integer"}, {"enum": names}]}
         return {"enum": values + names}
 
     def _list(self, meaning: Meaning) -> Schema:
@@ -186,7 +189,7 @@ class Schemas:
         return self._named(meaning, lambda name: _of_msgspec(meaning.type, name))
 
     def _object(self, meaning: Meaning) -> Schema:
-        fields = _annotations.fields(meaning.type)
+        fields = _annotations.fields(meaning.type, meaning.inside)
         described = _docs.parse(meaning.type.__doc__).parameters
         return {
             "type": "object",
@@ -196,14 +199,15 @@ class Schemas:
 
     def _named(self, meaning: Meaning, make: Callable[[str], Schema]) -> Schema:
         """A reference to the definition of a class, which may refer to itself."""
-        if meaning.type not in self._names:
+        key = (meaning.type, str(meaning.inside))  # a generic class is another one for each type it is for
+        if key not in self._names:
             name = meaning.type.__name__
             while name in self._defs:
                 name += "_"
-            self._names[meaning.type] = name
+            self._names[key] = name
             self._defs[name] = {}
             self._defs[name] = make(name)
-        return {"$ref": "#/$defs/" + self._names[meaning.type]}
+        return {"$ref": "#/$defs/" + self._names[key]}
 
 
 def _of_pydantic(kind: type, name: str) -> Schema:
