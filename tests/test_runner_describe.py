@@ -13,7 +13,7 @@ import pluggy
 import pytest
 
 from plughost import _process
-from plughost.runner import _describe, _docs, _load, wire
+from plughost.runner import _docs, _hooks, _load, wire
 
 RUNNER = Path(wire.__file__).parent
 PYTHONS = Path("~/.pyenv/versions").expanduser()
@@ -542,28 +542,34 @@ def test_marked_functions_are_hook_implementations(describe):
         {
             "name": "finish",
             "function": "my_finish",
-            "target": "plug",
+            "target": "plug:my_finish",
             "entry_point": "module",
             "parameters": [],
+            "optional": [],
+            "kind": "function",
+            "line": 11,
             "options": {**off, "wrapper": True, "trylast": True, "specname": "finish"},
         },
         {
             "name": "score",
             "function": "score",
-            "target": "plug",
+            "target": "plug:score",
             "entry_point": "module",
             "parameters": ["text", "config"],
+            "optional": ["weight"],
+            "kind": "function",
+            "line": 8,
             "options": off,
         },
     ]
-    assert [(hook["entry_point"], hook["target"], hook["function"], hook["parameters"]) for hook in manifest["hooks"][2:]] == [
-        ("object", "plug:plugin", "finish", ["self_text"]),
-        ("object", "plug:plugin", "score", ["text"]),
-        ("object", "plug:plugin", "start", ["app"]),
-        ("class", "plug:Plugin", "finish", ["self_text"]),
-        ("class", "plug:Plugin", "score", ["text"]),
-        ("class", "plug:Plugin", "start", ["app"]),
-        ("one", "plug", "score", ["text", "config"]),
+    assert [(hook["entry_point"], hook["target"], hook["parameters"]) for hook in manifest["hooks"][2:]] == [
+        ("object", "plug:plugin.finish", ["self_text"]),
+        ("object", "plug:plugin.score", ["text"]),
+        ("object", "plug:plugin.start", ["app"]),
+        ("class", "plug:Plugin().finish", ["self_text"]),
+        ("class", "plug:Plugin().score", ["text"]),
+        ("class", "plug:Plugin().start", ["app"]),
+        ("one", "plug:score", ["text", "config"]),
     ]
 
 
@@ -586,8 +592,9 @@ def test_hook_parameters_are_those_that_pluggy_finds():
     manager.register(plugin)
     (implementation,) = manager.hook.score.get_hookimpls()
 
-    (hook,) = _describe._hooks("myapp", "name", "module:plugin", plugin)
+    (hook,) = _hooks.find_hooks("myapp", "name", "module:plugin", plugin)
     assert tuple(hook["parameters"]) == implementation.argnames
+    assert tuple(hook["optional"]) == implementation.kwargnames
     assert hook["options"] == dict(implementation.opts)
 
 
