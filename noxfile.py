@@ -127,9 +127,9 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """The links and headings of every page, and that every error has its own."""
+    """The links and headings of every page, that every error has its own, and that the examples do what the pages say."""
     session.install("--editable", ".", *GROUPS["test"])
-    session.run("python", "-m", "pytest", "tests/test_docs.py", *session.posargs)
+    session.run("python", "-m", "pytest", "tests/test_docs.py", "tests/test_docs_examples.py", *session.posargs)
 
 
 @nox.session

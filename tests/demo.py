@@ -64,9 +64,7 @@ def main(folder: Path) -> None:
     run("plughost", "add", source)
     run("plughost", "add", source)
     run("plughost", "list")
-    run("plughost", "info", "weather-names")
-    info = run("plughost", "info", "weather-names", "--json")
-    if commit not in info:
+    if commit not in run("plughost", "info", "weather-names"):
         sys.exit(f"error: `info` does not show the commit `{commit}`")
 
     result = run("plughost", "run", "weather-names", "--kwargs", '{"text": "Föhn über Zürich"}')
