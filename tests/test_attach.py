@@ -389,7 +389,7 @@ def test_a_function_that_is_not_offered_has_no_wire_form(pm, app, add):
         "An argument of `alpha:enlist` can't be sent\n"
         "  Caused by: `args[0]` is a `builtin_function_or_method`, which has no wire form\n"
         "\n"
-        "hint: docs/reference/values.md lists what can be; a function can where the app offers it"
+        "hint: Turn it into text, numbers, bytes, dates, paths, dataclasses, or lists, sets and dicts of these"
     )
 
 
@@ -419,6 +419,7 @@ def test_a_misfit_is_told_in_full_and_keeps_no_other_plugin_out(pm, app, add):
     with pytest.raises(plughost.ContractError) as raised:
         app.attach(pm)
     assert isinstance(raised.value, pluggy.PluginValidationError)
+    assert raised.value.reference == "hook-invalid"
     assert str(raised.value) == (
         "`alpha` doesn't fit the hooks of `app`\n"
         "  Caused by: `alpha` implements `score` as `score(txt, mood)`: "
@@ -555,8 +556,10 @@ def test_an_error_does_not_keep_other_plugins_workers(pm, app, add):
 
 
 def test_an_unknown_hook_is_an_error_that_names_it(pm, app):
-    with pytest.raises(plughost.UsageError, match="`app` has no hook `scroe`"):
+    with pytest.raises(plughost.UnknownError) as raised:
         app.call_hook(pm, "scroe")
+    assert raised.value.reference == "hook-unknown"
+    assert str(raised.value) == "`app` has no hook `scroe`\n\nhint: Did you mean `score`?"
 
 
 def test_methods_of_classes_and_objects_keep_their_state(pm, app, add):
@@ -609,8 +612,15 @@ def test_a_plugin_that_is_updated_is_called_in_its_new_version(pm, app, add):
     add("alpha", "@hookimpl\ndef score(text): return 2", version="2.0")
     assert pm.hook.score(text="", weight=0) == [2]
     add("alpha", "@hookimpl\ndef score(weight): return 3", version="3.0")
-    with pytest.raises(plughost.ContractError, match="no longer implements `score` as it did"):
+    with pytest.raises(plughost.ContractError) as raised:
         pm.hook.score(text="", weight=0)
+    assert raised.value.reference == "hook-changed"
+    assert str(raised.value) == (
+        "`alpha` no longer implements `score` as it did when it was attached\n"
+        "  Caused by: It was `score(text)`\n"
+        "\n"
+        "hint: Unregister it and attach it again"
+    )
 
 
 def test_a_removed_plugin_is_not_called(pm, app, add):

@@ -54,7 +54,7 @@ def attach(
     """Register each plugin that isn't; those that can't be are told of as `on_error` says, after all others are registered."""
     if on_error not in {"raise", "warn", "skip"}:
         raise UsageError(f"`{on_error}` is no way to treat errors", hint="`on_error` is `raise`, `warn` or `skip`")
-    names = registry.installed_names(workers.store) if plugins is None else [registry.normalize_name(name) for name in plugins]
+    names = workers.names() if plugins is None else [registry.normalize_name(name) for name in plugins]
     attached: list[IsolatedPlugin] = []
     failures: list[Exception] = []
     for name in names:

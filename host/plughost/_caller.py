@@ -145,7 +145,7 @@ class Caller:
         Where the order decides, one after the other: for hooks of which the first result counts, and where there are wrappers.
         If one raises, the others are waited for before its error is.
 
-        Raises: UsageError: there is no such hook. Else whatever the hook raises.
+        Raises: UnknownError: there is no such hook. Else whatever the hook raises.
         """
         from plughost._gather import call_together
 

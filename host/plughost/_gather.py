@@ -7,6 +7,7 @@ implementations run in their turn, results are in its order, its tracing sees ev
 from __future__ import annotations
 
 import asyncio
+import difflib
 import os
 import select
 import time
@@ -14,7 +15,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from plughost.call import IsolatedPlugin, begin_ahead
-from plughost.errors import UsageError
+from plughost.errors import UnknownError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -86,10 +87,13 @@ async def call_together_async(manager: PluginManager, name: str, kwargs: Mapping
 def _caller(manager: PluginManager, name: str) -> HookCaller:
     caller: HookCaller | None = getattr(manager.hook, name, None)
     if caller is None:
-        raise UsageError(
+        names = [known for known in vars(manager.hook) if not known.startswith("_")]
+        near = difflib.get_close_matches(name, names, n=1)
+        raise UnknownError(
             f"`{manager.project_name}` has no hook `{name}`",
             reference="hook-unknown",
-            hint="`hooks` lists those that there are",
+            causes=[] if near else [f"Its hooks are {', '.join(f'`{known}`' for known in sorted(names))}"],
+            hint=f"Did you mean `{near[0]}`?" if near else "Add its specification, or register a plugin that implements it",
         )
     return caller
 

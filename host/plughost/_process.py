@@ -2,10 +2,10 @@
 
 Above it: uv, pip, git and the workers; below it: the standard library. It knows nothing of what runs in the child.
 
-Every child leads a session and a process group of its own, without a terminal, and holds the read end of a pipe, its *lifeline*, whose write end only this process
-has. When this process ends, however it ends, the kernel sends SIGKILL to the group (Linux: `F_SETSIG`), with no help from the
-child: a busy child, or one that holds the GIL in C, goes too. `posix_spawn` rather than `subprocess`: a third of the import
-time, and no fork of a host that may be large or threaded.
+Every child leads a session and a process group of its own, without a terminal, and holds the read end of a pipe, its *lifeline*,
+whose write end only this process has. When this process ends, however it ends, the kernel sends SIGKILL to the group (Linux:
+`F_SETSIG`), with no help from the child: a busy child, or one that holds the GIL in C, goes too. `posix_spawn` rather than
+`subprocess`: a third of the import time, and no fork of a host that may be large or threaded.
 """
 
 from __future__ import annotations

@@ -77,7 +77,16 @@ _RULES = (
         pattern=r"neither `?pyproject\.toml`? nor `?setup\.py`? are present", error=SourceError, reference="not-a-python-project"
     ),
     Rule(
-        pattern=r"Wheels are required for|source distributions for .* is disabled", error=ResolveError, reference="wheel-missing"
+        pattern=r"Wheels are required for|source distributions for .* is disabled|has no wheels with a matching|-compatible wheels",
+        error=ResolveError,
+        reference="wheel-missing",
+        hint="Choose another Python with `--python VERSION`, or another version of it with `--with 'NAME<VERSION'`",
+    ),
+    Rule(
+        pattern=r"URL dependencies must be expressed as direct",
+        error=ResolveError,
+        reference="dependency-refused",
+        hint="If you trust it, name it yourself: `--with 'PACKAGE @ URL'`",
     ),
     Rule(pattern=r"The build backend returned an error|Failed to build ", error=BuildError, reference="build-failed"),
     Rule(pattern=r"No interpreter found", error=ResolveError, reference="python-missing"),

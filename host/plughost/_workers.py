@@ -35,6 +35,10 @@ class Workers:
         self.exception_types: dict[str, type[Exception]] = {}
         self._found: dict[str, tuple[tuple[int, int], Installed]] = {}
 
+    def names(self) -> list[str]:
+        """The plugins that there are, sorted."""
+        return registry.installed_names(self.store)
+
     def find(self, name: str) -> Installed:
         """The revision in force, read again only when it has changed.
 

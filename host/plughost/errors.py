@@ -91,10 +91,10 @@ class UsageError(PlughostError, ValueError):
 
 
 class UnknownError(PlughostError, LookupError):
-    """No plugin or tool of that name is installed."""
+    """No plugin, tool or hook of that name is there."""
 
     exit_code = 3
-    references = ("plugin-unknown", "tool-unknown", "tool-ambiguous")
+    references = ("plugin-unknown", "tool-unknown", "tool-ambiguous", "hook-unknown")
 
 
 class PluginError(PlughostError):
@@ -119,7 +119,7 @@ class ContractError(PlughostError):
     """Hook implementations that don't fit the specifications of the app: nothing of them was called."""
 
     exit_code = 5
-    references = ("hook-invalid", "hook-unknown", "hook-changed")
+    references = ("hook-invalid", "hook-changed")
 
 
 class RemoteTraceback(Exception):

@@ -75,20 +75,37 @@ class Host(Caller):
         implements doesn't fit the app's hook specifications. StoreError: the store can't be written. After any of them, and
         after a kill at any instant, what was installed before is as it was.
         """
-        request = Request(
-            source=source,
-            name=name,
-            python=python,
-            force=force,
-            extras=tuple(extras),
-            with_=tuple(with_),
-            constraint=None if constraint is None else os.fspath(constraint),
-            exclude_newer=exclude_newer,
-            installer=installer,
-            offline=offline,
-            editable=editable,
-            entry_points=entry_points,
+        return self._install(
+            Request(
+                source=source,
+                name=name,
+                python=python,
+                force=force,
+                extras=tuple(extras),
+                with_=tuple(with_),
+                constraint=None if constraint is None else os.fspath(constraint),
+                exclude_newer=exclude_newer,
+                installer=installer,
+                offline=offline,
+                editable=editable,
+                entry_points=entry_points,
+            )
         )
+
+    def update(self, name: str) -> Added:
+        """Install again what a plugin was made from, with the same options.
+
+        That is the newest commit of its reference, or the newest release that its requirement allows; where that is what is
+        installed, nothing changes.
+
+        Raises: UnknownError: it isn't installed. Else as `add` does; what was installed is then as it was.
+        """
+        from plughost._update import request_again
+
+        with request_again(self.info(name)) as request:
+            return self._install(request)
+
+    def _install(self, request: Request) -> Added:
         if unchanged := find_unchanged(self.store, request):
             return unchanged
         from plughost._add import add
@@ -118,6 +135,13 @@ class Host(Caller):
         removed = registry.remove(self.store, normalized)
         forget_packages(self.store, removed.packages)
         return removed
+
+    def manifest(self, name: str) -> Mapping[str, object]:
+        """What a plugin said that it offers when it was added: its `tools` and `hooks`, as plain JSON values.
+
+        Raises: UnknownError: it isn't installed. StoreError: its files are damaged.
+        """
+        return self._workers.find(name).manifest
 
     def plugins(self) -> list[registry.PluginSummary]:
         """What is installed, by name. Starts nothing and imports nothing."""

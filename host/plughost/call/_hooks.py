@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from pluggy import Result
 
+from plughost.call._arguments import not_sendable
 from plughost.call._errors import describe_exception, error_from
-from plughost.errors import UsageError
 from plughost.runner.wire import WireError
 from plughost.worker import STREAM_CREDIT
 
@@ -229,12 +229,7 @@ def _begin(
     try:
         return worker.begin(method, params, what=_label(implementation), timeout_s=timeout_s)
     except WireError as error:
-        raise UsageError(
-            f"An argument of {_label(implementation)} can't be sent",
-            reference="value-unsupported",
-            causes=[str(error)],
-            hint="docs/reference/values.md lists what can be; a function can where the app offers it",
-        ) from error
+        raise not_sendable(f"An argument of {_label(implementation)}", error) from error
 
 
 def _label(implementation: HookImplementation) -> str:

@@ -129,6 +129,44 @@ _REMOVE = Command(
     handler="plughost.cli._remove:remove",
 )
 
+_UPDATE = Command(
+    "update",
+    group="Plugins",
+    summary="Make plugins again from where they came",
+    description="""\
+Install plugins again with the options that they were added with: the newest commit of their reference, or the newest release \
+that their requirement allows. Without a NAME, all of them. What is up to date is left alone, and what can't be updated stays.""",
+    parameters=(argument("names", "[NAME]...", multiple=True, required=False, completes="plugin"), _JSON),
+    examples=(("update weather", "one"), ("update", "all")),
+    handler="plughost.cli._update:update",
+)
+
+_APP = option("--app", "MODULE:NAME", "The app's PluginManager, or a function that makes it; not needed in an app's own commands")
+
+_HOOKS = Command(
+    "hooks",
+    group="Hooks",
+    summary="Show an app's hooks and who implements them",
+    description="""\
+Show each hook of an app with its implementations, local and isolated, in the order in which they are called. The app is \
+imported; of its isolated plugins nothing is started.""",
+    parameters=(_APP, _JSON),
+    examples=(("hooks --app myapp.plugins:manager", ""),),
+    handler="plughost.cli._hooks:hooks",
+)
+
+_CHECK = Command(
+    "check",
+    group="Hooks",
+    summary="Hold plugins against an app's hook specifications",
+    description="""\
+Say which hook implementations of the plugins that are installed don't fit the app: the plugin, the hook, the argument. Without \
+a NAME, of all of them. Nothing of them is started.""",
+    parameters=(argument("names", "[NAME]...", multiple=True, required=False, completes="plugin"), _APP, _JSON),
+    examples=(("check --app myapp.plugins:manager", "all"), ("check weather --app myapp.plugins:manager", "one")),
+    handler="plughost.cli._hooks:check",
+)
+
 _COMPLETION = Command(
     "completion",
     group="Shell",
@@ -143,4 +181,4 @@ _COMPLETION = Command(
     handler="plughost.cli._completion:completion",
 )
 
-COMMANDS = {command.name: command for command in (_ADD, _RUN, _LIST, _INFO, _REMOVE, _COMPLETION)}
+COMMANDS = {command.name: command for command in (_ADD, _RUN, _LIST, _INFO, _UPDATE, _REMOVE, _HOOKS, _CHECK, _COMPLETION)}

@@ -7,6 +7,7 @@ from plughost.cli._printer import Printer
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import ModuleType
 
     from plughost._request import Progress
     from plughost.cli._declaration import Values
@@ -17,21 +18,32 @@ __all__ = ["Context"]
 
 
 class Context:
-    """Where the commands are used. `program` is what people type to get here, such as `plughost` or `myapp plugins`."""
+    """Where the commands are used. `program` is what people type to get here, such as `plughost` or `myapp plugins`.
 
-    __slots__ = ("_chosen_store", "printer", "program", "project", "store")
+    `hookspecs` are the hook specifications of the app that they are a part of.
+    """
 
-    def __init__(self, *, program: str = "plughost", project: str = "plughost", store: str | None = None) -> None:
+    __slots__ = ("_chosen_store", "hookspecs", "printer", "program", "project", "store")
+
+    def __init__(
+        self,
+        *,
+        program: str = "plughost",
+        project: str = "plughost",
+        store: str | None = None,
+        hookspecs: tuple[ModuleType | type, ...] = (),
+    ) -> None:
         self.program = program
         self.project = project
         self.store = store
+        self.hookspecs = hookspecs
         self.printer = Printer(command=program)
         self._chosen_store = ""
 
     def given(self, values: Values, *, program: str = "") -> Context:
         """The same with the global options that were given."""
         color = False if values.flag("no_color") else True if values.flag("color") else None
-        context = Context(program=program or self.program, project=self.project, store=self.store)
+        context = Context(program=program or self.program, project=self.project, store=self.store, hookspecs=self.hookspecs)
         if self.store is None and values.text("store"):
             import os
 
@@ -52,7 +64,7 @@ class Context:
     def host(self, on_progress: Callable[[Progress], None] | None = None) -> Host:
         from plughost.host import Host
 
-        return Host(self.project, store=self.store, on_progress=on_progress)
+        return Host(self.project, store=self.store, hookspecs=self.hookspecs, on_progress=on_progress)
 
     def paths(self) -> Store:
         """The store's paths, where no host is needed."""

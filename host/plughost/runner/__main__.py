@@ -88,13 +88,14 @@ def main() -> None:
     package.__path__ = [folder]
     sys.modules["plughost_runner"] = package
     sys.path_importer_cache[folder] = machinery.FileFinder(folder, (_Loader, [".py"]))
-    from plughost_runner import _serve
+    from plughost_runner import _connection, _ending, _serve
 
     # A clean __main__ for the plugin: multiprocessing would run this file again in each child that it spawns.
     own = sys.modules["__main__"]
     sys.modules["__main__"] = type(sys)("__main__")
     sys.argv[:] = ["plughost"]
-    _serve.serve(requests, replies)
+    _serve.serve(_connection.Connection(requests, replies, _ending.leave_fork), enter=_serve.enter_environment)
+    _ending.leave_threads()
     del own
 
 

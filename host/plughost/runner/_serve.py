@@ -11,8 +11,8 @@ import itertools
 import os
 import sys
 
-from . import _ending, _failure, _printed, wire
-from ._connection import Connection, Ended
+from . import _failure, _printed, wire
+from ._connection import Ended
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,12 +26,18 @@ if TYPE_CHECKING:
     class Tool(Protocol):
         def __call__(self, *args: object, **kwargs: object) -> object: ...
 
+    class Link(Protocol):
+        """Where messages come from and go to: the pipes, or a twin of them in process."""
+
+        def receive(self) -> dict[str, object]: ...
+        def send(self, message: dict[str, object]) -> None: ...
+
     class Items(Protocol):
         def __next__(self) -> object: ...
 
     Method = Callable[[object, dict[str, object]], object]
 
-__all__ = ["serve"]
+__all__ = ["enter_environment", "serve"]
 
 PROTOCOL = 1
 PLUGIN_ERROR = -32000
@@ -50,20 +56,20 @@ class _Cancelled(Exception):
     """The host wants no more of the stream that is being sent."""
 
 
-def serve(requests: int, replies: int) -> None:
-    """Answer what comes on the descriptor `requests` until it ends."""
-    connection = Connection(requests, replies, _ending.leave_fork)
-    server = _Server(connection)
+def serve(link: Link, *, enter: Callable[[], None]) -> None:
+    """Answer what comes over the link until it ends. `enter` is called once, before anything of the plugin is imported."""
+    server = _Server(link, enter)
     try:
         while True:
-            server.answer(connection.receive())
+            server.answer(link.receive())
     except Ended:
         server.end()
 
 
 class _Server:
-    def __init__(self, connection: Connection) -> None:
-        self._receive, self._send = connection.receive, connection.send
+    def __init__(self, link: Link, enter: Callable[[], None]) -> None:
+        self._receive, self._send = link.receive, link.send
+        self._enter = enter
         self._tools: dict[str, Tool] = {}
         self._wrappers: _wrappers.Wrappers | None = None
         self._thread = _thread.get_ident()
@@ -101,7 +107,6 @@ class _Server:
     def end(self) -> None:
         if self._loop is not None:
             _own("_coroutines").close(self._loop)
-        _ending.leave_threads()
 
     def _reply(self, number: object, method: Method, params: object) -> dict[str, object]:
         try:
@@ -121,7 +126,7 @@ class _Server:
         if params.get("protocol") != PROTOCOL:
             raise _Refused(INVALID_PARAMS, "this runner speaks protocol {}, not {!r}".format(PROTOCOL, params.get("protocol")))
         self._project = str(params.get("project", "plughost"))
-        _enter_environment()
+        self._enter()
         module = type(sys)("plughost_app")
         vars(module)["__getattr__"] = self._app_function
         sys.modules["plughost_app"] = module
@@ -324,7 +329,7 @@ def _own(name: str) -> ModuleType:
 _BYTECODE = sys.pycache_prefix
 
 
-def _enter_environment() -> None:
+def enter_environment() -> None:
     """What `-S` left out: the environment's site-packages and its .pth files, whose code now can't reach the protocol."""
     sys.pycache_prefix = None
     import site

@@ -3,7 +3,8 @@
 Above it: calls and the host; below it: `_process` and the wire. It knows nothing of tools, schemas or receipts.
 """
 
+from plughost.worker._channel import Channel
 from plughost.worker._pool import Pool
 from plughost.worker._worker import STREAM_CREDIT, Exchange, Worker, launch
 
-__all__ = ["STREAM_CREDIT", "Exchange", "Pool", "Worker", "launch"]
+__all__ = ["STREAM_CREDIT", "Channel", "Exchange", "Pool", "Worker", "launch"]

@@ -13,9 +13,18 @@ from plughost.worker._channel import Channel, ChannelClosed
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import TypeVar
+    from typing import Protocol, TypeVar
 
     _T = TypeVar("_T")
+
+    class Process(Protocol):
+        """A child process, or what stands in its place."""
+
+        pid: int
+
+        def wait(self, timeout_s: float | None = None) -> int | None: ...
+        def kill_tree(self) -> None: ...
+        def close(self) -> None: ...
 
 __all__ = ["STREAM_CREDIT", "Exchange", "Worker", "launch"]
 
@@ -101,7 +110,7 @@ class Worker:
         "started_by",
     )
 
-    def __init__(self, child: _process.Child, channel: Channel, *, lease: int, name: str, project: str) -> None:
+    def __init__(self, child: Process, channel: Channel, *, lease: int, name: str, project: str) -> None:
         self._child, self.channel, self._lease, self._name = child, channel, lease, name
         self._tail = b""
         self._launched = time.monotonic()

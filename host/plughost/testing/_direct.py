@@ -1,0 +1,128 @@
+"""A twin of a host that runs a plugin in this very process: a debugger stops in it, and the values are those of the wire.
+
+Above it: tests, and people who look for a fault; below it: `Caller`, and the runner, which serves in a thread what it serves in a
+child otherwise. There is no isolation: what the plugin prints, changes or breaks is this process's own.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import types
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from plughost._caller import Caller
+from plughost._workers import Workers
+from plughost.errors import UnknownError
+from plughost.paths import Store
+from plughost.registry import Installed
+from plughost.runner import wire
+from plughost.worker import Channel, Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Direct"]
+
+_READ_BYTES = 1 << 16
+
+
+class Direct(Caller):
+    """`host = Direct("weather", {"weather": "weather:forecast"})`, and then `call`, `stream`, `attach` as of a `Host`.
+
+    `entry_points` are name → `module:object`, of the project's group. Arguments and results are copied by the rules of the wire,
+    and errors are those that a `Host` raises; but what has run out of time goes on in its thread.
+
+    Raises: PluginError: the plugin can't be imported. DescribeError: an entry point is nothing that can be called.
+    """
+
+    def __init__(self, name: str, entry_points: Mapping[str, str], *, project: str = "plughost") -> None:
+        super().__init__(_DirectWorkers(name, entry_points, project))
+
+
+class _DirectWorkers(Workers):
+    """Of one plugin, which is not installed; its workers are threads."""
+
+    def __init__(self, name: str, entry_points: Mapping[str, str], project: str) -> None:
+        super().__init__(Store(os.devnull, project), project)
+        manifest = {"name": name, "version": "0", "venv": "direct", "entry_points": dict(entry_points)}
+        self._installed = Installed(self.store, name, "direct", {**manifest, **self.describe_new(name, "", entry_points)})
+
+    def names(self) -> list[str]:
+        return [self._installed.name]
+
+    def find(self, name: str) -> Installed:
+        if name != self._installed.name:
+            raise UnknownError(
+                f"No plugin named `{name}` runs here", reference="plugin-unknown", hint=f"It is `{self._installed.name}`"
+            )
+        return self._installed
+
+    def launch(self, name: str, _venv: str, _env: Mapping[str, str] | None = None) -> Worker:
+        (requests, our_in), (our_out, replies) = os.pipe(), os.pipe()
+        nothing = os.open(os.devnull, os.O_RDONLY)  # where a child's output comes from; poll has no end of it to tell
+        channel = Channel(stdin=our_in, stdout=our_out, stderr=nothing, exit_fd=-1)
+        lease = os.open(os.devnull, os.O_RDONLY)
+        return Worker(_Thread(requests, replies), channel, lease=lease, name=name, project=self.project)
+
+
+class _Thread:
+    """In a child process's place: the runner's loop, in a thread. It can't be killed; it ends with its conversation."""
+
+    def __init__(self, requests: int, replies: int) -> None:
+        self.pid = os.getpid()
+        self._thread = threading.Thread(target=self._serve, args=(requests, replies), name="plughost-direct", daemon=True)
+        self._thread.start()
+
+    def wait(self, timeout_s: float | None = None) -> int | None:
+        self._thread.join(timeout_s)
+        return None if self._thread.is_alive() else 0
+
+    def kill_tree(self) -> None:
+        """Nothing that could be done."""
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _serve(self, requests: int, replies: int) -> None:
+        # The runner's modules by the name that they have in a child, so that both sides keep their own.
+        if "plughost_runner" not in sys.modules:
+            package = types.ModuleType("plughost_runner")
+            package.__path__ = [os.path.dirname(wire.__file__)]
+            sys.modules["plughost_runner"] = package
+        try:
+            import_module("plughost_runner._serve").serve(_Link(requests, replies), enter=lambda: None)
+        finally:
+            os.close(requests)
+            os.close(replies)
+
+
+class _Link:
+    """The runner's end of the pipes, where their end is no reason to end the process."""
+
+    def __init__(self, requests: int, replies: int) -> None:
+        self._requests, self._replies = requests, replies
+        self._wire = import_module("plughost_runner.wire")
+        self._ended = import_module("plughost_runner._connection").Ended
+        self._assembler = import_module("plughost_runner.framing").Assembler()
+
+    def receive(self) -> dict[str, object]:
+        while True:
+            message: dict[str, object] | None = self._assembler.next()
+            if message is not None:
+                return message
+            chunk = os.read(self._requests, _READ_BYTES)
+            if not chunk:
+                raise self._ended
+            self._assembler.feed(chunk)
+
+    def send(self, message: dict[str, object]) -> None:
+        for buffer in self._wire.pack(message):
+            view = memoryview(buffer)
+            while view:
+                try:
+                    view = view[os.write(self._replies, view) :]
+                except BrokenPipeError:  # nobody waits for it any more
+                    raise self._ended from None
