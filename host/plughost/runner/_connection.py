@@ -67,7 +67,7 @@ class Connection:
         """
         if _getpid() != self._pid:
             self._leave(message)
-        for buffer in list(framing.gathered(wire.pack(message))):
+        for buffer in framing.gathered(wire.pack(message)):
             view = memoryview(buffer)
             while view:
                 try:

@@ -9,7 +9,7 @@ from . import wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable
 
 __all__ = ["MAX_MESSAGE_BYTES", "Assembler", "gathered"]
 
@@ -19,21 +19,23 @@ MAX_MESSAGE_BYTES = 1 << 30
 _WORTH_A_CALL = 1 << 16  # bytes; to copy fewer takes less time than a system call of their own
 
 
-def gathered(buffers: Iterable[bytes]) -> Iterator[bytes]:
+def gathered(buffers: list[bytes]) -> list[bytes]:
     """The buffers with small ones put together: a message may have a frame for each of a million values."""
+    if len(buffers) == 1:
+        return buffers
+    whole: list[bytes] = []
     small: list[bytes] = []
     size = 0
     for buffer in buffers:
-        if len(buffer) < _WORTH_A_CALL:
-            small.append(buffer)
-            size += len(buffer)
-        if size >= _WORTH_A_CALL or (small and len(buffer) >= _WORTH_A_CALL):
-            yield b"".join(small)
+        small.append(buffer)
+        size += len(buffer)
+        if size >= _WORTH_A_CALL:
+            if len(buffer) >= _WORTH_A_CALL:  # too much to copy for the sake of the few before it
+                whole.append(b"".join(small[:-1]))
+                small = [buffer]
+            whole.append(b"".join(small))
             small, size = [], 0
-        if len(buffer) >= _WORTH_A_CALL:
-            yield buffer
-    if small:
-        yield small[0] if len(small) == 1 else b"".join(small)
+    return [buffer for buffer in (*whole, b"".join(small)) if buffer]
 
 
 class Assembler:

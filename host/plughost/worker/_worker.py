@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         def kill_tree(self) -> None: ...
         def close(self) -> None: ...
 
+
 __all__ = ["STREAM_CREDIT", "Exchange", "Worker", "launch"]
 
 PROTOCOL = 1
@@ -205,7 +206,7 @@ class Worker:
             self._let_go()
 
     def _may_have_left_some(self) -> bool:
-        """Whether a process has begun since the child did; only then is it worth the time to look for those that it started.
+        """Whether a child's child has begun since the child did; only then is it worth the time to look for all of its own.
 
         Numbers are given in turn, up to a largest one: within a minute they don't come round to where they were.
         """
@@ -215,7 +216,8 @@ class Worker:
             return True
         with open("/proc/loadavg", "rb") as file:
             newest = int(file.read().split()[-1])
-        return newest < self._child.pid or any(entry.isdigit() and int(entry) > self._child.pid for entry in os.listdir("/proc"))
+        newer = (entry for entry in os.listdir("/proc") if entry.isdigit() and int(entry) > self._child.pid)
+        return newest < self._child.pid or any(map(_descends_from_a_child, newer))
 
     def forget(self) -> None:
         """In a forked copy of the host: let go of descriptors that are the original's business."""
@@ -413,6 +415,15 @@ class Exchange:
 
 def _is_last(taken: tuple[bool, object] | BaseException) -> bool:
     return isinstance(taken, BaseException) or taken[0]
+
+
+def _descends_from_a_child(pid: str) -> bool:
+    """Whether the process has in its environment what only our children have, and theirs."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            return f"{_process.FAMILY_MARK}=".encode() in file.read()
+    except OSError:  # gone, or somebody else's
+        return False
 
 
 def _how_it_ended(code: int | None) -> str:
