@@ -126,6 +126,18 @@ def test_a_venv_without_its_marker_is_made_anew(uv, make_lock, tmp_path):
     assert sky.exists()
 
 
+@pytest.mark.parametrize("gone", ["lib/*/site-packages/sky.py", "lib/*/site-packages/sky-1.0.dist-info", "lib"])
+def test_a_venv_that_has_lost_files_is_made_anew(gone, uv, make_lock, tmp_path):
+    lockfile = make_lock(uv)
+    made = create(lockfile, uv, tmp_path)
+    (lost,) = made.path.glob(gone)
+    shutil.rmtree(lost) if lost.is_dir() else lost.unlink()
+    assert not venv.is_whole(uv.store, made.key)
+    assert create(lockfile, uv, tmp_path) == made
+    assert venv.missing(made.path) == ""
+    assert run_python(made, "import sky; print(sky.COLOUR)") == "blue"
+
+
 def test_a_venv_whose_interpreter_is_gone_is_made_anew(uv, make_lock, tmp_path):
     lockfile = make_lock(uv)
     made = create(lockfile, uv, tmp_path)

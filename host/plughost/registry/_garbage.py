@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from plughost.errors import StoreError
 from plughost.paths import Store, locked, scan
 from plughost.registry._read import pointed_to
 from plughost.runner import wire
@@ -16,9 +17,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["PLACING", "collect_garbage", "delete", "leave_for_next", "manifests", "referenced_venvs", "sweep", "to_trash"]
+__all__ = [
+    "PLACING",
+    "collect_garbage",
+    "delete",
+    "drop_revisions",
+    "leave_for_next",
+    "manifests",
+    "referenced_venvs",
+    "sweep",
+    "to_trash",
+]
 
-#: In the folder of an attempt: a link to the revision that is about to be put in force.
+#: In the folder of an attempt: a link to the plugin's folder, while there may be a revision too many in it.
 PLACING = "placing"
 #: In the trash, to be found by the next sweep: why there must be one.
 _PENDING, _IN_USE = "pending", "in-use"
@@ -82,6 +93,23 @@ def delete(path: str) -> None:
         return
 
 
+def drop_revisions(store: Store, plugin: str) -> None:
+    """Keep the revision in force in the plugin's folder and the one before it, and drop every other one."""
+    from pathlib import Path
+
+    from plughost.registry._receipt import load_receipt
+
+    try:
+        in_force = load_receipt(Path(plugin, pointed_to(plugin) or "-", "receipt.toml"))
+    except StoreError:  # then it can't be told which are old
+        return
+    keep = {"current", in_force.revision, *(entry.revision for entry in in_force.history[:1])}
+    for entry in list(scan(plugin)):
+        if entry.name not in keep:
+            to_trash(store, entry.path)
+            leave_for_next(store)  # its environment
+
+
 def manifests(plugin: str) -> Iterator[dict[str, object]]:
     """The manifests of all revisions in the plugin's folder, as far as they can be read."""
     for revision in scan(plugin):
@@ -101,7 +129,8 @@ def referenced_venvs(store: Store) -> set[str]:
 
 def _sweep(store: Store) -> None:
     for attempt in list(scan(store.tmp)):
-        _take_back(store, attempt.path)
+        if os.path.islink(placing := os.path.join(attempt.path, PLACING)):
+            drop_revisions(store, os.readlink(placing))
         delete(attempt.path)
     for grave in list(scan(store.trash)):
         delete(grave.path)
@@ -113,17 +142,6 @@ def _sweep(store: Store) -> None:
     for key in sorted(unused):
         _delete_venv(store, key)
     _delete_locks(store)
-
-
-def _take_back(store: Store, attempt: str) -> None:
-    """Undo the half of a placing that a kill left: a revision that is in its place, and not in force."""
-    try:
-        revision = os.readlink(os.path.join(attempt, PLACING))
-    except OSError:
-        return
-    plugin, name = os.path.split(revision)
-    if pointed_to(plugin) != name and os.path.isdir(revision):
-        to_trash(store, revision)
 
 
 def _delete_venv(store: Store, key: str) -> None:

@@ -117,8 +117,14 @@ def pointed_to(plugin: str) -> str:
 
 
 def installed_names(store: Store) -> list[str]:
-    """The names of the plugins that are installed, the damaged ones included, sorted."""
-    return sorted(entry.name for entry in scan(store.plugins) if entry.is_dir())
+    """The names of the plugins that are installed, the damaged ones included, sorted.
+
+    Raises: StoreError: this user may not read them.
+    """
+    try:
+        return sorted(entry.name for entry in scan(store.plugins) if entry.is_dir())
+    except OSError as error:
+        raise unreadable(store, error) from error
 
 
 def unknown(store: Store, name: str) -> UnknownError:

@@ -17,6 +17,7 @@ from plughost.registry._garbage import (
     PLACING,
     collect_garbage,
     delete,
+    drop_revisions,
     leave_for_next,
     manifests,
     referenced_venvs,
@@ -102,8 +103,11 @@ def place(store: Store, revision: Path, receipt: Receipt) -> None:
         for file in (*revision.iterdir(), pointer):
             _sync_file(file)
         if pointed_to(str(plugin)):
+            placing = revision.with_name(PLACING)
+            placing.symlink_to(plugin)  # has a sweep finish what a kill interrupts
             _put_in_force(plugin, revision, pointer, receipt.revision)
-            _drop_old_revisions(store, plugin, receipt)
+            drop_revisions(store, str(plugin))
+            placing.unlink()
             return
         if os.path.lexists(plugin):  # nothing that could be in force
             to_trash(store, str(plugin))
@@ -200,8 +204,6 @@ def _put_first(plugin: Path, revision: Path, pointer: Path, name: str) -> None:
 
 
 def _put_in_force(plugin: Path, revision: Path, pointer: Path, name: str) -> None:
-    placing = revision.with_name(PLACING)
-    placing.symlink_to(plugin / name)  # a sweep takes back what a kill between the two renames leaves
     try:
         revision.rename(plugin / name)
         sync_folder(str(plugin))
@@ -209,17 +211,7 @@ def _put_in_force(plugin: Path, revision: Path, pointer: Path, name: str) -> Non
     except BaseException:
         delete(str(plugin / name))
         raise
-    placing.unlink()
     sync_folder(str(plugin))
-
-
-def _drop_old_revisions(store: Store, plugin: Path, receipt: Receipt) -> None:
-    """Keep the revision in force and the one before it."""
-    keep = {receipt.revision, "current", *(entry.revision for entry in receipt.history[:1])}
-    for entry in list(scan(str(plugin))):
-        if entry.name not in keep:
-            to_trash(store, entry.path)
-            leave_for_next(store)  # its environment
 
 
 def _is_log_of(name: str, log: str) -> bool:

@@ -1,0 +1,227 @@
+"""The registry alone: revisions put in place, found, listed and taken away, with no plugin behind them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from plughost import errors, registry
+from plughost.paths import Store, locked
+
+LISTED = """
+import sys, time
+from plughost.paths import Store
+from plughost.registry import summaries
+opened = []
+sys.addaudithook(lambda event, values: opened.append(values[0]) if event == "open" else None)
+begun = time.perf_counter()
+found = summaries(Store(sys.argv[1]))
+print(len(found), time.perf_counter() - begun, *opened)
+"""
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store")
+
+
+def receipt(name: str, number: int, **changes: object) -> registry.Receipt:
+    values: dict[str, object] = dict.fromkeys(registry.Receipt.__slots__, "")
+    values |= {"name": name, "package": name, "project": "plughost", "version": f"{number}.0", "revision": f"{number}.0-{name}"}
+    values |= {"kind": "git", "direct_url": {}, "request": {}, "built_from_source": (), "history": (), "venv": f"venv-{name}"}
+    return registry.Receipt(**{**values, **changes})
+
+
+def fill(folder: Path, made: registry.Receipt) -> Path:
+    folder.mkdir()
+    manifest = {"venv": made.venv, "package": made.package, "revision": made.revision, "tools": [{"name": "work"}]}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "pylock.toml").write_text("lock-version = '1.0'\n")
+    return folder
+
+
+def place(store: Store, made: registry.Receipt) -> None:
+    with registry.adding(store), registry.staging(store) as stage:
+        registry.place(store, fill(stage / "revision", made), made)
+
+
+def revisions(store: Store, name: str) -> list[str]:
+    return sorted(path.name for path in Path(store.plugin(name)).iterdir() if path.is_dir())
+
+
+def test_a_further_revision_keeps_the_one_before_it_and_no_other(store: Store) -> None:
+    for number in range(1, 5):
+        place(store, receipt("weather", number))
+    assert revisions(store, "weather") == ["3.0-weather", "4.0-weather"]
+    assert registry.find(store, "weather").revision == "4.0-weather"
+    kept = registry.load_receipt(Path(store.plugin("weather"), "4.0-weather", "receipt.toml"))
+    assert [entry.version for entry in kept.history] == ["3.0", "2.0", "1.0"]
+
+
+def test_the_same_installation_by_two_processes_at_once_is_one_revision(store: Store) -> None:
+    place(store, receipt("weather", 1, added_at="2025-01-01T00:00:00+00:00"))
+    place(store, receipt("weather", 1, revision="1.0-other", added_at="2025-01-01T00:00:01+00:00"))
+    assert revisions(store, "weather") == ["1.0-weather"]
+    place(store, receipt("weather", 1, revision="1.0-rebuilt", venv="another"))
+    assert registry.find(store, "weather").revision == "1.0-rebuilt"
+
+
+def test_the_same_installation_again_mends_a_damaged_one(store: Store) -> None:
+    place(store, receipt("weather", 1))
+    Path(store.plugin("weather"), "1.0-weather", "manifest.json").write_text("{}")
+    place(store, receipt("weather", 1, revision="1.0-again"))
+    assert registry.find(store, "weather").revision == "1.0-again"
+
+
+def test_a_reader_never_meets_a_revision_that_is_being_replaced(store: Store) -> None:
+    place(store, receipt("weather", 0))
+    ended = threading.Event()
+
+    def replace() -> None:
+        for number in range(1, 40):
+            place(store, receipt("weather", number))
+        ended.set()
+
+    writing = threading.Thread(target=replace)
+    writing.start()
+    while not ended.is_set():
+        assert registry.find(store, "weather").revision.endswith("-weather")
+        assert [summary.name for summary in registry.summaries(store)] == ["weather"]
+    writing.join()
+
+
+def test_of_removals_at_once_one_succeeds_and_the_others_find_nothing(store: Store) -> None:
+    place(store, receipt("weather", 1))
+    outcomes: list[str] = []
+
+    def remove() -> None:
+        try:
+            outcomes.append(registry.remove(store, "weather").name)
+        except errors.UnknownError as error:
+            outcomes.append(error.reference)
+
+    threads = [threading.Thread(target=remove) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["plugin-unknown"] * 5 + ["weather"]
+    assert os.listdir(store.trash) == []
+
+
+def test_removing_takes_the_logs_of_that_plugin_and_of_no_other(store: Store) -> None:
+    place(store, receipt("weather", 1))
+    Path(store.logs).mkdir()
+    logs = [Path(store.logs, f"{stem}-20250102T030405-77.log") for stem in ("weather", "weather-2", "weather-2030")]
+    for log in logs:
+        log.touch()
+    registry.remove(store, "weather")
+    assert sorted(Path(store.logs).iterdir()) == logs[1:]
+
+
+def test_what_somebody_holds_while_it_is_swept_goes_when_they_let_go(store: Store) -> None:
+    place(store, receipt("weather", 1))
+    Path(store.venvs, "venv-weather").mkdir(parents=True)
+    with registry.adding(store):
+        registry.remove(store, "weather")
+        assert Path(store.venvs, "venv-weather").exists()
+    assert not Path(store.venvs, "venv-weather").exists()
+    assert os.listdir(store.trash) == []
+
+
+def test_a_sweep_takes_the_locks_of_what_is_gone_and_leaves_the_others(store: Store) -> None:
+    place(store, receipt("weather", 1))
+    Path(store.venvs, "venv-weather").mkdir(parents=True)
+    for key in ("venv-weather", "gone"):
+        with locked(store.lock(f"venv-{key}")):
+            pass
+    registry.collect_garbage(store)
+    locks = {path.name for path in Path(store.lock("adding")).parent.iterdir()}
+    assert locks == {"adding.lock", "registry-plughost.lock", "venv-venv-weather.lock"}
+
+
+def damage_current(store: Store, content: bytes | None) -> Path:
+    current = Path(store.plugin("weather"), "current")
+    current.unlink()
+    if content is not None:
+        current.write_bytes(content)
+    return current
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\xff\x00", b"../../x", b"9.9-nowhere\n", b".."])
+def test_a_plugin_without_a_usable_pointer_is_listed_as_damaged_and_can_be_replaced_and_removed(
+    store: Store, content: bytes | None
+) -> None:
+    for name in ("other", "weather"):
+        place(store, receipt(name, 1))
+    damage_current(store, content)
+    for _ in range(2):  # by way of the index too
+        healthy, damaged = registry.summaries(store)
+        assert (healthy.name, healthy.fault) == ("other", "")
+        assert damaged.name == "weather"
+        assert "are damaged" in damaged.fault
+    with pytest.raises(errors.StoreError) as caught:
+        registry.find(store, "weather")
+    assert caught.value.reference == "store-corrupt"
+    place(store, receipt("weather", 2))
+    assert registry.find(store, "weather").revision == "2.0-weather"
+    damage_current(store, content)
+    registry.remove(store, "weather")
+    assert [summary.name for summary in registry.summaries(store)] == ["other"]
+
+
+@pytest.mark.parametrize("name", ["receipt.toml", "manifest.json", "pylock.toml"])
+def test_a_file_that_is_gone_or_changed_shows_in_the_list(store: Store, name: str) -> None:
+    place(store, receipt("weather", 1))
+    assert registry.summaries(store)[0].fault == ""
+    file = Path(store.plugin("weather"), "1.0-weather", name)
+    if name != "pylock.toml":
+        file.write_bytes(b"\xff")
+        assert registry.summaries(store)[0].fault
+    file.unlink()
+    assert registry.summaries(store)[0].fault
+
+
+@pytest.mark.parametrize("index", [b"", b"\xff", b'{"format":3,"plugins":{"weather":7}}', b'{"format":3,"plugins":[]}'])
+def test_the_index_may_be_lost_or_damaged(store: Store, index: bytes) -> None:
+    place(store, receipt("weather", 1))
+    registry.summaries(store)
+    Path(store.index).write_bytes(index)
+    assert [summary.version for summary in registry.summaries(store)] == ["1.0"]
+
+
+def test_what_is_no_plugin_is_not_listed(store: Store) -> None:
+    place(store, receipt("weather", 1))
+    Path(store.plugins, ".DS_Store").touch()
+    Path(store.plugins, "Not A Name").mkdir()
+    assert [summary.name for summary in registry.summaries(store)] == ["weather"]
+
+
+@pytest.mark.parametrize("venv", ["../../../etc", "/etc", "..", ""])
+def test_a_manifest_never_leads_to_an_environment_elsewhere(store: Store, venv: str) -> None:
+    place(store, receipt("weather", 1, venv=venv))
+    with pytest.raises(errors.StoreError):
+        registry.find(store, "weather")
+    assert registry.remove(store, "weather").freed_bytes < 10_000
+
+
+def test_a_thousand_plugins_are_listed_from_one_file_in_milliseconds(store: Store) -> None:
+    for number in range(1000):
+        made = receipt(f"plugin-{number}", 1)
+        folder = Path(store.plugin(made.name))
+        folder.mkdir(parents=True)
+        (fill(folder / made.revision, made) / "receipt.toml").write_bytes(made.to_toml())
+        (folder / "current").write_text(made.revision)
+    assert len(registry.summaries(store)) == 1000
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    argv = [sys.executable, "-c", LISTED, store.root]
+    printed = subprocess.run(argv, env=environment, capture_output=True, text=True, check=True).stdout.split()
+    assert printed[0] == "1000"
+    assert float(printed[1]) < 0.5
+    assert printed[2:] == [store.index]

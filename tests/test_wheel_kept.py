@@ -1,0 +1,88 @@
+"""Wheels that are kept: found again, replaced without harm to whoever reads them, and gone in time."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from plughost import _interpreters, wheel
+from plughost.paths import Store
+
+PYTHON = _interpreters.own()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store")
+
+
+@pytest.fixture
+def built(tmp_path: Path) -> wheel.BuiltWheel:
+    return a_wheel(tmp_path / "built", b"a wheel")
+
+
+def a_wheel(folder: Path, content: bytes) -> wheel.BuiltWheel:
+    folder.mkdir()
+    path = folder / "weather-1.0-py3-none-any.whl"
+    path.write_bytes(content)
+    values = {"name": "weather", "version": "1.0", "requires_python": "", "summary": ""}
+    sha256 = hashlib.sha256(content).hexdigest()
+    return wheel.BuiltWheel(path=path, sha256=sha256, requires_dist=(), extras=(), entry_points={}, **values)
+
+
+def keep(store: Store, made_from: str, built: wheel.BuiltWheel) -> None:
+    stage = Path(store.tmp, os.urandom(4).hex())
+    stage.mkdir(parents=True)
+    wheel.keep(store, [made_from], built, PYTHON, stage=stage, lock=None)
+
+
+def test_a_wheel_that_is_kept_again_stays_where_a_reader_has_found_it(store: Store, built: wheel.BuiltWheel) -> None:
+    keep(store, "commit", built)
+    kept = wheel.find_kept(store, ["commit"])
+    assert kept is not None
+    before = kept.wheel.path.stat().st_ino
+    keep(store, "commit", built)
+    assert kept.wheel.path.stat().st_ino == before
+
+
+def test_another_wheel_of_the_same_commit_takes_its_place(store: Store, built: wheel.BuiltWheel, tmp_path: Path) -> None:
+    keep(store, "commit", built)
+    again = a_wheel(tmp_path / "again", b"built once more")
+    keep(store, "commit", again)
+    kept = wheel.find_kept(store, ["commit"])
+    assert kept is not None
+    assert (kept.wheel.sha256, kept.wheel.path.read_bytes()) == (again.sha256, b"built once more")
+
+
+def test_a_kept_wheel_that_is_damaged_is_not_used(store: Store, built: wheel.BuiltWheel) -> None:
+    keep(store, "commit", built)
+    (path,) = Path(store.kept_wheels).glob("*/*.whl")
+    path.write_bytes(b"a whee!")
+    assert wheel.find_kept(store, ["commit"]) is None
+
+
+def test_what_is_kept_for_more_than_a_week_goes_whoever_else_deletes_it(store: Store, built: wheel.BuiltWheel) -> None:
+    for number in range(20):
+        keep(store, f"commit {number}", built)
+    for folder in Path(store.kept_wheels).iterdir():
+        os.utime(folder, (time.time() - 8 * 86400,) * 2)
+    failures: list[BaseException] = []
+
+    def run(number: int) -> None:
+        try:
+            keep(store, f"new {number}", built)
+        except OSError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert len(list(Path(store.kept_wheels).iterdir())) == 6
