@@ -180,6 +180,7 @@ def test_an_app_has_the_commands_among_its_own(tmp_path):
     assert "Usage: app plugins [OPTIONS] COMMAND" in run("--help").output
     assert "--store" not in run("--help").output + run("add", "--help").output
     assert run("completion", "bash").exit_code == 2
+    assert "completion" not in run("--help").output
 
 
 def test_an_app_that_brings_no_store_lets_its_users_choose(tmp_path):

@@ -88,7 +88,7 @@ class _Group(click.Group):
         )
         self._context = context
         self._execute = execute
-        self._names = [command.name for command in COMMANDS.values() if standalone or command.group != "Shell"]
+        self._names = [command.name for command in COMMANDS.values() if standalone or command.group not in {"Authors", "Shell"}]
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         return self._names
@@ -102,7 +102,7 @@ class _Group(click.Group):
         return super().resolve_command(ctx, args)
 
     def get_help(self, ctx: click.Context) -> str:
-        return overview(ctx.command_path, Stream("stdout"), store=self._context.store is None).rstrip("\n")
+        return overview(ctx.command_path, Stream("stdout"), store=self._context.store is None, names=self._names).rstrip("\n")
 
     def _show_overview(self, **_: object) -> None:
         ctx = click.get_current_context()

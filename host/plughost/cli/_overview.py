@@ -6,6 +6,8 @@ from plughost.cli._commands import COMMANDS, GLOBAL_OPTIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from plughost.cli._declaration import Parameter
     from plughost.cli._terminal import Stream
 
@@ -26,16 +28,17 @@ _EXAMPLES = (
 )
 
 
-def overview(program: str, out: Stream, *, store: bool = True) -> str:
-    """The page. `store` is whether users may choose the store."""
+def overview(program: str, out: Stream, *, store: bool = True, names: Collection[str] = COMMANDS) -> str:
+    """The page, of the commands with these names. `store` is whether users may choose the store."""
+    commands = [command for command in COMMANDS.values() if command.name in names]
     lines = [
         "Run Python packages from anywhere, each in a virtual environment of its own.",
         "",
         f"{out.paint('bold', 'Usage:')} {out.paint('cyan', program)} [OPTIONS] COMMAND …",
     ]
-    for group in dict.fromkeys(command.group for command in COMMANDS.values()):
+    for group in dict.fromkeys(command.group for command in commands):
         lines += ["", out.paint("bold", f"{group}:")]
-        lines += [_row(c.name, c.summary, out) for c in COMMANDS.values() if c.group == group]
+        lines += [_row(c.name, c.summary, out) for c in commands if c.group == group]
     lines += ["", out.paint("bold", "Options, before a command or after it:")]
     lines += [_row(_spelling(o), _help(o), out) for o in GLOBAL_OPTIONS if store or o.name != "store"]
     lines += [_row("--version, -V", "Print the version", out), _row("--help, -h", "Print this page, or a command's", out)]
