@@ -1,0 +1,200 @@
+"""One request to a worker, from its sending to its response.
+
+Above it: calls and hooks; below it: the channel. Whatever goes wrong on the way is one of our errors, and the end of the worker.
+"""
+
+from __future__ import annotations
+
+import time
+
+from plughost.errors import CallTimeout, PluginCrashed, PluginError, UsageError
+from plughost.runner.wire import TooDeep, WireError
+from plughost.worker._channel import Channel, ChannelClosed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    from plughost.worker._worker import Worker
+
+    _T = TypeVar("_T")
+
+__all__ = ["MOST_SHOWN", "STOP_GRACE_S", "STREAM_CREDIT", "Exchange"]
+
+#: How long a worker may take over its end (exit handlers, threads to join) before it is killed, and how long after it closed
+#: the protocol without ending.
+STOP_GRACE_S = 2.0
+#: Items that the child may send ahead of the reader; it is given more when half are used up.
+STREAM_CREDIT = 256
+#: Characters of a message that is none, in an error.
+MOST_SHOWN = 200
+
+
+class Exchange:
+    """A request on its way: items as they come, then the response."""
+
+    __slots__ = ("_number", "_ready", "_taken", "_timeout_s", "_what", "_worker", "deadline")
+
+    def __init__(self, worker: Worker, number: int, *, what: str, timeout_s: float | None, deadline: float | None) -> None:
+        self._worker = worker
+        self._number = number
+        self._what = what
+        self._timeout_s = timeout_s
+        #: When its time is over: a `time.monotonic()`.
+        self.deadline = deadline
+        self._taken = 0
+        self._ready: list[tuple[bool, object] | BaseException] = []  # what `advance` has taken already
+
+    def step(self) -> tuple[bool, object]:
+        """(False, an item) while a stream runs, then (True, the response).
+
+        Raises: CallTimeout, PluginCrashed: and the worker is gone, as after any interrupt.
+        """
+        if self._ready:
+            first = self._ready[0]
+            if isinstance(first, BaseException):
+                raise first
+            del self._ready[0]
+            return first
+        return self._guarded(self._wait)
+
+    def advance(self) -> bool:
+        """Take what has come without waiting; whether the response is there, or the error that stands for it.
+
+        What it takes, and what it meets, is for `step` to give.
+        """
+        while not (self._ready and _is_last(self._ready[-1])):
+            try:
+                taken = self._guarded(self._poll)
+            except Exception as error:  # noqa: BLE001 - raised by `step`
+                taken = error
+            if taken is None:
+                return False
+            self._ready.append(taken)
+        return True
+
+    def descriptors(self) -> list[tuple[int, int]]:
+        """What to wait for before `advance` can get on: descriptors with their events, as for `select.poll`."""
+        return self._worker.channel.descriptors()
+
+    def abandon(self) -> None:
+        """Nobody wants the response: unless it is there, the worker ends."""
+        if not (self._ready and _is_last(self._ready[-1])):
+            self._worker.kill()
+
+    def _guarded(self, take: Callable[[Channel], _T]) -> _T:
+        """Whatever `take` meets is one of our errors, and the worker is gone."""
+        worker = self._worker
+        if not worker.alive:  # a call into the same worker, from a function that it had called back, has ended it
+            raise worker.crashed(self._what)
+        try:
+            return take(worker.channel)
+        except TimeoutError:
+            worker.kill()
+            raise CallTimeout(
+                f"{self._what} took longer than {self._timeout_s or STOP_GRACE_S:g} s",
+                causes=["Its process and all that it started were ended"],
+                hint="Give it more time with `--timeout`, or `timeout_s=` from Python",
+            ) from None
+        except ChannelClosed:
+            raise worker.crashed(self._what) from None
+        except TooDeep as error:
+            worker.kill()
+            raise PluginError(
+                f"{self._what} returned a value that can't be sent: {error}", reference="result-unsupported"
+            ) from None
+        except WireError as error:
+            worker.kill()
+            raise PluginCrashed(
+                f"{self._what} broke the protocol, and its process was ended",
+                reference="protocol-violated",
+                causes=[str(error)],
+                hint="The plugin writes to a descriptor that isn't its own",
+            ) from None
+        except BaseException:  # an interrupt, or an error of whoever takes the output
+            worker.kill()
+            raise
+
+    def cancel(self) -> None:
+        """Have the generator closed in the child, and wait for that a moment; a generator that goes on costs its worker."""
+        self._worker.channel.send(_notification("cancel", {"id": self._number}))
+        self._timeout_s, self.deadline = None, time.monotonic() + STOP_GRACE_S
+        try:
+            while not self.step()[0]:
+                pass
+        except (CallTimeout, PluginCrashed):
+            pass
+
+    def _wait(self, channel: Channel) -> tuple[bool, object]:
+        while True:
+            taken = self._handle(channel.receive(self.deadline), channel)
+            if taken is not None:
+                return taken
+
+    def _poll(self, channel: Channel) -> tuple[bool, object] | BaseException | None:
+        """As `_wait`, but None once nothing more is there: what the channel has read already wakes nobody up."""
+        while (message := channel.advance()) is not None:
+            taken = self._handle(message, channel)
+            if taken is not None:
+                return taken
+        if self.deadline is not None and time.monotonic() >= self.deadline:
+            raise TimeoutError
+        return None
+
+    def _handle(self, message: dict[str, object], channel: Channel) -> tuple[bool, object] | None:
+        """An item, the response, or None: it was neither, and is dealt with."""
+        if message.get("method") == "item":
+            return False, self._item(message, channel)
+        if message.get("method") == "callback":
+            self._answer(message)
+            return None
+        problem = message.get("error")
+        if message.get("id") is None:
+            raise UsageError(
+                f"An argument of {self._what} can't be sent",
+                reference="value-unsupported",
+                causes=[str(problem.get("message")) if isinstance(problem, dict) else "The plugin's Python can't read it"],
+            )
+        if not ("result" in message or isinstance(problem, dict)):
+            raise WireError(f"an unexpected message: {str(message)[:MOST_SHOWN]}")
+        if not self._worker.take(message):
+            return None
+        data = problem.get("data") if isinstance(problem, dict) else None
+        if isinstance(data, dict) and data.get("stage") == "import":
+            self._worker.reusable = False  # what an import that fails leaves behind, a second one trips over
+        channel.drain_output()
+        return True, message
+
+    def _answer(self, message: dict[str, object]) -> None:
+        """Call the function of the app's that the plugin asks for, in this thread."""
+        worker = self._worker
+        params = message.get("params")
+        if worker.on_callback is None or not isinstance(params, dict):
+            raise WireError("a callback where none is offered")
+        reply = worker.on_callback(params)
+        if not worker.alive:  # what was called has ended it
+            raise ChannelClosed
+        number = message.get("id")
+        try:
+            worker.channel.send({"jsonrpc": "2.0", "id": number, **reply})
+        except WireError as error:
+            problem = {"code": -32000, "message": str(error), "data": {"type": "TypeError", "builtin": "TypeError"}}
+            worker.channel.send({"jsonrpc": "2.0", "id": number, "error": problem})
+
+    def _item(self, message: dict[str, object], channel: Channel) -> object:
+        params = message.get("params")
+        if not isinstance(params, dict) or params.get("id") != self._number or "value" not in params:
+            raise WireError("an item of no stream")
+        self._taken += 1
+        if self._taken % (STREAM_CREDIT // 2) == 0:
+            channel.send(_notification("credit", {"id": self._number, "items": STREAM_CREDIT // 2}))
+        return params["value"]
+
+
+def _is_last(taken: tuple[bool, object] | BaseException) -> bool:
+    return isinstance(taken, BaseException) or taken[0]
+
+
+def _notification(method: str, params: dict[str, object]) -> dict[str, object]:
+    return {"jsonrpc": "2.0", "method": method, "params": params}
