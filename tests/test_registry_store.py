@@ -96,6 +96,29 @@ def test_a_reader_never_meets_a_revision_that_is_being_replaced(store: Store) ->
     writing.join()
 
 
+def test_a_reader_of_a_revision_that_goes_meanwhile_gets_the_one_in_force(store: Store) -> None:
+    place(store, receipt("weather", 1))
+    manifest = Path(store.plugin("weather"), "1.0-weather", "manifest.json")
+    manifest.unlink()
+    os.mkfifo(manifest)
+    found: list[str] = []
+    reading = threading.Thread(target=lambda: found.append(registry.find(store, "weather").revision))
+    reading.start()
+    with manifest.open("w"):  # the reader has it open too, and waits for what it says
+        place(store, receipt("weather", 2))
+        place(store, receipt("weather", 3))
+    reading.join()
+    assert found == ["3.0-weather"]
+
+
+def wait_for_waiting(lock: str, count: int) -> None:
+    """Wait until so many wait for the lock. The test's time limit bounds it."""
+    inode = f":{os.stat(lock).st_ino} "
+    while sum("->" in line and inode in line for line in Path("/proc/locks").read_text().splitlines()) < count:
+        pass
+
+
+@pytest.mark.skipif(not Path("/proc/locks").exists(), reason="who waits for a lock can't be seen here")
 def test_of_removals_at_once_one_succeeds_and_the_others_find_nothing(store: Store) -> None:
     place(store, receipt("weather", 1))
     outcomes: list[str] = []
@@ -103,16 +126,35 @@ def test_of_removals_at_once_one_succeeds_and_the_others_find_nothing(store: Sto
     def remove() -> None:
         try:
             outcomes.append(registry.remove(store, "weather").name)
-        except errors.UnknownError as error:
+        except errors.PlughostError as error:
             outcomes.append(error.reference)
 
-    threads = [threading.Thread(target=remove) for _ in range(6)]
-    for thread in threads:
-        thread.start()
+    threads = [threading.Thread(target=remove) for _ in range(4)]
+    lock = store.lock("registry-plughost")
+    with locked(lock):
+        for thread in threads:
+            thread.start()
+        wait_for_waiting(lock, len(threads))
     for thread in threads:
         thread.join()
-    assert sorted(outcomes) == ["plugin-unknown"] * 5 + ["weather"]
+    assert sorted(outcomes) == ["plugin-unknown"] * 3 + ["weather"]
     assert os.listdir(store.trash) == []
+
+
+def test_who_finds_somebody_sweeping_has_them_sweep_once_more(store: Store) -> None:
+    place(store, receipt("weather", 1))
+    Path(store.venvs, "gone").mkdir(parents=True)
+    manifest = Path(store.plugin("weather"), "1.0-weather", "manifest.json")
+    whole = manifest.rename(manifest.with_name("whole"))
+    os.mkfifo(manifest)
+    sweeping = threading.Thread(target=registry.collect_garbage, args=(store,))
+    sweeping.start()
+    with manifest.open("w"):  # the sweeper has seen what environments there are, and reads which of them are used
+        Path(store.venvs, "gone-later").mkdir()
+        assert not registry.collect_garbage(store)
+        whole.replace(manifest)
+    sweeping.join()
+    assert os.listdir(store.venvs) == []
 
 
 def test_removing_takes_the_logs_of_that_plugin_and_of_no_other(store: Store) -> None:

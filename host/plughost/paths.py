@@ -19,8 +19,8 @@ replaced, not what is in it.
       cache/pip*/, cache/virtualenv/        what pip and virtualenv keep, where they are used instead of uv
       cache/runner/                         bytecode of the runner, by interpreter
       logs/<name>-<time>.log                what the build, the resolver and the installer printed, kept where they failed
-      locks/<scope>.lock                    held while a scope is written; empty files, never deleted
-      tmp/<random>/                         what is being made; swept once its maker is gone
+      locks/<scope>.lock                    held while a scope is written; empty files, of which an environment's goes with it
+      tmp/<random>/                         what is being made; swept once its maker is gone, by the next that adds or removes
       trash/<random>/                       what is being deleted
 """
 
