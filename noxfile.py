@@ -59,9 +59,11 @@ def clean_environment() -> None:
     """Take out of our environment what slows the sessions down or makes their results depend on the user's settings."""
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # without bytecode every process takes several times as long to start
     os.environ["UV_PYTHON_DOWNLOADS"] = "never"
+    # uv brings its own certificates; pip and git trust the system's, among which may be that of a proxy that signs.
     trusted = ssl.get_default_verify_paths()
-    if trusted.cafile or any(Path(trusted.openssl_capath).glob("*")):  # as pip and git do, for networks with a proxy that signs
-        os.environ.setdefault("UV_SYSTEM_CERTS", "1")
+    bundle = Path(trusted.cafile or f"{trusted.openssl_capath}/ca-certificates.crt")
+    if bundle.is_file():
+        os.environ.setdefault("SSL_CERT_FILE", str(bundle))
     # A version manager's shims answer slowly and with whatever version is switched on: put the Pythons behind them, at the end.
     folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
     roots = {Path(folder).parent for folder in folders if Path(folder).name == "shims"}

@@ -53,7 +53,7 @@ def time_cold(folder: Path, source: str, side: str) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=11, help="how often each is measured; a third as often when cold")
+    parser.add_argument("--rounds", type=int, default=11, help="how often each is measured; a third as often when cold, but three times at least")
     rounds = parser.parse_args().rounds
     with tempfile.TemporaryDirectory(prefix="plughost-bench-") as temporary:
         folder = Path(temporary)
@@ -67,7 +67,7 @@ def main() -> None:
             row(f"warm, {count}", *by_turns(rounds, warm.time_add_anew, warm.time_install_anew), target)
             row(f"the same commit again, {count}", *by_turns(rounds, warm.time_add, warm.time_install), 0.5)
             cold = [partial(time_cold, folder, source, side) for side in ("plughost", "uv")]
-            row(f"cold, {count}", *by_turns(max(1, rounds // 3), *cold), 1.1)
+            row(f"cold, {count}", *by_turns(max(3, rounds // 3), *cold), 1.1)
 
 
 if __name__ == "__main__":
