@@ -53,7 +53,9 @@ def time_cold(folder: Path, source: str, side: str) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=11, help="how often each is measured; a third as often when cold, but three times at least")
+    parser.add_argument(
+        "--rounds", type=int, default=11, help="how often each is measured; cold ones a third as often, at least 3 times"
+    )
     rounds = parser.parse_args().rounds
     with tempfile.TemporaryDirectory(prefix="plughost-bench-") as temporary:
         folder = Path(temporary)
