@@ -188,6 +188,20 @@ def test_a_sweep_takes_the_locks_of_what_is_gone_and_leaves_the_others(store: St
     assert locks == {"adding.lock", "registry-plughost.lock", "venv-venv-weather.lock"}
 
 
+def test_a_sweep_takes_what_killed_programs_left_in_the_caches(store: Store, tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    for folder in (Path(store.uv_cache), shared, Path(store.index).parent):
+        folder.mkdir(parents=True)
+    Path(store.root, "cache", "pip").symlink_to(shared)
+    left = [Path(store.uv_cache, ".tmpAbCdEf"), Path(store.index).parent / "plughost.json.77.abcd.new"]
+    others = [Path(store.uv_cache, "archive-v0"), shared / ".tmpAbCdEf"]
+    for path in (*left, *others):
+        path.mkdir()
+    registry.collect_garbage(store)
+    assert not any(path.exists() for path in left)
+    assert all(path.exists() for path in others)
+
+
 def damage_current(store: Store, content: bytes | None) -> Path:
     current = Path(store.plugin("weather"), "current")
     current.unlink()

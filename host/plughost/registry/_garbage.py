@@ -15,7 +15,7 @@ from plughost.runner import wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 __all__ = [
     "PLACING",
@@ -134,14 +134,21 @@ def _sweep(store: Store) -> None:
         delete(attempt.path)
     for grave in list(scan(store.trash)):
         delete(grave.path)
-    for file in list(scan(os.path.dirname(store.index))):
-        if file.name.endswith(".new"):
-            delete(file.path)
+    _delete_if(os.path.dirname(store.index), lambda name: name.endswith(".new"))
+    for cache in scan(os.path.dirname(store.uv_cache)):
+        if cache.is_dir(follow_symlinks=False):  # else others use it too
+            _delete_if(cache.path, lambda name: name.startswith(".tmp"))  # a killed uv's half-unpacked packages
     unused = {venv.name for venv in scan(store.venvs)}
     unused -= referenced_venvs(store) if unused else set()
     for key in sorted(unused):
         _delete_venv(store, key)
     _delete_locks(store)
+
+
+def _delete_if(folder: str, is_garbage: Callable[[str], bool]) -> None:
+    for entry in list(scan(folder)):
+        if is_garbage(entry.name):
+            delete(entry.path)
 
 
 def _delete_venv(store: Store, key: str) -> None:
