@@ -20,10 +20,12 @@ from pathlib import Path, PurePosixPath
 from typing import (
     Annotated,
     Any,
+    Counter,
     DefaultDict,
     Deque,
     Dict,
     FrozenSet,
+    Generic,
     List,
     Literal,
     Mapping,
@@ -34,6 +36,7 @@ from typing import (
     Set,
     Tuple,
     TypedDict,
+    TypeVar,
     Union,
 )
 
@@ -90,6 +93,23 @@ class Pair(NamedTuple):
     right: Set[int] = frozenset()
 
 
+T = TypeVar("T")
+
+
+@dataclasses.dataclass
+class Box(Generic[T]):
+    content: T
+    more: List[T] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass
+class DayBox(Box[dt.date]):
+    size: dataclasses.InitVar[Decimal] = Decimal(0)
+
+    def __post_init__(self, size):
+        self.area = size * size
+
+
 Days = NewType("Days", List[dt.date])
 DAY = dt.date(2024, 2, 29)
 
@@ -139,13 +159,18 @@ MADE = [
     (Dict[float, int], {"0.5": 2}, {0.5: 2}),
     (Dict[bool, int], {"true": 1}, {True: 1}),
     (Dict[dt.date, int], {"2024-02-29": 1}, {DAY: 1}),
-    (Dict[Colour, int], {"red": 1}, {Colour.RED: 1}),
+    (Dict[Colour, int], {"red": 1, "2": 2}, {Colour.RED: 1, Colour.BLUE: 2}),
+    (Dict[Optional[int], str], {"null": "a", "1": "b"}, {None: "a", 1: "b"}),
+    (Counter[str], {"a": 1}, collections.Counter(a=1)),
     (DefaultDict[str, List[int]], {"a": [1]}, collections.defaultdict(list, a=[1])),
     (collections.OrderedDict, {"a": 1}, collections.OrderedDict(a=1)),
     (Point, {"x": 1, "day": "2024-02-29", "note": None}, Point(1.0, DAY)),
     (Point, {"x": "Infinity"}, Point(math.inf)),
     (List[Point], [{"x": 1}], [Point(1.0)]),
     (Tree, {"name": "a", "leaves": [{"name": "b"}]}, Tree("a", [Tree("b")])),
+    (Box[dt.date], {"content": "2024-02-29", "more": ["2024-02-29"]}, Box(DAY, [DAY])),
+    (Box[List[Colour]], {"content": ["red"]}, Box([Colour.RED])),
+    (DayBox, {"content": "2024-02-29"}, DayBox(DAY)),
     (Options, {"day": "2024-02-29", "more": 1}, {"day": DAY, "more": 1}),
     (Pair, [1, [2]], Pair(1, {2})),
     (Pair, {"left": 1}, Pair(1)),
@@ -212,6 +237,7 @@ REFUSED = [
     (Point, {"x": "a"}, ["x"], "is 'a', and should be a number"),
     (Tree, {"name": "a", "leaves": [{"name": 1}]}, ["leaves", 0, "name"], "is 1, and should be text"),
     (Checked, {"n": -1}, [], "can't be made a `Checked`: ValueError: it must not be negative"),
+    (Box[int], {"content": "a"}, ["content"], "is 'a', and should be an integer"),
     (Pair, [1, [], 2], [], "is [1, [], 2], and should be an array of 2 items"),
     (str, ["x" * 200], [], None),
 ]
@@ -242,6 +268,11 @@ def test_value_that_does_not_fit_is_refused_with_its_place(annotation, value, pa
     assert len(str(caught.value)) < 200
     if message is not None:
         assert str(caught.value) == f"`{wire.path_text(['it', *path])}` {message}"
+
+
+def test_what_only_the_making_of_a_dataclass_takes_is_given_to_it():
+    made = _making.make(DayBox, {"content": "2024-02-29", "size": "1.5"})
+    assert (made.content, made.area) == (DAY, Decimal("2.25"))
 
 
 PLAIN = [

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import jsonschema_rs
 import pluggy
 import pytest
@@ -146,6 +147,8 @@ ANNOTATIONS = {
     "Union[int, Any]": {},
     "Literal['a', 1, None]": {"enum": ["a", 1, None]},
     "Colour": {"enum": ["red", 2, "BLUE"]},
+    "Mode": {"anyOf": [{"type": "integer"}, {"enum": ["READ", "WRITE"]}]},
+    "Counter[str]": {"type": "object", "additionalProperties": {"type": "integer"}},
     "date": {"type": "string", "format": "date"},
     "datetime": {"type": "string", "format": "date-time"},
     "time": {"type": "string", "format": "time"},
@@ -175,6 +178,10 @@ if TYPE_CHECKING:
 class Colour(enum.Enum):
     RED = "red"
     BLUE = 2
+
+class Mode(enum.Flag):
+    READ = 1
+    WRITE = 2
 
 UserId = NewType("UserId", int)
 Bound = TypeVar("Bound", bound=str)
@@ -278,6 +285,53 @@ def tool(a: make(int), b: make(str)): ...
     tool = describe_tool(code)
     assert properties(tool) == {"a": {"$ref": "#/$defs/Same"}, "b": {"$ref": "#/$defs/Same_"}}
     assert tool["parameters"]["$defs"]["Same_"]["properties"] == {"x": {"type": "string"}}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_generic_class_is_another_one_for_each_type_it_is_for(describe_tool, version):
+    code = """
+from dataclasses import dataclass
+from typing import Dict, Generic, TypeVar
+T = TypeVar("T")
+@dataclass
+class Box(Generic[T]):
+    content: Dict[str, T]
+class Numbers(Box[int]): ...
+def tool(a: Box[int], b: Box[str], c: Numbers, d: Box): ...
+"""
+    tool = describe_tool(code, version=version)
+    assert [place["$ref"] for place in properties(tool).values()] == [f"#/$defs/{n}" for n in ("Box", "Box_", "Numbers", "Box__")]
+    contents = {name: made["properties"]["content"] for name, made in tool["parameters"]["$defs"].items()}
+    assert contents == {
+        "Box": {"type": "object", "additionalProperties": {"type": "integer"}},
+        "Box_": {"type": "object", "additionalProperties": {"type": "string"}},
+        "Numbers": {"type": "object", "additionalProperties": {"type": "integer"}},
+        "Box__": {"type": "object"},
+    }
+
+
+CLICK = """
+import click
+@click.command()
+@click.argument("name")
+@click.option("--times", default=1)
+def greet(name, times):
+    'Greet somebody.'
+    click.echo("Hi")
+    return [name] * times
+"""
+
+
+def test_click_command_takes_its_words_and_gives_what_its_callback_returns(describe_tool, tmp_path, monkeypatch):
+    tool = describe_tool(CLICK, entry_points={"greet": "plug:greet"}, path=[Path(click.__file__).parents[1]])
+    assert (tool["kind"], tool["description"], tool["variadic"]) == ("function", "Greet somebody.", True)
+    assert tool["parameters"]["additionalProperties"] is False
+    (tmp_path / "plug_of_click.py").write_text(CLICK, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    greet = _load.load("plug_of_click:greet")
+    assert greet("Ada", "--times", "2") == ["Ada", "Ada"]
+    with pytest.raises(click.UsageError, match="name"):
+        greet()
 
 
 def test_fields_of_a_base_are_read_where_the_base_was_written(describe_tool, tmp_path):
@@ -445,6 +499,7 @@ def test_tools_of_every_kind_have_their_kind_and_their_parameters(describe, vers
         "partial": "generator",
         "tools.method": "function",
         "tools.static": "coroutine",
+        "Tools.method": "function",
         "Tools.static": "coroutine",
         "Tools.of_class": "generator",
         "called": "function",
