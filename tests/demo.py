@@ -1,6 +1,7 @@
 """The main job, shown as on a terminal: a new plugin in a git repository is added, listed, shown, run and removed.
 
-Ends with an error where any step gives something else than it should. Leaves nothing behind.
+Then an app, with two plugins that need conflicting versions of a library, both of which answer one call. Ends with an error where
+any step gives something else than it should. Leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -52,6 +53,11 @@ def expect(what: str, found: object, wanted: object) -> None:
 
 def main(folder: Path) -> None:
     run = Terminal(folder)
+    show_a_tool(run, folder)
+    show_an_app(run, folder)
+
+
+def show_a_tool(run: Terminal, folder: Path) -> None:
     plugin = folder / "weather-names"
     render("tool", plugin, name="weather-names", description="Names for weather reports")
     identity = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
@@ -74,6 +80,26 @@ def main(folder: Path) -> None:
 
     run("plughost", "remove", "weather-names")
     expect("what is installed at the end", list((folder / "store" / "venvs").iterdir()), [])
+
+
+def show_an_app(run: Terminal, folder: Path) -> None:
+    run("plughost", "new", "release-desk", "--template", "app")
+    run.environment["PYTHONPATH"] = str(folder / "release-desk" / "src")
+    app = ("python", "-m", "release_desk")
+    for plugin in ("rank-strict", "rank-legacy"):
+        run(*app, "plugins", "add", f"./release-desk/plugins/{plugin}")
+    run(*app, "plugins", "hooks")
+    answers = run(*app, "rank", "1.10", "1.9", "2.0-final-2").splitlines()
+    # The last part is the library's version, of which the newer one is whatever the index has.
+    expect(
+        "what the plugins say",
+        [answer.partition("(")[0].split(maxsplit=1) for answer in answers],
+        [
+            ["alphabetical", "1.10 < 1.9 < 2.0-final-2"],
+            ["rank-legacy", "2.0-final-2 < 1.9 < 1.10     "],
+            ["rank-strict", "2.0-final-2 is no version    "],
+        ],
+    )
 
 
 if __name__ == "__main__":
