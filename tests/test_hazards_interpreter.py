@@ -159,6 +159,16 @@ def test_an_error_without_room_for_a_traceback_still_has_its_place(plugin: Plugi
     plugin.pool.close()
 
 
+def test_an_argument_that_this_python_cannot_read_is_the_callers_error(plugin: Plugin) -> None:
+    assert plugin.call("lower_digits_limit") == "0"
+    with pytest.raises(plughost.UsageError) as caught:
+        plugin.call("lower_digits_limit", number=10**700)
+    assert caught.value.message == "An argument of `hazards:lower_digits_limit` can't be sent"
+    assert caught.value.reference == "value-unsupported"
+    assert plugin.call("lower_digits_limit", number=10**600) == str(10**600)
+    plugin.pool.close()
+
+
 def test_what_a_signal_handler_raises_between_two_calls_harms_neither(plugin: Plugin, tmp_path: Path) -> None:
     note = tmp_path / "note"
     os.mkfifo(note)

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from plughost import _process
-from plughost.runner import wire
+from plughost.runner import framing, wire
 
 RUNNER = Path(wire.__file__).parent
 PYTHONS = Path("~/.pyenv/versions").expanduser()
@@ -479,3 +479,51 @@ print(*(value.isoformat() for value in message["result"]))
         "2024-01-01T00:00:00.123456+00:00",
         "12:30:00+00:00",
     ]
+
+
+def test_a_message_is_checked_before_its_frames_are_waited_for():
+    assembler = framing.Assembler()
+    line, frame = wire.pack({"id": 1, "result": b"x"})
+    checked = []
+    assembler.feed(line)
+    assert assembler.next(checked.append) is None
+    assert [message["id"] for message in checked] == [1]
+    assembler.feed(frame)
+    assert assembler.next(checked.append) == {"id": 1, "result": b"x"}
+    assert len(checked) == 1
+
+
+LARGE = b"l" * (1 << 16)
+
+
+@pytest.mark.parametrize(
+    ("buffers", "count"),
+    [
+        ([b"line"], 1),
+        ([b"line", b"a", b"", b"b"], 1),
+        ([b"line", *[b"x" * 1000] * 100], 2),
+        ([b"line", LARGE, b"a", LARGE, LARGE], 5),
+        ([LARGE, b"a"], 2),
+        ([LARGE, LARGE], 2),
+    ],
+)
+def test_small_buffers_are_put_together_and_large_ones_are_not_copied(buffers, count):
+    gathered = framing.gathered(buffers)
+    assert b"".join(gathered) == b"".join(buffers)
+    assert len(gathered) == count
+    assert sum(buffer is LARGE for buffer in gathered) == buffers.count(LARGE)
+
+
+def test_whoever_has_raised_the_recursion_limit_runs_out_of_no_stack():
+    script = """
+sys.setrecursionlimit(10**8)
+from plughost_runner import wire
+value = []
+value.append(value)
+try:
+    wire.pack({"result": value})
+except wire.WireError as error:
+    print(error)
+"""
+    for version in ("3.8", "3.11", "3.13"):
+        assert in_child(version, script) == "`result[0]` contains itself\n"

@@ -45,7 +45,16 @@ sent.
 **Errors** are JSON-RPC error objects. The plugin's own have code -32000 and in `data`: `stage` (`import`, `arguments`, `call`,
 `result`), `type` (qualified name), `builtin` (the nearest built-in exception type, or null), `message`, `traceback` (text, the
 runner's own frames left out), `causes` (a list of `type` and `message`, nearest first), and for `sys.exit` `code`. Other codes
-are JSON-RPC's: -32700, -32600, -32601, -32602.
+are JSON-RPC's: -32601, -32602, and -32700 with a null `id` for a message that this Python can't read (it is nested too deeply, or
+has too long an integer). The process ends after that one, since it can't know where the next message begins.
+
+**Who speaks.** The host numbers its requests from a random number on, and takes a response or an item for no other: a line that
+the plugin writes to every descriptor it finds is an error, and no answer. A copy of the process that the plugin forks never
+answers: both descriptors are closed in it, and it ends where the runner would have answered, with the status that a script would
+have had.
+
+**What the plugin may break.** The runner's modules have built-ins and functions of their own, and what an answer needs is loaded
+before the plugin is. So a plugin that replaces built-ins or import hooks, changes folders or uses up its descriptors still answers.
 
 **The end.** End of file on stdin, or `shutdown`: exit handlers run, and the process ends with 0. The host waits a moment, then
 kills.

@@ -104,6 +104,12 @@ def raise_recursion_limit() -> list:
     return value
 
 
+def lower_digits_limit(number: int = 0) -> str:
+    """Read no longer integers than a Python has to, from now on."""
+    getattr(sys, "set_int_max_str_digits", int)(640)
+    return str(number)
+
+
 def lift_digits_limit() -> int:
     getattr(sys, "set_int_max_str_digits", int)(0)
     return 10**5000
