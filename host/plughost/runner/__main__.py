@@ -54,7 +54,7 @@ answers: both descriptors are closed in it, and it ends where the runner would h
 have had.
 
 **What the plugin may break.** The runner's modules have built-ins and functions of their own, and what an answer needs is loaded
-before the plugin is. So a plugin that replaces built-ins or import hooks, changes folders or uses up its descriptors still answers.
+before the plugin is. A plugin that replaces built-ins or import hooks, changes folders or uses up its descriptors still answers.
 
 **The end.** End of file on stdin, or `shutdown`: exit handlers run, and the process ends with 0. The host waits a moment, then
 kills.
