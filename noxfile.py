@@ -123,7 +123,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    session.install("--editable", ".", *GROUPS["types"])
+    session.install("--editable", ".", *GROUPS["types"], *GROUPS["test"])  # `plughost.testing` has fixtures for pytest
     session.run("mypy", *session.posargs)
 
 
