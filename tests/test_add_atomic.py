@@ -121,6 +121,7 @@ def test_an_update_that_is_killed_leaves_the_old_revision_or_the_new_one(
         now = older.info("echo").version
         assert now == (f"{number}.0" if stage in {"in force", "clearing up"} else before), stage
         assert older.call("echo", "add", a=1) == 3, stage
+        older.close()  # whose worker would keep the environment from being deleted
         again = older.add(url)
         assert again.version == f"{number}.0", stage
         assert not again.changed or litter(older) == [], stage
