@@ -65,33 +65,6 @@ def write_to_every_descriptor() -> str:
     return "done"
 
 
-def forge_on_every_descriptor() -> str:
-    """Answer in place of the runner, to the first few requests that there may be."""
-    for number in range(10):
-        _write_everywhere(FORGED % number)
-    return "true"
-
-
-def announce_bytes() -> str:
-    """Say that so many bytes follow that all further answers would be taken for them."""
-    _write_everywhere('{"jsonrpc": "2.0", "id": 1, "result": null, "types": {"bytes": [[]]}, "frames": [1000000000]}\n')
-    return "true"
-
-
-def greet_for_ever() -> None:
-    """Send without an end what a runner sends first."""
-    while True:
-        _write_everywhere('{"jsonrpc": "2.0", "id": 0, "result": {}}\n')
-
-
-def _write_everywhere(line: str) -> None:
-    for descriptor in range(3, 100):
-        try:
-            os.write(descriptor, line.encode())
-        except OSError:
-            continue
-
-
 def flood(megabytes: int = 100) -> str:
     """Write so many megabytes to stderr."""
     block = b"x" * 1023 + b"\n"

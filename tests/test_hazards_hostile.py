@@ -28,25 +28,25 @@ ANSWER = [b"x", 1.5, {1, 2}]
 
 
 class Plugin:
-    """The package of hazards under one Python, and the worker that serves it: a new one where the last has ended."""
+    """The hostile package under one Python, and the worker that serves it: a new one where the last has ended."""
 
     def __init__(self, venv: Path) -> None:
         self.venv = venv
         self.pool = Pool()
         worker = self.launch()
-        modules = {name: f"hazards.{name}" for name in ("copies", "interpreter", "objects")}
-        self.tools = tools_of(describe(worker, "hazards", modules, timeout_s=60))
-        self.pool.give_back(("hazards", ""), worker)
+        modules = {name: f"hostile.{name}" for name in ("copies", "interpreter", "objects", "protocol")}
+        self.tools = tools_of(describe(worker, "hostile", modules, timeout_s=60))
+        self.pool.give_back(("hostile", ""), worker)
 
     def launch(self) -> Worker:
-        return launch(str(self.venv), name="hazards", project="plughost", bytecode=str(self.venv / "bytecode"))
+        return launch(str(self.venv), name="hostile", project="plughost", bytecode=str(self.venv / "bytecode"))
 
     def call(self, tool: str, **kwargs: object) -> object:
-        worker = self.pool.take(("hazards", ""), self.launch)
+        worker = self.pool.take(("hostile", ""), self.launch)
         try:
-            return invoke(worker, "hazards", self.tools[tool], kwargs=kwargs, output=Output(None), timeout_s=AT_ONCE_S).result
+            return invoke(worker, "hostile", self.tools[tool], kwargs=kwargs, output=Output(None), timeout_s=AT_ONCE_S).result
         finally:
-            self.pool.give_back(("hazards", ""), worker)
+            self.pool.give_back(("hostile", ""), worker)
 
 
 @pytest.fixture(scope="module", params=["3.8", "", "3.13"], ids=["3.8", "own", "3.13"])
@@ -64,7 +64,7 @@ def make_venv(venv: Path, python: Path) -> Path:
     version = version_of(python)
     site_packages = venv / "lib" / f"python{version}" / "site-packages"
     site_packages.mkdir(parents=True)
-    (site_packages / "packages.pth").write_text(str(PACKAGES / "hazards"))
+    (site_packages / "packages.pth").write_text(str(PACKAGES / "hostile"))
     (venv / "bin").mkdir()
     (venv / "bin" / "python").symlink_to(python)
     (venv / "pyvenv.cfg").write_text(f"home = {python.parent}\n")
@@ -118,8 +118,8 @@ def test_a_pool_of_processes_works(plugin: Plugin, start: str) -> None:
     assert plugin.call("pool", start=start) == [1, 4, 9]
 
 
-RAISED = "`hazards:{}` raised "
-UNSENT = "`hazards:{}` returned a value that can't be sent: "
+RAISED = "`hostile:{}` raised "
+UNSENT = "`hostile:{}` returned a value that can't be sent: "
 
 
 @pytest.mark.parametrize(
@@ -132,13 +132,13 @@ UNSENT = "`hazards:{}` returned a value that can't be sent: "
         ("run_out_of_memory", UNSENT + "reading it raised MemoryError"),
         ("give_untouchable", RAISED + "KeyboardInterrupt"),
         ("give_exiting", UNSENT + "reading it raised SystemExit: 3"),
-        ("give_anything", UNSENT + "`result` is a `hazards.objects.Anything`, which has no wire form"),
+        ("give_anything", UNSENT + "`result` is a `hostile.objects.Anything`, which has no wire form"),
         ("give_unsupported_in_stream", UNSENT + "`items[1].when` is a `object`, which has no wire form"),
-        ("raise_unequal", RAISED + "hazards.objects.Unequal: second"),
-        ("raise_causeless", RAISED + "hazards.objects.Causeless: why"),
+        ("raise_unequal", RAISED + "hostile.objects.Unequal: second"),
+        ("raise_causeless", RAISED + "hostile.objects.Causeless: why"),
         ("raise_nameless", RAISED + "Nameless: who"),
-        ("raise_odd_exit", RAISED + "hazards.objects.OddExit: 3"),
-        ("raise_large_exit", "`hazards:{}` called `sys.exit("),
+        ("raise_odd_exit", RAISED + "hostile.objects.OddExit: 3"),
+        ("raise_large_exit", "`hostile:{}` called `sys.exit("),
         ("raise_in_circle", RAISED + "ValueError: first"),
     ],
 )
@@ -163,7 +163,7 @@ def test_an_argument_that_this_python_cannot_read_is_the_callers_error(plugin: P
     assert plugin.call("lower_digits_limit") == "0"
     with pytest.raises(plughost.UsageError) as caught:
         plugin.call("lower_digits_limit", number=10**700)
-    assert caught.value.message == "An argument of `hazards:lower_digits_limit` can't be sent"
+    assert caught.value.message == "An argument of `hostile:lower_digits_limit` can't be sent"
     assert caught.value.reference == "value-unsupported"
     assert plugin.call("lower_digits_limit", number=10**600) == str(10**600)
     plugin.pool.close()
@@ -205,6 +205,14 @@ def test_a_copy_of_the_process_holds_nothing_up(plugin: Plugin) -> None:
     started = time.monotonic()
     plugin.pool.close()
     assert time.monotonic() - started < 1.8
+
+
+@pytest.mark.parametrize("tool", ["forge", "announce_bytes", "greet_for_ever", "begin_a_line"])
+def test_what_a_plugin_writes_to_the_protocol_is_an_error_and_no_answer(plugin: Plugin, tool: str) -> None:
+    with pytest.raises(plughost.PluginCrashed) as caught:
+        plugin.call(tool)
+    assert caught.value.reference == "protocol-violated"
+    assert plugin.call("exit_in_copy") == 3
 
 
 def test_a_process_that_became_another_program_is_a_crash(plugin: Plugin) -> None:
