@@ -63,7 +63,7 @@ def clean_environment() -> None:
     trusted = ssl.get_default_verify_paths()
     bundle = Path(trusted.cafile or f"{trusted.openssl_capath}/ca-certificates.crt")
     if bundle.is_file():
-        os.environ.setdefault("SSL_CERT_FILE", str(bundle))
+        os.environ["SSL_CERT_FILE"] = os.environ.get("SSL_CERT_FILE") or str(bundle)
     # A version manager's shims answer slowly and with whatever version is switched on: put the Pythons behind them, at the end.
     folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
     roots = {Path(folder).parent for folder in folders if Path(folder).name == "shims"}
