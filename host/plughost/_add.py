@@ -49,9 +49,9 @@ def add(store: Store, request: Request, *, describe: Describe, report: Report | 
     name = "" if request.force else _unchanged(store, origin, options, request.name)
     changed = not name
     if changed:
-        installation = _Installation(store, request, source, origin, options, tell)
-        with failures_told(store, installation.log), registry.adding(store), registry.staging(store) as stage:
-            name = installation.run(stage, describe)
+        log = log_path(store, request.source)
+        with failures_told(store, log), registry.adding(store), registry.staging(store) as stage:
+            name = _Installation(store, request, source, origin, options, tell, stage=stage, log=log).run(describe)
     manifest = registry.find(store, name).manifest
     return Added(
         store,
@@ -85,6 +85,9 @@ class _Installation:
         origin: Origin,
         options: dict[str, object],
         tell: Report,
+        *,
+        stage: Path,
+        log: Path,
     ) -> None:
         from plughost._installer import choose
 
@@ -94,11 +97,13 @@ class _Installation:
         self.origin = origin
         self.options = options
         self.tell = tell
-        self.log = log_path(store, request.source)
-        self.installer: Installer = choose(store, request.installer)
+        self.stage = stage
+        self.log = log
+        (stage / "scratch").mkdir()
+        self.installer: Installer = choose(store, request.installer, scratch=str(stage / "scratch"))
 
-    def run(self, stage: Path, describe: Describe) -> str:
-        wheel, python, lockfile = self._kept(stage) or self._built(stage)
+    def run(self, describe: Describe) -> str:
+        wheel, python, lockfile = self._kept() or self._built()
         package = wheel.name if wheel else registry.normalize_name(_requirement_name(self.origin.requirement))
         name = self.request.name or registry.normalize_name(package)
         previous = self._previous(name)
@@ -117,7 +122,7 @@ class _Installation:
             manifest=manifest,
             installer=self.installer.name,
         )
-        folder = stage / "revision"
+        folder = self.stage / "revision"
         receipt = write_revision(
             folder,
             made,
@@ -131,7 +136,7 @@ class _Installation:
         registry.place(self.store, folder, receipt)
         return name
 
-    def _kept(self, stage: Path) -> tuple[BuiltWheel, Interpreter, Lockfile] | None:
+    def _kept(self) -> tuple[BuiltWheel, Interpreter, Lockfile] | None:
         """The wheel that this commit gave before, and its lock; None if it has to be built."""
         from plughost import _interpreters as interpreters
         from plughost import wheel as wheels
@@ -146,22 +151,22 @@ class _Installation:
         if kept.python and kept.python != python.version:
             return None
         self._entry_points(wheel.entry_points, wheel.name)
-        return wheel, python, self._lock(stage, wheel, python, previous=kept.lock if self._locks_plainly else None)
+        return wheel, python, self._lock(wheel, python, previous=kept.lock if self._locks_plainly else None)
 
-    def _built(self, stage: Path) -> tuple[BuiltWheel | None, Interpreter, Lockfile]:
+    def _built(self) -> tuple[BuiltWheel | None, Interpreter, Lockfile]:
         """The wheel, built while what it declares is being resolved; no wheel for a requirement, which the lock finds."""
         from plughost import wheel as wheels
 
-        tree, python = self._tree(stage)
+        tree, python = self._tree()
         if tree is None:
-            return None, python, self._lock(stage, None, python)
-        with self._locking_ahead(tree, python, stage) as ahead:
-            wheel, fitting = self._wheel(stage, tree, python)
+            return None, python, self._lock(None, python)
+        with self._locking_ahead(tree, python) as ahead:
+            wheel, fitting = self._wheel(tree, python)
             self._entry_points(wheel.entry_points, wheel.name)
-            lockfile = self._lock(stage, wheel, fitting, ahead=ahead if fitting is python else None)
+            lockfile = self._lock(wheel, fitting, ahead=ahead if fitting is python else None)
         if self.origin.kind == "git":
             lock = lockfile.folder if self._locks_plainly else None
-            wheels.keep(self.store, self._made_from, wheel, fitting, stage=stage, lock=lock)
+            wheels.keep(self.store, self._made_from, wheel, fitting, stage=self.stage, lock=lock)
         return wheel, fitting, lockfile
 
     @property
@@ -176,21 +181,19 @@ class _Installation:
         request = self.request
         return not (request.extras or request.with_ or request.constraint or request.exclude_newer)
 
-    def _tree(self, stage: Path) -> tuple[SourceTree | None, Interpreter]:
+    def _tree(self) -> tuple[SourceTree | None, Interpreter]:
         """The source tree and the interpreter that its metadata asks for; no tree for a requirement, which the lock finds."""
         from plughost import _interpreters as interpreters
         from plughost import source as sources
 
         if self.origin.kind == "requirement":
             return None, interpreters.find(requested=self.request.python)
-        (stage / "source").mkdir()
+        (self.stage / "source").mkdir()
         request, project = self.request, self.store.project
-        tree = sources.check_out(self.source, self.origin, stage / "source", project=project, offline=request.offline)
+        tree = sources.check_out(self.source, self.origin, self.stage / "source", project=project, offline=request.offline)
         return tree, interpreters.find(tree.requires_python, requested=self.request.python)
 
-    def _locking_ahead(
-        self, tree: SourceTree, python: Interpreter, stage: Path
-    ) -> contextlib.AbstractContextManager[Ahead | None]:
+    def _locking_ahead(self, tree: SourceTree, python: Interpreter) -> contextlib.AbstractContextManager[Ahead | None]:
         """While the wheel is built: resolve and fetch what the source tree declares already."""
         from plughost import lock as locks
 
@@ -200,7 +203,7 @@ class _Installation:
             tree.dependencies,
             installer=self.installer,
             python=python,
-            into=stage / "ahead",
+            into=self.stage / "ahead",
             log=self.log,
             with_=self.request.with_,
             constraints=self._constraints,
@@ -208,7 +211,7 @@ class _Installation:
             offline=self.request.offline,
         )
 
-    def _wheel(self, stage: Path, tree: SourceTree, python: Interpreter) -> tuple[BuiltWheel, Interpreter]:
+    def _wheel(self, tree: SourceTree, python: Interpreter) -> tuple[BuiltWheel, Interpreter]:
         """The plugin's wheel, and the interpreter it is for."""
         from plughost import _interpreters as interpreters
         from plughost import wheel as wheels
@@ -217,12 +220,12 @@ class _Installation:
             wheel = wheels.read(tree.path)
         else:
             self.tell(Progress(stage="wheel", detail=f"Building {tree.name or last_part(self.source.text)}"))
-            wheel = self._build(tree, python, stage / "wheel")
+            wheel = self._build(tree, python, self.stage / "wheel")
         if satisfies(python.version, wheel.requires_python):
             return wheel, python
         # Requires-Python was not known before there was a wheel, and it wants another interpreter than the one that built it.
         python = interpreters.find(wheel.requires_python, requested=self.request.python)
-        return wheel if self.origin.kind == "wheel" else self._build(tree, python, stage / "wheel-again"), python
+        return wheel if self.origin.kind == "wheel" else self._build(tree, python, self.stage / "wheel-again"), python
 
     def _build(self, tree: SourceTree, python: Interpreter, into: Path) -> BuiltWheel:
         from plughost import wheel as wheels
@@ -236,7 +239,6 @@ class _Installation:
 
     def _lock(
         self,
-        stage: Path,
         wheel: BuiltWheel | None,
         python: Interpreter,
         *,
@@ -246,12 +248,12 @@ class _Installation:
         from plughost import lock as locks
 
         self.tell(Progress(stage="lock", detail="Resolving dependencies"))
-        (stage / "lock").mkdir()
+        (self.stage / "lock").mkdir()
         return locks.resolve(
             wheel or str(self.origin.requirement),
             installer=self.installer,
             python=python,
-            into=stage / "lock",
+            into=self.stage / "lock",
             extras=self.request.extras,
             with_=self.request.with_,
             constraints=self._constraints,

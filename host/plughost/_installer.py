@@ -91,8 +91,10 @@ class Installer(Protocol):
         """Remove what the cache keeps of the package `name`. Never raises."""
 
 
-def choose(store: Store, preferred: str = "") -> Installer:
+def choose(store: Store, preferred: str = "", *, scratch: str = "") -> Installer:
     """The installer called `preferred` ("uv" or "pip"); "" takes uv where there is one, else pip.
+
+    `scratch` is the folder for its temporary files, of which it leaves some behind, and a killed one all.
 
     Raises: UsageError: `preferred` names neither. InstallError: uv is asked for and missing.
     """
@@ -102,7 +104,7 @@ def choose(store: Store, preferred: str = "") -> Installer:
         from plughost._uv import Uv, find_uv
 
         if binary := find_uv():
-            return Uv(store, binary)
+            return Uv(store, binary, scratch)
         if preferred == "uv":
             raise InstallError(
                 "There is no `uv` on this machine",
@@ -111,4 +113,4 @@ def choose(store: Store, preferred: str = "") -> Installer:
             )
     from plughost._pip import Pip
 
-    return Pip(store)
+    return Pip(store, scratch)

@@ -73,10 +73,11 @@ _MAYBE_NO_WHEEL = frozenset({"package-not-found", "version-not-found", "resoluti
 class Pip:
     """pip and virtualenv, with caches of their own in `store`."""
 
-    __slots__ = ("name", "store")
+    __slots__ = ("name", "scratch", "store")
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, scratch: str = "") -> None:
         self.store = store
+        self.scratch = scratch
         self.name = "pip"
 
     def build(
@@ -194,11 +195,16 @@ class Pip:
     def _cache(self) -> str:
         return os.path.join(self.store.root, "cache", "pip")
 
+    @property
+    def _temporary(self) -> dict[str, str]:
+        return {"TMPDIR": self.scratch} if self.scratch else {}
+
     def _make_venv(self, venv: str, *, python: Interpreter, log: Path, keep: Iterable[int]) -> str:
         """An empty venv at `venv`; the path of its Python."""
         options = ["--no-seed", "--no-periodic-update", "--no-vcs-ignore", "-q", "-p", python.executable]
         argv = [sys.executable, "-P", "-m", "virtualenv", *options, venv]
-        env = _process.base_environment({"VIRTUALENV_OVERRIDE_APP_DATA": os.path.join(self.store.root, "cache", "virtualenv")})
+        data = os.path.join(self.store.root, "cache", "virtualenv")
+        env = _process.base_environment({**self._temporary, "VIRTUALENV_OVERRIDE_APP_DATA": data})
         completed = _process.run(argv, env=env, keep=keep)
         write_log(log, completed)
         if completed.returncode:
@@ -225,7 +231,8 @@ class Pip:
         argv = [executable, program, command, *(["--no-index"] if offline else []), *rest]
         if cwd:
             argv = ["/bin/sh", "-c", 'cd "$0" && exec "$@"', str(cwd), *argv]
-        env = {**_process.base_environment(), **passed_on((*NETWORK, *_USERS_OWN)), **_FIXED, "PIP_CACHE_DIR": self._cache}
+        env = {**_process.base_environment(self._temporary), **passed_on((*NETWORK, *_USERS_OWN)), **_FIXED}
+        env["PIP_CACHE_DIR"] = self._cache
         try:
             completed = _process.run(argv, env={**env, **(extra or {})}, keep=keep)
         except OSError as error:

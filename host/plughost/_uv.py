@@ -75,10 +75,11 @@ class UvAhead:
 class Uv:
     """uv at `binary`, with a cache of its own in `store`."""
 
-    __slots__ = ("binary", "name", "store")
+    __slots__ = ("binary", "name", "scratch", "store")
 
-    def __init__(self, store: Store, binary: str) -> None:
+    def __init__(self, store: Store, binary: str, scratch: str = "") -> None:
         self.store = store
+        self.scratch = scratch
         self.binary = binary
         self.name = "uv"
 
@@ -255,7 +256,8 @@ class Uv:
 
     def _environment(self, python: Interpreter | None, extra: Mapping[str, str]) -> dict[str, str]:
         chosen = {"UV_PYTHON": python.executable} if python else {}
-        return environment(cache=self.store.uv_cache, extra={**chosen, **extra})
+        temporary = {"TMPDIR": self.scratch} if self.scratch else {}
+        return environment(cache=self.store.uv_cache, extra={**temporary, **chosen, **extra})
 
     def _require_version(self) -> None:
         """Say so if it failed because it is too old. Asked only then: it takes as long as a tenth of the whole."""

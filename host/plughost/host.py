@@ -107,6 +107,7 @@ class Host(Caller):
 
     def _install(self, request: Request) -> Added:
         if unchanged := find_unchanged(self.store, request):
+            registry.sweep(self.store)
             return unchanged
         from plughost._add import add
 
