@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from plughost.call._schema import type_text
 from plughost.errors import UsageError
-from plughost.runner.wire import WireError, plain
+from plughost.runner.wire import WireError, path_text, plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,7 +80,8 @@ def _check_value(label: str, name: str, schema: object, value: object, root: Map
     try:
         shown = plain(value)
     except WireError as error:
-        raise not_sendable(f"The argument `{name}` of `{label}`", error) from error
+        place = path_text([name, *error.path[1:]])
+        raise not_sendable(f"The argument `{name}` of `{label}`", WireError(f"`{place}` {error.reason}")) from error
     fault = _verdict({**schema, "$defs": root.get("$defs", {})}, shown, name)
     if fault is not None:
         raise _error(
