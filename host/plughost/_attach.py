@@ -37,7 +37,10 @@ class PluginNotAttached(UserWarning):
 
 
 class AttachError(ContractError, PluginValidationError):
-    """Hook implementations that don't fit their specifications. Also pluggy's own error, for apps that catch that."""
+    """Hook implementations that don't fit their specifications. Also pluggy's own error, for apps that catch that.
+
+    `plugin` is the one at fault, as it would have been registered.
+    """
 
     plugin: object = None
 
@@ -55,10 +58,11 @@ def attach(
     if on_error not in {"raise", "warn", "skip"}:
         raise UsageError(f"`{on_error}` is no way to treat errors", hint="`on_error` is `raise`, `warn` or `skip`")
     names = workers.names() if plugins is None else [registry.normalize_name(name) for name in plugins]
+    limits_s = {registry.normalize_name(name): limit_s for name, limit_s in timeouts.items()}
     attached: list[IsolatedPlugin] = []
     failures: list[Exception] = []
     for name in names:
-        limit_s = timeouts.get(name, timeout_s)
+        limit_s = limits_s.get(name, timeout_s)
         try:
             attached += _attach_one(workers, manager, name, limit_s)
         except (PlughostError, PluginValidationError) as error:
@@ -76,16 +80,13 @@ def _attach_one(workers: Workers, manager: PluginManager, name: str, timeout_s: 
         return []
     installed = workers.find(name)
     implementations = read_hooks(name, installed.manifest)
-    _refuse(name, manager, find_faults(implementations, manager, unknown=False))
-    attached = []
+    plugins = {}
     for plugin_name, group in _by_entry_point(name, implementations).items():
-        if not manager.has_plugin(plugin_name) and not manager.is_blocked(plugin_name):
-            door = _Door(workers, installed, group, timeout_s)
-            version = str(installed.manifest.get("version"))
-            plugin = make_plugin(plugin_name, version, group, project=manager.project_name, door=door)
-            _register(manager, plugin, plugin_name)
-            attached.append(plugin)
-    return attached
+        door = _Door(workers, installed, group, timeout_s)
+        version = str(installed.manifest.get("version"))
+        plugins[plugin_name] = make_plugin(plugin_name, version, group, project=manager.project_name, door=door)
+    _refuse(name, manager, find_faults(implementations, manager, unknown=False), plugins.values())
+    return [plugin for plugin_name, plugin in plugins.items() if _register(manager, plugin, plugin_name)]
 
 
 def check_fit(name: str, manifest: Mapping[str, object], *, project: str, specifications: Sequence[ModuleType | type]) -> None:
@@ -97,13 +98,15 @@ def check_fit(name: str, manifest: Mapping[str, object], *, project: str, specif
     _refuse(name, manager, find_faults(read_hooks(name, manifest), manager, unknown=True))
 
 
-def _refuse(name: str, manager: PluginManager, faults: Sequence[Fault]) -> None:
+def _refuse(name: str, manager: PluginManager, faults: Sequence[Fault], plugins: Iterable[IsolatedPlugin] = ()) -> None:
     if faults:
-        raise AttachError(
+        error = AttachError(
             f"`{name}` doesn't fit the hooks of `{manager.project_name}`",
             causes=[fault.message for fault in faults],
             hint="Its author can correct it by the app's hook specifications",
         )
+        error.plugin = next((plugin for plugin in plugins if hasattr(plugin, faults[0].function)), None)
+        raise error
 
 
 def _by_entry_point(name: str, implementations: Sequence[HookImplementation]) -> dict[str, list[HookImplementation]]:
@@ -114,12 +117,15 @@ def _by_entry_point(name: str, implementations: Sequence[HookImplementation]) ->
     return {name if len(groups) == 1 else f"{name}:{point}": group for point, group in groups.items()}
 
 
-def _register(manager: PluginManager, plugin: IsolatedPlugin, name: str) -> None:
+def _register(manager: PluginManager, plugin: IsolatedPlugin, name: str) -> bool:
+    """Whether it is registered now, and was not: the manager may also have a rule of its own."""
+    if manager.has_plugin(name) or manager.is_blocked(name):
+        return False
     try:
-        manager.register(plugin, name=name)
+        return manager.register(plugin, name=name) is not None
     except BaseException:  # a historic hook raised, or pluggy has a rule that we have not
-        if manager.has_plugin(name):
-            manager.unregister(name=name)
+        if manager.is_registered(plugin):
+            manager.unregister(plugin)
         raise
 
 
@@ -140,22 +146,32 @@ class _Door:
     ) -> None:
         self._workers = workers
         self._name = installed.name
-        self._installed = installed
-        self._present = implementations  # in the revision that is in force
-        self._timeout_s = timeout_s
+        #: The revision in force, as last seen, and those that may be called in it: by identity.
+        self._sound: tuple[Installed, set[HookImplementation]] = (installed, set(implementations))
+        self._terms = Terms(offers=workers.offers, types=workers.exception_types, timeout_s=timeout_s)
 
     def call(self, implementation: HookImplementation, args: Sequence[object], kwargs: Mapping[str, object]) -> object:
         if "generator" in implementation.kind:
             return self._items(implementation, args, kwargs)
-        begun = taken_ahead(implementation, args) or self.begin(implementation, args, kwargs)
-        return begun.finish()
+        begun = None if kwargs else taken_ahead(implementation, args)
+        return (begun or self._begin(self._current(implementation), implementation, args, kwargs)).finish()
 
-    def begin(self, implementation: HookImplementation, args: Sequence[object], kwargs: Mapping[str, object]) -> Begun:
-        """Ask the plugin without waiting for its answer; the worker is lent until `finish`."""
+    def begin(self, implementation: HookImplementation, args: Sequence[object]) -> Begun | None:
+        """Ask the plugin without waiting for its answer; None where its process is in the middle of a call of this thread's."""
         installed = self._current(implementation)
+        return None if self._workers.is_held(installed) else self._begin(installed, implementation, args, {})
+
+    def _begin(
+        self,
+        installed: Installed,
+        implementation: HookImplementation,
+        args: Sequence[object],
+        kwargs: Mapping[str, object],
+    ) -> Begun:
+        """The worker is lent until `finish`."""
         worker, _ = self._workers.take(installed)
         try:
-            call = HookCall(worker, implementation, args, kwargs, terms=self._terms())
+            call = HookCall(worker, implementation, args, kwargs, terms=self._terms)
         except BaseException:
             self._workers.give_back(installed, worker)
             raise
@@ -168,7 +184,7 @@ class _Door:
         installed = self._current(implementation)
         worker, _ = self._workers.take(installed)
         try:
-            wrapping = HookWrapping(worker, implementation, args, kwargs, terms=self._terms())
+            wrapping = HookWrapping(worker, implementation, args, kwargs, terms=self._terms)
             self._workers.hold(installed, worker)
             try:
                 return (yield from wrapping.run())
@@ -180,16 +196,17 @@ class _Door:
     def _items(
         self, implementation: HookImplementation, args: Sequence[object], kwargs: Mapping[str, object]
     ) -> Iterator[object]:
-        """As a generator function in process: nothing runs before the first item is asked for."""
+        """As a generator function in process: nothing runs before the first item is asked for.
+
+        Never in a process that this thread holds: nobody knows when the app is through with the items, and until then a process
+        does nothing else.
+        """
         installed = self._current(implementation)
-        worker, _ = self._workers.take(installed)
+        worker, _ = self._workers.take(installed, may_be_held=False)
         try:
-            yield from HookCall(worker, implementation, args, kwargs, terms=self._terms()).items()
+            yield from HookCall(worker, implementation, args, kwargs, terms=self._terms).items()
         finally:
             self._workers.give_back(installed, worker)
-
-    def _terms(self) -> Terms:
-        return Terms(offers=self._workers.offers, types=self._workers.exception_types, timeout_s=self._timeout_s)
 
     def _current(self, implementation: HookImplementation) -> Installed:
         """The revision in force, if it still implements the hook as it did when it was attached.
@@ -197,13 +214,17 @@ class _Door:
         Raises: UnknownError: the plugin was removed. ContractError: it was updated, and the implementation is another.
         """
         installed = self._workers.find(self._name)
-        if installed is not self._installed:
-            self._installed, self._present = installed, read_hooks(self._name, installed.manifest)
-        if not any(implementation is each or implementation.promises_the_same(each) for each in self._present):
+        seen, sound = self._sound
+        if installed is not seen:
+            self._sound = (installed, sound := set())
+        if implementation in sound:
+            return installed
+        if not any(map(implementation.promises_the_same, read_hooks(self._name, installed.manifest))):
             raise ContractError(
                 f"`{self._name}` no longer implements `{implementation.name}` as it did when it was attached",
                 reference="hook-changed",
                 causes=[f"It was `{implementation.definition()}`"],
                 hint="Unregister it and attach it again",
             )
+        sound.add(implementation)
         return installed

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import difflib
-import os
 import select
 import time
+from collections.abc import Awaitable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from plughost.call import IsolatedPlugin, begin_ahead
 from plughost.errors import UnknownError
+from plughost.worker import Custody
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pluggy import HookCaller, PluginManager
 
@@ -49,39 +50,58 @@ def call_together(manager: PluginManager, name: str, kwargs: Mapping[str, object
     if ahead is None:
         return caller(**kwargs)
     try:
-        pending = list(ahead.values())
-        while pending := [begun for begun in pending if not _is_done(begun)]:
-            _wait(pending)
+        _see_through(list(ahead.values()))
         return _call(caller, kwargs, ahead)
     finally:
         _discard(ahead)
 
 
 async def call_together_async(manager: PluginManager, name: str, kwargs: Mapping[str, object]) -> object:
-    """As `call_together`, while the event loop goes on; local implementations run in its thread.
+    """As `call_together`, while the event loop goes on; local implementations run in its thread, coroutines in the loop.
 
     Where the implementations have to run one after the other, all of them run in another thread.
     """
     caller = _caller(manager, name)
     ahead = _ask_all(caller, kwargs)
     if ahead is None:
-        return await asyncio.to_thread(caller, **kwargs)
-    wake, waker = os.pipe()
+        return await _awaited(await _call_aside(caller, kwargs))
     try:
-        pending = list(ahead.values())
-        while pending := [begun for begun in pending if not _is_done(begun)]:
-            waiting = asyncio.get_running_loop().run_in_executor(None, _wait, pending, wake)
-            try:
-                await asyncio.shield(waiting)
-            except asyncio.CancelledError:
-                os.write(waker, b"x")
-                await waiting
-                raise
-        return _call(caller, kwargs, ahead)
+        await _gather(_see_through_async(begun) for begun in ahead.values())
+        result = _call(caller, kwargs, ahead)
     finally:
         _discard(ahead)
-        os.close(wake)
-        os.close(waker)
+    return await _awaited(result)
+
+
+async def _call_aside(caller: HookCaller, kwargs: Mapping[str, object]) -> object:
+    custody = Custody()
+    try:
+        return await asyncio.to_thread(custody.run, caller, **kwargs)
+    except asyncio.CancelledError:
+        custody.end()
+        raise
+
+
+async def _awaited(result: object) -> object:
+    """Local implementations may be coroutine functions: isolated ones give their values, and so shall these."""
+    if not isinstance(result, list):
+        return await result if isinstance(result, Awaitable) else result
+    waiting = {place: value for place, value in enumerate(result) if isinstance(value, Awaitable)}
+    values = await _gather(waiting.values())
+    for place, value in zip(waiting, values, strict=True):
+        result[place] = value
+    return result
+
+
+async def _gather(awaitables: Iterable[Awaitable[object]]) -> list[object]:
+    """All of them at once. None is under way any more when this ends, however it ends."""
+    tasks = [asyncio.ensure_future(each) for each in awaitables]
+    try:
+        return [await task for task in tasks]
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _caller(manager: PluginManager, name: str) -> HookCaller:
@@ -127,16 +147,47 @@ def _is_done(begun: Begun) -> bool:
         return True
 
 
-def _wait(pending: Sequence[Begun], wake: int = -1) -> None:
-    """Until one of them can get on, its time is over, or `wake` is readable."""
+def _see_through(asked: Sequence[Begun]) -> None:
+    """Until each has its answer, or the error that stands for it."""
     poller = select.poll()
-    if wake >= 0:
-        poller.register(wake, select.POLLIN)
-    for begun in pending:
-        for descriptor, events in begun.call.descriptors():
-            poller.register(descriptor, events)
-    deadlines = [begun.call.deadline for begun in pending if begun.call.deadline is not None]
-    poller.poll(max(0.0, min(deadlines) - time.monotonic()) * 1000 if deadlines else None)
+    watched: dict[int, Begun] = {}
+    pending = dict.fromkeys(asked)
+    to_advance = asked
+    while True:
+        for begun in to_advance:
+            for fd in [fd for fd, of in watched.items() if of is begun]:
+                poller.unregister(fd)
+                del watched[fd]
+            if _is_done(begun):
+                del pending[begun]
+                continue
+            for fd, events in begun.call.descriptors():
+                poller.register(fd, events)
+                watched[fd] = begun
+        if not pending:
+            return
+        deadlines = [begun.call.deadline for begun in pending if begun.call.deadline is not None]
+        ready = poller.poll(max(0.0, min(deadlines) - time.monotonic()) * 1000 if deadlines else None)
+        to_advance = list(dict.fromkeys(watched[fd] for fd, _ in ready)) or list(pending)
+
+
+async def _see_through_async(begun: Begun) -> None:
+    """As `_see_through`, of one."""
+    loop = asyncio.get_running_loop()
+    while not _is_done(begun):
+        ready = asyncio.Event()
+        watched = begun.call.descriptors()
+        deadline = begun.call.deadline
+        timer = None if deadline is None else loop.call_later(max(0.0, deadline - time.monotonic()), ready.set)
+        try:
+            for fd, events in watched:
+                (loop.add_reader if events == select.POLLIN else loop.add_writer)(fd, ready.set)
+            await ready.wait()
+        finally:
+            for fd, events in watched:
+                (loop.remove_reader if events == select.POLLIN else loop.remove_writer)(fd)
+            if timer is not None:
+                timer.cancel()
 
 
 def _call(caller: HookCaller, kwargs: Mapping[str, object], ahead: dict[HookImplementation, Begun]) -> object:

@@ -10,6 +10,7 @@ whose write end only this process has. When this process ends, however it ends, 
 
 from __future__ import annotations
 
+import _thread
 import errno
 import os
 import select
@@ -19,8 +20,15 @@ import time
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from typing import Protocol
 
-__all__ = ["Child", "Completed", "base_environment", "find_program", "run", "spawn"]
+    class Owned(Protocol):
+        """What belongs to this process, and must be let go of in a forked copy of it."""
+
+        def forget(self) -> None: ...
+
+
+__all__ = ["Child", "Completed", "base_environment", "disown", "find_program", "own", "run", "spawn"]
 
 LINUX = sys.platform == "linux"
 
@@ -53,6 +61,30 @@ _READ_BYTES = 1 << 16
 #: SIGKILL needs no more than this, but in a process that the kernel itself holds up (a dead network file system).
 GONE_WITHIN_S = 1.0
 
+#: Of the process, and not of a `Host`, since a fork copies all of it. A copy that kept the lifelines open, a worker of
+#: `multiprocessing` perhaps, would keep our children alive after our end.
+_owned: set[Owned] = set()
+#: Held while a child is started, so that no fork in another thread copies a lifeline that isn't owned yet.
+_starting = _thread.RLock()
+
+
+def own(thing: Owned) -> None:
+    """Have `thing.forget` called in each forked copy of this process, until `disown`."""
+    _owned.add(thing)
+
+
+def disown(thing: Owned) -> None:
+    _owned.discard(thing)
+
+
+def _forget_all() -> None:
+    _starting.release()
+    for thing in list(_owned):
+        thing.forget()
+
+
+os.register_at_fork(before=_starting.acquire, after_in_parent=_starting.release, after_in_child=_forget_all)
+
 
 class Completed:
     """How a program ended: its exit code (negative: the signal that killed it) and what it printed."""
@@ -77,6 +109,7 @@ class Child:
         self._lifeline = lifeline
         self._family = family
         self._pidfd = _open_pidfd(pid)  # where there is none, `wait` falls back to asking
+        own(self)
 
     def wait(self, timeout_s: float | None = None) -> int | None:
         """The exit code, negative for a signal; None if the child still runs after `timeout_s`.
@@ -102,6 +135,11 @@ class Child:
         """A descriptor that turns readable when the child ends; -1 where the platform has none."""
         return self._pidfd
 
+    def interrupt(self) -> None:
+        """Kill the child and its process group, and leave the rest to the thread that waits for it."""
+        if self.returncode is None:
+            _signal_group(self.pid, SIGKILL)
+
     def kill_tree(self) -> None:
         """Kill the child and everything it started, also what has left its process group, and see them gone."""
         if self.returncode is None:
@@ -123,6 +161,11 @@ class Child:
             if fd >= 0:
                 os.close(fd)
         self._pidfd = self._lifeline = -1
+        disown(self)
+
+    def forget(self) -> None:
+        """In a forked copy of this process: what is done to the child is the original's business."""
+        self.close()
 
     def _reap(self, options: int) -> int | None:
         try:
@@ -175,10 +218,15 @@ def spawn(
 
     Raises: OSError: the program can't be started.
     """
+    with _starting:
+        return _spawn(argv, env, ((0, stdin), (1, stdout), (2, stderr)), keep)
+
+
+def _spawn(argv: Sequence[str], env: Mapping[str, str], streams: Iterable[tuple[int, int | None]], keep: Iterable[int]) -> Child:
     lifeline, ours = pipe()
     family = os.urandom(8).hex()
     actions: list[tuple[int, int, int] | tuple[int, int, str, int, int]] = []
-    for target, source in ((0, stdin), (1, stdout), (2, stderr)):
+    for target, source in streams:
         if source is None:
             actions.append((os.POSIX_SPAWN_OPEN, target, os.devnull, os.O_RDWR, 0))
         else:

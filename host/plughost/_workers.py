@@ -33,6 +33,7 @@ class Workers:
         #: The app's functions that its plugins may call, and the exceptions that they may raise, by name.
         self.offers: dict[str, object] = {}
         self.exception_types: dict[str, type[Exception]] = {}
+        self._switches: dict[str, str] = {}
         self._found: dict[str, tuple[tuple[int, int], Installed]] = {}
 
     def names(self) -> list[str]:
@@ -44,17 +45,27 @@ class Workers:
 
         Raises: UsageError, UnknownError, StoreError: as `registry.find`.
         """
-        stamp = registry.stamp(self.store, name)
+        switch = self._switches.get(name)
+        if switch is None:
+            switch = self._switches[name] = registry.switch(self.store, name)
+        stamp = registry.stamp(switch)
         known = self._found.get(name)
-        if known is not None and known[0] == stamp:
-            return known[1]
+        if known is not None:
+            if known[0] == stamp:
+                return known[1]
+            self._found.pop(name, None)
+            self.pool.retire(known[1].name)  # updated or removed by another process, maybe
         installed = registry.find(self.store, name)
         if stamp is not None:
             self._found[name] = (stamp, installed)
         return installed
 
-    def take(self, installed: Installed, *, env: Mapping[str, str] | None = None) -> tuple[Worker, Mapping[str, object]]:
+    def take(
+        self, installed: Installed, *, env: Mapping[str, str] | None = None, may_be_held: bool = True
+    ) -> tuple[Worker, Mapping[str, object]]:
         """A worker, and the manifest that holds for it: what an editable plugin offers may have changed since it was added.
+
+        It is the one that this thread holds, where there is one and `may_be_held`.
 
         Raises: StoreError: the environment can't be started. PluginError, PluginCrashed, CallTimeout: an editable plugin can't
         describe itself any more.
@@ -66,12 +77,16 @@ class Workers:
             worker.on_output = lambda chunk: _log(installed.name, chunk)
             return worker
 
-        worker = start() if env else self.pool.take((installed.name, installed.revision), start)
+        worker = start() if env else self.pool.take((installed.name, installed.revision), start, may_be_held=may_be_held)
         if not installed.manifest.get("editable"):
             return worker, installed.manifest
         entry_points = installed.manifest.get("entry_points")
         assert isinstance(entry_points, dict)
-        return worker, describe(worker, installed.name, entry_points, timeout_s=DESCRIBE_TIMEOUT_S)
+        try:
+            return worker, describe(worker, installed.name, entry_points, timeout_s=DESCRIBE_TIMEOUT_S)
+        except BaseException:
+            self.give_back(installed, worker)
+            raise
 
     def give_back(self, installed: Installed, worker: Worker, *, reuse: bool = True) -> None:
         reuse = reuse and not installed.manifest.get("editable")
@@ -83,6 +98,10 @@ class Workers:
 
     def release(self, installed: Installed, worker: Worker) -> None:
         self.pool.release((installed.name, installed.revision), worker)
+
+    def is_held(self, installed: Installed) -> bool:
+        """Whether what this thread calls of that plugin goes to a process that is in the middle of a call."""
+        return self.pool.is_held((installed.name, installed.revision))
 
     def _called_back(self, installed: Installed, worker: Worker, params: Mapping[str, object]) -> dict[str, object]:
         """What a function of the app's answers the plugin: a JSON-RPC `result` or `error`."""

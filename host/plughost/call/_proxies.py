@@ -24,7 +24,7 @@ class HookDoor(Protocol):
 
     def call(self, implementation: HookImplementation, args: Sequence[object], kwargs: Mapping[str, object]) -> object: ...
 
-    def begin(self, implementation: HookImplementation, args: Sequence[object], kwargs: Mapping[str, object]) -> Begun: ...
+    def begin(self, implementation: HookImplementation, args: Sequence[object]) -> Begun | None: ...
 
     def wrap(
         self, implementation: HookImplementation, args: Sequence[object], kwargs: Mapping[str, object]
@@ -97,11 +97,15 @@ def make_plugin(
 
 
 def begin_ahead(plugin: IsolatedPlugin, function: str, args: Sequence[object]) -> tuple[HookImplementation, Begun] | None:
-    """Ask for a call that pluggy is going to make; None where that can't be: of a generator, or with arguments left out."""
+    """Ask for a call that pluggy is going to make, which gives no arguments that have defaults.
+
+    None where that can't be: of a generator, or of a plugin that is waiting for this very call.
+    """
     implementation = plugin.__implementations__.get(function)
-    if implementation is None or implementation.optional or "generator" in implementation.kind:
+    if implementation is None or "generator" in implementation.kind:
         return None
-    return implementation, plugin.__door__.begin(implementation, args, {})
+    begun = plugin.__door__.begin(implementation, args)
+    return None if begun is None else (implementation, begun)
 
 
 def _make_function(implementation: HookImplementation, project: str, door: HookDoor) -> FunctionType:

@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from plughost.registry._garbage import collect_garbage, sweep
     from plughost.registry._index import PluginSummary, summaries
-    from plughost.registry._read import Installed, find, installed_names, normalize_name, stamp
+    from plughost.registry._read import Installed, find, installed_names, normalize_name, stamp, switch
     from plughost.registry._receipt import HistoryEntry, Receipt, load_receipt
     from plughost.registry._write import Removed, adding, place, remove, staging
 
@@ -31,6 +31,7 @@ __all__ = [
     "stamp",
     "summaries",
     "sweep",
+    "switch",
 ]
 
 __getattr__ = lazily(
@@ -38,7 +39,7 @@ __getattr__ = lazily(
     {
         "_garbage": ("collect_garbage", "sweep"),
         "_index": ("PluginSummary", "summaries"),
-        "_read": ("Installed", "find", "installed_names", "normalize_name", "stamp"),
+        "_read": ("Installed", "find", "installed_names", "normalize_name", "stamp", "switch"),
         "_receipt": ("HistoryEntry", "Receipt", "load_receipt"),
         "_write": ("Removed", "adding", "place", "remove", "staging"),
     },

@@ -9,7 +9,7 @@ from plughost.errors import StoreError, UnknownError, UsageError
 from plughost.paths import Store, scan
 from plughost.runner import wire
 
-__all__ = ["Installed", "find", "installed_names", "normalize_name", "pointed_to", "stamp", "unknown", "unreadable"]
+__all__ = ["Installed", "find", "installed_names", "normalize_name", "pointed_to", "stamp", "switch", "unknown", "unreadable"]
 
 _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 _LONGEST_NAME = 100
@@ -74,13 +74,18 @@ def find(store: Store, name: str) -> Installed:
     raise unknown(store, normalized)
 
 
-def stamp(store: Store, name: str) -> tuple[int, int] | None:
-    """What changes whenever another revision of the plugin comes into force; None where there is none.
+def switch(store: Store, name: str) -> str:
+    """The file that is replaced whenever another revision of the plugin comes into force.
 
     Raises: UsageError: no valid name.
     """
+    return os.path.join(store.plugin(normalize_name(name)), "current")
+
+
+def stamp(switch: str) -> tuple[int, int] | None:
+    """What changes with that file; None where there is none."""
     try:
-        state = os.stat(os.path.join(store.plugin(normalize_name(name)), "current"))
+        state = os.stat(switch)
     except OSError:
         return None
     return state.st_mtime_ns, state.st_ino

@@ -80,6 +80,9 @@ class _Thread:
         self._thread.join(timeout_s)
         return None if self._thread.is_alive() else 0
 
+    def interrupt(self) -> None:
+        """Nothing that could be done."""
+
     def kill_tree(self) -> None:
         """Nothing that could be done."""
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Channel", "ChannelClosed"]
 
-_READ_BYTES = 1 << 20  # as large as an unprivileged user can make a pipe
+_READ_BYTES = 1 << 16  # as much as a pipe holds; for more, each read takes ten times as long, however little there is
 
 
 class ChannelClosed(Exception):
@@ -84,11 +84,7 @@ class Channel:
 
     def has_ended(self) -> bool:
         """Whether the child has ended, or closed its end; what is left to read says no more than that."""
-        poller = select.poll()
-        for fd in (self._out, self._exit_fd):
-            if fd >= 0:
-                poller.register(fd, select.POLLIN)
-        return bool(poller.poll(0))
+        return any(fd != self._printed for fd, _ in self._poller.poll(0))
 
     def drain_output(self) -> None:
         """Take what the plugin has printed so far, without waiting; one pipe's worth, since a thread of it may never stop."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         pid: int
 
         def wait(self, timeout_s: float | None = None) -> int | None: ...
+        def interrupt(self) -> None: ...
         def kill_tree(self) -> None: ...
         def close(self) -> None: ...
 
@@ -90,7 +91,9 @@ class Worker:
     __slots__ = (
         "_awaited",
         "_child",
+        "_deadline",
         "_greeting",
+        "_is_copy",
         "_launched",
         "_lease",
         "_name",
@@ -101,7 +104,6 @@ class Worker:
         "on_callback",
         "on_output",
         "reusable",
-        "started_by",
     )
 
     def __init__(self, child: Process, channel: Channel, *, lease: int, name: str, project: str) -> None:
@@ -114,7 +116,8 @@ class Worker:
         self.alive = True
         #: Whether a further call may find the plugin as a new process would have it.
         self.reusable = True
-        self.started_by = os.getpid()
+        self._deadline: float | None = None  # for its end, once it was told to
+        self._is_copy = False
         #: What the plugin prints, as it comes.
         self.on_output: Callable[[bytes], None] | None = None
         #: Answers the plugin when it calls a function of the app's: `name`, `args` and `kwargs` → `result` or `error`.
@@ -123,12 +126,15 @@ class Worker:
         channel.check = self._check
         # Not waited for: the child reads it when it is up, and the first answer that comes is this one's.
         self._greeting = self._send_request("initialize", {"protocol": PROTOCOL, "project": project})
+        _process.own(self)
 
     def begin(self, method: str, params: dict[str, object], *, what: str, timeout_s: float | None = None) -> Exchange:
         """Send a request. `what` is how messages call it; `timeout_s` is for the whole of it, its items included.
 
-        Raises: WireError: `params` can't be sent; nothing happened.
+        Raises: WireError: `params` can't be sent; nothing happened. PluginCrashed: the worker is dead already.
         """
+        if not self.alive:
+            raise self.crashed(what)
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         number = self._send_request(method, params)
         return Exchange(self, number, what=what, timeout_s=timeout_s, deadline=deadline)
@@ -171,25 +177,34 @@ class Worker:
         """Whether the process is gone, or speaks unasked; only for a worker that has nothing to answer."""
         return self.channel.has_ended()
 
+    def dismiss(self) -> None:
+        """Ask the child to end; `stop` sees to it. Who has several to end dismisses all of them first."""
+        if self.alive and self._deadline is None:
+            self._deadline = time.monotonic() + STOP_GRACE_S
+            # Asked in words, since a copy of this process may hold the child's input open.
+            self._send_request("shutdown", {})
+            self.channel.close_input()
+
     def stop(self) -> None:
         """End in good order: ask the child to, let its exit handlers run, then kill what is left."""
-        if not self.alive:
+        self.dismiss()
+        if not self.alive or self._deadline is None:
             return
         self.alive = False
-        # Asked in words, since a forked copy of this process may hold the child's input open.
-        self._send_request("shutdown", {})
-        self.channel.close_input()
-        deadline = time.monotonic() + STOP_GRACE_S
         try:
             while True:
-                self.channel.receive(deadline)
+                self.channel.receive(self._deadline)
         except (ChannelClosed, TimeoutError, WireError):
             pass
         finally:
-            ended = self._child.wait(max(0.0, deadline - time.monotonic())) is not None
+            ended = self._child.wait(max(0.0, self._deadline - time.monotonic())) is not None
             if not ended or self._may_have_left_some():
                 self._child.kill_tree()
             self._let_go()
+
+    def interrupt(self) -> None:
+        """From any thread: end the process. Whoever waits for it gets PluginCrashed, and ends what it has started."""
+        self._child.interrupt()
 
     def kill(self) -> None:
         """End the process and everything it started, at once."""
@@ -213,14 +228,18 @@ class Worker:
         return newest < self._child.pid or any(map(_descends_from_a_child, newer))
 
     def forget(self) -> None:
-        """In a forked copy of the host: let go of descriptors that are the original's business."""
+        """In a forked copy of this process: the worker is the original's, and so is what it prints."""
         self.alive = False
-        self._let_go()
+        self._is_copy = True
+        self._close()
 
     def _let_go(self) -> None:
-        """Read what the plugin printed last, and close every descriptor. The child is gone, or somebody else's."""
-        if self.started_by == os.getpid():
-            self.channel.drain_output()
+        """Read what the plugin printed last, and close every descriptor. The child is gone."""
+        self.channel.drain_output()
+        self._close()
+
+    def _close(self) -> None:
+        _process.disown(self)
         self._child.close()
         self.channel.close()
         os.close(self._lease)
@@ -232,6 +251,11 @@ class Worker:
 
     def crashed(self, what: str) -> PlughostError:
         """The error for a child that went away during `what`; whatever is left of it is gone afterwards."""
+        if self._is_copy:
+            return PluginCrashed(
+                f"{what} was under way when this process was forked from another, whose call it is",
+                hint="The next call starts a new process",
+            )
         code = self._child.wait(STOP_GRACE_S)
         if self.alive:
             self.alive = False
