@@ -94,8 +94,8 @@ def _check_value(label: str, name: str, schema: object, value: object, root: Map
 def _plainly_valid(schema: Mapping[str, object], value: object) -> bool:
     """True only if `value` certainly fits; false says nothing."""
     kind = schema.get("type")
-    if not schema:
-        return isinstance(value, str | int | type(None))
+    if kind is None and _ANNOTATIONS.issuperset(schema):  # anything is valid; whether it can be sent is another question
+        return isinstance(value, str | int | float | type(None))
     if isinstance(kind, str) and _ANNOTATIONS.issuperset(schema) and kind not in {"array", "object"}:
         types = _PLAIN_TYPES.get(kind, ())
         return type(value) in types
