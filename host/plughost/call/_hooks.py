@@ -10,6 +10,8 @@ from pluggy import Result
 
 from plughost.call._arguments import not_sendable
 from plughost.call._errors import describe_exception, error_from
+from plughost.call._kept import put_back, set_apart
+from plughost.errors import CallTimeout, PluginCrashed, UsageError
 from plughost.runner.wire import WireError
 from plughost.worker import STREAM_CREDIT
 
@@ -146,11 +148,11 @@ class HookWrapping:
             self._drop()
             raise
         except BaseException as error:
-            reply = self._resume(error=describe_exception(error))
+            reply = self._resume_with_error(error)
             if reply.get("outcome") == "same":
                 raise
         else:
-            reply = self._resume(result=inner)
+            reply = self._resume_with_result(inner)
             if reply.get("outcome") == "same":
                 return inner
         if reply.get("outcome") == "yielded":
@@ -165,16 +167,20 @@ class HookWrapping:
             raise
         assert isinstance(outcome, Result)
         if outcome.exception is not None:
-            reply = self._resume(error=describe_exception(outcome.exception))
+            reply = self._resume_with_error(outcome.exception)
         else:
-            reply = self._resume(result=outcome.get_result())
+            reply = self._resume_with_result(outcome.get_result())
         error = reply.get("error")
         if reply.get("outcome") == "yielded":
             yield from self._yield_again()
+        elif reply.get("outcome") == "raised":
+            outcome.get_result()
         elif reply.get("outcome") == "result":
             outcome.force_result(reply.get("value"))
         elif isinstance(error, dict):
-            outcome.force_exception(error_from({"data": error}, what=_label(self._implementation), types=self._terms.types))
+            raised = error_from({"data": error}, what=_label(self._implementation), types=self._terms.types)
+            raised.__context__ = outcome.exception
+            outcome.force_exception(raised)
 
     def _yield_again(self) -> Generator[None, object, None]:
         """A wrapper that yields twice is pluggy's to refuse."""
@@ -182,6 +188,31 @@ class HookWrapping:
             yield
         finally:
             self._drop()
+
+    def _resume_with_error(self, error: BaseException) -> dict[str, object]:
+        """Raises: the error itself, if with it the worker went away in which the wrapper stands. Else as `_resume`."""
+        if not self._worker.alive and isinstance(error, CallTimeout | PluginCrashed):
+            raise error
+        return self._resume(error=describe_exception(error))
+
+    def _resume_with_result(self, result: object) -> dict[str, object]:
+        try:
+            reply = self._resume(result=result)
+        except UsageError:  # an object in it has no wire form
+            if not self._worker.alive:
+                raise
+            sent, kept = set_apart(result)
+            reply = self._resume(result=sent, kept=kept)
+        try:
+            reply["value"] = put_back(reply.get("value"), reply.get("given"), result)
+        except (LookupError, TypeError, ValueError):
+            self._worker.kill()
+            raise PluginCrashed(
+                f"{_label(self._implementation)} broke the protocol, and its process was ended",
+                reference="protocol-violated",
+                causes=["It names a place in a result that has no such place"],
+            ) from None
+        return reply
 
     def _resume(self, **inner: object) -> dict[str, object]:
         style = "hookwrapper" if self._implementation.options["hookwrapper"] else "wrapper"

@@ -22,11 +22,12 @@ __all__ = ["Fault", "find_faults", "manager_with"]
 class Fault:
     """One rule that one hook implementation breaks. `argument` is empty where the fault is not an argument's."""
 
-    __slots__ = ("argument", "hook", "message", "plugin")
+    __slots__ = ("argument", "function", "hook", "message", "plugin")
 
     def __init__(self, implementation: HookImplementation, message: str, *, argument: str = "") -> None:
         self.plugin = implementation.plugin
         self.hook = implementation.name
+        self.function = implementation.function
         self.argument = argument
         definition = implementation.definition()
         self.message = f"`{implementation.plugin}` implements `{implementation.name}` as `{definition}`: {message}"
@@ -78,9 +79,9 @@ def _check(implementation: HookImplementation, caller: HookCaller) -> list[Fault
             offered = f"it has {', '.join(f'`{name}`' for name in known)}" if known else "it has none"
             faults.append(Fault(implementation, f"the specification has no argument `{argument}`; {offered}", argument=argument))
     if implementation.is_wrapper and implementation.kind != "generator":
-        faults.append(Fault(implementation, "it is marked as a wrapper, but it doesn't yield"))
+        faults.append(Fault(implementation, "it is marked as a wrapper, but it is no generator function"))
     if options["wrapper"] and options["hookwrapper"]:
-        faults.append(Fault(implementation, "it is marked as a `wrapper` and as a `hookwrapper`; it can be only one of them"))
+        faults.append(Fault(implementation, "`wrapper` and `hookwrapper` are mutually exclusive"))
     return faults
 
 

@@ -7,6 +7,7 @@ it are pluggy's.
 from __future__ import annotations
 
 import inspect
+import types
 
 from . import _annotations, _load
 
@@ -36,14 +37,15 @@ def find_hooks(project: str, entry_point: str, target: str, found: object) -> li
     Source: pluggy's PluginManager.parse_hookimpl_opts and varnames.
     """
     mark = project + "_impl"
-    if inspect.isroutine(found) and _marked(found, mark) is not None:
+    options = _marked(found, mark)
+    if inspect.isroutine(found) and options is not None:
         owner, _, function = target.rpartition("." if "." in target.partition(":")[2] else ":")
-        return [_record(owner, function, found, entry_point, mark)]
+        return [_record(owner, function, found, entry_point, options)]
     methods = _methods(found, mark)
     if isinstance(found, type) and any(inspect.isfunction(inspect.getattr_static(found, name)) for name in methods):
         target += "()"
         methods = _methods(_load.load(target), mark)
-    return [_record(target, name, method, entry_point, mark) for name, method in methods.items()]
+    return [_record(target, name, method, entry_point, options) for name, (method, options) in methods.items()]
 
 
 def kind_of(function: object) -> str:
@@ -56,17 +58,30 @@ def kind_of(function: object) -> str:
     return "generator" if inspect.isgeneratorfunction(bare) else "function"
 
 
-def _methods(owner: object, mark: str) -> dict[str, object]:
-    found: dict[str, object] = {}
+def _methods(owner: object, mark: str) -> dict[str, tuple[object, Record]]:
+    """The marked methods by name, each with what its mark says. No property is asked for its value.
+
+    Source: pluggy's PluginManager.parse_hookimpl_opts, of 1.7 for the mark of a classmethod or staticmethod.
+    """
+    found: dict[str, tuple[object, Record]] = {}
     for name in dir(owner):
-        method = _attribute(owner, name)
-        if inspect.isroutine(method) and _marked(method, mark) is not None and name != "plughost_tools":
-            found[name] = method
+        static = inspect.getattr_static(owner, name, None)
+        if static is None or _is_method(static):
+            method = _attribute(owner, name)
+            options = _marked(method, mark) or _marked(static, mark)
+            if inspect.isroutine(method) and options is not None and name != "plughost_tools":
+                found[name] = method, options
     return found
 
 
-def _record(owner: str, name: str, method: object, entry_point: str, mark: str) -> Record:
-    options = _marked(method, mark) or {}
+def _is_method(static: object) -> bool:
+    """Whether what stands in an object's class or module may be a method; in a slot anything may be."""
+    if isinstance(static, (staticmethod, classmethod, types.MemberDescriptorType)):
+        return True
+    return inspect.isroutine(static) and callable(static)
+
+
+def _record(owner: str, name: str, method: object, entry_point: str, options: Record) -> Record:
     needed, optional = _parameters(method)
     bare = method.__func__ if inspect.ismethod(method) else method
     return {

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import types
 
-from . import _exceptions, _failure, wire
+from . import _exceptions, _failure
+from ._given import Given
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,30 +78,27 @@ class Wrappers:
     def resume(self, params: Record) -> Record:
         """Go on behind the `yield`, with the `result` or the `error` of what was wrapped; the answer says what came of it.
 
-        `outcome` is `same`, `result` (with `value`), `exception` (with `error`) or `yielded`: it yielded once more, which is
-        the host's to refuse.
+        `outcome` is `same`, `result` (with `value` and `given`), `exception` (with `error`), `raised` (an older wrapper let the
+        exception through that it was given) or `yielded`: it yielded once more, which is the host's to refuse.
         """
         number = params.get("wrapper")
         generator = self._open.pop(number)
         record = params.get("error")
         exception = _exceptions.revive(record) if isinstance(record, dict) else None
-        before = _packed(params.get("result"))
-        result = params.get("result")
+        given = Given(params.get("result"), params.get("kept"))
+        older = HookResult(given.value, exception) if params.get("style") == "hookwrapper" else None
         try:
-            if params.get("style") == "hookwrapper":
-                outcome = HookResult(result, exception)
-                generator.send(outcome)
+            if older is not None:
+                generator.send(older)
             elif exception is not None:
                 generator.throw(exception)
             else:
-                generator.send(result)
+                generator.send(given.value)
         except StopIteration as stop:
-            if params.get("style") == "hookwrapper":
-                return _outcome(outcome, exception, before)
-            return _value(stop.value, before if exception is None else b"")
+            return _outcome(older, given, exception) if older is not None else _value(stop.value, given, exception)
         except BaseException as error:
             if exception is not None and (error is exception or _is_wrapped_stop(error, exception)):
-                return {"outcome": "same"}
+                return {"outcome": "same" if older is None else "raised"}
             raise
         self._open[number] = generator
         return {"outcome": "yielded"}
@@ -112,23 +110,15 @@ class Wrappers:
             generator.close()
 
 
-def _outcome(outcome: HookResult, given: BaseException | None, before: bytes) -> Record:
+def _outcome(outcome: HookResult, given: Given, exception: BaseException | None) -> Record:
     error = outcome.exception
     if error is not None:
-        return {"outcome": "same"} if error is given else {"outcome": "exception", "error": _failure.record_of(error, "call")}
-    return _value(outcome.result, before if given is None else b"")
+        return {"outcome": "same"} if error is exception else {"outcome": "exception", "error": _failure.record_of(error, "call")}
+    return _value(outcome.result, given, exception)
 
 
-def _value(value: object, before: bytes) -> Record:
-    """Unchanged by what it looks like on the wire: the host then keeps its own objects."""
-    return {"outcome": "same"} if before and _packed(value) == before else {"outcome": "result", "value": value}
-
-
-def _packed(value: object) -> bytes:
-    try:
-        return b"".join(wire.pack({"result": value}))
-    except wire.WireError:
-        return b""
+def _value(value: object, given: Given, exception: BaseException | None) -> Record:
+    return given.outcome(value) if exception is None else {"outcome": "result", "value": value}
 
 
 def _is_wrapped_stop(error: BaseException, given: BaseException) -> bool:
