@@ -68,7 +68,9 @@ def _methods(owner: object, mark: str) -> dict[str, tuple[object, Record]]:
         static = inspect.getattr_static(owner, name, None)
         if static is None or _is_method(static):
             method = _attribute(owner, name)
-            options = _marked(method, mark) or _marked(static, mark)
+            options = _marked(method, mark)
+            if options is None:
+                options = _marked(static, mark)
             if inspect.isroutine(method) and options is not None and name != "plughost_tools":
                 found[name] = method, options
     return found
