@@ -32,7 +32,7 @@ def make_wheel(folder: Path, name: str, version: str = "1.0", *, requires=(), ex
     record = "".join(f"{path},sha256={digest(text)},{len(text)}\n" for path, text in files.items())
     with zipfile.ZipFile(path, "w") as archive:
         for member, text in {**files, f"{stem}.dist-info/RECORD": f"{record}{stem}.dist-info/RECORD,,\n"}.items():
-            archive.writestr(member, text)
+            archive.writestr(zipfile.ZipInfo(member), text)  # its date is always the same, and so are the bytes
     return path
 
 
