@@ -178,6 +178,18 @@ def shared_host(
         yield host
 
 
+@pytest.fixture(scope="session")
+def busy_store(tmp_path_factory: pytest.TempPathFactory, uv_cache: Path, session_repository: Callable[[str], str]) -> Path:
+    """A store in which the project `busy` has the plugin of that name three times: `one`, `three` and `two`."""
+    from plughost import Host
+
+    root = _store(tmp_path_factory.mktemp("busy") / "store", uv_cache)
+    with Host("busy", store=root) as host:
+        for name in ("one", "three", "two"):
+            host.add(session_repository("busy"), name=name)
+    return root
+
+
 @pytest.fixture
 def clean_environment(tmp_path: Path) -> dict[str, str]:
     """The environment of a user who has set nothing, with a home of its own."""

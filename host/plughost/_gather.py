@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import difflib
 import select
+import selectors
 import time
 from collections.abc import Awaitable
 from contextvars import ContextVar
@@ -20,6 +21,7 @@ from plughost.worker import Custody
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from typing import Self
 
     from pluggy import HookCaller, PluginManager
 
@@ -50,7 +52,7 @@ def call_together(manager: PluginManager, name: str, kwargs: Mapping[str, object
     if ahead is None:
         return caller(**kwargs)
     try:
-        _see_through(list(ahead.values()))
+        _see_through(ahead.values())
         return _call(caller, kwargs, ahead)
     finally:
         _discard(ahead)
@@ -66,7 +68,7 @@ async def call_together_async(manager: PluginManager, name: str, kwargs: Mapping
     if ahead is None:
         return await _awaited(await _call_aside(caller, kwargs))
     try:
-        await _gather(_see_through_async(begun) for begun in ahead.values())
+        await _see_through_async(ahead.values())
         result = _call(caller, kwargs, ahead)
     finally:
         _discard(ahead)
@@ -147,47 +149,79 @@ def _is_done(begun: Begun) -> bool:
         return True
 
 
-def _see_through(asked: Sequence[Begun]) -> None:
+def _see_through(asked: Iterable[Begun]) -> None:
     """Until each has its answer, or the error that stands for it."""
-    poller = select.poll()
-    watched: dict[int, Begun] = {}
-    pending = dict.fromkeys(asked)
-    to_advance = asked
-    while True:
-        for begun in to_advance:
-            for fd in [fd for fd, of in watched.items() if of is begun]:
-                poller.unregister(fd)
-                del watched[fd]
-            if _is_done(begun):
-                del pending[begun]
-                continue
-            for fd, events in begun.call.descriptors():
-                poller.register(fd, events)
-                watched[fd] = begun
-        if not pending:
-            return
-        deadlines = [begun.call.deadline for begun in pending if begun.call.deadline is not None]
-        ready = poller.poll(max(0.0, min(deadlines) - time.monotonic()) * 1000 if deadlines else None)
-        to_advance = list(dict.fromkeys(watched[fd] for fd, _ in ready)) or list(pending)
+    with _Pending(asked) as pending:
+        while pending:
+            pending.advance(pending.time_left_s())
 
 
-async def _see_through_async(begun: Begun) -> None:
-    """As `_see_through`, of one."""
+async def _see_through_async(asked: Iterable[Begun]) -> None:
     loop = asyncio.get_running_loop()
-    while not _is_done(begun):
-        ready = asyncio.Event()
-        watched = begun.call.descriptors()
-        deadline = begun.call.deadline
-        timer = None if deadline is None else loop.call_later(max(0.0, deadline - time.monotonic()), ready.set)
+    ready = asyncio.Event()
+    with _Pending(asked) as pending:
+        loop.add_reader(pending.fileno(), ready.set)
         try:
-            for fd, events in watched:
-                (loop.add_reader if events == select.POLLIN else loop.add_writer)(fd, ready.set)
-            await ready.wait()
+            while pending:
+                left_s = pending.time_left_s()
+                timer = None if left_s is None else loop.call_later(left_s, ready.set)
+                try:
+                    await ready.wait()
+                finally:
+                    if timer is not None:
+                        timer.cancel()
+                ready.clear()
+                pending.advance(0)
         finally:
-            for fd, events in watched:
-                (loop.remove_reader if events == select.POLLIN else loop.remove_writer)(fd)
-            if timer is not None:
-                timer.cancel()
+            loop.remove_reader(pending.fileno())
+
+
+class _Pending:
+    """Calls that have no answer yet, and what they wait for."""
+
+    def __init__(self, asked: Iterable[Begun]) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._waiting: dict[Begun, list[tuple[int, int]]] = {}
+        try:
+            for begun in asked:
+                self._advance(begun)
+        except BaseException:
+            self._selector.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._selector.close()
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    def fileno(self) -> int:
+        """Readable when `advance` has something to do before any time is over."""
+        return self._selector.fileno()
+
+    def time_left_s(self) -> float | None:
+        deadlines = [begun.call.deadline for begun in self._waiting if begun.call.deadline is not None]
+        return max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
+
+    def advance(self, timeout_s: float | None) -> None:
+        """Wait until one of them can get on, or its time is over, and let it."""
+        ready = {key.data: None for key, _ in self._selector.select(timeout_s)}
+        for begun in ready or list(self._waiting):
+            self._advance(begun)
+
+    def _advance(self, begun: Begun) -> None:
+        waits_for = [] if _is_done(begun) else begun.call.descriptors()
+        before = self._waiting.pop(begun, [])
+        if waits_for != before:
+            for fd, _ in before:
+                self._selector.unregister(fd)
+            for fd, events in waits_for:
+                self._selector.register(fd, selectors.EVENT_READ if events == select.POLLIN else selectors.EVENT_WRITE, begun)
+        if waits_for:
+            self._waiting[begun] = waits_for
 
 
 def _call(caller: HookCaller, kwargs: Mapping[str, object], ahead: dict[HookImplementation, Begun]) -> object:

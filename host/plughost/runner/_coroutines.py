@@ -6,7 +6,7 @@ import asyncio
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
 __all__ = ["Iterated", "close", "new_loop", "run", "run_aside"]
 
@@ -29,11 +29,11 @@ def run(loop: asyncio.AbstractEventLoop, awaitable: Awaitable[object]) -> object
         raise
 
 
-def run_aside(awaitable: Awaitable[object]) -> object:
-    """Run to the end in a thread and a loop of its own, while this thread's loop stands still."""
+def run_aside(awaitable: Awaitable[object], enter: Callable[[], None]) -> object:
+    """Run to the end in a thread and a loop of its own, while this thread's loop stands still; `enter` is called there first."""
     from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor(1) as executor:
+    with ThreadPoolExecutor(1, initializer=enter) as executor:
         return executor.submit(asyncio.run, _wait(awaitable)).result()
 
 

@@ -283,8 +283,17 @@ class _Server:
 
     def _run_coroutine(self, awaitable: object) -> object:
         loop, coroutines = self._event_loop(), _own("_coroutines")
-        # It runs where a coroutine has called the app back, and the app the plugin.
-        return coroutines.run_aside(awaitable) if loop.is_running() else coroutines.run(loop, awaitable)
+        if not loop.is_running():
+            return coroutines.run(loop, awaitable)
+        # A coroutine has called the app back, and the app the plugin: until this one ends, it is its thread that may call back.
+        before = self._thread
+        try:
+            return coroutines.run_aside(awaitable, self._enter_thread)
+        finally:
+            self._thread = before
+
+    def _enter_thread(self) -> None:
+        self._thread = _thread.get_ident()
 
 
 class _Staged(Exception):

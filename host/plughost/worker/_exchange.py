@@ -5,6 +5,7 @@ Above it: calls and hooks; below it: the channel. Whatever goes wrong on the way
 
 from __future__ import annotations
 
+import sys
 import time
 
 from plughost.errors import CallTimeout, PluginCrashed, PluginError, UsageError
@@ -118,6 +119,10 @@ class Exchange:
 
     def cancel(self) -> None:
         """Have the generator closed in the child, and wait for that a moment; a generator that goes on costs its worker."""
+        if sys.is_finalizing():  # no module can be counted on any more: with its lifeline, the kernel ends the child
+            self._worker.forget()
+        if not self._worker.alive:
+            return
         self._worker.channel.send(_notification("cancel", {"id": self._number}))
         self._timeout_s, self.deadline = None, time.monotonic() + STOP_GRACE_S
         try:

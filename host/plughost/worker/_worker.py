@@ -229,9 +229,10 @@ class Worker:
 
     def forget(self) -> None:
         """In a forked copy of this process: the worker is the original's, and so is what it prints."""
-        self.alive = False
-        self._is_copy = True
-        self._close()
+        if self.alive:
+            self.alive = False
+            self._is_copy = True
+            self._close()
 
     def _let_go(self) -> None:
         """Read what the plugin printed last, and close every descriptor. The child is gone."""
