@@ -668,3 +668,11 @@ def test_what_a_hook_prints_goes_to_the_log(pm, app, add, caplog):
     with caplog.at_level("INFO", logger="plughost.plugin"):
         pm.hook.score(text="x", weight=1)
     assert caplog.record_tuples == [("plughost.plugin.alpha", 20, "one x"), ("plughost.plugin.alpha", 20, "two")]
+
+
+def test_a_manager_of_another_project_is_refused(app):
+    with pytest.raises(plughost.UsageError) as raised:
+        app.attach(pluggy.PluginManager("other"))
+    assert str(raised.value) == (
+        'The PluginManager is of the project `other`, and the host of `app`\n\nhint: Make the host with its name: `Host("other")`'
+    )

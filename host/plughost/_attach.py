@@ -57,6 +57,11 @@ def attach(
     """Register each plugin that isn't; those that can't be are told of as `on_error` says, after all others are registered."""
     if on_error not in {"raise", "warn", "skip"}:
         raise UsageError(f"`{on_error}` is no way to treat errors", hint="`on_error` is `raise`, `warn` or `skip`")
+    if manager.project_name != workers.project:
+        raise UsageError(
+            f"The PluginManager is of the project `{manager.project_name}`, and the host of `{workers.project}`",
+            hint=f'Make the host with its name: `Host("{manager.project_name}")`',
+        )
     names = workers.names() if plugins is None else [registry.normalize_name(name) for name in plugins]
     limits_s = {registry.normalize_name(name): limit_s for name, limit_s in timeouts.items()}
     attached: list[IsolatedPlugin] = []
