@@ -77,7 +77,8 @@ _RULES = (
         pattern=r"neither `?pyproject\.toml`? nor `?setup\.py`? are present", error=SourceError, reference="not-a-python-project"
     ),
     Rule(
-        pattern=r"Wheels are required for|source distributions for .* is disabled|has no wheels with a matching|-compatible wheels",
+        pattern=r"Wheels are required for|source distributions for .* is disabled"
+        r"|has no wheels with a matching|-compatible wheels",
         error=ResolveError,
         reference="wheel-missing",
         hint="Choose another Python with `--python VERSION`, or another version of it with `--with 'NAME<VERSION'`",
