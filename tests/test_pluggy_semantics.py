@@ -210,6 +210,31 @@ def test_what_a_wrapper_raises_instead_remembers_what_it_was_given(app, local, p
         assert repr(raised.value.__context__) == "ValueError('inner')"
 
 
+@pytest.mark.parametrize("hook", ["see_exit", "see_key", "see_missing", "see_undecodable"])
+@pytest.mark.parametrize("apart", [True, False])
+def test_a_wrapper_sees_what_another_plugin_raised_as_that_raised_it(apart, hook, app, local, pm):
+    attach(app, pm, "first", *(["around"] if apart else ["around", "inner"]))
+    if apart:
+        attach(app, pm, "second", "inner")
+    in_process = pluggy.PluginManager("app")
+    in_process.register(local["inner"])
+    in_process.register(local["around"])
+    assert getattr(pm.hook, hook)() == getattr(in_process.hook, hook)()
+
+
+def test_what_a_plugin_raised_has_the_attributes_of_its_built_in_type(app, pm):
+    attach(app, pm, "first", "inner")
+    with pytest.raises(FileNotFoundError) as missing:
+        pm.hook.see_missing()
+    assert (missing.value.errno, missing.value.strerror) == (2, "missing")
+    with pytest.raises(KeyError) as key:
+        pm.hook.see_key()
+    assert key.value.args == ("key",)
+    with pytest.raises(UnicodeDecodeError) as undecodable:
+        pm.hook.see_undecodable()
+    assert (undecodable.value.object, undecodable.value.start) == (b"a\xff", 1)
+
+
 # Forms of implementations.
 
 GIVEN_A = (

@@ -101,13 +101,16 @@ class PluginError(PlughostError):
     """The plugin's own code raised.
 
     Where the original type is a built-in one, the error is an instance of that too, so `except ValueError` works.
-    `type_name` is the original's qualified name, `remote_message` what it said and `remote_traceback` its traceback as text,
-    which is shown as the error's cause, too.
+    `type_name` is the original's qualified name, `builtin_name` that of the nearest built-in type, `remote_message` what it said,
+    and `remote_traceback` its traceback as text, which is shown as the error's cause, too. `remote_args` are its arguments, if
+    all of them are plain values.
     """
 
     exit_code = 1
     references = ("plugin-raised", "result-unsupported")
     type_name: str = ""
+    builtin_name: str = ""
+    remote_args: tuple[object, ...] | None = None
     remote_message: str = ""
     remote_traceback: str = ""
 

@@ -50,6 +50,10 @@ def error_from(error: Mapping[str, object], *, what: str, types: Mapping[str, ty
         hint=_HINTS.get(stage, ""),
     )
     raised.type_name = kind
+    raised.builtin_name = str(data.get("builtin") or "Exception")
+    if isinstance(args := data.get("args"), list):
+        raised.remote_args = tuple(args)
+        _make_as_the_original(raised)
     raised.remote_message = message
     raised.remote_traceback = str(data.get("traceback") or "")
     if raised.remote_traceback:
@@ -84,16 +88,24 @@ def _mappings(items: object) -> list[dict[str, object]]:
 def describe_exception(error: BaseException) -> dict[str, object]:
     """An exception for a plugin to handle: its type's qualified name, the nearest built-in type's, its message and arguments."""
     if isinstance(error, PluginError):  # of another plugin: as that one raised it
-        return {"type": error.type_name, "builtin": _nearest_builtin(error), "message": error.remote_message}
+        told: dict[str, object] = {"type": error.type_name, "builtin": error.builtin_name, "message": error.remote_message}
+        return told if error.remote_args is None else {**told, "args": list(error.remote_args)}
     kind = type(error)
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-    record: dict[str, object] = {"type": name, "builtin": _nearest_builtin(error), "message": str(error)}
+    nearest = next(kind.__name__ for kind in kind.__mro__ if kind.__module__ == "builtins")
+    record: dict[str, object] = {"type": name, "builtin": nearest, "message": str(error)}
     plain = all(isinstance(value, str | int | float | bool | None) for value in error.args)
     return {**record, "args": list(error.args)} if plain else record
 
 
-def _nearest_builtin(error: BaseException) -> str:
-    return next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins")
+def _make_as_the_original(raised: PluginError) -> None:
+    """Give it what the built-in type makes of the arguments: `args`, the `errno` of an OSError, the `start` of a UnicodeError."""
+    kind: object = getattr(builtins, raised.builtin_name, None)
+    if isinstance(kind, type) and isinstance(raised, kind) and raised.remote_args is not None:
+        try:
+            vars(kind)["__init__"](raised, *raised.remote_args)
+        except (TypeError, ValueError, OverflowError, KeyError):  # no arguments of its type
+            pass
 
 
 def _class_for(kind: str, builtin: object, types: Mapping[str, type[Exception]]) -> type[PluginError]:

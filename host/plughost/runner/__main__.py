@@ -20,7 +20,7 @@ frames are raw bytes that follow the line.
 | `describe` | `entry_points`: name → `module:object` | `tools` and `hooks`, as in the manifest |
 | `call` | `target`, `args`, `kwargs`, `credit`, `convert`, `offered` | the value; of a stream null |
 | `wrap` | `target`, `args`, `kwargs`, `offered`, of a hook wrapper | `wrapper`: a number, 0 if it ended without a `yield` |
-| `resume` | `wrapper`, `style` (`wrapper`, `hookwrapper`), and what it wraps gave: `result` or `error` | `outcome`, as below |
+| `resume` | `wrapper`, `style` (`wrapper`, `hookwrapper`), and what it wraps gave: `result` and `kept`, or `error` | `outcome` |
 | `drop` | `wrapper` | nothing; the wrapper was closed |
 | `shutdown` | nothing | null; then the process ends |
 
@@ -31,9 +31,11 @@ Without credit the child waits.
 `convert` names the arguments of a call that are to be turned into their annotated types. `offered` says which are functions of
 the app's: a place or a name → the name that the app offers it by.
 
-**Wrappers** of hooks run up to their `yield`, and stand still while what they wrap runs elsewhere. The `outcome` of going on is
-`result` with `value`; `same` where it is what the wrapper was given; `exception` with `error`, set on the result of an older
-wrapper; or `yielded` a second time, which the host refuses.
+**Wrappers** of hooks run up to their `yield`, and stand still while what they wrap runs elsewhere. `kept` names the places in
+`result` where an object without a wire form stays in the host, each with its type: `[path, type]`. The `outcome` of going on is
+`result` with `value`, and with `given`, the places in it that hold what was given, each with where that was: `[path, path]`;
+`same` where it is what the wrapper was given; `exception` with `error`, set on the result of an older wrapper; `raised`, where an
+older wrapper raises what it was given; or `yielded` a second time, which the host refuses.
 
 **Callbacks.** While a call runs, the child may ask for a function that the app offers: the request `callback` (`name`, `args`,
 `kwargs`), child → host, its `id` a string. Before it is answered, the host may send further requests, whose responses come first.
@@ -43,7 +45,8 @@ An `error` of the host's has in `data` the `type`, `builtin`, `message` and, whe
 sent.
 
 **Errors** are JSON-RPC error objects. The plugin's own have code -32000 and in `data`: `stage` (`import`, `arguments`, `call`,
-`result`), `type` (qualified name), `builtin` (the nearest built-in exception type, or null), `message`, `traceback` (text, the
+`result`), `type` (qualified name), `builtin` (the nearest built-in exception type, or null), `message`, `args` (if all of them
+are plain), `traceback` (text, the
 runner's own frames left out), `causes` (a list of `type` and `message`, nearest first), and for `sys.exit` `code`. Other codes
 are JSON-RPC's: -32601, -32602, and -32700 with a null `id` for a message that this Python can't read (it is nested too deeply, or
 has too long an integer). The process ends after that one, since it can't know where the next message begins.

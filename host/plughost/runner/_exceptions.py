@@ -7,7 +7,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 __all__ = ["revive"]
 
@@ -17,11 +17,27 @@ def revive(record: Mapping[str, object]) -> BaseException:
     module, _, name = str(record.get("type")).rpartition(".")
     own = getattr(sys.modules.get(module), name, None) if module else None
     nearest = getattr(builtins, str(record.get("builtin")), None)
-    args = record.get("args")
+    message, args = record.get("message"), record.get("args")
     for kind in (own, nearest):
         if isinstance(kind, type) and issubclass(kind, BaseException):
-            try:
-                return kind(*args) if isinstance(args, list) else kind(record.get("message"))
-            except Exception:  # noqa: BLE001, S112 - its class wants other arguments: the next one is more general
-                continue
-    return Exception(record.get("message"))
+            made = _made(kind, args if isinstance(args, list) else [message], message)
+            if made is not None:
+                return made
+    return Exception(message)
+
+
+def _made(kind: type[BaseException], args: list[object], message: object) -> BaseException | None:
+    """An instance that says `message`; where its class's `__init__` wants other arguments, one without that."""
+    makers: tuple[Callable[[], BaseException], ...] = (
+        lambda: kind(*args),
+        lambda: kind(message),
+        lambda: BaseException.__new__(kind, message),
+    )
+    for make in makers:
+        try:
+            made = make()
+            if str(made) == message:
+                return made
+        except Exception:  # noqa: BLE001, S112 - the next way is more general
+            continue
+    return None

@@ -18,6 +18,7 @@ __all__ = ["record_of"]
 _MOST_TEXT = 64 * 1024  # characters of a message or traceback; an exception that holds a file is not to fill the pipe
 _MOST_CAUSES = 10
 _MOST_CODE = 1 << 63  # a process's exit code has eight bits; what is larger is told as text
+_MOST_BITS = 64  # of an argument
 _OWN_PACKAGE = "plughost_runner"
 
 _cause, _context, _hides_context = (
@@ -25,6 +26,7 @@ _cause, _context, _hides_context = (
 )
 _traceback_of = vars(BaseException)["__traceback__"].__get__
 _code = vars(SystemExit)["code"].__get__
+_args = vars(BaseException)["args"].__get__
 _module, _qualname = (vars(type)[name].__get__ for name in ("__module__", "__qualname__"))
 
 
@@ -38,6 +40,9 @@ def record_of(error: BaseException, stage: str) -> dict[str, object]:
         "traceback": _traceback(error),
         "causes": [{"type": _name(cause), "message": _text(cause)} for cause in _causes(error)],
     }
+    args = _args(error)
+    if all(map(_is_plain, args)):
+        record["args"] = list(args)
     if issubclass(type(error), SystemExit):
         code = _code(error)
         plain = code is None or (type(code) is int and abs(code) < _MOST_CODE)
@@ -48,6 +53,16 @@ def record_of(error: BaseException, stage: str) -> dict[str, object]:
             if isinstance(value, (str, list)):
                 record[name] = value
     return record
+
+
+def _is_plain(value: object) -> bool:
+    """Of these types themselves: what a subclass of the plugin's own answers isn't known."""
+    if type(value) in (str, bytes):
+        assert isinstance(value, (str, bytes))
+        return len(value) <= _MOST_TEXT
+    if type(value) is int:
+        return int.bit_length(value) < _MOST_BITS
+    return value is None or type(value) in (bool, float)
 
 
 def _name(error: BaseException) -> str:

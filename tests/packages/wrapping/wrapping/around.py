@@ -270,3 +270,18 @@ def process():
     import os
 
     return os.getpid()
+
+
+def _seeing(name):
+    def function():
+        try:
+            yield
+        except BaseException as error:  # noqa: BLE001 - it is what is to be seen
+            return [repr(error), str(error), getattr(error, "errno", None)]
+
+    function.__name__ = function.__qualname__ = name
+    globals()[name] = hookimpl(wrapper=True)(function)
+
+
+for _what in ("see_exit", "see_key", "see_missing", "see_undecodable"):
+    _seeing(_what)

@@ -27,6 +27,11 @@ for _style in ("new", "old"):
     _raising(_style + "_runtime_error", RuntimeError("personal"))
     _raising(_style + "_stop", StopIteration(3))
 
+_raising("see_exit", SystemExit(3))
+_raising("see_key", KeyError("key"))
+_raising("see_missing", FileNotFoundError(2, "missing"))
+_raising("see_undecodable", UnicodeDecodeError("utf-8", b"a\xff", 1, 2, "invalid"))
+
 
 @hookimpl
 def nested():
