@@ -5,7 +5,8 @@ Above it: `Host`, and the twin of it that runs a plugin in process; below it: th
 
 from __future__ import annotations
 
-from plughost.call import Outcome, Output, choose_tool, invoke, stream
+import _thread
+
 from plughost.errors import UsageError
 
 TYPE_CHECKING = False
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from pluggy import PluginManager
 
     from plughost._workers import Workers
-    from plughost.call import IsolatedPlugin
+    from plughost.call import IsolatedPlugin, Outcome
 
     P = ParamSpec("P")
 
@@ -24,10 +25,22 @@ __all__ = ["Caller"]
 
 
 class Caller:
-    """Calls plugins, by workers that it reuses and that end with `close`, or with the process."""
+    """Calls plugins, by workers that it reuses and that end with `close`, or with the process.
 
-    def __init__(self, workers: Workers) -> None:
-        self._workers = workers
+    What calls take is imported by the first: to say that an add has nothing to do must take less time than that.
+    """
+
+    def __init__(self, make_workers: Callable[[], Workers]) -> None:
+        self._make_workers = make_workers
+        self._made: Workers | None = None
+        self._making = _thread.allocate_lock()
+
+    @property
+    def _workers(self) -> Workers:
+        if self._made is None:
+            with self._making:
+                self._made = self._made or self._make_workers()
+        return self._made
 
     def __enter__(self) -> Self:
         return self
@@ -49,6 +62,8 @@ class Caller:
 
         Raises: as `invoke` does, an error of the plugin's after the items that came before it.
         """
+        from plughost.call import Output, choose_tool, stream
+
         installed = self._workers.find(plugin)
         worker, manifest = self._workers.take(installed)
         try:
@@ -78,6 +93,8 @@ class Caller:
         tool raised; an instance of the built-in exception's type too. PluginCrashed, CallTimeout: the process and all that it
         started are gone. StoreError: the plugin's environment is missing or damaged.
         """
+        from plughost.call import Output, choose_tool, invoke
+
         installed = self._workers.find(plugin)
         chosen = None if installed.manifest.get("editable") else choose_tool(installed.name, installed.manifest, tool)
         worker, manifest = self._workers.take(installed, env=env)
@@ -118,6 +135,7 @@ class Caller:
         """
         from plughost._attach import attach
 
+        plugins = [plugins] if isinstance(plugins, str) else plugins
         return attach(self._workers, manager, plugins, on_error=on_error, timeout_s=timeout_s, timeouts=timeouts or {})
 
     def offer(self, name: str, function: Callable[P, object]) -> None:
@@ -163,4 +181,5 @@ class Caller:
 
     def close(self) -> None:
         """End all workers: each gets a moment for its exit handlers. The host can be used again afterwards."""
-        self._workers.pool.close()
+        if self._made is not None:
+            self._made.pool.close()

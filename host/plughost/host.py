@@ -11,7 +11,6 @@ import os
 from plughost import registry
 from plughost._caller import Caller
 from plughost._request import Request, find_unchanged
-from plughost._workers import Workers
 from plughost.paths import Store, default_store
 
 TYPE_CHECKING = False
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from plughost._info import Plugin
     from plughost._request import Added, Progress
+    from plughost._workers import Workers
 
 __all__ = ["Host"]
 
@@ -46,7 +46,12 @@ class Host(Caller):
         self.hookspecs = tuple(hookspecs) if isinstance(hookspecs, list | tuple) else (hookspecs,)
         self.store = Store(store if store is not None else default_store(project), project)
         self._on_progress = on_progress
-        super().__init__(Workers(self.store, project))
+        super().__init__(self._new_workers)
+
+    def _new_workers(self) -> Workers:
+        from plughost._workers import Workers
+
+        return Workers(self.store, self.project)
 
     def add(
         self,

@@ -39,7 +39,8 @@ class Direct(Caller):
     """
 
     def __init__(self, name: str, entry_points: Mapping[str, str], *, project: str = "plughost") -> None:
-        super().__init__(_DirectWorkers(name, entry_points, project))
+        workers = _DirectWorkers(name, entry_points, project)
+        super().__init__(lambda: workers)
 
 
 class _DirectWorkers(Workers):
