@@ -52,6 +52,13 @@ def app(busy_store: Path) -> Iterator[plughost.Host]:
     assert left_open() == before
 
 
+@pytest.fixture
+def children() -> Callable[[], set[str]]:
+    """The processes that this test has begun and not ended; others are of hosts that tests share."""
+    before = left_open()[0]
+    return lambda: left_open()[0] - before
+
+
 def attach(app: plughost.Host, *names: str, **options: float) -> pluggy.PluginManager:
     manager = pluggy.PluginManager("busy")
     manager.add_hookspecs(Specifications)
@@ -100,7 +107,7 @@ def test_many_threads_get_their_own_answers_among_crashes_and_errors(app):
             done.result(WAIT_S)
 
 
-def test_closing_ends_a_worker_in_use_after_its_call(app):
+def test_closing_ends_a_worker_in_use_after_its_call(app, children):
     pm = attach(app, "one")
     asked, closed = threading.Event(), threading.Event()
     app.offer("further", lambda n: (asked.set(), closed.wait(WAIT_S), n)[2])
@@ -110,17 +117,17 @@ def test_closing_ends_a_worker_in_use_after_its_call(app):
         app.close()
         closed.set()
         assert answer.result(WAIT_S) == [5]
-    assert left_open()[0] == set()
+    assert children() == set()
     assert pm.hook.echo(value=1) == [1]
 
 
-def test_workers_of_a_revision_that_another_host_has_replaced_end(app, busy_store, session_repository):
+def test_workers_of_a_revision_that_another_host_has_replaced_end(app, children, busy_store, session_repository):
     pm = attach(app, "one")
     (before,) = pm.hook.process()
     with plughost.Host("busy", store=busy_store) as other:
         assert other.add(session_repository("busy"), name="one", force=True).changed
     (after,) = pm.hook.process()
-    assert left_open()[0] == {str(after)} != {str(before)}
+    assert children() == {str(after)} != {str(before)}
 
 
 def test_a_thread_beside_a_wrapper_has_a_process_of_its_own(app):
@@ -180,7 +187,7 @@ def test_loops_in_several_threads_call_side_by_side(app):
 
 
 @pytest.mark.parametrize("hook", ["rest", "rest_first"])
-def test_a_cancelled_call_ends_at_once_and_so_do_its_processes(hook, app):
+def test_a_cancelled_call_ends_at_once_and_so_do_its_processes(hook, app, children):
     pm = attach(app, "one", "two")
 
     async def run() -> None:
@@ -194,7 +201,7 @@ def test_a_cancelled_call_ends_at_once_and_so_do_its_processes(hook, app):
                 await call
 
     asyncio.run(run())
-    assert left_open()[0] == set()
+    assert children() == set()
     assert pm.hook.echo(value=1) == [1, 1]
 
 
