@@ -5,6 +5,8 @@ Above it: `Host` and the hooks that it attaches; below it: the registry, the poo
 
 from __future__ import annotations
 
+import errno
+
 from plughost import registry
 from plughost.call import describe, describe_exception
 from plughost.errors import StoreError
@@ -21,6 +23,8 @@ __all__ = ["Workers"]
 
 #: How long a plugin may take to be imported and to say what it offers.
 DESCRIBE_TIMEOUT_S = 120.0
+#: What says that this process or the machine has no descriptors, processes or memory left: nothing is wrong with a plugin then.
+_USED_UP = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
 
 
 class Workers:
@@ -134,11 +138,14 @@ class Workers:
         try:
             return launch(venv, name=name, project=self.project, bytecode=self.store.runner_bytecode, extra_environment=env)
         except OSError as error:
+            full = error.errno in _USED_UP
             raise StoreError(
                 f"The environment of `{name}` can't be started",
                 reference="venv-missing",
                 causes=[str(error)],
-                hint=f"Add it again with `--force`: `info {name}` shows from where",
+                hint="Make fewer calls at once, or raise this process's limits: `ulimit -a` shows them"
+                if full
+                else f"Add it again with `--force`: `info {name}` shows from where",
             ) from error
 
 
