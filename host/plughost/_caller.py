@@ -172,14 +172,17 @@ class Caller:
     async def acall_hook(self, manager: PluginManager, hook: str, /, **kwargs: object) -> object:
         """As `call_hook`, without blocking the event loop, in whose thread local implementations run.
 
-        Where the order decides, all implementations run in another thread. A cancelled call ends the workers that have not
-        answered.
+        Those that are coroutine functions are awaited: the result has their values. Where the order decides, all implementations
+        run in another thread. A cancelled call ends the workers that have not answered.
         """
         from plughost._gather import call_together_async
 
         return await call_together_async(manager, hook, kwargs)
 
     def close(self) -> None:
-        """End all workers: each gets a moment for its exit handlers. The host can be used again afterwards."""
+        """End all workers, those of calls in other threads after these: each gets a moment for its exit handlers.
+
+        The host can be used again afterwards.
+        """
         if self._made is not None:
             self._made.pool.close()
