@@ -140,7 +140,7 @@ def test_a_fork_of_the_app_leaves_the_plugins_of_the_other_alone(code, script):
 
 
 def test_a_copy_that_lives_on_keeps_no_plugin_alive(script):
-    app = script("if os.fork() == 0: os.read(0, 1)\nthreading.Event().wait()")
+    app = script("if os.fork() == 0: os.read(0, 1), os._exit(0)\nthreading.Event().wait()")
     app.process.kill()
     app.see_plugins_end()
 

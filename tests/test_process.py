@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -85,6 +86,19 @@ def test_a_child_inherits_no_file_that_the_host_has_open(tmp_path: Path) -> None
         listed = _process.run(["/bin/ls", "-l", "/proc/self/fd"], env=ENVIRONMENT).stdout
     assert "3 -> pipe:" in listed
     assert "secret" not in listed
+
+
+@pytest.mark.parametrize("number", [3, 4, 40])
+def test_a_kept_descriptor_is_kept_whatever_its_number(number: int, tmp_path: Path) -> None:
+    """As the lock is that an installer holds on to; in a process with nothing else open, that one has number 3."""
+    (tmp_path / "kept").write_text("kept")
+    reader = f"import os; print(os.read({number}, 9))"
+    program = (
+        "import os, sys; from plughost import _process; "
+        f"os.dup2(os.open({str(tmp_path / 'kept')!r}, os.O_RDONLY), {number}); "
+        f"print(_process.run([sys.executable, '-I', '-c', {reader!r}], env={{}}, keep=[{number}], timeout_s=30).stdout)"
+    )
+    assert "b'kept'" in subprocess.check_output([sys.executable, "-c", program], text=True)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's help is Linux's")

@@ -68,7 +68,7 @@ def run(folder: Path, code: str):
     """What `code` says as JSON, run alone by the oldest Python, with the modules in `folder`."""
     preamble = f"import asyncio, inspect, json, sys\nsys.path.insert(0, {str(folder)!r})\n"
     completed = _process.run([oldest_python(), "-I", "-c", preamble + code], env=_process.base_environment(), timeout_s=60)
-    assert completed.returncode == 0, completed.stderr.decode()
+    assert completed.returncode == 0, completed.stderr
     return json.loads(completed.stdout)
 
 
@@ -78,7 +78,7 @@ def build(folder: Path, into: Path, cache: Path) -> Path:
 
     argv = [find_uv_bin(), "build", "--wheel", "--no-config", "-o", str(into / "wheel"), str(folder)]
     completed = _process.run(argv, env=_process.base_environment({"UV_CACHE_DIR": str(cache)}), timeout_s=100)
-    assert completed.returncode == 0, completed.stderr.decode()
+    assert completed.returncode == 0, completed.stderr
     with zipfile.ZipFile(next((into / "wheel").glob("*.whl"))) as archive:
         archive.extractall(into / "unpacked")
     return into / "unpacked"

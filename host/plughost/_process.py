@@ -56,7 +56,7 @@ PASSED_ON = (
 #: In every child's environment, with a value of its own: how `kill_tree` finds a grandchild that left the group and its parent.
 FAMILY_MARK = "PLUGHOST_FAMILY"
 
-_LIFELINE = 3  # the descriptor's number in the child
+_LIFELINE = 3  # the descriptor's number in the child, unless that is to be kept
 _READ_BYTES = 1 << 16
 #: SIGKILL needs no more than this, but in a process that the kernel itself holds up (a dead network file system).
 GONE_WITHIN_S = 1.0
@@ -223,6 +223,7 @@ def spawn(
 
 
 def _spawn(argv: Sequence[str], env: Mapping[str, str], streams: Iterable[tuple[int, int | None]], keep: Iterable[int]) -> Child:
+    keep = tuple(keep)
     lifeline, ours = pipe()
     family = os.urandom(8).hex()
     actions: list[tuple[int, int, int] | tuple[int, int, str, int, int]] = []
@@ -231,7 +232,9 @@ def _spawn(argv: Sequence[str], env: Mapping[str, str], streams: Iterable[tuple[
             actions.append((os.POSIX_SPAWN_OPEN, target, os.devnull, os.O_RDWR, 0))
         else:
             actions.append((os.POSIX_SPAWN_DUP2, source, target))
-    actions.append((os.POSIX_SPAWN_DUP2, lifeline, _LIFELINE))
+    # A kept descriptor may have any number: a process with nothing else open has its first lock at 3.
+    number = min({_LIFELINE, *(fd + 1 for fd in keep)} - set(keep))
+    actions.append((os.POSIX_SPAWN_DUP2, lifeline, number))
     actions.extend((os.POSIX_SPAWN_DUP2, fd, fd) for fd in keep)
     try:
         pid = os.posix_spawn(

@@ -4,7 +4,7 @@ Above it: `_uv`; below it: errors. uv's exit codes say little (the same failure 
 so its words are read: only those of its own report, which comes last. What a build backend prints comes before the report, or
 indented inside it, and is taken out first, so that a plugin's output can't pose as a cause.
 
-uv up to 0.10 draws its report with `×` and `╰─▶`, later ones write `error:` and `cause:`; both are understood.
+uv up to 0.12 draws its report with `×` and `╰─▶`, or writes `Caused by:`; later ones write `cause:`. All are understood.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ _RULES = (
 
 _REPORT = re.compile(r"^(?:error: |  × )", re.MULTILINE)
 _BACKEND_BLOCK = re.compile(r"^\s+\[std(?:out|err)\]\n.*?(?=^hint: |^\s+hint: |\Z)", re.MULTILINE | re.DOTALL)
-_CAUSE = re.compile(r"^\s*(?:cause: |[├╰]─▶ )(.*)$")
+_CAUSE = re.compile(r"^\s*(?:cause: |Caused by: |[├╰]─▶ )(.*)$")
 #: Said of the project that plughost generates; the reader knows none.
 _WORDING = (
     ("we can conclude that your project's requirements are unsatisfiable", "they can't all be met"),
