@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from plughost.cli import _click, _quick, commands
-from plughost.cli._commands import COMMANDS, GLOBAL_OPTIONS
 from plughost.cli._context import Context
+from plughost.cli.table import COMMANDS, GLOBAL_OPTIONS
 from plughost.errors import UsageError
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "cli.md"

@@ -1,7 +1,7 @@
 """The command line.
 
 Above it: `__main__`, and apps that have plughost's commands among their own; below it: the host. The commands are declared once,
-in `_commands`, and read twice: by `_quick`, which understands plain, well-formed command lines and imports next to nothing, and
+in `table`, and read twice: by `_quick`, which understands plain, well-formed command lines and imports next to nothing, and
 by `_click`, for all the rest: help, errors and completion. Both give the same values to the same function.
 """
 

@@ -9,11 +9,11 @@ import click
 from click.shell_completion import CompletionItem
 
 from plughost.cli import _complete
-from plughost.cli._commands import COMMANDS, GLOBAL_OPTIONS
 from plughost.cli._declaration import Values
 from plughost.cli._execute import execute
 from plughost.cli._overview import overview, version
 from plughost.cli._terminal import Stream
+from plughost.cli.table import COMMANDS, GLOBAL_OPTIONS
 from plughost.errors import PlughostError, UsageError
 
 TYPE_CHECKING = False

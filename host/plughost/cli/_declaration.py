@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     Value = str | bool | tuple[str, ...] | None
 
-__all__ = ["Command", "Parameter", "Values", "argument", "flag", "option"]
+__all__ = ["JSON", "Command", "Parameter", "Values", "argument", "flag", "option"]
 
 
 class Parameter:
@@ -158,3 +158,7 @@ class Values:
 
     def __repr__(self) -> str:
         return f"Values({self._by_name!r})"
+
+
+#: The option that every command has which shows something.
+JSON = flag("--json", "Print one JSON document, an error too")

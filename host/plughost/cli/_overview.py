@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from plughost.cli._commands import COMMANDS, GLOBAL_OPTIONS
+from plughost.cli.table import COMMANDS, GLOBAL_OPTIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

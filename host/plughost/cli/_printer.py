@@ -89,7 +89,7 @@ class Printer:
 
     def _hint(self, error: PlughostError) -> str:
         """The hint with the program's name before each command: what is in backticks, begins with a verb and has more words."""
-        from plughost.cli._commands import COMMANDS
+        from plughost.cli.table import COMMANDS
 
         parts = error.hint.split("`")
         for number in range(1, len(parts), 2):

@@ -6,8 +6,8 @@ mistakes. What it does read, it reads as click would.
 
 from __future__ import annotations
 
-from plughost.cli._commands import COMMANDS, GLOBAL_OPTIONS
 from plughost.cli._declaration import Values
+from plughost.cli.table import COMMANDS, GLOBAL_OPTIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

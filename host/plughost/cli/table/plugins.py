@@ -1,23 +1,10 @@
-"""The commands: each is declared here, once. `_quick` reads the table, and so does `_click`.
-
-Above it: the two readers and the overview; below it: `_declaration`. It imports no handler.
-"""
+"""The commands that everybody needs: install, call, look, take away."""
 
 from __future__ import annotations
 
-from plughost.cli._declaration import Command, argument, flag, option
+from plughost.cli._declaration import JSON, Command, argument, flag, option
 
-__all__ = ["COMMANDS", "GLOBAL_OPTIONS"]
-
-_JSON = flag("--json", "Print one JSON document, an error too")
-
-#: Understood before the command and after it.
-GLOBAL_OPTIONS = (
-    option("--store", "PATH", "The folder that holds what is installed", env="PLUGHOST_HOME", completes="path"),
-    flag("--quiet -q", "Print results and errors, and nothing else"),
-    flag("--color", "Use colors, also outside of a terminal", env="FORCE_COLOR"),
-    flag("--no-color", "Use no colors", env="NO_COLOR"),
-)
+__all__ = ["COMMANDS"]
 
 _ADD = Command(
     "add",
@@ -54,7 +41,7 @@ Adding the same commit with the same options again changes nothing.""",
             "Offer this as the tool NAME, as if the package declared it",
             multiple=True,
         ),
-        _JSON,
+        JSON,
     ),
     examples=(
         ("add git+https://example.org/team/weather.git@v1.2", "from a tag"),
@@ -86,7 +73,7 @@ standard error.""",
         option("--stdin-as", "KEY", "Give what is piped in as this argument"),
         option("--timeout", "SECONDS", "End the call, and all that it started, after this time"),
         option("--env", "NAME[=VALUE]", "Pass this variable to the plugin, which else gets none of yours", multiple=True),
-        _JSON,
+        JSON,
     ),
     examples=(
         ("run weather city=Bern days=3", "the only tool of a plugin"),
@@ -102,7 +89,7 @@ _LIST = Command(
     group="Plugins",
     summary="Show what is installed",
     description="Show the plugins that are installed, with their tools and hook implementations. Nothing is started.",
-    parameters=(_JSON,),
+    parameters=(JSON,),
     examples=(("list", "as a table"), ("list --json", "for a program")),
     handler="plughost.cli._list:list_",
 )
@@ -114,7 +101,7 @@ _INFO = Command(
     description="""\
 Show where a plugin came from, its tools with their parameters, its hook implementations, its dependencies, and what was \
 installed before it. Nothing is started.""",
-    parameters=(argument("name", "NAME", completes="plugin"), _JSON),
+    parameters=(argument("name", "NAME", completes="plugin"), JSON),
     examples=(("info weather", "for people"), ("info weather --json", "for a program; the tools' JSON Schemas are in it")),
     handler="plughost.cli._info:info",
 )
@@ -124,79 +111,9 @@ _REMOVE = Command(
     group="Plugins",
     summary="Take plugins away, with all that only they used",
     description="Take plugins away, damaged ones too, with all that only they used.",
-    parameters=(argument("names", "NAME...", multiple=True, completes="plugin"), _JSON),
+    parameters=(argument("names", "NAME...", multiple=True, completes="plugin"), JSON),
     examples=(("remove weather", ""),),
     handler="plughost.cli._remove:remove",
 )
 
-_UPDATE = Command(
-    "update",
-    group="Plugins",
-    summary="Make plugins again from where they came",
-    description="""\
-Install plugins again with the options that they were added with: the newest commit of their reference, or the newest release \
-that their requirement allows. Without a NAME, all of them. What is up to date is left alone, and what can't be updated stays.""",
-    parameters=(argument("names", "[NAME]...", multiple=True, required=False, completes="plugin"), _JSON),
-    examples=(("update weather", "one"), ("update", "all")),
-    handler="plughost.cli._update:update",
-)
-
-_APP = option("--app", "MODULE:NAME", "The app's PluginManager, or a function that makes it; not needed in an app's own commands")
-
-_HOOKS = Command(
-    "hooks",
-    group="Hooks",
-    summary="Show an app's hooks and who implements them",
-    description="""\
-Show each hook of an app with its implementations, local and isolated, in the order in which they are called. The app is \
-imported; of its isolated plugins nothing is started.""",
-    parameters=(_APP, _JSON),
-    examples=(("hooks --app myapp.plugins:manager", ""),),
-    handler="plughost.cli._hooks:hooks",
-)
-
-_CHECK = Command(
-    "check",
-    group="Hooks",
-    summary="Hold plugins against an app's hook specifications",
-    description="""\
-Say which hook implementations of the plugins that are installed don't fit the app: the plugin, the hook, the argument. Without \
-a NAME, of all of them. Nothing of them is started.""",
-    parameters=(argument("names", "[NAME]...", multiple=True, required=False, completes="plugin"), _APP, _JSON),
-    examples=(("check --app myapp.plugins:manager", "all"), ("check weather --app myapp.plugins:manager", "one")),
-    handler="plughost.cli._hooks:check",
-)
-
-_NEW = Command(
-    "new",
-    group="Authors",
-    summary="Make a plugin, or an app that has plugins, from a template",
-    description="""\
-Make a folder from a template: `tool` is a plugin with one tool; `app` is an app with a hook, a plugin of its own, and two that \
-need versions of a library which conflict.""",
-    parameters=(
-        argument("name", "NAME"),
-        option("--template", "TEMPLATE", "What to make; a tool if not given", choices=("app", "tool")),
-        option("--into", "FOLDER", "The folder to make, instead of one with the name", completes="path"),
-        option("--description", "TEXT", "What it is, in one line"),
-        option("--author", "NAME", "Whose it is"),
-    ),
-    examples=(("new weather-tools", "a plugin"), ("new release-desk --template app", "an app")),
-    handler="plughost.cli._new:new",
-)
-
-_COMPLETION = Command(
-    "completion",
-    group="Shell",
-    summary="Print a script that teaches a shell to complete commands",
-    description="Print a script for a shell to read at its start. It completes commands, options, and the names of plugins.",
-    parameters=(argument("shell", "SHELL", choices=("bash", "zsh", "fish")),),
-    examples=(
-        ("completion bash >> ~/.bashrc", ""),
-        ("completion zsh >> ~/.zshrc", ""),
-        ("completion fish > ~/.config/fish/completions/plughost.fish", ""),
-    ),
-    handler="plughost.cli._completion:completion",
-)
-
-COMMANDS = {command.name: command for command in (_ADD, _RUN, _LIST, _INFO, _UPDATE, _REMOVE, _HOOKS, _CHECK, _NEW, _COMPLETION)}
+COMMANDS = (_ADD, _RUN, _LIST, _INFO, _REMOVE)

@@ -1,0 +1,67 @@
+"""The table of commands: each is declared in the section that it is listed under, once. `_quick` reads it, and so does `_click`.
+
+Above it: the two readers and the overview; below it: `_declaration`. It imports no handler, and a section only when one of
+its commands is asked for: every process of the command reads the table.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from plughost.cli._declaration import flag, option
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from plughost.cli._declaration import Command
+
+__all__ = ["COMMANDS", "GLOBAL_OPTIONS"]
+
+#: Understood before the command and after it.
+GLOBAL_OPTIONS = (
+    option("--store", "PATH", "The folder that holds what is installed", env="PLUGHOST_HOME", completes="path"),
+    flag("--quiet -q", "Print results and errors, and nothing else"),
+    flag("--color", "Use colors, also outside of a terminal", env="FORCE_COLOR"),
+    flag("--no-color", "Use no colors", env="NO_COLOR"),
+)
+
+#: The modules beside this one, and the commands that each declares.
+_SECTIONS = {
+    "plugins": ("add", "run", "list", "info", "remove"),
+    "life": ("update",),
+    "hooks": ("hooks", "check"),
+    "authors": ("new",),
+    "shell": ("completion",),
+}
+
+
+class _Commands:
+    """The commands by name, in the order in which they are shown."""
+
+    def __init__(self) -> None:
+        self._sections = {name: section for section, names in _SECTIONS.items() for name in names}
+
+    def __getitem__(self, name: str) -> Command:
+        module = f"{__name__}.{self._sections[name]}"
+        __import__(module)  # importlib would take longer than the rest of this module
+        commands: tuple[Command, ...] = sys.modules[module].COMMANDS
+        return next(command for command in commands if command.name == name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._sections)
+
+    def __len__(self) -> int:
+        return len(self._sections)
+
+    def get(self, name: str) -> Command | None:
+        return None if name not in self else self[name]
+
+    def values(self) -> Iterator[Command]:
+        return (self[name] for name in self)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._sections
+
+
+COMMANDS = _Commands()
