@@ -55,7 +55,8 @@ class _Commands:
         return len(self._sections)
 
     def get(self, name: str) -> Command | None:
-        return None if name not in self else self[name]
+        known = name in self
+        return self[name] if known else None
 
     def values(self) -> Iterator[Command]:
         return (self[name] for name in self)
