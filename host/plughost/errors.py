@@ -23,6 +23,7 @@ __all__ = [
     "InstallError",
     "PlughostError",
     "PluginCrashed",
+    "PluginDisabled",
     "PluginError",
     "RemoteTraceback",
     "ResolveError",
@@ -87,14 +88,28 @@ class UsageError(PlughostError, ValueError):
     """What the caller gave can't be used: a command line, a source string, an argument of a tool."""
 
     exit_code = 2
-    references = ("usage", "source-invalid", "name-invalid", "name-taken", "arguments-invalid", "value-unsupported")
+    references = (
+        "usage",
+        "source-invalid",
+        "name-invalid",
+        "name-taken",
+        "arguments-invalid",
+        "value-unsupported",
+        "settings-invalid",
+    )
 
 
 class UnknownError(PlughostError, LookupError):
     """No plugin, tool or hook of that name is there."""
 
     exit_code = 3
-    references = ("plugin-unknown", "tool-unknown", "tool-ambiguous", "hook-unknown")
+    references: tuple[str, ...] = ("plugin-unknown", "tool-unknown", "tool-ambiguous", "hook-unknown", "version-unknown")
+
+
+class PluginDisabled(UnknownError):
+    """The plugin is there and may not be called. Hook calls go on without it."""
+
+    references = ("plugin-disabled",)
 
 
 class PluginError(PlughostError):
@@ -119,10 +134,10 @@ class PluginError(PlughostError):
 
 
 class ContractError(PlughostError):
-    """Hook implementations that don't fit the specifications of the app: nothing of them was called."""
+    """What a plugin offers isn't what was promised: to the app by its hook specifications, or to callers by what was installed."""
 
     exit_code = 5
-    references = ("hook-invalid", "hook-changed")
+    references = ("hook-invalid", "hook-changed", "contract-broken")
 
 
 class RemoteTraceback(Exception):

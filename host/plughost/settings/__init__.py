@@ -1,0 +1,20 @@
+"""Settings: what the user, the project and the operator want without saying so each time, and where each value comes from.
+
+Above it: the host and the command line; below it: files of TOML and the environment. It knows what a setting is called and which
+values it takes, not what becomes of them.
+"""
+
+from plughost._lazy import lazily
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from plughost.settings._keys import KEYS, Key
+    from plughost.settings._load import load
+    from plughost.settings._settings import Place, Settings
+
+__all__ = ["KEYS", "Key", "Place", "Settings", "load"]
+
+__getattr__ = lazily(
+    __name__,
+    {"_keys": ("KEYS", "Key"), "_load": ("load",), "_settings": ("Place", "Settings")},
+)

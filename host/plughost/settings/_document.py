@@ -1,0 +1,109 @@
+"""Files of TOML that people write, and what is said of a mistake in one: where it stands, and what belongs there.
+
+Above it: `_load`, and `_declared`; below it: the disk. `tomllib` is imported once there is a file to read.
+"""
+
+from __future__ import annotations
+
+import os
+
+from plughost.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["FILE", "did_you_mean", "find_document", "invalid", "read_document", "refuse_unknown", "shown"]
+
+#: The file of settings, in a project's folder and in the user's.
+FILE = "plughost.toml"
+_PROJECT = "pyproject.toml"
+_LONGEST_SHOWN = 60
+
+
+def find_document(folder: str) -> str:
+    """The nearest `plughost.toml`, or `pyproject.toml` that has `[tool.plughost]`, from `folder` upwards; "" if there is none."""
+    while True:
+        path = os.path.join(folder, FILE)
+        if os.path.isfile(path):
+            return path
+        path = os.path.join(folder, _PROJECT)
+        if _mentions_us(path) and read_document(path, lenient=True):
+            return path
+        above = os.path.dirname(folder)
+        if above == folder:
+            return ""
+        folder = above
+
+
+def read_document(path: str, *, lenient: bool = False) -> dict[str, object]:
+    """What is ours in the file at `path`: of a `pyproject.toml` the table `tool.plughost`, else all of it.
+
+    `lenient` takes a pyproject.toml that can't be read for one that doesn't mean us.
+
+    Raises: UsageError: it can't be read, or is no TOML.
+    """
+    import tomllib
+
+    ours = os.path.basename(path) != _PROJECT
+    try:
+        with open(path, "rb") as file:
+            document: dict[str, object] = tomllib.load(file)
+    except (OSError, ValueError) as error:  # of which TOMLDecodeError is one, and UnicodeDecodeError another
+        if lenient and not ours:
+            return {}
+        said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise invalid(path, said) from error
+    if ours:
+        return document
+    tool = document.get("tool")
+    table = tool.get("plughost") if isinstance(tool, dict) else None
+    if table is None:
+        return {}
+    if not isinstance(table, dict):
+        raise invalid(path, f"`tool.plughost` is `{shown(table)}`, and must be a table")
+    return table
+
+
+def prefix_of(path: str) -> str:
+    """What stands before our keys in the file at `path`."""
+    return "tool.plughost." if os.path.basename(path) == _PROJECT else ""
+
+
+def invalid(path: str, *causes: str, hint: str = "") -> UsageError:
+    return UsageError(f"The settings in `{path}` can't be used", reference="settings-invalid", causes=causes, hint=hint)
+
+
+def refuse_unknown(path: str, table: Iterable[str], known: Iterable[str], *, within: str = "") -> None:
+    """Raises: UsageError: `table`, which stands at the keys `within`, has a key that is not `known`."""
+    names = list(known)
+    for key in table:
+        if key not in names:
+            where = f"{prefix_of(path)}{within}{key}"
+            raise invalid(path, f"There is no setting `{where}`", hint=did_you_mean(key, names))
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A hint with the names that come near, or with all."""
+    import difflib
+
+    names = list(known)
+    near = difflib.get_close_matches(name.replace("_", "-"), names, n=3, cutoff=0.5)
+    if near:
+        return "Did you mean " + " or ".join(f"`{other}`" for other in near) + "?"
+    return "There are " + ", ".join(f"`{other}`" for other in names)
+
+
+def shown(value: object) -> str:
+    """A value of TOML about as it was written, shortened."""
+    text = str(value).lower() if isinstance(value, bool) else f'"{value}"' if isinstance(value, str) else str(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+
+
+def _mentions_us(path: str) -> bool:
+    """Whether it is worth being parsed, which takes longer than all else that happens here."""
+    try:
+        with open(path, "rb") as file:
+            return b"plughost" in file.read()
+    except OSError:
+        return False

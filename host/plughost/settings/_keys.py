@@ -1,0 +1,53 @@
+"""The table of keys: what each setting is called, which values it takes, and who decides where several have set it.
+
+Above it: whatever reads, shows or documents settings; below it: nothing.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal
+
+    #: `path` and `python` are texts too; a relative path is relative to the file that it stands in.
+    Kind = Literal["text", "path", "python", "count", "switch", "patterns"]
+    #: `project`: a project's file is stronger than the user's. `operator`: the other way round. `all`: the lists add up.
+    Decides = Literal["project", "operator", "all"]
+
+__all__ = ["KEYS", "Key"]
+
+
+class Key:
+    """A setting. `name` is what it is called in TOML, `attribute` in Python, `variable` in the environment."""
+
+    __slots__ = ("attribute", "choices", "decides", "kind", "name", "summary", "variable")
+
+    def __init__(
+        self, name: str, kind: Kind, summary: str, *, choices: tuple[str, ...] = (), decides: Decides = "project"
+    ) -> None:
+        self.name = name
+        self.kind = kind
+        self.summary = summary
+        self.choices = choices
+        self.decides = decides
+        self.attribute = name.replace("-", "_")
+        self.variable = f"PLUGHOST_{self.attribute.upper()}"
+
+
+_KEYS = (
+    # A project that came with somebody else's repository must not say whose signatures are good.
+    Key("allowed-signers", "path", "The OpenSSH file of those who may sign what is installed", decides="operator"),
+    Key("audit-service", "text", "The URL of the OSV-compatible service that knows of vulnerabilities", decides="operator"),
+    Key("exclude-newer", "text", "Leave out what was published after this date, or within this time, such as `7 days`"),
+    Key("installer", "text", "What builds, resolves and installs", choices=("pip", "uv")),
+    Key("keep-revisions", "count", "How many revisions of a plugin are kept, the one in force included"),
+    Key("offline", "switch", "Use nothing from the network"),
+    Key("python", "python", "The Python to run plugins with: a version, or a path"),
+    Key("record-arguments", "switch", "Record the arguments of calls too"),
+    Key("record-calls", "switch", "Record calls, for `logs`, `stats` and `replay`"),
+    # A project can ask for more signatures than the operator does, not for fewer.
+    Key("require-signed", "patterns", "Refuse what is not signed where the URL of the source fits one of these", decides="all"),
+)
+
+#: By name, sorted.
+KEYS = {key.name: key for key in _KEYS}

@@ -1,0 +1,160 @@
+"""Loading the settings: the environment, the project's file and the user's, brought together.
+
+Above it: the host and the command line; below it: `_document`, and the table of keys.
+"""
+
+from __future__ import annotations
+
+import os
+
+from plughost.errors import UsageError
+from plughost.settings._keys import KEYS
+from plughost.settings._settings import Place, Settings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from plughost.settings._keys import Key
+
+    Value = str | int | bool | tuple[str, ...]
+    Layer = tuple[Place, dict[str, Value]]
+
+__all__ = ["load", "user_file"]
+
+_SWITCHES = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+_ORDERS = {"project": ("environment", "project", "user"), "operator": ("environment", "user", "project")}
+
+
+def load(folder: str = "", *, environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings that hold in `folder`, by default the working directory.
+
+    Reads a file where there is one, and else asks only whether there is. `environment` stands in for the process's own.
+
+    Raises: UsageError: a file or a variable has something that can't be used, or that there is no setting for.
+    """
+    from plughost.settings._document import find_document
+
+    environment = os.environ if environment is None else environment
+    variables = {key.variable: name for name, key in KEYS.items() if environment.get(key.variable)}
+    folder = _absolute(folder)
+    layers: list[Layer] = [_variable(KEYS[name], environment, folder) for name in variables.values()]
+    if project := find_document(folder) if folder else "":
+        layers.append(_file(Place("project", path=project)))
+    user = user_file(environment)
+    if user != project and os.path.isfile(user):
+        layers.append(_file(Place("user", path=user)))
+    return _together(layers)
+
+
+def user_file(environment: Mapping[str, str]) -> str:
+    """Where the user's own settings are, or would be.
+
+    Source: XDG Base Directory Specification, where a relative path is invalid and to be ignored.
+    """
+    base = environment.get("XDG_CONFIG_HOME", "")
+    if not os.path.isabs(base):
+        base = os.path.join(environment.get("HOME") or os.path.expanduser("~"), ".config")
+    return os.path.join(base, "plughost", "plughost.toml")
+
+
+def _absolute(folder: str) -> str:
+    """The absolute path; "" where the working directory has been deleted."""
+    try:
+        return os.path.abspath(folder or os.getcwd())
+    except FileNotFoundError:
+        return ""
+
+
+def _together(layers: list[Layer]) -> Settings:
+    chosen: dict[str, Value] = {}
+    origins: dict[str, tuple[Place, ...]] = {}
+    for name, key in KEYS.items():
+        said = [(place, values[name]) for place, values in layers if name in values]
+        if not said:
+            continue
+        if key.decides == "all":
+            chosen[name] = tuple(dict.fromkeys(item for _, value in said if isinstance(value, tuple) for item in value))
+            origins[name] = tuple(place for place, _ in said)
+        else:
+            order = _ORDERS[key.decides]
+            place, chosen[name] = min(said, key=lambda entry: order.index(entry[0].level))
+            origins[name] = (place,)
+    return _settings(chosen, origins)
+
+
+def _settings(chosen: Mapping[str, Value], origins: Mapping[str, tuple[Place, ...]]) -> Settings:
+    settings = Settings(origins=origins)
+    for name, value in chosen.items():
+        setattr(settings, KEYS[name].attribute, value)
+    return settings
+
+
+def _file(place: Place) -> Layer:
+    from plughost.settings._document import invalid, prefix_of, read_document, refuse_unknown, shown
+
+    path = place.path
+    table = read_document(path)
+    refuse_unknown(path, table, (*KEYS, "plugins"))
+    values: dict[str, Value] = {}
+    for name, found in table.items():
+        if name == "plugins":
+            continue
+        value = _fitting(KEYS[name], found)
+        if value is None:
+            raise invalid(path, f"`{prefix_of(path)}{name}` is `{shown(found)}`, and takes {wanted(KEYS[name])}")
+        values[name] = _placed(KEYS[name], value, os.path.dirname(path))
+    return place, values
+
+
+def _variable(key: Key, environment: Mapping[str, str], folder: str) -> Layer:
+    text = environment[key.variable].strip()
+    value: object = text
+    if key.kind == "switch":
+        value = _SWITCHES.get(text.lower())
+    elif key.kind == "count":
+        value = int(text) if text.isascii() and text.isdigit() else None
+    elif key.kind == "patterns":
+        value = text.split()
+    fitting = _fitting(key, value)
+    if fitting is None:
+        raise UsageError(
+            f"The variable `{key.variable}` can't be used",
+            reference="settings-invalid",
+            causes=[f"It is `{text}`, and takes {wanted(key)}"],
+        )
+    return Place("environment", variable=key.variable), {key.name: _placed(key, fitting, folder)}
+
+
+def _fitting(key: Key, value: object) -> Value | None:
+    """The value, if it is one that the key takes."""
+    if key.kind == "switch":
+        return value if isinstance(value, bool) else None
+    if key.kind == "count":
+        return value if isinstance(value, int) and not isinstance(value, bool) and value >= 1 else None
+    if key.kind == "patterns":
+        return tuple(value) if isinstance(value, list) and all(isinstance(item, str) and item for item in value) else None
+    if not isinstance(value, str) or (key.choices and value not in key.choices):
+        return None
+    if key.name == "exclude-newer" and value:
+        from plughost.settings._instant import is_instant
+
+        return value if is_instant(value) else None
+    return value
+
+
+def wanted(key: Key) -> str:
+    """The values that the key takes, in words."""
+    if key.choices:
+        return " or ".join(f"`{choice}`" for choice in key.choices)
+    if key.name == "exclude-newer":
+        return "a date such as `2026-01-31`, or a time such as `7 days`"
+    words = {"switch": "`true` or `false`", "count": "a whole number, 1 or more", "patterns": "a list of texts"}
+    return words.get(key.kind, "a text")
+
+
+def _placed(key: Key, value: Value, folder: str) -> Value:
+    """A path is relative to the folder of the file that it stands in."""
+    if isinstance(value, str) and value and (key.kind == "path" or (key.kind == "python" and os.sep in value)):
+        return os.path.abspath(os.path.join(folder, os.path.expanduser(value)))
+    return value

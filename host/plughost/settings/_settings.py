@@ -1,0 +1,73 @@
+"""The record: a value for each key, and where it was said."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Literal
+
+    Level = Literal["environment", "project", "user"]
+
+__all__ = ["Place", "Settings"]
+
+
+class Place:
+    """Where a value was said: in a variable, or in a file, of which `path` is the path."""
+
+    __slots__ = ("level", "path", "variable")
+
+    def __init__(self, level: Level, *, path: str = "", variable: str = "") -> None:
+        self.level = level
+        self.path = path
+        self.variable = variable
+
+
+class Settings:
+    """What holds where nothing else is said. `Settings()` is the defaults. It is not changed once it is made.
+
+    "" is not set. `allowed_signers` is an absolute path, `exclude_newer` a date, an instant or a duration as it was written,
+    `require_signed` are patterns as `fnmatch` has them. `origins` says of each key that somebody has set, by its name in TOML,
+    where: in one place, or where lists add up in several, the strongest first.
+    """
+
+    __slots__ = (
+        "allowed_signers",
+        "audit_service",
+        "exclude_newer",
+        "installer",
+        "keep_revisions",
+        "offline",
+        "origins",
+        "python",
+        "record_arguments",
+        "record_calls",
+        "require_signed",
+    )
+
+    def __init__(
+        self,
+        *,
+        allowed_signers: str = "",
+        audit_service: str = "https://api.osv.dev",
+        exclude_newer: str = "",
+        installer: str = "",
+        keep_revisions: int = 5,
+        offline: bool = False,
+        python: str = "",
+        record_arguments: bool = False,
+        record_calls: bool = True,
+        require_signed: tuple[str, ...] = (),
+        origins: Mapping[str, tuple[Place, ...]] | None = None,
+    ) -> None:
+        self.allowed_signers = allowed_signers
+        self.audit_service = audit_service
+        self.exclude_newer = exclude_newer
+        self.installer = installer
+        self.keep_revisions = keep_revisions
+        self.offline = offline
+        self.python = python
+        self.record_arguments = record_arguments
+        self.record_calls = record_calls
+        self.require_signed = require_signed
+        self.origins = origins or {}
