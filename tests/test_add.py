@@ -121,13 +121,12 @@ def test_a_new_commit_of_the_same_repository_takes_the_place_of_the_old(
     assert [entry.version for entry in host.info("echo").history] == ["1.0"]
 
 
-def test_a_third_revision_drops_the_first_with_its_environment(host: plughost.Host, git_repository: Callable[..., str]) -> None:
-    for version in ("1.0", "2.0", "3.0"):
-        host.add(git_repository("echo", version=version))
-    host.add(git_repository("values"))
-    revisions = [path for path in Path(host.store.plugin("echo")).iterdir() if path.is_dir()]
-    assert len(revisions) == 2
-    assert len(list(Path(host.store.venvs).iterdir())) == 3
+def test_a_sixth_revision_drops_the_first_with_its_environment(host: plughost.Host, git_repository: Callable[..., str]) -> None:
+    for version in range(1, 7):
+        host.add(git_repository("echo", version=f"{version}.0"))
+    revisions = [path.name[:3] for path in Path(host.store.plugin("echo")).iterdir() if path.is_dir()]
+    assert sorted(revisions) == ["2.0", "3.0", "4.0", "5.0", "6.0"]
+    assert len(list(Path(host.store.venvs).iterdir())) == 5
 
 
 def test_another_repository_under_the_same_name_is_refused(host: plughost.Host, git_repository: Callable[..., str]) -> None:

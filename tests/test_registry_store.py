@@ -55,13 +55,79 @@ def revisions(store: Store, name: str) -> list[str]:
     return sorted(path.name for path in Path(store.plugin(name)).iterdir() if path.is_dir())
 
 
-def test_a_further_revision_keeps_the_one_before_it_and_no_other(store: Store) -> None:
-    for number in range(1, 5):
+def in_force(store: Store, name: str) -> str:
+    return registry.find(store, name).revision
+
+
+def test_a_further_revision_keeps_five_in_all(store: Store) -> None:
+    for number in range(1, 8):
         place(store, receipt("weather", number))
-    assert revisions(store, "weather") == ["3.0-weather", "4.0-weather"]
-    assert registry.find(store, "weather").revision == "4.0-weather"
-    kept = registry.load_receipt(Path(store.plugin("weather"), "4.0-weather", "receipt.toml"))
-    assert [entry.version for entry in kept.history] == ["3.0", "2.0", "1.0"]
+    assert revisions(store, "weather") == [f"{number}.0-weather" for number in range(3, 8)]
+    assert in_force(store, "weather") == "7.0-weather"
+    kept = registry.load_receipt(Path(store.plugin("weather"), "7.0-weather", "receipt.toml"))
+    assert [entry.version for entry in kept.history] == ["6.0", "5.0", "4.0", "3.0", "2.0", "1.0"]
+
+
+def test_a_rollback_goes_back_one_by_one_and_forth_by_name(store: Store) -> None:
+    for number in range(1, 4):
+        place(store, receipt("weather", number))
+    for expected in ("2.0-weather", "1.0-weather"):
+        assert registry.turn_to(store, "weather", registry.way_back(store, "weather").revision)
+        assert in_force(store, "weather") == expected
+    with pytest.raises(errors.UnknownError, match="no version of `weather` before"):
+        registry.way_back(store, "weather")
+    assert registry.turn_to(store, "weather", registry.way_back(store, "weather", "v3").revision)
+    assert registry.way_back(store, "weather").revision == "1.0-weather"
+    assert not registry.turn_to(store, "weather", "3.0-weather")
+    assert revisions(store, "weather") == ["1.0-weather", "2.0-weather", "3.0-weather"]
+
+
+def test_what_a_rollback_came_from_is_the_first_to_be_dropped(store: Store) -> None:
+    for number in range(1, 6):
+        place(store, receipt("weather", number))
+    registry.turn_to(store, "weather", "3.0-weather")
+    place(store, receipt("weather", 6))
+    state = registry.state_of(store, "weather")
+    assert state is not None
+    assert state.before == ("3.0-weather", "2.0-weather", "1.0-weather")
+    assert len(state.after) == 1
+
+
+def test_a_version_is_found_by_its_number_its_commit_and_its_name(store: Store) -> None:
+    place(store, receipt("weather", 1, revision="1.2-3f2a1c0d-aaaa"))
+    place(store, receipt("weather", 2, revision="1.10-77aa01bc-bbbb"))
+    for wanted in ("1.2", "1.2.0", "v1.2", "3f2a", "3F2A1C0D", "3f2a1c0d" + "0" * 32, "1.2-3f2a1c0d-aaaa"):
+        assert in_force(store, f"weather@{wanted}") == "1.2-3f2a1c0d-aaaa"
+    assert in_force(store, "Weather@1.10") == "1.10-77aa01bc-bbbb"
+    for wanted in ("1.1", "3f2", "../x", ""):
+        with pytest.raises(errors.UnknownError, match="not installed in the version"):
+            registry.find(store, f"weather@{wanted}")
+
+
+def test_marks_outlast_a_further_revision_and_a_rollback(store: Store) -> None:
+    place(store, receipt("weather", 1))
+    assert registry.mark(store, "weather", disabled=True, pinned=True)
+    assert not registry.mark(store, "weather", disabled=True)
+    place(store, receipt("weather", 2))
+    registry.turn_to(store, "weather", "1.0-weather")
+    with pytest.raises(errors.UnknownError, match="`weather` is disabled"):
+        registry.find_callable(store, "weather@2")
+    assert registry.mark(store, "weather", disabled=False)
+    assert registry.find_callable(store, "weather").revision == "1.0-weather"
+    state = registry.state_of(store, "weather")
+    assert state is not None
+    assert state.pinned
+
+
+@pytest.mark.parametrize("line", ["disabeld", "before ../x", "before", "after  x/y", "\x00", "é"])
+def test_a_state_with_a_line_that_is_none_is_damage(store: Store, line: str) -> None:
+    place(store, receipt("weather", 1))
+    Path(store.plugin("weather"), "current").write_text(f"1.0-weather\n{line}\n")
+    with pytest.raises(errors.StoreError, match="damaged"):
+        registry.find(store, "weather")
+    with pytest.raises(errors.StoreError, match="damaged"):
+        registry.mark(store, "weather", disabled=True)
+    assert [plugin.fault != "" for plugin in registry.summaries(store)] == [True]
 
 
 def test_the_same_installation_by_two_processes_at_once_is_one_revision(store: Store) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         InstallError,
         PlughostError,
         PluginCrashed,
+        PluginDisabled,
         PluginError,
         ResolveError,
         SourceError,
@@ -46,6 +47,7 @@ __all__ = [
     "PlughostError",
     "Plugin",
     "PluginCrashed",
+    "PluginDisabled",
     "PluginError",
     "PluginNotAttached",
     "PluginSummary",
@@ -62,7 +64,7 @@ __all__ = [
 
 __version__ = "0.1.0"
 
-_ERRORS = tuple(name for name in __all__ if name.endswith("Error") or name in {"CallTimeout", "PluginCrashed"})
+_ERRORS = tuple(name for name in __all__ if name.endswith("Error") or name in {"CallTimeout", "PluginCrashed", "PluginDisabled"})
 
 __getattr__ = lazily(
     __name__,

@@ -14,7 +14,7 @@ from plughost import registry
 from plughost._gather import taken_ahead
 from plughost.call import Begun, HookCall, HookWrapping, IsolatedPlugin, Terms, make_plugin
 from plughost.contract import find_faults, manager_with, read_hooks
-from plughost.errors import ContractError, PlughostError, UsageError
+from plughost.errors import ContractError, PlughostError, PluginDisabled, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -53,6 +53,7 @@ def attach(
     on_error: OnError,
     timeout_s: float | None,
     timeouts: Mapping[str, float],
+    versions: Mapping[str, str],
 ) -> list[IsolatedPlugin]:
     """Register each plugin that isn't; those that can't be are told of as `on_error` says, after all others are registered."""
     if on_error not in {"raise", "warn", "skip"}:
@@ -62,16 +63,21 @@ def attach(
             f"The PluginManager is of the project `{manager.project_name}`, and the host of `{workers.project}`",
             hint=f'Make the host with its name: `Host("{manager.project_name}")`',
         )
-    names = workers.names() if plugins is None else [registry.normalize_name(name) for name in plugins]
+    names = workers.names() if plugins is None else list(plugins)
     limits_s = {registry.normalize_name(name): limit_s for name, limit_s in timeouts.items()}
+    wanted = {registry.normalize_name(name): version for name, version in versions.items()}
     attached: list[IsolatedPlugin] = []
     failures: list[Exception] = []
-    for name in names:
-        limit_s = limits_s.get(name, timeout_s)
+    for given in names:
+        bare, at, version = given.partition("@")
+        name = registry.normalize_name(bare)
+        registered = f"{name}{at}{version}"
+        found_by = f"{name}@{wanted[name]}" if name in wanted and not at else registered
         try:
-            attached += _attach_one(workers, manager, name, limit_s)
+            attached += _attach_one(workers, manager, registered, limits_s.get(name, timeout_s), found_by=found_by)
         except (PlughostError, PluginValidationError) as error:
-            failures.append(error)
+            if plugins is not None or not isinstance(error, PluginDisabled):
+                failures.append(error)
     if failures and on_error == "raise":
         raise failures[0] if len(failures) == 1 else _joined(failures)
     if on_error == "warn":
@@ -80,14 +86,16 @@ def attach(
     return attached
 
 
-def _attach_one(workers: Workers, manager: PluginManager, name: str, timeout_s: float | None) -> list[IsolatedPlugin]:
+def _attach_one(
+    workers: Workers, manager: PluginManager, name: str, timeout_s: float | None, *, found_by: str
+) -> list[IsolatedPlugin]:
     if manager.is_blocked(name):
         return []
-    installed = workers.find(name)
+    installed = workers.find(found_by)
     implementations = read_hooks(name, installed.manifest)
     plugins = {}
     for plugin_name, group in _by_entry_point(name, implementations).items():
-        door = _Door(workers, installed, group, timeout_s)
+        door = _Door(workers, installed, group, timeout_s, found_by=found_by)
         version = str(installed.manifest.get("version"))
         plugins[plugin_name] = make_plugin(plugin_name, version, group, project=manager.project_name, door=door)
     _refuse(name, manager, find_faults(implementations, manager, unknown=False), plugins.values())
@@ -147,23 +155,40 @@ class _Door:
     """How the proxies of one plugin reach it."""
 
     def __init__(
-        self, workers: Workers, installed: Installed, implementations: Sequence[HookImplementation], timeout_s: float | None
+        self,
+        workers: Workers,
+        installed: Installed,
+        implementations: Sequence[HookImplementation],
+        timeout_s: float | None,
+        *,
+        found_by: str,
     ) -> None:
         self._workers = workers
         self._name = installed.name
+        self._found_by = found_by
         #: The revision in force, as last seen, and those that may be called in it: by identity.
         self._sound: tuple[Installed, set[HookImplementation]] = (installed, set(implementations))
         self._terms = Terms(offers=workers.offers, types=workers.exception_types, timeout_s=timeout_s)
 
     def call(self, implementation: HookImplementation, args: Sequence[object], kwargs: Mapping[str, object]) -> object:
-        if "generator" in implementation.kind:
-            return self._items(implementation, args, kwargs)
+        """Its result; None, which pluggy leaves out, where the plugin is disabled."""
         begun = None if kwargs else taken_ahead(implementation, args)
-        return (begun or self._begin(self._current(implementation), implementation, args, kwargs)).finish()
+        if begun is None:
+            try:
+                installed = self._current(implementation)
+            except PluginDisabled:
+                return None
+            if "generator" in implementation.kind:
+                return self._items(implementation, args, kwargs)
+            begun = self._begin(installed, implementation, args, kwargs)
+        return begun.finish()
 
     def begin(self, implementation: HookImplementation, args: Sequence[object]) -> Begun | None:
         """Ask the plugin without waiting for its answer; None where its process is in the middle of a call of this thread's."""
-        installed = self._current(implementation)
+        try:
+            installed = self._current(implementation)
+        except PluginDisabled:
+            return None
         return None if self._workers.is_held(installed) else self._begin(installed, implementation, args, {})
 
     def _begin(
@@ -186,7 +211,10 @@ class _Door:
         self, implementation: HookImplementation, args: Sequence[object], kwargs: Mapping[str, object]
     ) -> Generator[None, object, object]:
         """Between its halves this thread holds the worker: what the wrapper wraps of the same plugin runs in the same process."""
-        installed = self._current(implementation)
+        try:
+            installed = self._current(implementation)
+        except PluginDisabled:
+            return (yield)
         worker, _ = self._workers.take(installed)
         try:
             wrapping = HookWrapping(worker, implementation, args, kwargs, terms=self._terms)
@@ -218,7 +246,7 @@ class _Door:
 
         Raises: UnknownError: the plugin was removed. ContractError: it was updated, and the implementation is another.
         """
-        installed = self._workers.find(self._name)
+        installed = self._workers.find(self._found_by)
         seen, sound = self._sound
         if installed is not seen:
             self._sound = (installed, sound := set())

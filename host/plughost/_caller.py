@@ -123,12 +123,15 @@ class Caller:
         on_error: Literal["raise", "warn", "skip"] = "raise",
         timeout_s: float | None = None,
         timeouts: Mapping[str, float] | None = None,
+        versions: Mapping[str, str] | None = None,
     ) -> list[IsolatedPlugin]:
         """Register installed plugins with pluggy's PluginManager, each under its own name; those that are new are returned.
 
         `plugins` are all by default, in the order of their names; pluggy calls what was registered last first. What is
         registered already, or blocked, is left alone. `timeout_s` is for each call of a hook, and `timeouts` has other times by
-        plugin. Nothing is started before a hook is called.
+        plugin. `versions` has versions, or beginnings of commits, by plugin: those kept, instead of the one in force; a plugin
+        `NAME@VERSION` is registered by that name, beside others of it. What is disabled is left out, now or for as long as it
+        is. Nothing is started before a hook is called.
 
         Raises, where `on_error` is `raise`: ContractError: implementations don't fit their specifications. UnknownError,
         StoreError. All plugins that are sound are attached even then; `warn` gives a `PluginNotAttached` warning instead.
@@ -136,7 +139,15 @@ class Caller:
         from plughost._attach import attach
 
         plugins = [plugins] if isinstance(plugins, str) else plugins
-        return attach(self._workers, manager, plugins, on_error=on_error, timeout_s=timeout_s, timeouts=timeouts or {})
+        return attach(
+            self._workers,
+            manager,
+            plugins,
+            on_error=on_error,
+            timeout_s=timeout_s,
+            timeouts=timeouts or {},
+            versions=versions or {},
+        )
 
     def offer(self, name: str, function: Callable[P, object]) -> None:
         """Let plugins call a function of the app's while a hook or a tool of theirs runs: `from plughost_app import NAME`.

@@ -96,7 +96,7 @@ def _identifier(made: Made, origin: Origin) -> str:
     """Version and commit for whoever looks into the store; the random end keeps two adds of one commit apart."""
     version = made.locked.version
     exact = origin.commit_id or origin.sha256 or version
-    return f"{''.join(c for c in version if c.isalnum() or c in '.+')}-{exact[:8]}-{os.urandom(4).hex()}"
+    return f"{''.join(c for c in version if c.isascii() and (c.isalnum() or c in '.+'))}-{exact[:8]}-{os.urandom(4).hex()}"
 
 
 def _write_manifest(path: Path, made: Made, *, revision: str, editable: bool) -> None:

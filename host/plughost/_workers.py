@@ -59,7 +59,7 @@ class Workers:
                 return known[1]
             self._found.pop(name, None)
             self.pool.retire(known[1].name)  # updated or removed by another process, maybe
-        installed = registry.find(self.store, name)
+        installed = registry.find_callable(self.store, name)
         if stamp is not None:
             self._found[name] = (stamp, installed)
         return installed

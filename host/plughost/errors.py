@@ -134,7 +134,7 @@ class PluginError(PlughostError):
 
 
 class ContractError(PlughostError):
-    """What a plugin offers isn't what was promised: to the app by its hook specifications, or to callers by what was installed."""
+    """What a plugin offers isn't what was promised: to an app, by its hook specifications, or to callers, by an earlier version."""
 
     exit_code = 5
     references = ("hook-invalid", "hook-changed", "contract-broken")

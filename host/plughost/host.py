@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from plughost._info import Plugin
     from plughost._request import Added, Progress
     from plughost._workers import Workers
+    from plughost.settings import Settings
 
 __all__ = ["Host"]
 
@@ -30,8 +31,9 @@ class Host(Caller):
 
     `project` is the pluggy project's name and the entry-point group that is looked up in plugins. `store` is the folder that
     holds them, by default the one that `PLUGHOST_HOME` names or the platform's data folder. `hookspecs` are the app's hook
-    specifications (modules or classes): a plugin that doesn't fit them isn't installed. Calls reuse workers, which end with
-    `close`, or with the process.
+    specifications (modules or classes): a plugin that doesn't fit them isn't installed. `settings` hold where a method isn't
+    told; by default they are read from the environment and the files that the command reads too, and `Settings()` is none at
+    all. Calls reuse workers, which end with `close`, or with the process.
     """
 
     def __init__(
@@ -40,13 +42,27 @@ class Host(Caller):
         *,
         store: str | os.PathLike[str] | None = None,
         hookspecs: ModuleType | type | Sequence[ModuleType | type] = (),
+        settings: Settings | None = None,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> None:
         self.project = project
         self.hookspecs = tuple(hookspecs) if isinstance(hookspecs, list | tuple) else (hookspecs,)
         self.store = Store(store if store is not None else default_store(project), project)
+        self._settings = settings
         self._on_progress = on_progress
         super().__init__(self._new_workers)
+
+    @property
+    def settings(self) -> Settings:
+        """What holds where a method isn't told: what `Host` was given, else what was found when it was first needed.
+
+        Raises: UsageError: a file of settings, or a variable, has something that can't be used.
+        """
+        if self._settings is None:
+            from plughost.settings import load
+
+            self._settings = load()
+        return self._settings
 
     def _new_workers(self) -> Workers:
         from plughost._workers import Workers
@@ -72,9 +88,9 @@ class Host(Caller):
         """Install a package under its own name, or `name`, and record what it offers.
 
         `source` is `git+URL[@REF][#subdirectory=…]`, a folder, a wheel, an sdist, or a requirement. `with_` are further
-        requirements, `constraint` a file of them that only narrows, `exclude_newer` a date, `entry_points` name →
-        `module:object` for a package that declares none. The same commit with the same options again changes nothing, unless
-        `force`.
+        requirements, `constraint` a file of them that only narrows, `exclude_newer` a date, or a time such as `7 days`,
+        `entry_points` name → `module:object` for a package that declares none. The same commit with the same options again
+        changes nothing, unless `force`.
 
         Raises: UsageError: `source` or an option can't be read. InstallError and its kin: a stage failed. ContractError: what it
         implements doesn't fit the app's hook specifications. StoreError: the store can't be written. After any of them, and
@@ -111,6 +127,7 @@ class Host(Caller):
             return self._install(request)
 
     def _install(self, request: Request) -> Added:
+        request.complete(self.settings)
         if unchanged := find_unchanged(self.store, request):
             registry.sweep(self.store)
             return unchanged
@@ -147,7 +164,7 @@ class Host(Caller):
 
         Raises: UnknownError: it isn't installed. StoreError: its files are damaged.
         """
-        return self._workers.find(name).manifest
+        return registry.find(self.store, name).manifest
 
     def plugins(self) -> list[registry.PluginSummary]:
         """What is installed, by name. Starts nothing and imports nothing."""

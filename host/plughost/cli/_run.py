@@ -9,7 +9,7 @@ import time
 from plughost.call import Output, choose_tool, is_stream, split_name
 from plughost.cli._arguments import parse_json, read_piped, typed
 from plughost.errors import PlughostError, UnknownError, UsageError
-from plughost.registry import find
+from plughost.registry import find_callable
 from plughost.runner.wire import WireError, unpack
 
 TYPE_CHECKING = False
@@ -31,7 +31,7 @@ def run(context: Context, values: Values) -> int:
         raise UsageError(f"`{values.text('name')}` names no plugin", hint="The plugin comes first, as in `weather:forecast`")
     timeout_s = _timeout(values.optional("timeout"))
     env = dict(map(_variable, values.texts("env")))
-    installed = find(context.paths(), name)
+    installed = find_callable(context.paths(), name)
     try:
         tool = choose_tool(installed.name, installed.manifest, wanted)
     except UnknownError:
@@ -39,7 +39,7 @@ def run(context: Context, values: Values) -> int:
             raise
         tool = {"name": wanted or ""}  # the code may have it by now; the host will see
     args, kwargs = _arguments(values, f"{installed.name}:{tool['name']}", tool)
-    call = _Call(context, installed.name, wanted, args=args, kwargs=kwargs, timeout_s=timeout_s, env=env)
+    call = _Call(context, installed.name, name, wanted, args=args, kwargs=kwargs, timeout_s=timeout_s, env=env)
     if values.flag("json"):
         return call.enveloped(tool)
     return call.printed()
@@ -52,6 +52,7 @@ class _Call:
         self,
         context: Context,
         plugin: str,
+        found_by: str,
         tool: str | None,
         *,
         args: list[object],
@@ -62,6 +63,7 @@ class _Call:
         self.printer = context.printer
         self.host = context.host()
         self.plugin = plugin
+        self.found_by = found_by
         self.tool = tool
         self.args = args
         self.kwargs = kwargs
@@ -104,7 +106,7 @@ class _Call:
 
     def _invoke(self, *, on_output: Callable[[bytes], None] | None, on_item: Callable[[object], None]) -> Outcome:
         return self.host.invoke(
-            self.plugin,
+            self.found_by,
             self.tool,
             args=self.args,
             kwargs=self.kwargs,

@@ -9,29 +9,40 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from plughost.registry._garbage import collect_garbage, sweep
     from plughost.registry._index import PluginSummary, summaries
-    from plughost.registry._read import Installed, find, installed_names, normalize_name, stamp, switch
-    from plughost.registry._receipt import HistoryEntry, Receipt, load_receipt
+    from plughost.registry._read import Installed, find, find_callable, installed_names, normalize_name, stamp, state_of, switch
+    from plughost.registry._receipt import HistoryEntry, Receipt, load_receipt, revisions
+    from plughost.registry._state import KEPT_REVISIONS, State, read_state
+    from plughost.registry._turn import mark, turn_to, way_back
     from plughost.registry._write import Removed, adding, place, remove, staging
 
 __all__ = [
+    "KEPT_REVISIONS",
     "HistoryEntry",
     "Installed",
     "PluginSummary",
     "Receipt",
     "Removed",
+    "State",
     "adding",
     "collect_garbage",
     "find",
+    "find_callable",
     "installed_names",
     "load_receipt",
+    "mark",
     "normalize_name",
     "place",
+    "read_state",
     "remove",
+    "revisions",
     "staging",
     "stamp",
+    "state_of",
     "summaries",
     "sweep",
     "switch",
+    "turn_to",
+    "way_back",
 ]
 
 __getattr__ = lazily(
@@ -39,8 +50,10 @@ __getattr__ = lazily(
     {
         "_garbage": ("collect_garbage", "sweep"),
         "_index": ("PluginSummary", "summaries"),
-        "_read": ("Installed", "find", "installed_names", "normalize_name", "stamp", "switch"),
-        "_receipt": ("HistoryEntry", "Receipt", "load_receipt"),
+        "_read": ("Installed", "find", "find_callable", "installed_names", "normalize_name", "stamp", "state_of", "switch"),
+        "_receipt": ("HistoryEntry", "Receipt", "load_receipt", "revisions"),
+        "_state": ("KEPT_REVISIONS", "State", "read_state"),
+        "_turn": ("mark", "turn_to", "way_back"),
         "_write": ("Removed", "adding", "place", "remove", "staging"),
     },
 )

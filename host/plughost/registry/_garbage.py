@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import os
 
-from plughost.errors import StoreError
 from plughost.paths import Store, locked, scan
-from plughost.registry._read import pointed_to
+from plughost.registry._state import read_state
 from plughost.runner import wire
 
 TYPE_CHECKING = False
@@ -94,16 +93,11 @@ def delete(path: str) -> None:
 
 
 def drop_revisions(store: Store, plugin: str) -> None:
-    """Keep the revision in force in the plugin's folder and the one before it, and drop every other one."""
-    from pathlib import Path
-
-    from plughost.registry._receipt import load_receipt
-
+    """Drop every revision in the plugin's folder that its state doesn't name."""
     try:
-        in_force = load_receipt(Path(plugin, pointed_to(plugin) or "-", "receipt.toml"))
-    except StoreError:  # then it can't be told which are old
+        keep = {"current", *read_state(plugin).revisions}
+    except (OSError, ValueError):  # then it can't be told which are old
         return
-    keep = {"current", in_force.revision, *(entry.revision for entry in in_force.history[:1])}
     for entry in list(scan(plugin)):
         if entry.name not in keep:
             to_trash(store, entry.path)

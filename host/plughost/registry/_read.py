@@ -5,30 +5,47 @@ from __future__ import annotations
 import os
 
 from plughost._names import normalized
-from plughost.errors import StoreError, UnknownError, UsageError
+from plughost.errors import PluginDisabled, StoreError, UnknownError, UsageError
 from plughost.paths import Store, scan
+from plughost.registry._state import State, is_entry, read_state
 from plughost.runner import wire
 
-__all__ = ["Installed", "find", "installed_names", "normalize_name", "pointed_to", "stamp", "switch", "unknown", "unreadable"]
+__all__ = [
+    "Installed",
+    "find",
+    "find_callable",
+    "installed_names",
+    "normalize_name",
+    "pointed_to",
+    "stamp",
+    "state_of",
+    "switch",
+    "unknown",
+    "unreadable",
+]
 
 _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 _LONGEST_NAME = 100
 _MOST_SHOWN = 10
-_MOST_REVISION_BYTES = 1 << 10
+_SHORTEST_COMMIT = 4
 
 
 class Installed:
-    """The revision of a plugin that is in force: where it is, and its manifest as it was written."""
+    """A revision of a plugin, by default the one in force: where it is, and its manifest as it was written.
 
-    __slots__ = ("folder", "manifest", "name", "python", "revision", "venv")
+    `disabled` is the plugin's: none of its revisions may be called.
+    """
 
-    def __init__(self, store: Store, name: str, revision: str, manifest: dict[str, object]) -> None:
+    __slots__ = ("disabled", "folder", "manifest", "name", "python", "revision", "venv")
+
+    def __init__(self, store: Store, name: str, revision: str, manifest: dict[str, object], *, disabled: bool = False) -> None:
         self.name = name
         self.revision = revision
+        self.disabled = disabled
         self.folder = os.path.join(store.plugin(name), revision)
         self.manifest = manifest
         key = str(manifest["venv"])
-        if not _is_entry(key):
+        if not is_entry(key):
             raise ValueError(f"`venv` is `{key}`, which is no key of an environment")
         self.venv = os.path.join(store.venvs, key)
         self.python = os.path.join(self.venv, "bin", "python")
@@ -57,29 +74,47 @@ def normalize_name(name: str) -> str:
 
 
 def find(store: Store, name: str) -> Installed:
-    """The plugin of that name.
+    """The plugin of that name, in the revision that is in force.
+
+    `NAME@VERSION` is one of the revisions that are kept: by its version, the beginning of its commit, or its own name.
 
     Raises: UsageError: no valid name. UnknownError: not installed. StoreError: its files can't be read.
     """
-    normalized = normalize_name(name)
-    revision = current_revision(store, normalized)
-    while revision is not None:
+    bare, at, version = name.partition("@")
+    normalized = normalize_name(bare)
+    state = state_of(store, normalized)
+    while state is not None:
+        revision = _revision_called(normalized, version.strip(), state) if at else state.revision
         try:
-            return _load(store, normalized, revision)
+            return _load(store, normalized, revision, disabled=state.disabled)
         except (OSError, wire.WireError, KeyError, ValueError) as error:
-            now = current_revision(store, normalized)
-            if now == revision:
+            now = state_of(store, normalized)
+            if now is not None and now.pack() == state.pack():
                 raise _damaged(store, normalized, revision, error) from error
-            revision = now  # another process has put a further revision in force, and dropped this one
+            state = now  # another process has put a further revision in force, and dropped this one
     raise unknown(store, normalized)
 
 
+def find_callable(store: Store, name: str) -> Installed:
+    """As `find`, of a plugin that may be called.
+
+    Raises: as `find`. PluginDisabled.
+    """
+    installed = find(store, name)
+    if installed.disabled:
+        raise PluginDisabled(
+            f"`{installed.name}` is disabled",
+            hint=f"`enable {installed.name}` lets it be called again",
+        )
+    return installed
+
+
 def switch(store: Store, name: str) -> str:
-    """The file that is replaced whenever another revision of the plugin comes into force.
+    """The file that is replaced whenever another revision of the plugin comes into force, or it is disabled.
 
     Raises: UsageError: no valid name.
     """
-    return os.path.join(store.plugin(normalize_name(name)), "current")
+    return os.path.join(store.plugin(normalize_name(name.partition("@")[0])), "current")
 
 
 def stamp(switch: str) -> tuple[int, int] | None:
@@ -91,19 +126,27 @@ def stamp(switch: str) -> tuple[int, int] | None:
     return state.st_mtime_ns, state.st_ino
 
 
-def current_revision(store: Store, name: str) -> str | None:
-    """The revision that `current` names, "" if it names none; None where the plugin isn't installed.
+def state_of(store: Store, name: str) -> State | None:
+    """The plugin's state; None where it isn't installed. `name` is normalized.
 
-    Raises: StoreError: this user may not read it.
+    Raises: StoreError: the state is damaged, or this user may not read it.
     """
     folder = store.plugin(name)
     try:
-        revision = pointed_to(folder)
-        if not revision and os.path.isdir(folder):
-            revision = pointed_to(folder)  # a folder comes whole, by one rename: this one is damaged, or has come just now
-        return revision if revision or os.path.isdir(folder) else None
+        return read_state(folder)
     except PermissionError as error:
         raise unreadable(store, error) from error
+    except (OSError, ValueError):
+        if not os.path.isdir(folder):
+            return None
+    try:
+        return read_state(folder)  # a folder comes whole, by one rename: this one is damaged, or has come just now
+    except FileNotFoundError as error:
+        if not os.path.isdir(folder):  # it went just now
+            return None
+        raise _damaged(store, name, "", error) from error
+    except (OSError, ValueError) as error:
+        raise _damaged(store, name, "", error) from error
 
 
 def pointed_to(plugin: str) -> str:
@@ -112,13 +155,11 @@ def pointed_to(plugin: str) -> str:
     It names a folder beside it and nothing else, whatever was written there.
     """
     try:
-        with open(os.path.join(plugin, "current"), "rb") as file:
-            revision = file.read(_MOST_REVISION_BYTES).decode().strip()
+        return read_state(plugin).revision
     except PermissionError:
         raise
-    except (OSError, UnicodeDecodeError):
+    except (OSError, ValueError):
         return ""
-    return revision if _is_entry(revision) else ""
 
 
 def installed_names(store: Store) -> list[str]:
@@ -155,11 +196,45 @@ def unreadable(store: Store, error: OSError) -> StoreError:
     return StoreError(f"The store at `{store.root}` can't be read", reference="store-corrupt", causes=[str(error)])
 
 
-def _load(store: Store, name: str, revision: str) -> Installed:
-    if not revision:
-        raise ValueError("It doesn't name a revision")
+def _load(store: Store, name: str, revision: str, *, disabled: bool) -> Installed:
     with open(os.path.join(store.plugin(name), revision, "manifest.json"), "rb") as file:
-        return Installed(store, name, revision, wire.unpack(file.read()))
+        return Installed(store, name, revision, wire.unpack(file.read()), disabled=disabled)
+
+
+def _revision_called(name: str, version: str, state: State) -> str:
+    """Which of the revisions that are kept `version` means; of several with that version, the one in force or last in force.
+
+    Raises: UnknownError: none of them.
+    """
+    for matches in (_is_called, _is_same_version):
+        for revision in state.revisions:
+            if matches(revision, version):
+                return revision
+    kept = ", ".join(f"`{revision.partition('-')[0]}`" for revision in state.revisions)
+    raise UnknownError(
+        f"`{name}` is not installed in the version `{version}`",
+        reference="version-unknown",
+        causes=[f"The versions that are kept: {kept}"],
+        hint=f"`info {name}` shows where it comes from; `add` with another tag or commit installs that version, too",
+    )
+
+
+def _is_called(revision: str, version: str) -> bool:
+    """A revision's name is VERSION-COMMIT-RANDOM, with the first digits of the commit."""
+    its_version, _, rest = revision.partition("-")
+    commit = rest.partition("-")[0]
+    begins = len(version) >= _SHORTEST_COMMIT and bool(commit) and version.lower()[: len(commit)] == commit[: len(version)]
+    return version in {revision, its_version} or begins
+
+
+def _is_same_version(revision: str, version: str) -> bool:
+    """`1.2` is `1.2.0`, and `v1.2`."""
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        return Version(revision.partition("-")[0]) == Version(version)
+    except InvalidVersion:
+        return False
 
 
 def _damaged(store: Store, name: str, revision: str, error: Exception) -> StoreError:
@@ -171,8 +246,3 @@ def _damaged(store: Store, name: str, revision: str, error: Exception) -> StoreE
         causes=[f"`{os.path.join(store.plugin(name), file)}`: {said}"],
         hint=f"Add it again with `--force`, or `plughost remove {name}`",
     )
-
-
-def _is_entry(name: str) -> bool:
-    """Whether it is the name of one entry of a folder, and of no place elsewhere."""
-    return bool(name) and "\0" not in name and os.path.basename(name) == name and name not in {".", ".."}

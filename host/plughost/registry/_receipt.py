@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 
 from plughost.errors import StoreError
+from plughost.registry._read import normalize_name, state_of, unknown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pathlib import Path
+    from plughost.paths import Store
 
-__all__ = ["HistoryEntry", "Receipt", "load_receipt"]
+__all__ = ["HistoryEntry", "Receipt", "load_receipt", "revisions"]
 
 FORMAT = 1
 
@@ -95,6 +97,18 @@ def load_receipt(path: Path) -> Receipt:
             causes=[str(error)],
             hint=f"Add the plugin again with `--force`, or `plughost remove {path.parent.parent.name}`",
         ) from error
+
+
+def revisions(store: Store, name: str) -> list[Receipt]:
+    """The receipts of all revisions that are kept of a plugin: of the one in force, those before it, those rolled back from.
+
+    Raises: UnknownError: not installed. StoreError: its state or one of them can't be read.
+    """
+    normalized = normalize_name(name)
+    state = state_of(store, normalized)
+    if state is None:
+        raise unknown(store, normalized)
+    return [load_receipt(Path(store.plugin(normalized), revision, "receipt.toml")) for revision in state.revisions]
 
 
 def _from_record(record: dict[str, object]) -> Receipt:

@@ -24,8 +24,9 @@ from plughost.registry._garbage import (
     sweep,
     to_trash,
 )
-from plughost.registry._read import normalize_name, pointed_to, unknown
+from plughost.registry._read import normalize_name, unknown
 from plughost.registry._receipt import load_receipt
+from plughost.registry._state import KEPT_REVISIONS, State, read_state
 from plughost.runner import wire
 
 TYPE_CHECKING = False
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from plughost.registry._receipt import Receipt
 
-__all__ = ["Removed", "adding", "place", "remove", "staging"]
+__all__ = ["Removed", "adding", "place", "put_state", "remove", "staging", "writing"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +56,7 @@ def adding(store: Store) -> Iterator[None]:
 
     Raises: StoreError: the store can't be written.
     """
-    with _writing(store):
+    with writing(store):
         os.makedirs(store.tmp, exist_ok=True)
         os.makedirs(store.trash, exist_ok=True)  # now: to delete something must need no space
         sweep(store)
@@ -82,8 +83,8 @@ def staging(store: Store) -> Iterator[Path]:
         delete(str(path))
 
 
-def place(store: Store, revision: Path, receipt: Receipt) -> None:
-    """Put the finished folder `revision` in place and make it the one in force; the one before it is kept for a way back.
+def place(store: Store, revision: Path, receipt: Receipt, *, keep: int = KEPT_REVISIONS) -> None:
+    """Put the finished folder `revision` in place and make it the one in force; of those before it, `keep` in all stay.
 
     Nothing changes if another process has put the same installation there in the meantime. The folder that `revision` is in is
     that of this attempt alone, and is swept if it is killed.
@@ -91,18 +92,19 @@ def place(store: Store, revision: Path, receipt: Receipt) -> None:
     Raises: OSError: nothing has changed.
     """
     pointer = revision.with_name("current")
-    pointer.write_bytes(f"{receipt.revision}\n".encode())
     with locked(store.lock(f"registry-{store.project}")):
         plugin = Path(store.plugin(receipt.name))
-        before = _in_force(plugin)
+        state = _state(plugin)
+        before = _receipt_of(plugin, state)
         if before and _is_same(before, plugin / before.revision, receipt, revision):
             return
         if before:
             receipt = replace(receipt, history=(before.as_history(), *before.history))
         (revision / "receipt.toml").write_bytes(receipt.to_toml())
+        pointer.write_bytes((state.advanced(receipt.revision, keep=keep) if state else State(receipt.revision)).pack())
         for file in (*revision.iterdir(), pointer):
             _sync_file(file)
-        if pointed_to(str(plugin)):
+        if state:
             placing = revision.with_name(PLACING)
             placing.symlink_to(plugin)  # has a sweep finish what a kill interrupts
             _put_in_force(plugin, revision, pointer, receipt.revision)
@@ -123,7 +125,7 @@ def remove(store: Store, name: str) -> Removed:
     folder = store.plugin(normalized)
     if not os.path.lexists(folder):
         raise unknown(store, normalized)
-    with _writing(store), locked(store.lock(f"registry-{store.project}")):
+    with writing(store), locked(store.lock(f"registry-{store.project}")):
         known = list(manifests(folder))
         freed = size_bytes(folder)
         try:
@@ -153,7 +155,8 @@ def size_bytes(path: str) -> int:
 
 
 @contextmanager
-def _writing(store: Store) -> Iterator[None]:
+def writing(store: Store) -> Iterator[None]:
+    """Turn what the disk refuses into a StoreError."""
     try:
         yield
     except OSError as error:
@@ -165,10 +168,18 @@ def _writing(store: Store) -> Iterator[None]:
         ) from error
 
 
-def _in_force(plugin: Path) -> Receipt | None:
+def _state(plugin: Path) -> State | None:
+    """The state of a plugin; None if it isn't there, or is damaged."""
+    try:
+        return read_state(str(plugin))
+    except (OSError, ValueError):
+        return None
+
+
+def _receipt_of(plugin: Path, state: State | None) -> Receipt | None:
     """The receipt in force; None if there is none that can be read."""
     try:
-        return load_receipt(plugin / (pointed_to(str(plugin)) or "-") / "receipt.toml")
+        return load_receipt(plugin / state.revision / "receipt.toml") if state else None
     except StoreError:
         return None
 
@@ -212,6 +223,14 @@ def _put_in_force(plugin: Path, revision: Path, pointer: Path, name: str) -> Non
         delete(str(plugin / name))
         raise
     sync_folder(str(plugin))
+
+
+def put_state(plugin: str, aside: Path, state: State) -> None:
+    """Write the state at `aside`, on the same filesystem, and put it in force."""
+    aside.write_bytes(state.pack())
+    _sync_file(aside)
+    aside.replace(os.path.join(plugin, "current"))
+    sync_folder(plugin)
 
 
 def _is_log_of(name: str, log: str) -> bool:
