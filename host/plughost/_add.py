@@ -207,7 +207,7 @@ class _Installation:
             log=self.log,
             with_=self.request.with_,
             constraints=self._constraints,
-            exclude_newer=self.request.exclude_newer,
+            exclude_newer=self.request.published_before,
             offline=self.request.offline,
         )
 
@@ -257,7 +257,7 @@ class _Installation:
             extras=self.request.extras,
             with_=self.request.with_,
             constraints=self._constraints,
-            exclude_newer=self.request.exclude_newer,
+            exclude_newer=self.request.published_before,
             offline=self.request.offline,
             log=self.log,
             ahead=ahead,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from plughost._info import Plugin
     from plughost.paths import Store
+    from plughost.settings import Settings
 
     Stage = Literal["source", "wheel", "lock", "venv", "describe", "receipt"]
 
@@ -32,6 +33,7 @@ class Request:
     """What the user asked for, as given."""
 
     __slots__ = (
+        "_published_before",
         "constraint",
         "editable",
         "entry_points",
@@ -76,6 +78,26 @@ class Request:
         self.editable = editable
         self.entry_points = dict(entry_points or {})
         self.started = time.monotonic()
+        self._published_before = ""
+
+    def complete(self, settings: Settings) -> None:
+        """Take from the settings what was not given."""
+        self.python = self.python or settings.python
+        self.exclude_newer = self.exclude_newer or settings.exclude_newer
+        self.installer = self.installer or settings.installer
+        self.offline = self.offline or settings.offline
+
+    @property
+    def published_before(self) -> str:
+        """The date or instant that `exclude_newer` means, once and for all of this request; "" if it isn't limited.
+
+        Raises: UsageError: it is none.
+        """
+        if self.exclude_newer and not self._published_before:
+            from plughost.settings import absolute
+
+            self._published_before = absolute(self.exclude_newer)
+        return self._published_before
 
     def options(self) -> dict[str, object]:
         """What of it decides the result: all but the source, which the origin stands for, and where bytes may come from.
