@@ -67,6 +67,9 @@ def read_by_click(argv):
         "info weather --json",
         "remove a b c --json",
         "completion zsh",
+        "index list",
+        "--store /a index update team --json",
+        "index remove --store /a -- team",
     ],
 )
 def test_both_readers_read_the_same(line):
@@ -89,6 +92,11 @@ def test_both_readers_read_the_same(line):
         ("completion tcsh", "`SHELL`: `tcsh` is not one of `bash`, `zsh`, `fish`"),
         ("remove", "`plughost remove` needs `NAME...`"),
         ("--verbose list", "`plughost` has no option `--verbose`"),
+        ("index", None),
+        ("index ad", "There is no command `index ad`"),
+        ("index add", "`plughost index add` needs `NAME`"),
+        ("index list --jsn", "`plughost index list` has no option `--jsn`"),
+        ("index --jsn list", "`plughost index` has no option `--jsn`"),
     ],
 )
 def test_a_mistake_is_left_to_click_and_named_in_our_words(line, message):
@@ -104,11 +112,17 @@ def test_an_option_is_not_taken_for_the_value_of_another(argv):
 
 
 @pytest.mark.parametrize(
-    ("word", "hint"), [("lisst", "Did you mean `plughost list`?"), ("zzz", "`plughost --help` shows what it takes")]
+    ("line", "hint"),
+    [
+        ("lisst", "Did you mean `plughost list`?"),
+        ("zzz", "`plughost --help` shows what it takes"),
+        ("index lst", "Did you mean `plughost index list`?"),
+        ("index zzz", "`plughost index --help` shows what it takes"),
+    ],
 )
-def test_an_unknown_command_is_told_what_is_near(word, hint):
+def test_an_unknown_command_is_told_what_is_near(line, hint):
     with pytest.raises(UsageError) as caught:
-        _click.run([word], Context())
+        _click.run(line.split(), Context())
     assert caught.value.hint == hint
 
 
@@ -121,8 +135,24 @@ def test_examples_are_valid_command_lines(name):
 
 @every_command
 def test_the_overview_has_every_command(plughost_command, name):
+    word, _, second = name.partition(" ")
+    page = plughost_command(*([word, "--help"] if second else ["--help"])).stdout
+    assert re.search(rf"^  {name} +{re.escape(COMMANDS[name].summary)}$", page, re.MULTILINE)
+
+
+def test_the_overview_has_one_line_for_the_commands_that_share_their_first_word(plughost_command):
+    family = COMMANDS.family("index")
     overview = plughost_command("--help").stdout
-    assert re.search(rf"^  {name} +{re.escape(COMMANDS[name].summary)}$", overview, re.MULTILINE)
+    assert re.findall(r"^  index .*$", overview, re.MULTILINE) == [f"  {'index':<26}{family.summary}"]
+    pages = {plughost_command(*argv).stdout for argv in (["index"], ["index", "-h"], ["--store", "/a", "index", "--help"])}
+    assert len(pages) == 1
+    assert "Usage: plughost index [OPTIONS] COMMAND …" in pages.pop()
+
+
+def test_global_options_may_stand_between_the_words_of_a_command():
+    assert read_by_click(["-q", "index", "--store", "/a", "list", "--json"]) == read_quickly(
+        ["index", "list", "-q", "--store", "/a", "--json"]
+    )
 
 
 def test_the_overview_is_the_same_however_it_is_asked_for(plughost_command):
@@ -133,7 +163,7 @@ def test_the_overview_is_the_same_however_it_is_asked_for(plughost_command):
 
 @every_command
 def test_help_shows_every_option_and_examples(plughost_command, name):
-    completed = plughost_command(name, "--help")
+    completed = plughost_command(*name.split(), "--help")
     assert completed.returncode == 0
     for parameter in (*COMMANDS[name].parameters, *GLOBAL_OPTIONS):
         assert (parameter.flags[0] if parameter.flags else parameter.metavar) in completed.stdout
@@ -144,7 +174,7 @@ def test_help_shows_every_option_and_examples(plughost_command, name):
 
 @every_command
 def test_the_reference_has_every_command_with_every_option(name):
-    parts = dict(re.findall(r"^## plughost (\w+)\n(.*?)(?=^## )", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE))
+    parts = dict(re.findall(r"^## plughost ([\w ]+)\n(.*?)(?=^## )", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE))
     for parameter in COMMANDS[name].parameters:
         for flag in parameter.flags:
             assert flag in parts[name]

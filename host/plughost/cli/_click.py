@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from plughost.cli._context import Context
-    from plughost.cli._declaration import Command, Parameter, Value
+    from plughost.cli._declaration import Command, Family, Parameter, Value
 
     Run = Callable[[Command, Context, Values], int]
 
@@ -88,26 +88,69 @@ class _Group(click.Group):
         )
         self._context = context
         self._execute = execute
-        self._names = [command.name for command in COMMANDS.values() if standalone or command.group not in {"Authors", "Shell"}]
+        offered = [command for command in COMMANDS.values() if standalone or command.group not in {"Authors", "Shell"}]
+        self._words = list(dict.fromkeys(command.name.split()[0] for command in offered))
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
-        return self._names
+        return self._words
 
     def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
-        return _Command(COMMANDS[name], self._context, self._execute) if name in self._names else None
+        if name not in self._words:
+            return None
+        if family := COMMANDS.family(name):
+            return _Family(family, self._context, self._execute)
+        return _Command(COMMANDS[name], self._context, self._execute)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and not args[0].startswith("-") and args[0] not in self._names:
-            raise _UnknownCommand(args[0], self._names, ctx)
+        _refuse_unknown(args, self._words, ctx)
         return super().resolve_command(ctx, args)
 
     def get_help(self, ctx: click.Context) -> str:
-        return overview(ctx.command_path, Stream("stdout"), store=self._context.store is None, names=self._names).rstrip("\n")
+        return overview(ctx.command_path, Stream("stdout"), store=self._context.store is None, words=self._words).rstrip("\n")
 
     def _show_overview(self, **_: object) -> None:
-        ctx = click.get_current_context()
-        if ctx.invoked_subcommand is None:
-            click.echo(self.get_help(ctx), color=ctx.color)
+        _show_help_unless_a_command_follows()
+
+
+class _Family(click.Group):
+    """The commands that share their first word; alone, it shows them."""
+
+    def __init__(self, family: Family, context: Context, execute: Run) -> None:
+        super().__init__(
+            family.name,
+            params=[_parameter(parameter, context) for parameter in _global_options(context)],
+            callback=self._show_help,
+            invoke_without_command=True,
+            help=family.description,
+            short_help=family.summary,
+            context_settings=_SETTINGS,
+        )
+        self._family = family
+        self._context = context
+        self._execute = execute
+        self._words = [name.split()[1] for name in COMMANDS if name.startswith(f"{family.name} ")]
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        return self._words
+
+    def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
+        return _Command(COMMANDS[f"{self._family.name} {name}"], self._context, self._execute) if name in self._words else None
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        _refuse_unknown(args, self._words, ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write_usage(_paint("cyan", ctx.command_path), "[OPTIONS] COMMAND …", prefix=f"{_heading('Usage')} ")
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        commands = [COMMANDS[f"{self._family.name} {word}"] for word in self._words]
+        _write_section(formatter, "Commands", [(_paint("cyan", command.name), command.summary) for command in commands])
+        _write_common_options(formatter, self._context)
+        formatter.write(f"\n`{ctx.command_path} COMMAND --help` shows a command's arguments, its options and examples.\n")
+
+    def _show_help(self, **_: object) -> None:
+        _show_help_unless_a_command_follows()
 
 
 class _Command(click.Command):
@@ -117,7 +160,7 @@ class _Command(click.Command):
         parameters: list[click.Parameter] = [_parameter(parameter, context) for parameter in command.parameters]
         parameters += [_parameter(parameter, context) for parameter in _global_options(context)]
         super().__init__(
-            command.name,
+            command.name.split()[-1],
             params=parameters,
             callback=self._call,
             help=command.description,
@@ -130,10 +173,10 @@ class _Command(click.Command):
 
     def _call(self, **given: Value) -> None:
         ctx = click.get_current_context()
-        before_the_command = ctx.parent.params if ctx.parent else {}
-        for parameter in GLOBAL_OPTIONS:
-            if given.get(parameter.name, parameter.absent) == parameter.absent:
-                given[parameter.name] = before_the_command.get(parameter.name, parameter.absent)
+        for before in _before(ctx):
+            for parameter in GLOBAL_OPTIONS:
+                if given.get(parameter.name, parameter.absent) == parameter.absent:
+                    given[parameter.name] = before.params.get(parameter.name, parameter.absent)
         values = Values(given)
         context = self._context.given(values, program=_program(ctx))
         if code := self._execute(self._command, context, values):
@@ -153,10 +196,9 @@ class _Command(click.Command):
 
     def format_options(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         own = [_record(parameter) for parameter in self._command.parameters if parameter.flags]
-        common = [_record(parameter) for parameter in _global_options(self._context)]
         if own:
             _write_section(formatter, "Options", own)
-        _write_section(formatter, "Options of every command", [*common, (_paint("cyan", "--help, -h"), "Print this page")])
+        _write_common_options(formatter, self._context)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.write(f"\n{_heading('Examples')}\n")
@@ -167,14 +209,36 @@ class _Command(click.Command):
 
 class _UnknownCommand(click.UsageError):
     def __init__(self, name: str, names: Sequence[str], ctx: click.Context) -> None:
-        super().__init__(f"There is no command `{name}`", ctx)
+        words = [before.info_name for before in (ctx, *_before(ctx)) if isinstance(before.command, _Family)]
+        super().__init__(f"There is no command `{' '.join([*filter(None, words), name])}`", ctx)
         self.name = name
         self.names = names
 
 
+def _refuse_unknown(args: Sequence[str], words: Sequence[str], ctx: click.Context) -> None:
+    if args and not args[0].startswith("-") and args[0] not in words:
+        raise _UnknownCommand(args[0], words, ctx)
+
+
+def _show_help_unless_a_command_follows() -> None:
+    ctx = click.get_current_context()
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help(), color=ctx.color)
+
+
+def _before(ctx: click.Context) -> list[click.Context]:
+    """The groups that led to a command, up to that of all commands, nearest first; an app's own groups are not among them."""
+    groups: list[click.Context] = []
+    before = ctx.parent
+    while before and isinstance(before.command, _Family | _Group):
+        groups.append(before)
+        before = before.parent
+    return groups
+
+
 def _program(ctx: click.Context) -> str:
     """What people type to get to the commands."""
-    return ctx.parent.command_path if ctx.parent else ctx.command_path
+    return [ctx, *_before(ctx)][-1].command_path
 
 
 def _global_options(context: Context) -> tuple[Parameter, ...]:
@@ -214,8 +278,8 @@ def _refuse_option(
 
 def _offer(what: str, context: Context) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem[str]]]:
     def offer(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
-        store = ctx.params.get("store") or (ctx.parent.params.get("store") if ctx.parent else None)
-        chosen = context.given(Values({"store": store}))
+        stores = (chosen.params.get("store") for chosen in (ctx, *_before(ctx)))
+        chosen = context.given(Values({"store": next(filter(None, stores), None)}))
         try:
             return [CompletionItem(word) for word in _complete.words(what, chosen.paths(), incomplete, ctx.params)]
         except (PlughostError, OSError):  # it would be printed into the line that is being typed
@@ -240,6 +304,11 @@ def _write_section(formatter: click.HelpFormatter, title: str, rows: list[tuple[
     formatter.indent()
     formatter.write_dl(rows)
     formatter.dedent()
+
+
+def _write_common_options(formatter: click.HelpFormatter, context: Context) -> None:
+    common = [_record(parameter) for parameter in _global_options(context)]
+    _write_section(formatter, "Options of every command", [*common, (_paint("cyan", "--help, -h"), "Print this page")])
 
 
 def _heading(title: str) -> str:

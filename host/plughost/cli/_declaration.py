@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     Value = str | bool | tuple[str, ...] | None
 
-__all__ = ["JSON", "Command", "Parameter", "Values", "argument", "flag", "option"]
+__all__ = ["JSON", "Command", "Family", "Parameter", "Values", "argument", "flag", "option"]
 
 
 class Parameter:
@@ -101,6 +101,7 @@ def _name_of(spelling: str) -> str:
 class Command:
     """A command of the command line. `handler` is `module:function`, loaded when the command is run.
 
+    The name has one word, or two, of which the first is that of a `Family`.
     `description` is paragraphs; one whose lines are indented is printed as it stands. `examples` are a command line without the
     program's name, and what it does.
     """
@@ -125,6 +126,18 @@ class Command:
         self.parameters = parameters
         self.examples = examples
         self.handler = handler
+
+
+class Family:
+    """The commands whose names begin with the same word, and what there is to say of all of them."""
+
+    __slots__ = ("description", "group", "name", "summary")
+
+    def __init__(self, name: str, *, group: str, summary: str, description: str) -> None:
+        self.name = name
+        self.group = group
+        self.summary = summary
+        self.description = description
 
 
 class Values:

@@ -28,9 +28,9 @@ _EXAMPLES = (
 )
 
 
-def overview(program: str, out: Stream, *, store: bool = True, names: Collection[str] = COMMANDS) -> str:
-    """The page, of the commands with these names. `store` is whether users may choose the store."""
-    commands = [command for command in COMMANDS.values() if command.name in names]
+def overview(program: str, out: Stream, *, store: bool = True, words: Collection[str] = ()) -> str:
+    """The page, of the commands with these first words, or of all. `store` is whether users may choose the store."""
+    commands = [COMMANDS.family(word) or COMMANDS[word] for word in words or COMMANDS.first_words()]
     lines = [
         "Run Python packages from anywhere, each in a virtual environment of its own.",
         "",

@@ -91,10 +91,10 @@ class Printer:
         """The hint with the program's name before each command: what is in backticks, begins with a verb and has more words."""
         from plughost.cli.table import COMMANDS
 
-        parts = error.hint.split("`")
+        parts, first_words = error.hint.split("`"), COMMANDS.first_words()
         for number in range(1, len(parts), 2):
             verb, space, _ = parts[number].partition(" ")
-            if space and verb in COMMANDS:
+            if space and verb in first_words:
                 parts[number] = f"{self.command} {parts[number]}"
         return "`".join(parts)
 

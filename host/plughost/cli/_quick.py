@@ -26,7 +26,7 @@ def parse(argv: Sequence[str]) -> tuple[Command, Values] | None:
     while rest and rest[-1].startswith("-"):
         if not _take_option(rest, options, given):
             return None
-    command = COMMANDS.get(rest.pop()) if rest else None
+    command = _take_command(rest)
     if command is None:
         return None
     options.update((spelling, parameter) for parameter in command.parameters for spelling in parameter.flags)
@@ -45,6 +45,16 @@ def parse(argv: Sequence[str]) -> tuple[Command, Values] | None:
     if not _take_arguments(places, arguments, given):
         return None
     return command, Values({**_absent(command.parameters), **_absent(GLOBAL_OPTIONS), **given})
+
+
+def _take_command(rest: list[str]) -> Command | None:
+    """Move the command's name, of one word or of two, from the end of `rest`."""
+    if not rest:
+        return None
+    word = rest.pop()
+    if (command := COMMANDS.get(word)) or not rest:
+        return command
+    return COMMANDS.get(f"{word} {rest.pop()}")
 
 
 def _take_option(rest: list[str], options: dict[str, Parameter], given: dict[str, Value]) -> bool:

@@ -13,8 +13,9 @@ from plughost.cli._declaration import flag, option
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import ModuleType
 
-    from plughost.cli._declaration import Command
+    from plughost.cli._declaration import Command, Family
 
 __all__ = ["COMMANDS", "GLOBAL_OPTIONS"]
 
@@ -30,6 +31,7 @@ GLOBAL_OPTIONS = (
 _SECTIONS = {
     "plugins": ("add", "run", "list", "info", "remove"),
     "life": ("update",),
+    "finding": ("search", "index add", "index list", "index remove", "index update", "index build"),
     "hooks": ("hooks", "check"),
     "authors": ("new",),
     "shell": ("completion",),
@@ -37,16 +39,26 @@ _SECTIONS = {
 
 
 class _Commands:
-    """The commands by name, in the order in which they are shown."""
+    """The commands by name, in the order in which they are shown. A name may have two words: `index add`."""
 
     def __init__(self) -> None:
         self._sections = {name: section for section, names in _SECTIONS.items() for name in names}
+        self._families = {name.split()[0]: section for name, section in self._sections.items() if " " in name}
 
     def __getitem__(self, name: str) -> Command:
-        module = f"{__name__}.{self._sections[name]}"
-        __import__(module)  # importlib would take longer than the rest of this module
-        commands: tuple[Command, ...] = sys.modules[module].COMMANDS
+        commands: tuple[Command, ...] = _section(self._sections[name]).COMMANDS
         return next(command for command in commands if command.name == name)
+
+    def first_words(self) -> list[str]:
+        """What may follow the program's name: commands, and families of commands, in the order in which they are shown."""
+        return list(dict.fromkeys(name.split()[0] for name in self))
+
+    def family(self, word: str) -> Family | None:
+        """The commands whose names begin with this word and have another one; None if there are none."""
+        if word not in self._families:
+            return None
+        families: tuple[Family, ...] = _section(self._families[word]).FAMILIES
+        return next(family for family in families if family.name == word)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._sections)
@@ -63,6 +75,12 @@ class _Commands:
 
     def __contains__(self, name: object) -> bool:
         return name in self._sections
+
+
+def _section(name: str) -> ModuleType:
+    module = f"{__name__}.{name}"
+    __import__(module)  # importlib would take longer than the rest of this module
+    return sys.modules[module]
 
 
 COMMANDS = _Commands()
