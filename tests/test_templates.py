@@ -36,7 +36,7 @@ def test_what_the_caller_gives_is_quoted_where_it_stands_in_quotes(tmp_path):
     compile((tmp_path / "odd" / "src" / "odd" / "__init__.py").read_text(encoding="utf-8"), "odd", "exec")
 
 
-@pytest.mark.parametrize("name", ["", "../x", "1st", "class", "a.b", "-a", "a b", "é"])
+@pytest.mark.parametrize("name", ["", "../x", "1st", "class", "a.b", "-a", "a b", "é", "json"])
 def test_a_name_that_can_not_name_a_module_is_refused(tmp_path, name):
     with pytest.raises(UsageError) as raised:
         render("tool", tmp_path / "new", name=name)
@@ -71,7 +71,7 @@ def test_a_template_passes_its_own_tests(tmp_path, weather, uv_cache):
     uv = [sys.executable, "-m", "uv"]
     for command in (
         [*uv, "venv", "--quiet", "--python", sys.executable, str(python.parents[1])],
-        [*uv, "pip", "install", "--quiet", "--python", str(python), str(weather), "--group", f"{weather}/pyproject.toml:test"],
+        [*uv, "pip", "install", "--quiet", "--python", str(python), str(weather), "--group", f"{weather}/pyproject.toml:dev"],
         [str(python), "-m", "pytest", "-q", str(weather)],
     ):
         completed = subprocess.run(command, env=environment, cwd=weather, capture_output=True, text=True, check=False)

@@ -1,8 +1,9 @@
 """The templates that a new plugin starts from.
 
-Above it: the command line; below it: the standard library and the errors. A template is a folder: in the names of its files
-`__module__` stands for the import name, in their text `${name}`, `${module}`, `${description}` and `${author}` for what the
-caller gave. It knows nothing of any one template.
+Above it: whoever makes a project; below it: the standard library and the errors. A template is a folder. Its `template.toml` says
+what it is for and what to do next; of its other files, `__module__` in their names stands for the import name, and `${name}` and
+its like in their text for what the caller gave. Python files end in `.py.in`, because an installer compiles all that ends in
+`.py`, and they are no Python yet. It knows nothing of any one template.
 """
 
 from __future__ import annotations
@@ -10,29 +11,56 @@ from __future__ import annotations
 import json
 import keyword
 import re
+import sys
+import tomllib
+from dataclasses import dataclass
+from email.utils import parseaddr
 from pathlib import Path
 
 from plughost.errors import PlughostError, UsageError
 
-__all__ = ["render", "templates"]
+__all__ = ["Template", "render", "templates"]
 
 #: Source: Python packaging specifications, "Names and normalization", and without dots, which would split the import name.
 _NAME = re.compile(r"[a-z0-9]([a-z0-9_-]*[a-z0-9])?", re.IGNORECASE | re.ASCII)
+_PROJECT = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?", re.IGNORECASE | re.ASCII)
 
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 
 #: Where a value stands between double quotes. JSON's escapes are TOML's and Python's as well.
 _QUOTED = frozenset({".py", ".toml"})
 
-
-def templates() -> dict[str, Path]:
-    """The folder of each template, by its name."""
-    folder = _folder()
-    return {entry.name: entry for entry in sorted(folder.iterdir()) if entry.is_dir()}
+_ABOUT = "template.toml"
+_FILLED_IN = ".in"
 
 
-def render(template: str, into: Path, *, name: str, description: str = "", author: str = "") -> None:
-    """Write a new plugin called `name` into the folder `into`, which is made if missing and must be empty.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """`steps` are command lines for whoever has just made a project from it, each with what it does, placeholders filled in."""
+
+    name: str
+    folder: Path
+    summary: str
+    steps: tuple[tuple[str, str], ...]
+
+
+def templates() -> dict[str, Template]:
+    """Each template by its name, the plainest first."""
+    found = []
+    for folder in _folder().iterdir():
+        if (folder / _ABOUT).is_file():
+            about = tomllib.loads((folder / _ABOUT).read_text(encoding="utf-8"))
+            steps = tuple((str(step["run"]), str(step["what"])) for step in about.get("steps", ()))
+            found.append((about["place"], Template(name=folder.name, folder=folder, summary=about["summary"], steps=steps)))
+    return {template.name: template for _, template in sorted(found, key=lambda item: item[0])}
+
+
+def render(
+    template: str, into: Path, *, name: str, description: str = "", author: str = "", project: str = "plughost"
+) -> tuple[tuple[str, str], ...]:
+    """Write a new project called `name` into the folder `into`, which is made if missing and must be empty; its next steps.
+
+    `author` may have an address, `Ada <ada@example.org>`; `project` is the pluggy project that the plugin is for.
 
     Raises: UsageError: there is no such template, `name` can't name a package and a module, or `into` has something in it.
     """
@@ -41,18 +69,16 @@ def render(template: str, into: Path, *, name: str, description: str = "", autho
         raise UsageError(f"There is no template `{template}`", reference="usage", hint=f"Use one of: {', '.join(known)}")
     if into.exists() and (not into.is_dir() or any(into.iterdir())):
         raise UsageError(f"`{into}` is not an empty folder", reference="usage", hint="Name a folder that is new or empty")
-    module = _module(name)
-    values = {
-        "name": name,
-        "module": module,
-        "description": _one_line(description) or f"The {name} plugin.",
-        "author": _one_line(author) or f"The {name} authors",
-    }
-    for source in sorted(known[template].rglob("*")):
-        if source.is_file() and "__pycache__" not in source.parts:
-            target = into / str(source.relative_to(known[template])).replace("__module__", module)
+    values = _values(name, description, author, project)
+    folder = known[template].folder
+    for source in sorted(folder.rglob("*")):
+        if source.is_file() and "__pycache__" not in source.parts and source != folder / _ABOUT:
+            target = into / str(source.relative_to(folder)).removesuffix(_FILLED_IN).replace("__module__", values["module"])
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(_fill(source, values), encoding="utf-8")
+            target.write_text(
+                _fill(source.read_text(encoding="utf-8"), values, quoted=target.suffix in _QUOTED), encoding="utf-8"
+            )
+    return tuple((_fill(run, values), what) for run, what in known[template].steps)
 
 
 def _folder() -> Path:
@@ -63,6 +89,27 @@ def _folder() -> Path:
     raise PlughostError("The templates are missing", hint="Install plughost again")
 
 
+def _values(name: str, description: str, author: str, project: str) -> dict[str, str]:
+    module = _module(name)
+    if not _PROJECT.fullmatch(project):
+        raise UsageError(
+            f"`{project}` can't name a project",
+            reference="name-invalid",
+            hint="Give the name in the app's `HookspecMarker(NAME)`, such as `myapp`",
+        )
+    who = _one_line(author) or f"The {name} authors"
+    given, address = parseaddr(who)
+    named = {"name": given, "email": address} if given and "@" in address else {"name": who}
+    return {
+        "name": name,
+        "module": module,
+        "description": _one_line(description) or f"The {name} plugin.",
+        "author": named["name"],
+        "authors": f"{{ {', '.join(f'{key} = {_quoted(value)}' for key, value in named.items())} }}",
+        "project": project,
+    }
+
+
 def _module(name: str) -> str:
     module = name.lower().replace("-", "_")
     if not _NAME.fullmatch(name) or not module.isidentifier() or keyword.iskeyword(module):
@@ -71,6 +118,13 @@ def _module(name: str) -> str:
             reference="name-invalid",
             hint="Use letters, digits and dashes, a letter first, such as `weather-tools`",
         )
+    if module in sys.stdlib_module_names:
+        raise UsageError(
+            f"`{name}` can't name a plugin",
+            reference="name-invalid",
+            causes=[f"Python has a module `{module}` of its own"],
+            hint=f"Use a name with more words, such as `{name}-tools`",
+        )
     return module
 
 
@@ -78,7 +132,12 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _fill(source: Path, values: dict[str, str]) -> str:
-    if source.suffix in _QUOTED:
-        values = {key: json.dumps(value, ensure_ascii=False)[1:-1] for key, value in values.items()}
-    return _PLACEHOLDER.sub(lambda found: values[found[1]], source.read_text(encoding="utf-8"))
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _fill(text: str, values: dict[str, str], *, quoted: bool = False) -> str:
+    """The text with its placeholders filled in; `authors` is TOML already."""
+    if quoted:
+        values = {key: value if key == "authors" else _quoted(value)[1:-1] for key, value in values.items()}
+    return _PLACEHOLDER.sub(lambda found: values[found[1]], text)

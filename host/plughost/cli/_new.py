@@ -1,25 +1,99 @@
-"""`new`: a folder filled from a template."""
+"""`new`: a project from a template. On a terminal it asks for what isn't given."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
+import shlex
+import sys
 
-from plughost._templates import render
+from plughost._process import find_program
+from plughost._templates import templates
+from plughost.authoring import make_project, your_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from plughost.authoring import Made
     from plughost.cli._context import Context
     from plughost.cli._declaration import Values
+    from plughost.cli._printer import Printer
 
 __all__ = ["new"]
 
 
 def new(context: Context, values: Values) -> int:
-    name = values.text("name")
-    template = values.text("template") or "tool"
-    folder = Path(values.text("into") or name)
-    render(template, folder, name=name, description=values.text("description"), author=values.text("author"))
-    out = context.printer.out
-    made = out.highlight(f"`{folder}` from the template `{template}`")
-    context.printer.message(f"{out.paint('green', 'Made')} {made}")
+    printer = context.printer
+    name, template = values.text("name"), values.optional("template")
+    description, author = values.optional("description"), values.optional("author")
+    if sys.stdin is not None and sys.stdin.isatty() and printer.out.is_terminal:
+        template = _choose(printer) if template is None else template
+        description = _ask(printer, "Description", f"The {name} plugin.") if description is None else description
+        author = _ask(printer, "Author", your_name() or f"The {name} authors") if author is None else author
+    template = template or "tool"
+    made = make_project(
+        name,
+        template=template,
+        into=values.text("into"),
+        description=description or "",
+        author=your_name() if author is None else author,
+        project=values.text("project") or context.project,
+        git=not values.flag("no_git"),
+        force=values.flag("force"),
+    )
+    shown = os.path.relpath(made.folder)
+    if values.flag("json"):
+        steps = [{"run": run, "what": what} for run, what in made.steps]
+        printer.json({"folder": str(made.folder), "template": template, "repository": made.repository == "made", "steps": steps})
+    elif not printer.quiet:
+        _tell(printer, made, shown, template)
     return 0
+
+
+def _tell(printer: Printer, made: Made, shown: str, template: str) -> None:
+    out = printer.out
+    repository = {"made": ", a git repository", "git-missing": "; it is no git repository, since there is no `git`"}
+    what = f"`{shown}` from the template `{template}`{repository.get(made.repository, '')}"
+    printer.line(f"{out.paint('green', 'Made')} {out.highlight(what)}")
+    steps = [*([(f"cd {shlex.quote(shown)}", "")] if shown != "." else []), *((_runnable(run), what) for run, what in made.steps)]
+    width = max(len(run) for run, what in steps if what)
+    printer.line()
+    printer.line("Next:")
+    for run, what in steps:
+        printer.line(f"  {out.paint('cyan', run)}{' ' * (width - len(run))}  {out.paint('dim', what)}".rstrip())
+
+
+def _runnable(command: str) -> str:
+    """The command with our own uv, where there is none on PATH."""
+    if command.startswith("uv ") and not find_program("uv"):
+        return f"{shlex.quote(sys.executable)} -m {command}"
+    return command
+
+
+def _choose(printer: Printer) -> str:
+    """The template, by its name or its number."""
+    known = list(templates().values())
+    width = max(len(template.name) for template in known)
+    printer.line("Templates:")
+    for number, template in enumerate(known, 1):
+        printer.line(
+            f"  {number}  {printer.out.paint('bold', template.name)}{' ' * (width - len(template.name))}  {template.summary}"
+        )
+    answers = {**{str(number): template.name for number, template in enumerate(known, 1)}, **_named(t.name for t in known)}
+    while (found := answers.get(_ask(printer, "Template", known[0].name))) is None:
+        printer.line(f"Give a name, or a number from 1 to {len(known)}")
+    return found
+
+
+def _named(names: Iterable[str]) -> dict[str, str]:
+    return {name: name for name in names}
+
+
+def _ask(printer: Printer, question: str, default: str) -> str:
+    """A line from the terminal; `default` for an empty one."""
+    printer.out.write(f"{printer.out.paint('bold', question)} {printer.out.paint('dim', f'[{default}]')}: ")
+    line = sys.stdin.readline()
+    if not line:  # the end of the input, Ctrl-D
+        printer.out.write("\n")
+        raise KeyboardInterrupt
+    return line.strip() or default
