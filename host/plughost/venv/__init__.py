@@ -6,6 +6,18 @@ Above it: the worker and the host; below it: the lock's record and the installer
 from __future__ import annotations
 
 from plughost.venv._contents import installed, missing, size_bytes
-from plughost.venv._create import PluginVenv, create, is_whole, remove
+from plughost.venv._create import PluginVenv, create, is_whole, read_marker, remove
+from plughost.venv._fingerprint import Damage, find_damage
 
-__all__ = ["PluginVenv", "create", "installed", "is_whole", "missing", "remove", "size_bytes"]
+__all__ = [
+    "Damage",
+    "PluginVenv",
+    "create",
+    "find_damage",
+    "installed",
+    "is_whole",
+    "missing",
+    "read_marker",
+    "remove",
+    "size_bytes",
+]

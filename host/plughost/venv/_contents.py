@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["installed", "missing", "size_bytes", "verify"]
+__all__ = ["dist_infos", "file_fault", "installed", "missing", "package_of", "rows", "size_bytes", "verify"]
 
 #: How much is hashed; beyond it only existence and size are checked. SHA-256 does about 1 GB/s, reading small files less.
 _HASHED_BYTES = 8 << 20
@@ -25,7 +25,7 @@ def installed(path: str | os.PathLike[str]) -> list[tuple[str, str]]:
     """Normalized name and version of every package in the venv at `path`, in alphabetical order."""
     return sorted(
         (normalized(name), version)
-        for folder in _dist_infos(path)
+        for folder in dist_infos(path)
         for name, _, version in [os.path.basename(folder).removesuffix(".dist-info").partition("-")]
     )
 
@@ -50,10 +50,10 @@ def size_bytes(path: str | os.PathLike[str]) -> int:
 def missing(path: str | os.PathLike[str]) -> str:
     """The first file that a package's RECORD names and that isn't there; "" if there is none. Reads no file but the RECORDs."""
     root = os.fspath(path)
-    for folder in _dist_infos(root):
+    for folder in dist_infos(root):
         try:
             with open(os.path.join(folder, "RECORD"), newline="", encoding="utf-8") as file:
-                names = [name for name, _digest, _size in _rows(file.read())]
+                names = [name for name, _digest, _size in rows(file.read())]
         except (OSError, UnicodeDecodeError):
             return os.path.relpath(os.path.join(folder, "RECORD"), root)
         for name in names:
@@ -63,32 +63,29 @@ def missing(path: str | os.PathLike[str]) -> str:
     return ""
 
 
-def verify(path: str, *, first: str, log: str | os.PathLike[str]) -> str:
-    """Hold every file of the venv against its package's RECORD, and return one digest over all RECORDs.
+def verify(path: str, *, first: str, log: str | os.PathLike[str]) -> None:
+    """Hold every file of the venv against its package's RECORD.
 
     Existence and size of each; the content too, beginning with that of the package `first`, as far as it costs little.
 
     Raises: VenvError: a file is missing or another one. Source: the specification of recording installed projects.
     """
     budget = _HASHED_BYTES
-    whole = hashlib.sha256()
-    for folder in sorted(_dist_infos(path), key=lambda folder: (_name(folder) != first, folder)):
+    for folder in sorted(dist_infos(path), key=lambda folder: (package_of(folder) != first, folder)):
         record = os.path.join(folder, "RECORD")
         try:
             with open(record, newline="", encoding="utf-8") as file:
                 text = file.read()
         except OSError:
             raise _damaged(path, record, "It is missing", log) from None
-        whole.update(f"{os.path.basename(folder)}\n{text}\n".encode())
-        for name, digest, size in _rows(text):
-            fault, cost = _fault(path, os.path.join(os.path.dirname(folder), name), digest, size, hashed=budget > 0)
+        for name, digest, size in rows(text):
+            fault, cost = file_fault(path, os.path.join(os.path.dirname(folder), name), digest, size, hashed=budget > 0)
             budget -= cost
             if fault:
                 raise _damaged(path, name, fault, log)
-    return whole.hexdigest()
 
 
-def _fault(root: str, path: str, digest: str, size: str, *, hashed: bool) -> tuple[str, int]:
+def file_fault(root: str, path: str, digest: str, size: str, *, hashed: bool = True) -> tuple[str, int]:
     """What is wrong with one file, "" if nothing, and how many bytes were hashed to know."""
     path = os.path.normpath(path)
     if not path.startswith(root + os.sep):
@@ -110,18 +107,21 @@ def _fault(root: str, path: str, digest: str, size: str, *, hashed: bool) -> tup
     return "" if same else "Its content is another one", found_bytes
 
 
-def _rows(text: str) -> Iterator[tuple[str, str, str]]:
+def rows(text: str) -> Iterator[tuple[str, str, str]]:
+    """Path, digest and size of each line of a RECORD that names a file."""
     for row in csv.reader(text.splitlines()):
         name, digest, size = (*row, "", "", "")[:3]
         if name:
             yield name, digest, size
 
 
-def _dist_infos(path: str | os.PathLike[str]) -> list[str]:
+def dist_infos(path: str | os.PathLike[str]) -> list[str]:
+    """The folders of metadata of the packages in the venv at `path`."""
     return glob(os.path.join(escape(os.fspath(path)), "lib", "python3*", "site-packages", "*.dist-info"))
 
 
-def _name(dist_info: str) -> str:
+def package_of(dist_info: str) -> str:
+    """The normalized name of the package whose folder of metadata that is."""
     return normalized(os.path.basename(dist_info).partition("-")[0])
 
 

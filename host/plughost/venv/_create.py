@@ -18,6 +18,7 @@ from plughost._interpreters import Interpreter
 from plughost.errors import StoreError, VenvError
 from plughost.paths import locked, replace_file
 from plughost.venv._contents import installed, missing, verify
+from plughost.venv._fingerprint import MARKER, Fingerprint, take_fingerprint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,20 +26,37 @@ if TYPE_CHECKING:
     from plughost.lock import Lockfile
     from plughost.paths import Store
 
-__all__ = ["PluginVenv", "create", "is_whole", "remove"]
-
-_MARKER = "plughost-venv.json"
+__all__ = ["Marker", "PluginVenv", "create", "is_whole", "read_marker", "remove"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PluginVenv:
-    """A whole venv at `path`, named by its `key`. `record_digest` covers the RECORDs of all that is installed in it."""
+    """A whole venv at `path`, named by its `key`. `record_digest` covers the RECORDs of its packages, and all else in it."""
 
     key: str
     path: Path
     python: Path
     interpreter: Interpreter
     record_digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marker:
+    """What a finished venv says of itself, in the file that was written last."""
+
+    key: str
+    interpreter: Interpreter
+    packages: tuple[tuple[str, str], ...]
+    fingerprint: Fingerprint
+
+    def venv(self, path: str) -> PluginVenv:
+        return PluginVenv(
+            key=self.key,
+            path=Path(path),
+            python=Path(path, "bin", "python"),
+            interpreter=self.interpreter,
+            record_digest=self.fingerprint.digest,
+        )
 
 
 def create(
@@ -76,19 +94,13 @@ def create(
             )
             if editable:
                 installer.install_editable(editable, path, python=python, offline=offline, log=log, keep=keep)
-            made = PluginVenv(
-                key=key,
-                path=Path(path),
-                python=Path(path, "bin", "python"),
-                interpreter=python,
-                record_digest=verify(path, first=plugin, log=log),
-            )
+            verify(path, first=plugin, log=log)
             _check_packages(lock, path, log)
-            _mark(made)
+            _mark(key, path, python)
         except BaseException:
             _delete(store, path)
             raise
-    return made
+        return read_marker(path).venv(path)
 
 
 def is_whole(store: Store, key: str) -> bool:
@@ -107,31 +119,50 @@ def _key(lock: Lockfile, python: Interpreter, editable: Path | None, salt: str) 
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
+def read_marker(path: str) -> Marker:
+    """What the venv at `path` says of itself.
+
+    Raises: OSError: it was never finished. ValueError: it can't be read.
+    """
+    with open(os.path.join(path, MARKER), "rb") as file:
+        data = file.read()
+    try:
+        marker = json.loads(data)
+        python = marker["interpreter"]
+        return Marker(
+            key=str(marker["key"]),
+            interpreter=Interpreter(executable=str(python["executable"]), version=str(python["version"])),
+            packages=tuple((str(name), str(version)) for name, version in marker["packages"]),
+            fingerprint=Fingerprint(records=dict(marker["records"]), others=dict(marker["others"])),
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"`{MARKER}` can't be read") from error
+
+
 def _load(store: Store, key: str) -> PluginVenv | None:
     path = os.path.join(store.venvs, key)
-    python = os.path.join(path, "bin", "python")
-    try:
-        with open(os.path.join(path, _MARKER), "rb") as file:
-            marker = json.load(file)
-        if marker["key"] != key or not os.access(python, os.X_OK):  # follows the link to the base interpreter
-            return None
-        interpreter = Interpreter(executable=marker["interpreter"]["executable"], version=marker["interpreter"]["version"])
-        digest = str(marker["record_digest"])
-        if [tuple(package) for package in marker["packages"]] != installed(path) or missing(path):
-            return None
-    except (OSError, ValueError, KeyError, TypeError):
+    if not os.access(os.path.join(path, "bin", "python"), os.X_OK):  # follows the link to the base interpreter
         return None
-    return PluginVenv(key=key, path=Path(path), python=Path(python), interpreter=interpreter, record_digest=digest)
+    try:
+        marker = read_marker(path)
+    except (OSError, ValueError):
+        return None
+    if marker.key != key or list(marker.packages) != installed(path) or missing(path):
+        return None
+    return marker.venv(path)
 
 
-def _mark(venv: PluginVenv) -> None:
+def _mark(key: str, path: str, python: Interpreter) -> None:
+    fingerprint = take_fingerprint(path)
     marker = {
-        "key": venv.key,
-        "interpreter": {"executable": venv.interpreter.executable, "version": venv.interpreter.version},
-        "record_digest": venv.record_digest,
-        "packages": installed(venv.path),
+        "key": key,
+        "interpreter": {"executable": python.executable, "version": python.version},
+        "record_digest": fingerprint.digest,
+        "packages": installed(path),
+        "records": fingerprint.records,
+        "others": fingerprint.others,
     }
-    replace_file(os.path.join(venv.path, _MARKER), json.dumps(marker, indent=1).encode())
+    replace_file(os.path.join(path, MARKER), json.dumps(marker, indent=1).encode())
 
 
 def _check_packages(lock: Lockfile, path: str, log: Path) -> None:
