@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["FILE", "did_you_mean", "find_document", "invalid", "read_document", "refuse_unknown", "shown"]
+__all__ = ["FILE", "did_you_mean", "find_document", "invalid", "line_of", "prefix_of", "read_document", "refuse_unknown", "shown"]
 
 #: The file of settings, in a project's folder and in the user's.
 FILE = "plughost.toml"
@@ -63,6 +63,24 @@ def read_document(path: str, *, lenient: bool = False) -> dict[str, object]:
     if not isinstance(table, dict):
         raise invalid(path, f"`tool.plughost` is `{shown(table)}`, and must be a table")
     return table
+
+
+def line_of(path: str, key: str) -> int:
+    """In which line of the file at `path` our key `key` stands; 0 if that can't be told."""
+    import re
+
+    ours = prefix_of(path).rstrip(".")
+    within = ""
+    try:
+        with open(path, encoding="utf-8") as file:
+            for number, line in enumerate(file, 1):
+                if table := re.match(r"\s*\[+([^\]]*)\]", line):
+                    within = re.sub(r"[\s\"']", "", table[1])
+                elif within == ours and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", line):
+                    return number
+    except (OSError, UnicodeDecodeError):
+        pass
+    return 0
 
 
 def prefix_of(path: str) -> str:

@@ -7,11 +7,11 @@ and years.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from plughost.errors import UsageError
 
-__all__ = ["absolute", "is_instant"]
+__all__ = ["absolute", "as_text"]
 
 _UNITS = {
     "weeks": ("weeks", "week", "wks", "wk", "w"),
@@ -27,8 +27,11 @@ _PART = re.compile(r"(\d{1,6})\s*([a-z]+)\s*,?\s*")
 _ISO = re.compile(r"p(?:(\d{1,6})w)?(?:(\d{1,6})d)?(?:t(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?)?")
 
 
-def is_instant(text: str) -> bool:
-    return _duration(text) is not None or _is_date(text)
+def as_text(value: object) -> str | None:
+    """A date, an instant or a duration, as the text of it; None if it is nothing of these."""
+    if isinstance(value, date):  # which TOML has, without quotes; a datetime is one
+        return value.isoformat()
+    return value if isinstance(value, str) and (_duration(value) is not None or _is_date(value)) else None
 
 
 def absolute(text: str, *, now: datetime | None = None) -> str:

@@ -134,22 +134,23 @@ def _fitting(key: Key, value: object) -> Value | None:
         return value if isinstance(value, int) and not isinstance(value, bool) and value >= 1 else None
     if key.kind == "patterns":
         return tuple(value) if isinstance(value, list) and all(isinstance(item, str) and item for item in value) else None
-    if not isinstance(value, str) or (key.choices and value not in key.choices):
-        return None
-    if key.name == "exclude-newer" and value:
-        from plughost.settings._instant import is_instant
+    if key.kind == "instant" and value != "":
+        from plughost.settings._instant import as_text
 
-        return value if is_instant(value) else None
-    return value
+        return as_text(value)
+    return value if isinstance(value, str) and (not key.choices or value in ("", *key.choices)) else None
 
 
 def wanted(key: Key) -> str:
     """The values that the key takes, in words."""
     if key.choices:
         return " or ".join(f"`{choice}`" for choice in key.choices)
-    if key.name == "exclude-newer":
-        return "a date such as `2026-01-31`, or a time such as `7 days`"
-    words = {"switch": "`true` or `false`", "count": "a whole number, 1 or more", "patterns": "a list of texts"}
+    words = {
+        "instant": "a date such as `2026-01-31`, or a time such as `7 days`",
+        "switch": "`true` or `false`",
+        "count": "a whole number, 1 or more",
+        "patterns": "a list of texts",
+    }
     return words.get(key.kind, "a text")
 
 

@@ -22,6 +22,12 @@ class Place:
         self.path = path
         self.variable = variable
 
+    def line(self, name: str) -> int:
+        """In which line of its file the key `name` stands; 0 if that can't be told."""
+        from plughost.settings._document import line_of
+
+        return line_of(self.path, name)
+
 
 class Settings:
     """What holds where nothing else is said. `Settings()` is the defaults. It is not changed once it is made.

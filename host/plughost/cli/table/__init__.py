@@ -32,6 +32,7 @@ _SECTIONS = {
     "plugins": ("add", "run", "list", "info", "remove"),
     "life": ("update",),
     "finding": ("search", "index add", "index list", "index remove", "index update", "index build"),
+    "trust": ("config",),
     "hooks": ("hooks", "check"),
     "authors": ("new",),
     "shell": ("completion",),
