@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from plughost._request import Request
     from plughost.lock import Lockfile
     from plughost.paths import Store
-    from plughost.source import Origin, Source, SourceTree
+    from plughost.source import AllowedSigners, Origin, Source, SourceTree
     from plughost.venv import PluginVenv
     from plughost.wheel import BuiltWheel
 
@@ -44,6 +44,7 @@ def add(store: Store, request: Request, *, describe: Describe, report: Report | 
     tell = report or (lambda _progress: None)
     tell(Progress(stage="source", detail=f"Resolving {last_part(request.source)}"))
     source = sources.parse(request.source, editable=request.editable)
+    signers = sources.demand_signature(source, request.allowed_signers) if request.require_signed else None
     options = request.options()
     origin = sources.resolve(source, offline=request.offline)
     name = "" if request.force else _unchanged(store, origin, options, request.name)
@@ -51,7 +52,9 @@ def add(store: Store, request: Request, *, describe: Describe, report: Report | 
     if changed:
         log = log_path(store, request.source)
         with failures_told(store, log), registry.adding(store), registry.staging(store) as stage:
-            name = _Installation(store, request, source, origin, options, tell, stage=stage, log=log).run(describe)
+            name = _Installation(store, request, source, origin, options, tell, stage=stage, log=log, signers=signers).run(
+                describe
+            )
     manifest = registry.find(store, name).manifest
     return Added(
         store,
@@ -88,6 +91,7 @@ class _Installation:
         *,
         stage: Path,
         log: Path,
+        signers: AllowedSigners | None,
     ) -> None:
         from plughost._installer import choose
 
@@ -99,6 +103,8 @@ class _Installation:
         self.tell = tell
         self.stage = stage
         self.log = log
+        self.signers = signers
+        self.signer: dict[str, str] = {}
         (stage / "scratch").mkdir()
         self.installer: Installer = choose(store, request.installer, scratch=str(stage / "scratch"))
 
@@ -132,8 +138,9 @@ class _Installation:
             origin=self.origin,
             store=self.store,
             previous=previous,
+            signer=self.signer,
         )
-        registry.place(self.store, folder, receipt)
+        registry.place(self.store, folder, receipt, keep=self.request.keep)
         return name
 
     def _kept(self) -> tuple[BuiltWheel, Interpreter, Lockfile] | None:
@@ -141,7 +148,7 @@ class _Installation:
         from plughost import _interpreters as interpreters
         from plughost import wheel as wheels
 
-        if self.request.force or self.origin.kind != "git":
+        if self.request.force or self.origin.kind != "git" or self.signers:  # a signature stands on the commit
             return None
         kept = wheels.find_kept(self.store, self._made_from)
         if kept is None:
@@ -179,7 +186,8 @@ class _Installation:
     def _locks_plainly(self) -> bool:
         """Whether the wheel alone decides the lock."""
         request = self.request
-        return not (request.extras or request.with_ or request.constraint or request.exclude_newer)
+        lock = request.locked_in or request.lock_from
+        return not (request.extras or request.with_ or request.constraint or request.exclude_newer or lock)
 
     def _tree(self) -> tuple[SourceTree | None, Interpreter]:
         """The source tree and the interpreter that its metadata asks for; no tree for a requirement, which the lock finds."""
@@ -190,14 +198,22 @@ class _Installation:
             return None, interpreters.find(requested=self.request.python)
         (self.stage / "source").mkdir()
         request, project = self.request, self.store.project
-        tree = sources.check_out(self.source, self.origin, self.stage / "source", project=project, offline=request.offline)
+        tree = sources.check_out(
+            self.source,
+            self.origin,
+            self.stage / "source",
+            project=project,
+            offline=request.offline,
+            signers=self.signers,
+        )
+        self.signer = tree.signer.record() if tree.signer else {}
         return tree, interpreters.find(tree.requires_python, requested=self.request.python)
 
     def _locking_ahead(self, tree: SourceTree, python: Interpreter) -> contextlib.AbstractContextManager[Ahead | None]:
         """While the wheel is built: resolve and fetch what the source tree declares already."""
         from plughost import lock as locks
 
-        if self.origin.kind == "wheel":
+        if self.origin.kind == "wheel" or self.request.locked_in or self.request.lock_from:
             return contextlib.nullcontext()
         return locks.ahead(
             tree.dependencies,
@@ -221,6 +237,8 @@ class _Installation:
         else:
             self.tell(Progress(stage="wheel", detail=f"Building {tree.name or last_part(self.source.text)}"))
             wheel = self._build(tree, python, self.stage / "wheel")
+        if self.request.wheel_sha256 not in {"", wheel.sha256}:
+            raise _wheel_changed(wheel, self.request.wheel_sha256)
         if satisfies(python.version, wheel.requires_python):
             return wheel, python
         # Requires-Python was not known before there was a wheel, and it wants another interpreter than the one that built it.
@@ -249,6 +267,8 @@ class _Installation:
 
         self.tell(Progress(stage="lock", detail="Resolving dependencies"))
         (self.stage / "lock").mkdir()
+        if self.request.locked_in:
+            return locks.adopt(wheel, Path(self.request.locked_in), python=python, into=self.stage / "lock")
         return locks.resolve(
             wheel or str(self.origin.requirement),
             installer=self.installer,
@@ -261,7 +281,7 @@ class _Installation:
             offline=self.request.offline,
             log=self.log,
             ahead=ahead,
-            previous=previous,
+            previous=Path(self.request.lock_from) if self.request.lock_from else previous,
         )
 
     def _venv(self, lockfile: Lockfile, python: Interpreter, package: str) -> PluginVenv:
@@ -361,6 +381,15 @@ def _family(kind: str, direct_url: Mapping[str, object]) -> tuple[object, ...]:
     if kind in {"git", "folder"}:
         return "tree", direct_url.get("url"), direct_url.get("subdirectory")
     return ("package",)
+
+
+def _wheel_changed(wheel: BuiltWheel, expected: str) -> BuildError:
+    return BuildError(
+        f"The wheel of `{wheel.name}` {wheel.version} is not the one that is locked",
+        reference="wheel-changed",
+        causes=[f"It has the SHA-256 `{wheel.sha256}`", f"The lock has `{expected}`"],
+        hint="Its build may depend on the machine, or on versions that its build requirements leave open: lock it again",
+    )
 
 
 def _requirement_name(requirement: str) -> str:

@@ -30,10 +30,15 @@ SHORTEST_COMMIT = 7
 
 
 class Request:
-    """What the user asked for, as given."""
+    """What the user asked for, as given; and by attributes, what is known already.
+
+    `locked_in` is a folder with the `pylock.toml` to install, as it is; `wheel_sha256` what the plugin's own wheel must be.
+    Versions in the `uv.lock` of the folder `lock_from` stay where they still fit. `keep` is how many revisions are kept.
+    """
 
     __slots__ = (
         "_published_before",
+        "allowed_signers",
         "constraint",
         "editable",
         "entry_points",
@@ -41,11 +46,16 @@ class Request:
         "extras",
         "force",
         "installer",
+        "keep",
+        "lock_from",
+        "locked_in",
         "name",
         "offline",
         "python",
+        "require_signed",
         "source",
         "started",
+        "wheel_sha256",
         "with_",
     )
 
@@ -64,6 +74,7 @@ class Request:
         offline: bool = False,
         editable: bool = False,
         entry_points: Mapping[str, str] | None = None,
+        require_signed: bool = False,
     ) -> None:
         self.source = source
         self.name = registry.normalize_name(name) if name else ""
@@ -77,6 +88,12 @@ class Request:
         self.offline = offline
         self.editable = editable
         self.entry_points = dict(entry_points or {})
+        self.require_signed = require_signed
+        self.allowed_signers = ""
+        self.locked_in = ""
+        self.wheel_sha256 = ""
+        self.lock_from = ""
+        self.keep = registry.KEPT_REVISIONS
         self.started = time.monotonic()
         self._published_before = ""
 
@@ -86,6 +103,12 @@ class Request:
         self.exclude_newer = self.exclude_newer or settings.exclude_newer
         self.installer = self.installer or settings.installer
         self.offline = self.offline or settings.offline
+        self.keep = settings.keep_revisions
+        self.allowed_signers = settings.allowed_signers
+        if settings.require_signed and not self.require_signed:
+            from plughost.source import is_signature_demanded, parse
+
+            self.require_signed = is_signature_demanded(parse(self.source, editable=self.editable), settings.require_signed)
 
     @property
     def published_before(self) -> str:
@@ -112,6 +135,7 @@ class Request:
             "exclude_newer": self.exclude_newer,
             "installer": self.installer,
             "entry_points": dict(sorted(self.entry_points.items())),
+            **({"require_signed": True} if self.require_signed else {}),
         }
 
 

@@ -55,11 +55,14 @@ def write_revision(
     origin: Origin,
     store: Store,
     previous: registry.Receipt | None,
+    signer: dict[str, str],
 ) -> registry.Receipt:
     """Make `folder`, complete but for its receipt, and that receipt. `options` are the request's."""
     revision = _identifier(made, origin)
     folder.mkdir()
     shutil.copyfile(made.lockfile.folder / "pylock.toml", folder / "pylock.toml")
+    if (made.lockfile.folder / "uv.lock").is_file():
+        shutil.copyfile(made.lockfile.folder / "uv.lock", folder / "uv.lock")
     wheel = made.wheel
     if wheel:
         shutil.copyfile(wheel.path, folder / wheel.path.name)
@@ -88,6 +91,7 @@ def write_revision(
         venv_digest=environment.record_digest,
         python=environment.interpreter.executable,
         python_version=environment.interpreter.version,
+        signer=signer,
         history=(previous.as_history(), *previous.history) if previous else (),
     )
 

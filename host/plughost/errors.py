@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BuildError",
+    "BundleError",
     "CallTimeout",
     "ContractError",
     "DescribeError",
@@ -134,7 +135,7 @@ class PluginError(PlughostError):
 
 
 class ContractError(PlughostError):
-    """What a plugin offers isn't what was promised: to an app, by its hook specifications, or to callers, by an earlier version."""
+    """What a plugin offers isn't what was promised: to an app by its hook specifications, to callers by an earlier version."""
 
     exit_code = 5
     references = ("hook-invalid", "hook-changed", "contract-broken")
@@ -186,13 +187,16 @@ class SourceError(InstallError):
         "subdirectory-missing",
         "not-a-python-project",
         "package-file-invalid",
+        "signature-missing",
+        "signature-invalid",
+        "signer-not-allowed",
     )
 
 
 class BuildError(InstallError):
     """No wheel could be built from the source tree, or the wheel is not one plughost can use."""
 
-    references = ("build-failed", "build-requires", "wheel-invalid", "entry-points-missing")
+    references = ("build-failed", "build-requires", "wheel-invalid", "wheel-changed", "entry-points-missing")
 
 
 class ResolveError(InstallError):
@@ -215,6 +219,12 @@ class VenvError(InstallError):
     """The virtual environment could not be made as the lock says."""
 
     references = ("venv-failed", "venv-damaged")
+
+
+class BundleError(InstallError):
+    """A bundle is not what was exported, or not for this machine; nothing of it was installed."""
+
+    references = ("bundle-invalid", "bundle-unfit")
 
 
 class DescribeError(InstallError):

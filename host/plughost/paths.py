@@ -5,10 +5,11 @@ replaced, not what is in it.
 
     <store>/                                $PLUGHOST_HOME, else the platform's data folder for the project
       plugins/<project>/<name>/
-        current                             one line: the revision in force; replaced by one rename
+        current                             the revision in force, those before it, and marks; replaced by one rename
         <revision>/                         never changed once it is here; moved in by one rename
           receipt.toml                      what is installed, from where, and what was before it
           pylock.toml                       PEP 751, with hashes, the plugin's own wheel included
+          uv.lock                           the same as uv has it, for an update that keeps versions
           manifest.json                     what the plugin offers, and all that a call needs to know
           <name>-<version>-….whl            the plugin's own wheel
       venvs/<key>/                          content-addressed; `plughost-venv.json`, written last, marks it as whole

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from plughost._installing import LockRequest
 from plughost._names import normalized, satisfies
-from plughost.errors import ResolveError, UsageError
+from plughost.errors import ResolveError, StoreError, UsageError
 from plughost.lock._lockfile import Lockfile, read
 from plughost.wheel import BuiltWheel
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from plughost._installer import Ahead, Installer
     from plughost._interpreters import Interpreter
 
-__all__ = ["ahead", "resolve"]
+__all__ = ["adopt", "ahead", "resolve"]
 
 
 def resolve(
@@ -81,6 +81,30 @@ def resolve(
         raise
     lockfile = read(into, python=python)
     _check_direct(lockfile, name, (*direct, *additions), log)
+    return lockfile
+
+
+def adopt(wheel: BuiltWheel | None, lock: Path, *, python: Interpreter, into: Path) -> Lockfile:
+    """The lock in the folder `lock` as it is, in the folder `into`, with the plugin's own wheel beside it if it has one.
+
+    Raises: StoreError: it can't be read. ResolveError: it is of another wheel.
+    """
+    into.mkdir(parents=True, exist_ok=True)
+    adopted = into / "pylock.toml"
+    try:
+        shutil.copyfile(lock / "pylock.toml", adopted)
+    except OSError as error:
+        raise StoreError(f"The lock in `{lock}` can't be read", reference="store-corrupt", causes=[str(error)]) from error
+    lockfile = read(into, python=python)
+    if wheel is not None:
+        _beside(wheel.path, into)
+        if not any(package.name == normalized(wheel.name) and wheel.sha256 in package.sha256s for package in lockfile.packages):
+            raise ResolveError(
+                f"The lock is of another wheel than that of `{wheel.name}` {wheel.version}",
+                reference="hash-mismatch",
+                causes=[f"It has none with the SHA-256 `{wheel.sha256}`"],
+                hint="Lock it again",
+            )
     return lockfile
 
 
