@@ -9,18 +9,20 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from plughost import registry
+from plughost._existing import find_existing, previous_of
 from plughost._log import failures_told, last_part, log_path, write_log
 from plughost._names import satisfies
 from plughost._request import Added, Progress
 from plughost._revision import Made, write_revision
-from plughost.errors import BuildError, CallTimeout, DescribeError, PlughostError, PluginCrashed, PluginError, UsageError
+from plughost.errors import BuildError, CallTimeout, DescribeError, InstallError, PluginCrashed, PluginError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from plughost._installer import Ahead, Installer
     from plughost._interpreters import Interpreter
@@ -32,13 +34,17 @@ if TYPE_CHECKING:
     from plughost.wheel import BuiltWheel
 
     Describe = Callable[[str, str, Mapping[str, str]], dict[str, object]]
+    Vet = Callable[[str, Mapping[str, object]], None]
     Report = Callable[[Progress], None]
 
-__all__ = ["add", "forget_packages"]
+__all__ = ["Prepared", "add", "forget_packages", "prepared"]
 
 
-def add(store: Store, request: Request, *, describe: Describe, report: Report | None) -> Added:
-    """Install what `request` names. `describe` starts a plugin in a finished environment and asks it what it offers."""
+def add(store: Store, request: Request, *, describe: Describe, vet: Vet, report: Report | None) -> Added:
+    """Install what `request` names, or put it in force again where it is kept.
+
+    `describe` starts a plugin in a finished environment and asks it what it offers; `vet` raises where that can't be taken.
+    """
     from plughost import source as sources
 
     tell = report or (lambda _progress: None)
@@ -46,14 +52,19 @@ def add(store: Store, request: Request, *, describe: Describe, report: Report | 
     source = sources.parse(request.source, editable=request.editable)
     signers = sources.demand_signature(source, request.allowed_signers) if request.require_signed else None
     options = request.options()
-    origin = sources.resolve(source, offline=request.offline)
-    name = "" if request.force else _unchanged(store, origin, options, request.name)
-    changed = not name
-    if changed:
+    origin = request.origin or sources.resolve(source, offline=request.offline)
+    existing = None if request.force or request.anew else find_existing(store, origin, options, request.name)
+    changed = existing is None or not existing.in_force
+    if existing:
+        name = existing.installed.name
+        if changed:
+            vet(name, existing.installed.manifest)
+            registry.turn_to(store, name, existing.installed.revision)
+    else:
         log = log_path(store, request.source)
         with failures_told(store, log), registry.adding(store), registry.staging(store) as stage:
             name = _Installation(store, request, source, origin, options, tell, stage=stage, log=log, signers=signers).run(
-                describe
+                describe, vet
             )
     manifest = registry.find(store, name).manifest
     return Added(
@@ -66,6 +77,24 @@ def add(store: Store, request: Request, *, describe: Describe, report: Report | 
     )
 
 
+@contextlib.contextmanager
+def prepared(store: Store, request: Request, *, report: Report | None) -> Iterator[Prepared]:
+    """The stages up to the lock, of which nothing stays: what they made is there until the block ends."""
+    from plughost import source as sources
+
+    tell = report or (lambda _progress: None)
+    tell(Progress(stage="source", detail=f"Resolving {last_part(request.source)}"))
+    source = sources.parse(request.source)
+    signers = sources.demand_signature(source, request.allowed_signers) if request.require_signed else None
+    origin = request.origin or sources.resolve(source, offline=request.offline)
+    log = log_path(store, request.source)
+    with failures_told(store, log), registry.adding(store), registry.staging(store) as stage:
+        options = request.options()
+        run = _Installation(store, request, source, origin, options, tell, stage=stage, log=log, signers=signers)
+        wheel, python, lockfile = run.up_to_lock()
+        yield Prepared(source=source, origin=origin, wheel=wheel, python=python, lockfile=lockfile)
+
+
 def forget_packages(store: Store, packages: tuple[str, ...]) -> None:
     """Have the installer's cache drop packages that no plugin is made of any more."""
     if not packages or not os.path.isdir(store.uv_cache):
@@ -75,6 +104,17 @@ def forget_packages(store: Store, packages: tuple[str, ...]) -> None:
     installer = choose(store)
     for package in packages:
         installer.forget(package)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """What the stages up to the lock have made. There is no wheel of a requirement."""
+
+    source: Source
+    origin: Origin
+    wheel: BuiltWheel | None
+    python: Interpreter
+    lockfile: Lockfile
 
 
 class _Installation:
@@ -108,15 +148,16 @@ class _Installation:
         (stage / "scratch").mkdir()
         self.installer: Installer = choose(store, request.installer, scratch=str(stage / "scratch"))
 
-    def run(self, describe: Describe) -> str:
-        wheel, python, lockfile = self._kept() or self._built()
+    def run(self, describe: Describe, vet: Vet) -> str:
+        wheel, python, lockfile = self.up_to_lock()
         package = wheel.name if wheel else registry.normalize_name(_requirement_name(self.origin.requirement))
         name = self.request.name or registry.normalize_name(package)
-        previous = self._previous(name)
+        previous = previous_of(self.store, self.origin, name, force=self.request.force or self.request.replaces)
         environment = self._venv(lockfile, python, package)
         declared = wheel.entry_points if wheel else _installed_entry_points(environment.path, package)
         entry_points = self._entry_points(declared, package)
         manifest = self._describe(name, environment, entry_points, describe)
+        vet(name, manifest)
         self.tell(Progress(stage="receipt", detail=f"Recording {name}", packages=len(lockfile.packages)))
         made = Made(
             name=name,
@@ -143,6 +184,9 @@ class _Installation:
         registry.place(self.store, folder, receipt, keep=self.request.keep)
         return name
 
+    def up_to_lock(self) -> tuple[BuiltWheel | None, Interpreter, Lockfile]:
+        return self._kept() or self._built()
+
     def _kept(self) -> tuple[BuiltWheel, Interpreter, Lockfile] | None:
         """The wheel that this commit gave before, and its lock; None if it has to be built."""
         from plughost import _interpreters as interpreters
@@ -151,7 +195,7 @@ class _Installation:
         if self.request.force or self.origin.kind != "git" or self.signers:  # a signature stands on the commit
             return None
         kept = wheels.find_kept(self.store, self._made_from)
-        if kept is None:
+        if kept is None or self.request.wheel_sha256 not in {"", kept.wheel.sha256}:
             return None
         wheel = kept.wheel
         python = interpreters.find(wheel.requires_python, requested=self.request.python)
@@ -238,7 +282,7 @@ class _Installation:
             self.tell(Progress(stage="wheel", detail=f"Building {tree.name or last_part(self.source.text)}"))
             wheel = self._build(tree, python, self.stage / "wheel")
         if self.request.wheel_sha256 not in {"", wheel.sha256}:
-            raise _wheel_changed(wheel, self.request.wheel_sha256)
+            raise _wheel_changed(wheel, self.request)
         if satisfies(python.version, wheel.requires_python):
             return wheel, python
         # Requires-Python was not known before there was a wheel, and it wants another interpreter than the one that built it.
@@ -265,6 +309,7 @@ class _Installation:
     ) -> Lockfile:
         from plughost import lock as locks
 
+        earlier = Path(self.request.lock_from) if self.request.lock_from else None
         self.tell(Progress(stage="lock", detail="Resolving dependencies"))
         (self.stage / "lock").mkdir()
         if self.request.locked_in:
@@ -281,7 +326,8 @@ class _Installation:
             offline=self.request.offline,
             log=self.log,
             ahead=ahead,
-            previous=Path(self.request.lock_from) if self.request.lock_from else previous,
+            previous=earlier or previous,
+            anew=earlier is not None and not _needs_the_same(wheel, earlier),
         )
 
     def _venv(self, lockfile: Lockfile, python: Interpreter, package: str) -> PluginVenv:
@@ -334,60 +380,31 @@ class _Installation:
             )
         return points
 
-    def _previous(self, name: str) -> registry.Receipt | None:
-        """The receipt in force under this name.
 
-        Raises: UsageError: it is of another package, and `force` was not given.
-        """
-        try:
-            installed = registry.find(self.store, name)
-            previous = registry.load_receipt(Path(installed.folder, "receipt.toml"))
-        except PlughostError:  # none, or a damaged one, which this revision takes the place of
-            return None
-        if not self.request.force and _family(previous.kind, previous.direct_url) != _family(
-            self.origin.kind, self.origin.direct_url()
-        ):
-            raise UsageError(
-                f"`{name}` is installed already, from another source",
-                reference="name-taken",
-                causes=[f"It came from `{previous.source}`"],
-                hint="`--name OTHER` installs this one beside it, `--force` puts it in its place",
-            )
-        return previous
+def _needs_the_same(wheel: BuiltWheel | None, revision: Path) -> bool:
+    """Whether the wheel depends on what the one in the folder `revision` depends on, so that what is locked there will do."""
+    from plughost import wheel as wheels
+
+    earlier = next(revision.glob("*.whl"), None)
+    if wheel is None or earlier is None:
+        return False
+    try:
+        return sorted(wheels.read(earlier).requires_dist) == sorted(wheel.requires_dist)
+    except InstallError:  # damaged
+        return False
 
 
-def _unchanged(store: Store, origin: Origin, options: Mapping[str, object], name: str) -> str:
-    """The name under which exactly this is installed and whole; empty if it isn't."""
-    from plughost.venv import is_whole
+def _wheel_changed(wheel: BuiltWheel, request: Request) -> BuildError:
+    from plughost.wheel import contents_of, differences
 
-    wanted = origin.direct_url()
-    for candidate in [name] if name else registry.installed_names(store):
-        try:
-            installed = registry.find(store, candidate)
-            receipt = registry.load_receipt(Path(installed.folder, "receipt.toml"))
-        except PlughostError:
-            continue
-        same = receipt.kind == origin.kind and receipt.direct_url == wanted and receipt.request == options
-        exact = receipt.commit_id == (origin.commit_id or "") and receipt.digest == (origin.sha256 or "")
-        if origin.kind == "requirement":
-            same = same and receipt.source == origin.requirement
-        if same and exact and is_whole(store, receipt.venv):
-            return receipt.name
-    return ""
-
-
-def _family(kind: str, direct_url: Mapping[str, object]) -> tuple[object, ...]:
-    """What the revisions of one plugin have in common: the repository or the folder; else only the package's name."""
-    if kind in {"git", "folder"}:
-        return "tree", direct_url.get("url"), direct_url.get("subdirectory")
-    return ("package",)
-
-
-def _wheel_changed(wheel: BuiltWheel, expected: str) -> BuildError:
+    locked = request.wheel_contents
     return BuildError(
         f"The wheel of `{wheel.name}` {wheel.version} is not the one that is locked",
         reference="wheel-changed",
-        causes=[f"It has the SHA-256 `{wheel.sha256}`", f"The lock has `{expected}`"],
+        causes=[
+            *(differences(contents_of(wheel.path), locked) if locked else ()),
+            f"It has the SHA-256 `{wheel.sha256}`, and the lock `{request.wheel_sha256}`",
+        ],
         hint="Its build may depend on the machine, or on versions that its build requirements leave open: lock it again",
     )
 

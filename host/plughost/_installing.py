@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator, Mapping
 
     from plughost._interpreters import Interpreter
     from plughost._process import Completed
 
-__all__ = ["NETWORK", "LockRequest", "passed_on", "redact", "without_passwords", "write_log"]
+__all__ = ["NETWORK", "LockRequest", "passed_on", "pinned", "redact", "without_passwords", "write_log"]
 
 _PASSWORD = re.compile(r"(?<=://)([^/\s:@]*):[^/\s@]*@")
 _QUERY = re.compile(r"(?<=://)([^\s'\"?]*)\?[^\s'\"#]*")
@@ -55,7 +56,8 @@ class LockRequest:
     """What to lock: requirements as PEP 508 has them, of which the wheel's own name is answered by `wheel`.
 
     `folder` is where `pylock.toml` and what the installer needs beside it are written; `wheel` lies in it already. `previous` is
-    the folder of an earlier lock whose versions are kept where they still fit.
+    the folder of an earlier lock whose versions are kept where they still fit, but for that of the package `upgrade`; with `anew`
+    the index is asked even where the cache may know the answer.
     """
 
     folder: Path
@@ -68,6 +70,8 @@ class LockRequest:
     exclude_newer: str = ""
     offline: bool = False
     previous: Path | None = None
+    upgrade: str = ""
+    anew: bool = False
     subject: str = "the plugin"
 
 
@@ -76,6 +80,18 @@ def passed_on(names: Iterable[str]) -> dict[str, str]:
     prefixes = tuple(name[:-1] for name in names if name.endswith("*"))
     exact = frozenset(names)
     return {name: value for name, value in os.environ.items() if value and (name in exact or name.startswith(prefixes))}
+
+
+@contextmanager
+def pinned(wheels: Mapping[str, str], venv: str) -> Iterator[str]:
+    """The path of a requirements file, which lies in `venv` for the time of a block: each wheel's version, and its SHA-256."""
+    listed = Path(venv, "plughost-wheels.txt")
+    parts = ((*wheel.split("-")[:2], sha256) for wheel, sha256 in wheels.items())
+    listed.write_text("".join(f"{name}=={version} --hash=sha256:{sha256}\n" for name, version, sha256 in parts))
+    try:
+        yield str(listed)
+    finally:
+        listed.unlink()
 
 
 def redact(text: str) -> str:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from plughost._info import Plugin
     from plughost.paths import Store
     from plughost.settings import Settings
+    from plughost.source import Origin
+    from plughost.wheel import WheelContents
 
     Stage = Literal["source", "wheel", "lock", "venv", "describe", "receipt"]
 
@@ -32,13 +34,16 @@ SHORTEST_COMMIT = 7
 class Request:
     """What the user asked for, as given; and by attributes, what is known already.
 
-    `locked_in` is a folder with the `pylock.toml` to install, as it is; `wheel_sha256` what the plugin's own wheel must be.
+    `origin` is what the source means, where that was asked before; with `anew` it is locked again though it is installed.
+    `locked_in` is a folder with the `pylock.toml` to install, as it is; `wheel_sha256` what the plugin's own wheel must be,
+    and `wheel_contents` says what differs if it isn't. With `replaces` it may take the place of another package of that name.
     Versions in the `uv.lock` of the folder `lock_from` stay where they still fit. `keep` is how many revisions are kept.
     """
 
     __slots__ = (
         "_published_before",
         "allowed_signers",
+        "anew",
         "constraint",
         "editable",
         "entry_points",
@@ -51,10 +56,13 @@ class Request:
         "locked_in",
         "name",
         "offline",
+        "origin",
         "python",
+        "replaces",
         "require_signed",
         "source",
         "started",
+        "wheel_contents",
         "wheel_sha256",
         "with_",
     )
@@ -90,8 +98,12 @@ class Request:
         self.entry_points = dict(entry_points or {})
         self.require_signed = require_signed
         self.allowed_signers = ""
+        self.origin: Origin | None = None
+        self.anew = False
         self.locked_in = ""
         self.wheel_sha256 = ""
+        self.wheel_contents: WheelContents | None = None
+        self.replaces = False
         self.lock_from = ""
         self.keep = registry.KEPT_REVISIONS
         self.started = time.monotonic()

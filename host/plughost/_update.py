@@ -1,28 +1,87 @@
-"""What a plugin was made from, as a new request: for the newest commit of its reference, or the newest release.
+"""`update`: a newer commit or release, made beside what is installed and put in force once it keeps what that promised.
 
-Above it: `Host`; below it: the receipt.
+Above it: `Host`; below it: `add`, the source, and the receipt, which has kept what was asked for.
 """
 
 from __future__ import annotations
 
 import tempfile
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+from plughost import registry
+from plughost._changed import Updated, look
 from plughost._request import Request
+from plughost.errors import ContractError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
-    from plughost._info import Plugin
+    from plughost._changed import Status
+    from plughost._request import Added
+    from plughost.paths import Store
+    from plughost.registry import Receipt
+    from plughost.source import Origin, Source
+    from plughost.source._history import History
 
-__all__ = ["request_again"]
+    Vet = Callable[[str, Mapping[str, object]], None]
+    Install = Callable[[Request, Vet], Added]
+
+__all__ = ["check_update", "request_again", "update"]
+
+
+def update(store: Store, name: str, *, install: Install, allow_breaking: bool, dependencies: bool, offline: bool) -> Updated:
+    """Put the newest of what the plugin was made from in force. `install` is `Host`'s.
+
+    Raises: UnknownError: it isn't installed. ContractError: callers of what is installed might fail. Else as `add`.
+    """
+    before = look(store, name)
+    if before.state.pinned:
+        return Updated(before=before, after=before, status="pinned")
+
+    def vet(plugin: str, manifest: Mapping[str, object]) -> None:
+        if not allow_breaking:
+            _refuse_breaking(plugin, before.manifest, manifest)
+
+    with (
+        request_again(before.receipt, editable=before.editable, offline=offline) as request,
+        _asking(request, before.receipt) as asked,
+    ):
+        request.anew = dependencies or before.receipt.kind == "requirement"
+        if not dependencies:
+            request.lock_from = str(before.folder)
+        install(request, vet)
+        history = asked()
+    after = look(store, name)
+    status: Status = "updated" if after.receipt.revision != before.receipt.revision else "current"
+    return Updated(before=before, after=after, status=status, history=history)
+
+
+def check_update(store: Store, name: str, *, offline: bool) -> Updated:
+    """Whether there is something newer, which of the commits are new; nothing is installed.
+
+    Raises: UnknownError: it isn't installed. SourceError, InstallError: it can't be asked.
+    """
+    before = look(store, name)
+    if before.state.pinned:
+        return Updated(before=before, after=before, status="pinned")
+    receipt = before.receipt
+    with request_again(receipt, editable=before.editable, offline=offline) as request, _asking(request, receipt) as asked:
+        assert request.origin is not None
+        if receipt.kind == "requirement":
+            newest = _newest_release(store, request, receipt, offline=offline)
+            same = newest == receipt.version
+        else:
+            newest = request.origin.commit_id or request.origin.sha256
+            same = newest == (receipt.commit_id or receipt.digest)
+        status: Status = "current" if same else "available"
+        return Updated(before=before, after=before, status=status, newest="" if same else newest, history=asked())
 
 
 @contextmanager
-def request_again(plugin: Plugin) -> Iterator[Request]:
+def request_again(receipt: Receipt, *, editable: bool = False, offline: bool = False) -> Iterator[Request]:
     """The request that the receipt has kept; it can be used until the block ends."""
-    receipt = plugin.receipt
     asked = receipt.request
 
     def text(key: str) -> str:
@@ -38,13 +97,80 @@ def request_again(plugin: Plugin) -> Iterator[Request]:
         constraints.flush()
         yield Request(
             source=receipt.source,
-            name=plugin.name,
+            name=receipt.name,
             python=text("python"),
             extras=texts("extras"),
             with_=texts("with"),
             constraint=constraints.name if texts("constraints") else None,
             exclude_newer=text("exclude_newer"),
             installer=text("installer"),
-            editable=plugin.editable,
+            offline=offline,
+            editable=editable,
             entry_points={str(k): str(v) for k, v in entry_points.items()} if isinstance(entry_points, dict) else {},
+            require_signed=asked.get("require_signed") is True,
+        )
+
+
+@contextmanager
+def _asking(request: Request, receipt: Receipt) -> Iterator[Callable[[], History | None]]:
+    """Find out what the source means now, and meanwhile, in a thread, which commits have come since the receipt's.
+
+    The function that is given waits for those; None where there are none, or they can't be told.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    from plughost import source as sources
+
+    source = sources.parse(request.source, editable=request.editable)
+    origin = request.origin = sources.resolve(source, offline=request.offline)
+    if origin.kind != "git" or origin.commit_id == receipt.commit_id or not receipt.commit_id:
+        yield lambda: None
+        return
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        history = pool.submit(_history, source, origin, receipt)
+        yield history.result
+
+
+def _history(source: Source, origin: Origin, receipt: Receipt) -> History | None:
+    from plughost.source._command import Git
+    from plughost.source._history import commits_between
+
+    return commits_between(Git(source.url, source.credentials), receipt.commit_id, origin.commit_id)
+
+
+def _newest_release(store: Store, request: Request, receipt: Receipt, *, offline: bool) -> str:
+    """The version that an update would lock now."""
+    from plughost import _interpreters as interpreters
+    from plughost import lock as locks
+    from plughost._installer import choose
+    from plughost._log import failures_told, log_path
+
+    log = log_path(store, request.source)
+    with failures_told(store, log), registry.adding(store), registry.staging(store) as stage:
+        (stage / "scratch").mkdir()
+        locked = locks.resolve(
+            receipt.source,
+            installer=choose(store, request.installer, scratch=str(stage / "scratch")),
+            python=interpreters.find(requested=request.python or receipt.python),
+            into=stage / "lock",
+            log=log,
+            extras=request.extras,
+            with_=request.with_,
+            constraints=None if request.constraint is None else Path(request.constraint),
+            exclude_newer=request.published_before,
+            offline=offline,
+        )
+    return next(package.version for package in locked.packages if package.name == receipt.package)
+
+
+def _refuse_breaking(name: str, before: Mapping[str, object], after: Mapping[str, object]) -> None:
+    """Raises: ContractError: a caller of `before` might fail with `after`."""
+    from plughost.contract import changes
+
+    if breaking := [change.message for change in changes(before, after) if change.breaking]:
+        raise ContractError(
+            f"The newest version of `{name}` breaks what the installed one promised",
+            reference="contract-broken",
+            causes=breaking,
+            hint=f"`update {name} --allow-breaking` installs it all the same; `pin {name}` keeps the one there is",
         )

@@ -17,7 +17,7 @@ import sys
 
 from plughost import _process
 from plughost._failures import Doing
-from plughost._installing import without_passwords, write_log
+from plughost._installing import pinned, without_passwords, write_log
 from plughost._uv_errors import failure
 from plughost._uv_settings import environment
 from plughost.errors import BuildError, InstallError, ResolveError, VenvError
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from plughost._process import Child, Completed
     from plughost.paths import Store
 
-__all__ = ["Uv", "find_uv"]
+__all__ = ["OLDEST", "Uv", "find_uv", "version_of"]
 
 #: The first version that has been tried with all that is asked of it here.
 OLDEST = (0, 9, 0)
@@ -51,6 +51,15 @@ def find_uv() -> str | None:
         return os.fspath(find_uv_bin())
     except (ImportError, FileNotFoundError):
         return _process.find_program("uv")
+
+
+def version_of(binary: str) -> tuple[int, ...]:
+    """The version that uv at `binary` says it has; empty if it says none.
+
+    Raises: OSError: it can't be started, or doesn't answer.
+    """
+    said = _process.run([binary, "--version"], env=_process.base_environment(), timeout_s=_VERSION_TIMEOUT_S).stdout
+    return tuple(int(part) for part in re.findall(r"\d+", said)[:3])
 
 
 class UvAhead:
@@ -136,7 +145,9 @@ class Uv:
         )
         arguments = ["export", "-q", "--no-header", "--no-emit-project", "--no-dev", "--format", "pylock.toml"]
         arguments += ["--directory", str(request.folder), *_newer(request), *options]
-        call = self._offline_first if (request.folder / "uv.lock").exists() else self._call
+        if request.upgrade:
+            arguments += ["--upgrade-package", request.upgrade]
+        call = self._offline_first if (request.folder / "uv.lock").exists() and not request.anew else self._call
         return call(arguments, doing, python=request.python, offline=request.offline, log=request.log).stdout
 
     def lock_ahead(self, request: LockRequest) -> UvAhead | None:
@@ -171,6 +182,17 @@ class Uv:
         wheels_only = [f"--only-binary={name}" for name in sorted(names)] if builds else wheels_only
         arguments += [*wheels_only, "pylock.toml"]
         self._offline_first(arguments, doing, python=python, offline=offline, log=log, keep=keep)
+
+    def install_wheels(
+        self, folder: Path, venv: str, *, wheels: Mapping[str, str], python: Interpreter, log: Path, keep: Iterable[int]
+    ) -> None:
+        doing = Doing(message="Failed to install the wheels at hand", error=VenvError, reference="venv-failed")
+        keep = tuple(keep)
+        self._make_venv(venv, python=python, log=log, keep=keep)
+        arguments = ["pip", "install", "-q", "--no-deps", "--no-build", "--no-cache", "--no-index", "--find-links", str(folder)]
+        with pinned(wheels, venv) as listed:
+            arguments += ["-p", os.path.join(venv, "bin", "python"), "--require-hashes", "-r", listed]
+            self._call(arguments, doing, python=python, offline=True, log=log, keep=keep)
 
     def install_editable(
         self, source: Path, venv: str, *, python: Interpreter, offline: bool, log: Path, keep: Iterable[int]
@@ -261,11 +283,10 @@ class Uv:
 
     def _require_version(self) -> None:
         """Say so if it failed because it is too old. Asked only then: it takes as long as a tenth of the whole."""
-        said = _process.run([self.binary, "--version"], env=self._environment(None, {}), timeout_s=_VERSION_TIMEOUT_S).stdout
-        version = tuple(int(part) for part in re.findall(r"\d+", said)[:3])
+        version = version_of(self.binary)
         if version < OLDEST:
             raise InstallError(
-                f"`{self.binary}` is too old: {said.strip()}",
+                f"`{self.binary}` is too old: uv {'.'.join(map(str, version))}",
                 reference="uv-missing",
                 hint=f"Update it with `pip install 'uv>={'.'.join(map(str, OLDEST))}'`, or use `--installer pip`",
             )

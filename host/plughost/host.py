@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from types import ModuleType
 
+    from plughost._add import Vet
+    from plughost._changed import Updated
     from plughost._info import Plugin
     from plughost._request import Added, Progress
     from plughost._workers import Workers
@@ -84,13 +86,15 @@ class Host(Caller):
         offline: bool = False,
         editable: bool = False,
         entry_points: Mapping[str, str] | None = None,
+        require_signed: bool = False,
     ) -> Added:
         """Install a package under its own name, or `name`, and record what it offers.
 
         `source` is `git+URL[@REF][#subdirectory=…]`, a folder, a wheel, an sdist, or a requirement. `with_` are further
         requirements, `constraint` a file of them that only narrows, `exclude_newer` a date, or a time such as `7 days`,
-        `entry_points` name → `module:object` for a package that declares none. The same commit with the same options again
-        changes nothing, unless `force`.
+        `entry_points` name → `module:object` for a package that declares none. With `require_signed` one of the settings'
+        `allowed_signers` must have signed the commit, or the tag. The same commit with the same options again changes nothing,
+        unless `force`.
 
         Raises: UsageError: `source` or an option can't be read. InstallError and its kin: a stage failed. ContractError: what it
         implements doesn't fit the app's hook specifications. StoreError: the store can't be written. After any of them, and
@@ -110,41 +114,108 @@ class Host(Caller):
                 offline=offline,
                 editable=editable,
                 entry_points=entry_points,
+                require_signed=require_signed,
             )
         )
 
-    def update(self, name: str) -> Added:
-        """Install again what a plugin was made from, with the same options.
+    def update(self, name: str, *, allow_breaking: bool = False, dependencies: bool = False, offline: bool = False) -> Updated:
+        """Make a plugin again from what it was made from, beside what is installed, and put it in force.
 
-        That is the newest commit of its reference, or the newest release that its requirement allows; where that is what is
-        installed, nothing changes.
+        That is the newest commit of its reference, or the newest release that its requirement allows. Its dependencies stay as
+        they are locked while they fit; with `dependencies` they are the newest, too. Calls that run finish on the old version,
+        which `rollback` goes back to. A pinned plugin is left alone.
 
-        Raises: UnknownError: it isn't installed. Else as `add` does; what was installed is then as it was.
+        Raises: UnknownError: it isn't installed. ContractError: a caller of what is installed might fail, and `allow_breaking`
+        isn't given. Else as `add` does. What was installed is then as it was.
         """
-        from plughost._update import request_again
+        from plughost._update import update
 
-        with request_again(self.info(name)) as request:
-            return self._install(request)
+        def install(request: Request, vet: Vet) -> Added:
+            return self._install(request, vet)
 
-    def _install(self, request: Request) -> Added:
+        return update(
+            self.store, name, install=install, allow_breaking=allow_breaking, dependencies=dependencies, offline=offline
+        )
+
+    def check_update(self, name: str, *, offline: bool = False) -> Updated:
+        """Whether there is something newer to update to. Nothing is built or installed.
+
+        Raises: UnknownError: it isn't installed. SourceError, InstallError: its source can't be asked.
+        """
+        from plughost._update import check_update
+
+        return check_update(self.store, name, offline=offline)
+
+    def rollback(self, name: str, *, to: str = "") -> Updated:
+        """Put the version in force that was before the one that is, or `to`: one that is kept, by version or commit.
+
+        Takes milliseconds and no network. Calls that run finish on the version that they began on.
+
+        Raises: UnknownError: it isn't installed, or there is no such version. StoreError: that version's environment is damaged.
+        ContractError: it doesn't fit the app's hook specifications. What is in force is then as it was.
+        """
+        from plughost._rollback import rollback
+
+        rolled_back = rollback(self.store, name, to=to, vet=self._vet)
+        self._workers.pool.retire(rolled_back.name)
+        return rolled_back
+
+    def enable(self, name: str) -> bool:
+        """Let a plugin be called again; false if it can be already.
+
+        Raises: UnknownError: it isn't installed. StoreError: its files are damaged, or the store can't be written.
+        """
+        return registry.mark(self.store, name, disabled=False)
+
+    def disable(self, name: str) -> bool:
+        """Keep a plugin from being called, by whatever way; false if it is already. Calls that run are not ended.
+
+        Raises: as `enable`.
+        """
+        changed = registry.mark(self.store, name, disabled=True)
+        self._workers.pool.retire(registry.normalize_name(name))
+        return changed
+
+    def pin(self, name: str) -> bool:
+        """Have updates leave a plugin alone; false if they do already.
+
+        Raises: as `enable`.
+        """
+        return registry.mark(self.store, name, pinned=True)
+
+    def unpin(self, name: str) -> bool:
+        """Take `pin` back; false if it isn't pinned.
+
+        Raises: as `enable`.
+        """
+        return registry.mark(self.store, name, pinned=False)
+
+    def _install(self, request: Request, vet: Vet | None = None) -> Added:
         request.complete(self.settings)
-        if unchanged := find_unchanged(self.store, request):
+        if vet is None and (unchanged := find_unchanged(self.store, request)):
             registry.sweep(self.store)
             return unchanged
         from plughost._add import add
 
-        added = add(self.store, request, describe=self._describe_new, report=self._on_progress)
+        def vet_all(name: str, manifest: Mapping[str, object]) -> None:
+            self._vet(name, manifest)
+            if vet is not None:
+                vet(name, manifest)
+
+        added = add(self.store, request, describe=self._describe_new, vet=vet_all, report=self._on_progress)
         if added.changed:
             self._workers.pool.retire(added.name)
         return added
 
     def _describe_new(self, name: str, venv: str, entry_points: Mapping[str, str]) -> dict[str, object]:
-        manifest = self._workers.describe_new(name, venv, entry_points)
+        return self._workers.describe_new(name, venv, entry_points)
+
+    def _vet(self, name: str, manifest: Mapping[str, object]) -> None:
+        """Raises: ContractError: what it implements doesn't fit the app's hook specifications."""
         if self.hookspecs:
             from plughost._attach import check_fit
 
             check_fit(name, manifest, project=self.project, specifications=self.hookspecs)
-        return manifest
 
     def remove(self, name: str) -> registry.Removed:
         """Take a plugin away, with all that only it used; a damaged one too.

@@ -1,17 +1,21 @@
-"""`update`: plugins made again from where they came."""
+"""`update`: plugins made again from where they came, and what that changed."""
 
 from __future__ import annotations
 
+from plughost.cli._printer import visible
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from plughost._request import Added
+    from plughost._changed import Snapshot, Updated
     from plughost.cli._context import Context
     from plughost.cli._declaration import Values
     from plughost.errors import PlughostError
+    from plughost.host import Host
 
-__all__ = ["update"]
+__all__ = ["tell_changes", "update", "version_of"]
 
 _SHORT_COMMIT = 7
+_MOST_COMMITS = 10
 
 
 def update(context: Context, values: Values) -> int:
@@ -24,32 +28,84 @@ def update(context: Context, values: Values) -> int:
     failed: PlughostError | None = None
     progress = ProgressLine(printer.err, quiet=printer.quiet)
     with context.host(progress) as host:
-        for name in dict.fromkeys(values.texts("names")) or [plugin.name for plugin in host.plugins()]:
-            before = ""
+        for name in _names(values, host):
             try:
-                before = host.info(name).version
                 with progress:
-                    updated = host.update(name)
+                    updated = _update(host, name, values)
             except PlughostError as error:
                 failed = failed or error
                 records.append({"name": name, "error": printer.record(error)})
                 if not values.flag("json"):
                     printer.error(error)
                 continue
-            records.append({**updated.record(), "before": before})
-            if not values.flag("json"):
-                _tell(context, updated, before)
+            records.append(updated.record())
+            if not values.flag("json") and not printer.quiet:
+                _tell(context, updated)
     if values.flag("json"):
         printer.json(records)
     return failed.exit_code if failed else 0
 
 
-def _tell(context: Context, updated: Added, before: str) -> None:
+def _names(values: Values, host: Host) -> list[str]:
+    from plughost.errors import UsageError
+
+    names = list(dict.fromkeys(values.texts("names")))
+    if names and values.flag("all"):
+        raise UsageError("`--all` is given, and names too", reference="usage", hint="Give one or the other")
+    return names or [plugin.name for plugin in host.plugins()]
+
+
+def _update(host: Host, name: str, values: Values) -> Updated:
+    offline = values.flag("offline")
+    if values.flag("check"):
+        return host.check_update(name, offline=offline)
+    return host.update(
+        name, allow_breaking=values.flag("allow_breaking"), dependencies=values.flag("dependencies"), offline=offline
+    )
+
+
+def _tell(context: Context, updated: Updated) -> None:
     printer, out = context.printer, context.printer.out
     name = out.highlight(f"`{updated.name}`")
-    commit = f" at `{updated.commit_id[:_SHORT_COMMIT]}`" if updated.commit_id else ""
-    if updated.changed:
-        versions = updated.version if updated.version == before else f"{before} → {updated.version}"
-        printer.message(f"{out.paint('green', 'Updated')} {name} {versions}{out.highlight(commit)}")
+    now = version_of(updated.before)
+    if updated.status == "pinned":
+        printer.line(f"{name} {now} is pinned")
+    elif updated.status == "current":
+        printer.line(f"{name} {now} is up to date")
+    elif updated.status == "available":
+        printer.line(f"{name} {now} → {visible(updated.newest[:_SHORT_COMMIT] if updated.commit_id else updated.newest)}")
+        _tell_commits(context, updated)
     else:
-        printer.message(f"{name} {updated.version} is up to date")
+        printer.line(f"{out.paint('green', 'Updated')} {name} {now} → {version_of(updated.after)}")
+        _tell_commits(context, updated)
+        tell_changes(context, updated)
+
+
+def _tell_commits(context: Context, updated: Updated) -> None:
+    printer, out = context.printer, context.printer.out
+    history = updated.history
+    if history is None:
+        return
+    if not history.continues:
+        printer.line("  the new commit doesn't lead back to the old one: the branch was rewritten, or is far ahead")
+    for commit in history.commits[:_MOST_COMMITS]:
+        printer.line(f"  {out.paint('dim', commit.commit_id[:_SHORT_COMMIT])}  {visible(commit.subject)}")
+    if len(history.commits) > _MOST_COMMITS:
+        printer.line(out.paint("dim", f"  … and {len(history.commits) - _MOST_COMMITS} more commits"))
+
+
+def tell_changes(context: Context, updated: Updated) -> None:
+    """The dependencies whose version is another, and what the plugin offers otherwise."""
+    printer, out = context.printer, context.printer.out
+    for change in updated.dependencies:
+        versions = f"{change.before or 'new'} → {change.after}" if change.after else f"{change.before} is gone"
+        printer.line(f"  {visible(change.name)} {visible(versions)}")
+    for each in updated.contract:
+        sign = out.paint("red", "!") if each.breaking else "+" if each.kind == "added" else "~"
+        printer.line(f"  {sign} {out.highlight(visible(each.message))}")
+
+
+def version_of(snapshot: Snapshot) -> str:
+    """`1.2 (3f2a1c0)`."""
+    commit = snapshot.receipt.commit_id
+    return visible(snapshot.receipt.version) + (f" ({commit[:_SHORT_COMMIT]})" if commit else "")

@@ -39,12 +39,13 @@ def resolve(
     exclude_newer: str = "",
     offline: bool = False,
     previous: Path | None = None,
+    anew: bool = False,
     ahead: Ahead | None = None,
 ) -> Lockfile:
     """Lock `root`, a wheel or a requirement for the index, with its `extras` and what `with_` adds, in the folder `into`.
 
     The wheel is put beside the lock. Versions that the lock in the folder `previous` chose stay where they still fit, and so do
-    those that `ahead` has just found.
+    those that `ahead` has just found. With `anew` the index is asked for all that is not locked, and for the newest `root`.
 
     Raises: ResolveError: there is no set of versions, or it needs something refused. UsageError: an argument can't be read.
     """
@@ -71,6 +72,8 @@ def resolve(
         exclude_newer=_instant(exclude_newer),
         offline=offline,
         previous=(ahead.finish() if ahead else None) or previous,
+        upgrade=name if anew and wheel is None else "",
+        anew=anew,
         subject=f"`{name}`",
     )
     try:

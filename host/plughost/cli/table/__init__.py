@@ -30,7 +30,7 @@ GLOBAL_OPTIONS = (
 #: The modules beside this one, and the commands that each declares.
 _SECTIONS = {
     "plugins": ("add", "run", "list", "info", "remove"),
-    "life": ("update",),
+    "life": ("update", "rollback", "pin", "unpin", "enable", "disable"),
     "finding": ("search", "index add", "index list", "index remove", "index update", "index build"),
     "trust": ("config",),
     "hooks": ("hooks", "check"),
