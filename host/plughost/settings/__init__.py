@@ -8,17 +8,30 @@ from plughost._lazy import lazily
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from plughost.settings._declared import DeclaredPlugin, DeclaredSet, read_declared
     from plughost.settings._document import did_you_mean
     from plughost.settings._instant import absolute
     from plughost.settings._keys import KEYS, Key
     from plughost.settings._load import load
     from plughost.settings._settings import Place, Settings
 
-__all__ = ["KEYS", "Key", "Place", "Settings", "absolute", "did_you_mean", "load"]
+__all__ = [
+    "KEYS",
+    "DeclaredPlugin",
+    "DeclaredSet",
+    "Key",
+    "Place",
+    "Settings",
+    "absolute",
+    "did_you_mean",
+    "load",
+    "read_declared",
+]
 
 __getattr__ = lazily(
     __name__,
     {
+        "_declared": ("DeclaredPlugin", "DeclaredSet", "read_declared"),
         "_document": ("did_you_mean",),
         "_instant": ("absolute",),
         "_keys": ("KEYS", "Key"),

@@ -26,10 +26,11 @@ _SWITCHES = {"1": True, "true": True, "yes": True, "on": True, "0": False, "fals
 _ORDERS = {"project": ("environment", "project", "user"), "operator": ("environment", "user", "project")}
 
 
-def load(folder: str = "", *, environment: Mapping[str, str] | None = None) -> Settings:
+def load(folder: str = "", *, document: str = "", environment: Mapping[str, str] | None = None) -> Settings:
     """The settings that hold in `folder`, by default the working directory.
 
-    Reads a file where there is one, and else asks only whether there is. `environment` stands in for the process's own.
+    Reads a file where there is one, and else asks only whether there is. `document` is the project's file, where that is known;
+    `environment` stands in for the process's own.
 
     Raises: UsageError: a file or a variable has something that can't be used, or that there is no setting for.
     """
@@ -39,7 +40,7 @@ def load(folder: str = "", *, environment: Mapping[str, str] | None = None) -> S
     variables = {key.variable: name for name, key in KEYS.items() if environment.get(key.variable)}
     folder = _absolute(folder)
     layers: list[Layer] = [_variable(KEYS[name], environment, folder) for name in variables.values()]
-    if project := find_document(folder) if folder else "":
+    if project := document or (find_document(folder) if folder else ""):
         layers.append(_file(Place("project", path=project)))
     user = user_file(environment)
     if user != project and os.path.isfile(user):

@@ -44,8 +44,7 @@ def contents_of(path: Path) -> WheelContents:
                 lines = archive.read(member).decode("utf-8", "replace").splitlines()
                 generator = next((line.partition(":")[2].strip() for line in lines if line.startswith("Generator:")), "")
             elif not (member.is_dir() or (about and name == "RECORD")):  # which follows from the others
-                with archive.open(member) as file:
-                    files[member.filename] = hashlib.file_digest(file, "sha256").hexdigest()[:_DIGITS]
+                files[member.filename] = hashlib.sha256(archive.read(member)).hexdigest()[:_DIGITS]
     return WheelContents(
         filename=path.name, generator=generator, files=dict(sorted(files.items())) if len(files) <= _MOST_FILES else {}
     )
