@@ -270,6 +270,66 @@ def test_a_repository_that_is_not_there(lab):
     return lab.add(f"git+file://{lab.root}/weather.git")
 
 
+@pytest.fixture
+def signed(lab):
+    """`signed("ada")` is a repository whose commit that key has signed, and the variable that allows `ada` alone to sign."""
+    if not shutil.which("ssh-keygen"):
+        pytest.skip("there is no ssh-keygen")
+    ask = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f"]
+    for name in ("ada", "eve"):
+        subprocess.run([*ask, lab.root / name], check=True)
+    (lab.root / "signers").write_text(f"ada@example.org {(lab.root / 'ada.pub').read_text()}")
+
+    def make(name: str) -> tuple[str, dict[str, str]]:
+        source = lab.repository()
+        git = ["git", "-C", lab.root / "weather.git", "-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
+        signing = ["-c", "gpg.format=ssh", "-c", f"user.signingkey={lab.root / name}"]
+        subprocess.run([*git, *signing, "commit", "-q", "--amend", "--no-edit", "-S"], check=True)
+        return source, {"PLUGHOST_ALLOWED_SIGNERS": str(lab.root / "signers")}
+
+    return make
+
+
+@tells("signature-missing", exit_code=5)
+def test_a_signature_that_a_file_cannot_have(lab, signed):
+    """
+    `TMP/weather-1.0-py3-none-any.whl` can't be signed, and a signature is demanded of it
+      Caused by: A wheel has no signature that plughost could verify; commits and tags of git have
+
+    hint: Give the repository that it comes from, as `git+https://…`, or leave it out of `require-signed`
+    """
+    _, env = signed("ada")
+    return lab.add(lab.wheel(), "--require-signed", **env)
+
+
+@tells("signature-invalid", exit_code=5)
+def test_a_commit_that_was_altered_after_it_was_signed(lab, signed):
+    """
+    The signature on the commit `…` of `file://TMP/weather.git` is not valid
+      Caused by: It was made for something else than what it stands on
+
+    hint: Don't use it, and tell its author: it may have been altered after it was signed
+    """
+    source, env = signed("ada")
+    git = ["git", "-C", lab.root / "weather.git"]
+    commit = subprocess.run([*git, "cat-file", "commit", "HEAD"], check=True, capture_output=True).stdout
+    write = [*git, "hash-object", "-t", "commit", "-w", "--stdin"]
+    forged = subprocess.run(write, input=commit + b"\nand more", check=True, capture_output=True).stdout.decode().strip()
+    subprocess.run([*git, "update-ref", "refs/heads/main", forged], check=True)
+    return lab.add(source, "--require-signed", **env)
+
+
+@tells("signer-not-allowed", exit_code=5)
+def test_a_commit_that_a_stranger_signed(lab, signed):
+    """
+    The commit `…` of `file://TMP/weather.git` is signed with the key `SHA256:…`, which no allowed signer has
+
+    hint: If you trust whoever has that key, add it to `TMP/signers`
+    """
+    source, env = signed("eve")
+    return lab.add(source, "--require-signed", **env)
+
+
 @tells("git-ref-not-found", exit_code=5)
 def test_a_tag_that_is_not_there(lab):
     """

@@ -55,6 +55,7 @@ class Plugin:
             "environment": str(self.environment),
             "installer": receipt.installer,
             "editable": self.editable,
+            "signer": receipt.signer or None,
             "dependencies": [{"name": name, "version": version} for name, version in self.dependencies],
             "built_from_source": list(receipt.built_from_source),
             "entry_points": self.entry_points,

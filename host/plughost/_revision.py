@@ -5,6 +5,7 @@ Above it: `add`; below it: the registry, which moves the folder into place.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from plughost.venv import PluginVenv
     from plughost.wheel import BuiltWheel
 
-__all__ = ["Made", "write_revision"]
+__all__ = ["Made", "write_manifest", "write_revision"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +67,9 @@ def write_revision(
     wheel = made.wheel
     if wheel:
         shutil.copyfile(wheel.path, folder / wheel.path.name)
-    _write_manifest(folder / "manifest.json", made, revision=revision, editable=editable)
+    of_it = {"kind": origin.kind, "source": source.text, "commit_id": origin.commit_id or "", "digest": origin.sha256 or ""}
+    known = {**of_it, "direct_url": origin.direct_url(), "request": options}
+    manifest_sha256 = write_manifest(folder / "manifest.json", made, revision=revision, editable=editable, origin=known)
     environment = made.environment
     return registry.Receipt(
         name=made.name,
@@ -91,6 +94,7 @@ def write_revision(
         venv_digest=environment.record_digest,
         python=environment.interpreter.executable,
         python_version=environment.interpreter.version,
+        manifest_sha256=manifest_sha256,
         signer=signer,
         history=(previous.as_history(), *previous.history) if previous else (),
     )
@@ -103,7 +107,8 @@ def _identifier(made: Made, origin: Origin) -> str:
     return f"{''.join(c for c in version if c.isascii() and (c.isalnum() or c in '.+'))}-{exact[:8]}-{os.urandom(4).hex()}"
 
 
-def _write_manifest(path: Path, made: Made, *, revision: str, editable: bool) -> None:
+def write_manifest(path: Path, made: Made, *, revision: str, editable: bool, origin: Mapping[str, object]) -> str:
+    """Write what a call needs to know of the plugin, and its `origin`, should the receipt be lost; the SHA-256 of the file."""
     record = {
         "format": 1,
         "name": made.name,
@@ -115,5 +120,8 @@ def _write_manifest(path: Path, made: Made, *, revision: str, editable: bool) ->
         "entry_points": dict(made.entry_points),
         "summary": made.wheel.summary if made.wheel else "",
         **made.manifest,
+        "origin": dict(origin),
     }
-    path.write_text(json.dumps(record, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
+    data = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()
+    path.write_bytes(data)
+    return hashlib.sha256(data).hexdigest()

@@ -39,6 +39,7 @@ def add(context: Context, values: Values) -> int:
             offline=values.flag("offline"),
             editable=values.flag("editable"),
             entry_points=_entry_points(values.texts("entry_point")),
+            require_signed=values.flag("require_signed"),
         )
     if values.flag("json"):
         printer.json(added.record())

@@ -61,6 +61,7 @@ def _facts(plugin: Plugin) -> list[tuple[str, str]]:
         ("package", package),
         ("source", f"{receipt.source}{editable}"),
         ("commit", receipt.commit_id),
+        ("signed by", _signer(receipt.signer)),
         ("wheel", f"{receipt.wheel}  sha256:{receipt.wheel_sha256}" if receipt.wheel else ""),
         ("lock", f"{plugin.folder / 'pylock.toml'}  sha256:{receipt.lock_sha256}"),
         ("python", f"{receipt.python_version}  {receipt.python}"),
@@ -69,6 +70,10 @@ def _facts(plugin: Plugin) -> list[tuple[str, str]]:
         ("size", size_text(plugin.size_bytes)),
         ("added", receipt.added_at),
     ]
+
+
+def _signer(signer: Mapping[str, str]) -> str:
+    return f"{signer['principal']}  {signer['kind']} {signer['fingerprint']}" if signer else ""
 
 
 def _section(title: str, out: Stream) -> Iterator[str]:

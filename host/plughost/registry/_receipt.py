@@ -33,7 +33,8 @@ class Receipt:
     """What is installed under one name.
 
     `direct_url` is a PEP 610 object (for a package from an index: empty). `request` is what the user asked for, as plain values;
-    two equal requests for one origin are the same installation. Times are UTC, ISO 8601.
+    two equal requests for one origin are the same installation. Times are UTC, ISO 8601. `signer` is who signed the commit or the
+    tag (`kind`, `principal`, `fingerprint`, `signed`), where that was demanded.
     """
 
     name: str
@@ -58,6 +59,8 @@ class Receipt:
     venv_digest: str
     python: str
     python_version: str
+    manifest_sha256: str = ""
+    signer: dict[str, str] = field(default_factory=dict)
     history: tuple[HistoryEntry, ...] = field(default=())
 
     def to_toml(self) -> bytes:
@@ -70,7 +73,14 @@ class Receipt:
 
     def is_same_installation(self, other: Receipt) -> bool:
         """Whether `other` says the same of what is installed, whenever that was, and by which attempt."""
-        attempt = replace(self, revision=other.revision, added_at=other.added_at, added_by=other.added_by, history=other.history)
+        attempt = replace(
+            self,
+            revision=other.revision,
+            added_at=other.added_at,
+            added_by=other.added_by,
+            manifest_sha256=other.manifest_sha256,
+            history=other.history,
+        )
         return attempt == other
 
     def as_history(self) -> HistoryEntry:
@@ -156,6 +166,8 @@ def _from_record(record: dict[str, object]) -> Receipt:
         venv_digest=text("venv_digest"),
         python=text("python"),
         python_version=text("python_version"),
+        manifest_sha256=text("manifest_sha256") if "manifest_sha256" in record else "",
+        signer={key: str(value) for key, value in table("signer").items()} if "signer" in record else {},
         history=tuple(_history_entry(number, entry) for number, entry in enumerate(array("history"))),
     )
 

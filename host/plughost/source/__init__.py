@@ -10,13 +10,25 @@ if TYPE_CHECKING:
     from plughost.source._check_out import check_out, resolve
     from plughost.source._parse import parse
     from plughost.source._records import Origin, Source, SourceTree
+    from plughost.source._signers import AllowedSigners, demand_signature, is_signature_demanded
 
-__all__ = ["Origin", "Source", "SourceTree", "check_out", "parse", "resolve"]
+__all__ = [
+    "AllowedSigners",
+    "Origin",
+    "Source",
+    "SourceTree",
+    "check_out",
+    "demand_signature",
+    "is_signature_demanded",
+    "parse",
+    "resolve",
+]
 
 _HOMES = {
     "_check_out": ("check_out", "resolve"),
     "_parse": ("parse",),
     "_records": ("Origin", "Source", "SourceTree"),
+    "_signers": ("AllowedSigners", "demand_signature", "is_signature_demanded"),
 }
 
 

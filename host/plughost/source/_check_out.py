@@ -9,6 +9,11 @@ from plughost.source._command import Git
 from plughost.source._records import Origin, Source, SourceTree
 from plughost.source._remote import is_commit, resolve_ref
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from plughost.source._signatures import Signer
+    from plughost.source._signers import AllowedSigners
+
 __all__ = ["check_out", "resolve"]
 
 
@@ -41,14 +46,22 @@ def resolve(source: Source, *, offline: bool = False) -> Origin:
     )
 
 
-def check_out(source: Source, origin: Origin, into: Path, *, project: str = "plughost", offline: bool = False) -> SourceTree:
+def check_out(
+    source: Source,
+    origin: Origin,
+    into: Path,
+    *,
+    project: str = "plughost",
+    offline: bool = False,
+    signers: AllowedSigners | None = None,
+) -> SourceTree:
     """Put what `origin` names into the empty folder `into`, and read its metadata. The user's own folders are not written to.
 
     `project` is the entry-point group for packages of the older kind, which declare none. An editable source's tree is the
-    folder itself.
+    folder itself. Where `signers` are given, one of them must have signed the commit, or the tag that was asked for.
 
-    Raises: SourceError: it can't be had, or is no Python project. What is in `into` then is of no use. InstallError: `offline`
-    forbids to ask for it.
+    Raises: SourceError: it can't be had, is no Python project, or isn't signed as demanded. What is in `into` then is of no use.
+    InstallError: `offline` forbids to ask for it.
     """
     if offline:
         _refuse_server(source)
@@ -58,23 +71,25 @@ def check_out(source: Source, origin: Origin, into: Path, *, project: str = "plu
         from plughost.source import _archive
 
         return _archive.check_out(source, origin, into)
+    signer: Signer | None = None
+    epoch: int | None = None
     if origin.kind == "git":
         from plughost.source import _git
 
         git = Git(source.url, source.credentials)
-        epoch: int | None = _git.check_out(git, origin, into)
+        epoch, signer = _git.check_out(git, origin, into, signers=signers)
         folder = project_folder(into, origin)
         if has_version_from_git(folder):
             _git.deepen(git, origin, into)
     elif origin.editable:
-        folder, epoch = Path(source.path), None
+        folder = Path(source.path)
     else:
         from plughost.source import _folder
 
         history = has_version_from_git(Path(source.path))
         folder, epoch = _folder.copy(origin, Path(source.path), into, history=history)
     make_project(folder, origin, project=project)
-    return read_tree(folder, origin, epoch=epoch)
+    return read_tree(folder, origin, epoch=epoch, signer=signer)
 
 
 def _refuse_server(source: Source) -> None:

@@ -122,7 +122,7 @@ _SIGNS: tuple[tuple[str, tuple[str, ...], str], ...] = (
 class Git:
     """The git command, set up for one repository: its URL, and credentials as `user:password`, or one word that may be either."""
 
-    __slots__ = ("_environments", "_program", "_secrets", "upload_pack", "url")
+    __slots__ = ("_environments", "_secrets", "program", "upload_pack", "url")
 
     def __init__(self, url: str, credentials: str = "") -> None:
         """Raises: SourceError: there is no git."""
@@ -132,7 +132,7 @@ class Git:
                 "There is no `git` on `PATH`", reference="git-missing", hint="Install it, for example with `apt install git`"
             )
         self.url = url
-        self._program = program
+        self.program = program
         self._secrets = _secrets(credentials)
         self._environments = _environments(url, credentials)
         if not url.startswith(("file:", "http:", "https:")):
@@ -153,7 +153,7 @@ class Git:
     def _run(self, arguments: Sequence[str], timeout_s: float) -> Completed:
         for environment in self._environments:
             try:
-                completed = _process.run([self._program, *arguments], env=environment, timeout_s=timeout_s)
+                completed = _process.run([self.program, *arguments], env=environment, timeout_s=timeout_s)
             except TimeoutError as error:
                 raise InstallError(
                     f"`{self.url}` gave no answer within {timeout_s:g} s",
@@ -163,7 +163,7 @@ class Git:
                 ) from error
             except OSError as error:
                 raise InstallError(
-                    f"`{self._program}` can't be started",
+                    f"`{self.program}` can't be started",
                     reference="tool-failed",
                     causes=[str(error)],
                     hint="Install git, for example with `apt install git`",

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from plughost.source._command import Git
     from plughost.source._records import Origin
+    from plughost.source._signatures import Signer
+    from plughost.source._signers import AllowedSigners
 
 __all__ = ["check_out", "deepen"]
 
@@ -25,21 +27,23 @@ _BRANCHES_AND_TAGS = ("+refs/heads/*:refs/fetched/heads/*", "+refs/tags/*:refs/t
 _REFUSALS = ("not our ref", "unadvertised object", "couldn't find remote ref", "shallow", "dumb http", "remote end hung up")
 
 
-def check_out(git: Git, origin: Origin, into: Path) -> int:
-    """Fill the empty folder `into` with the commit and its submodules; the commit's time, in seconds.
+def check_out(git: Git, origin: Origin, into: Path, *, signers: AllowedSigners | None = None) -> tuple[int, Signer | None]:
+    """Fill the empty folder `into` with the commit and its submodules; the commit's time, in seconds, and who signed it.
 
-    Raises: SourceError: the commit or a submodule can't be had.
+    Where `signers` are given, it must be one of them, and no file of the commit is on disk before that is known.
+
+    Raises: SourceError: the commit or a submodule can't be had, or it isn't signed by one of `signers`.
     """
     doing = f"check out `{origin.commit_id[:12]}` of `{git.url}`"
     hashes = ["--object-format=sha256"] if len(origin.commit_id) == _SHA256_LENGTH else []
     git.check(["init", "-q", "--template=", *hashes, "--end-of-options", str(into)], doing=doing)
-    _fetch_and_switch(git, origin, into, doing)
+    signer = _fetch_and_switch(git, origin, into, doing, signers)
     if (into / ".gitmodules").is_file():
         _update_submodules(git, into)
     time, commit = git.check(["-C", str(into), "rev-list", "-1", "--timestamp", "HEAD"], doing=doing).split()
     if commit != origin.commit_id:
         raise SourceError(f"Failed to {doing}", reference="git-failed", causes=[f"git checked out `{commit}`"])
-    return int(time)
+    return int(time), signer
 
 
 def deepen(git: Git, origin: Origin, into: Path) -> None:
@@ -55,7 +59,7 @@ def deepen(git: Git, origin: Origin, into: Path) -> None:
         git.check([*fetch, "--end-of-options", git.url, *_BRANCHES_AND_TAGS], doing=f"fetch the history of `{git.url}`")
 
 
-def _fetch_and_switch(git: Git, origin: Origin, into: Path, doing: str) -> None:
+def _fetch_and_switch(git: Git, origin: Origin, into: Path, doing: str, signers: AllowedSigners | None) -> Signer | None:
     """Fetch the commit: alone, else with the reference it was found by, else with everything; and switch to it."""
     fetch = ["-C", str(into), "fetch", "-q", "--no-tags", *git.upload_pack]
     shallow = [*fetch, "--depth=1", "--end-of-options", git.url]
@@ -69,11 +73,12 @@ def _fetch_and_switch(git: Git, origin: Origin, into: Path, doing: str) -> None:
     for attempt in attempts:
         completed = git.run(attempt)
         if completed.returncode == 0:
+            signer = _verify(git, origin, into, signers) if signers else None
             # git-lfs asks where the repository came from.
             remote = ["-c", f"remote.origin.url={git.url}"]
             completed = git.run(["-C", str(into), *remote, "checkout", "-q", "--detach", origin.commit_id])
             if completed.returncode == 0:
-                return
+                return signer
             refused = "reference is not a tree" in completed.stderr or "unable to read tree" in completed.stderr
         else:
             refused = any(sign in completed.stderr for sign in _REFUSALS)
@@ -85,6 +90,15 @@ def _fetch_and_switch(git: Git, origin: Origin, into: Path, doing: str) -> None:
         causes=["No branch and no tag leads to it, and the server doesn't give it out by itself"],
         hint=f"`git ls-remote {git.url}` lists what it has",
     )
+
+
+def _verify(git: Git, origin: Origin, into: Path, signers: AllowedSigners) -> Signer | None:
+    """Who signed the commit; None where it isn't there, which git says when it is to be checked out."""
+    if git.run(["-C", str(into), "cat-file", "-e", origin.commit_id]).returncode:
+        return None
+    from plughost.source._signatures import verify
+
+    return verify(git, origin, into, signers)
 
 
 def _update_submodules(git: Git, into: Path) -> None:

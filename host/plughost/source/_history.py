@@ -7,7 +7,7 @@ leave those out.
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from plughost.errors import PlughostError
@@ -31,6 +31,9 @@ class Commit:
     made_at: str
     author: str
     subject: str
+
+    def record(self) -> dict[str, object]:
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ __all__ = ["parse"]
 _GIT_SCHEMES = ("https", "http", "ssh", "file")
 _SDIST_ENDINGS = (".tar.gz", ".tgz", ".zip", ".tar.bz2", ".tar.xz")
 _ARCHIVE_ENDINGS = (".whl", *_SDIST_ENDINGS)
+_BUNDLE_ENDING = ".plughost"
 _COMMIT_LENGTHS = (40, 64)
 _FORMS = (
     "Give `git+https://HOST/REPOSITORY.git@REF`, a folder as `./FOLDER`, a `.whl` or `.tar.gz` file, "
@@ -142,6 +143,8 @@ def _url(text: str) -> Source:
     if parts.scheme == "file":
         return _path(unquote(_on_this_machine(text, parts).path), sha256=digest)
     ending = parts.path.lower()
+    if ending.endswith(_BUNDLE_ENDING):
+        raise _invalid(text, "A bundle is added from a file on this machine", hint="Fetch it first, then add the file")
     if not ending.endswith(_ARCHIVE_ENDINGS):
         raise _invalid(
             text,
@@ -171,6 +174,8 @@ def _path(text: str, *, sha256: str = "") -> Source:
         hint = f"For a revision of a repository: `git+file://{quote(repository)}@{revision}`" if known else _FORMS
         raise SourceError(f"There is nothing at `{path}`", reference="source-missing", hint=hint)
     lowered = path.lower()
+    if lowered.endswith(_BUNDLE_ENDING):
+        return Source(text=path, kind="bundle", path=path, sha256=sha256)
     if not lowered.endswith(_ARCHIVE_ENDINGS):
         raise _invalid(text, "It is a file, and neither a wheel nor an sdist")
     return Source(text=path, kind="wheel" if lowered.endswith(".whl") else "sdist", path=path, sha256=sha256)
@@ -189,7 +194,7 @@ def _requirement(text: str) -> Source:
 
 
 def _looks_like_path(text: str) -> bool:
-    if text.startswith((".", "/", "~")) or text.lower().endswith(_ARCHIVE_ENDINGS):
+    if text.startswith((".", "/", "~")) or text.lower().endswith((*_ARCHIVE_ENDINGS, _BUNDLE_ENDING)):
         return True
     return os.sep in text and (" " not in text or os.path.exists(text))
 

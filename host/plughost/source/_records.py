@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Literal
 
-    Kind = Literal["git", "folder", "wheel", "sdist", "requirement"]
+    from plughost.source._signatures import Signer
+
+    Kind = Literal["git", "folder", "wheel", "sdist", "requirement", "bundle"]
 
 __all__ = ["Origin", "Source", "SourceTree"]
 
@@ -82,7 +84,7 @@ class SourceTree:
     """What is on disk, ready to be built: a project's folder, an sdist's file, or a wheel's.
 
     The rest is what its metadata says without being run: "" or None where it doesn't. `epoch` is the commit's time, in seconds;
-    `build_requires` is None where there is no `[build-system]`.
+    `build_requires` is None where there is no `[build-system]`. `signer` is who signed it, where that was demanded.
     """
 
     path: Path
@@ -92,3 +94,4 @@ class SourceTree:
     build_requires: tuple[str, ...] | None = None
     name: str = ""
     dependencies: tuple[str, ...] | None = None
+    signer: Signer | None = None

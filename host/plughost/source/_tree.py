@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from plughost.source._signatures import Signer
+
 __all__ = ["has_version_from_git", "make_project", "project_folder", "read_tree"]
 
 #: Build requirements that compute a version from git's tags: without history they would make a wrong one, and not say so.
@@ -124,7 +126,7 @@ def has_version_from_git(folder: Path) -> bool:
     )
 
 
-def read_tree(folder: Path, origin: Origin, *, epoch: int | None) -> SourceTree:
+def read_tree(folder: Path, origin: Origin, *, epoch: int | None, signer: Signer | None = None) -> SourceTree:
     """The record of the project in `folder`.
 
     Raises: SourceError: its `pyproject.toml` can't be read.
@@ -138,6 +140,7 @@ def read_tree(folder: Path, origin: Origin, *, epoch: int | None) -> SourceTree:
         path=folder,
         origin=origin,
         epoch=epoch,
+        signer=signer,
         requires_python=_text(project.get("requires-python"))
         if project
         else config.get("options", "python_requires", fallback=""),

@@ -35,6 +35,7 @@ Adding the same commit with the same options again changes nothing.""",
         option("--installer", "NAME", "What builds, resolves and installs: uv, or pip with virtualenv", choices=("pip", "uv")),
         flag("--offline", "Use nothing from the network"),
         flag("--editable", "Run the code as it is in the folder SOURCE, not a copy of it"),
+        flag("--require-signed", "Refuse what none of the allowed signers has signed"),
         option(
             "--entry-point",
             "NAME=MODULE:OBJECT",
