@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from plughost._installer import Ahead, Installer
     from plughost._interpreters import Interpreter
     from plughost._request import Request
+    from plughost.bundle import Unpacked
     from plughost.lock import Lockfile
     from plughost.paths import Store
     from plughost.source import AllowedSigners, Origin, Source, SourceTree
@@ -50,8 +51,38 @@ def add(store: Store, request: Request, *, describe: Describe, vet: Vet, report:
     tell = report or (lambda _progress: None)
     tell(Progress(stage="source", detail=f"Resolving {last_part(request.source)}"))
     source = sources.parse(request.source, editable=request.editable)
+    if source.kind == "bundle":
+        return _add_bundle(store, request, source, tell, describe=describe, vet=vet)
     signers = sources.demand_signature(source, request.allowed_signers) if request.require_signed else None
-    options = request.options()
+    origin = request.origin or sources.resolve(source, offline=request.offline)
+    return _add(store, request, source, origin, request.options(), tell, describe=describe, vet=vet, signers=signers)
+
+
+def _add_bundle(store: Store, request: Request, bundle: Source, tell: Report, *, describe: Describe, vet: Vet) -> Added:
+    """Go on from what the bundle holds. It is checked before anything else, also where the same is installed already."""
+    from plughost.bundle import unpack
+
+    log = log_path(store, request.source)
+    with failures_told(store, log), registry.adding(store), registry.staging(store) as stage:
+        given = unpack(bundle, request, project=store.project, into=stage / "bundle")
+        request.name = request.name or given.name
+        request.offline = True
+        return _add(store, request, given.source, given.origin, given.options, tell, describe=describe, vet=vet, given=given)
+
+
+def _add(
+    store: Store,
+    request: Request,
+    source: Source,
+    origin: Origin,
+    options: dict[str, object],
+    tell: Report,
+    *,
+    describe: Describe,
+    vet: Vet,
+    signers: AllowedSigners | None = None,
+    given: Unpacked | None = None,
+) -> Added:
     origin = request.origin or sources.resolve(source, offline=request.offline)
     existing = None if request.force or request.anew else find_existing(store, origin, options, request.name)
     changed = existing is None or not existing.in_force
@@ -63,9 +94,9 @@ def add(store: Store, request: Request, *, describe: Describe, vet: Vet, report:
     else:
         log = log_path(store, request.source)
         with failures_told(store, log), registry.adding(store), registry.staging(store) as stage:
-            name = _Installation(store, request, source, origin, options, tell, stage=stage, log=log, signers=signers).run(
-                describe, vet
-            )
+            name = _Installation(
+                store, request, source, origin, options, tell, stage=stage, log=log, signers=signers, given=given
+            ).run(describe, vet)
     manifest = registry.find(store, name).manifest
     return Added(
         store,
@@ -131,6 +162,7 @@ class _Installation:
         *,
         stage: Path,
         log: Path,
+        given: Unpacked | None = None,
         signers: AllowedSigners | None,
     ) -> None:
         from plughost._installer import choose
@@ -143,6 +175,7 @@ class _Installation:
         self.tell = tell
         self.stage = stage
         self.log = log
+        self._given = given and (given.wheel, given.python, given.lockfile)
         self.signers = signers
         self.signer: dict[str, str] = {}
         (stage / "scratch").mkdir()
@@ -185,7 +218,7 @@ class _Installation:
         return name
 
     def up_to_lock(self) -> tuple[BuiltWheel | None, Interpreter, Lockfile]:
-        return self._kept() or self._built()
+        return self._given or self._kept() or self._built()
 
     def _kept(self) -> tuple[BuiltWheel, Interpreter, Lockfile] | None:
         """The wheel that this commit gave before, and its lock; None if it has to be built."""

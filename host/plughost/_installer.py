@@ -12,7 +12,7 @@ from plughost.errors import InstallError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from plughost._installing import LockRequest
@@ -82,10 +82,21 @@ class Installer(Protocol):
         Wheels only, but for the packages `from_source` names. `keep` are descriptors that the program holds until it ends.
         """
 
+    def install_wheels(
+        self, folder: Path, venv: str, *, wheels: Mapping[str, str], python: Interpreter, log: Path, keep: Iterable[int]
+    ) -> None:
+        """Make a venv at `venv`, where nothing is, and install `wheels` (file name → SHA-256) from `folder`, and nothing else.
+
+        Asks no network, and leaves nothing in a cache.
+        """
+
     def install_editable(
         self, source: Path, venv: str, *, python: Interpreter, offline: bool, log: Path, keep: Iterable[int]
     ) -> None:
         """Replace the plugin's wheel in `venv` by a PEP 660 editable install of `source`."""
+
+    def built(self, name: str, version: str) -> list[Path]:
+        """The wheels of that version that the cache has because they were built here, the newest first."""
 
     def forget(self, name: str) -> None:
         """Remove what the cache keeps of the package `name`. Never raises."""

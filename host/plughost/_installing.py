@@ -10,7 +10,10 @@ import os
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
+from glob import escape, glob
 from pathlib import Path
+
+from plughost._names import normalized
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     from plughost._interpreters import Interpreter
     from plughost._process import Completed
 
-__all__ = ["NETWORK", "LockRequest", "passed_on", "pinned", "redact", "without_passwords", "write_log"]
+__all__ = ["NETWORK", "LockRequest", "passed_on", "pinned", "redact", "wheels_below", "without_passwords", "write_log"]
 
 _PASSWORD = re.compile(r"(?<=://)([^/\s:@]*):[^/\s@]*@")
 _QUERY = re.compile(r"(?<=://)([^\s'\"?]*)\?[^\s'\"#]*")
@@ -92,6 +95,13 @@ def pinned(wheels: Mapping[str, str], venv: str) -> Iterator[str]:
         yield str(listed)
     finally:
         listed.unlink()
+
+
+def wheels_below(folder: str, name: str, version: str) -> list[Path]:
+    """The wheels of that version anywhere below the folders that the pattern `folder` matches, the newest first."""
+    found = glob(os.path.join(folder, "**", f"*-{escape(version)}-*.whl"), recursive=True)
+    paths = [Path(path) for path in found if normalized(os.path.basename(path).partition("-")[0]) == name]
+    return sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True)
 
 
 def redact(text: str) -> str:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from plughost import _process
 from plughost._failures import Doing
-from plughost._installing import NETWORK, passed_on, write_log
+from plughost._installing import NETWORK, passed_on, pinned, wheels_below, write_log
 from plughost._pip_errors import failure
 from plughost._pip_lock import has_hashes, pylock, requirements
 from plughost.errors import BuildError, InstallError, ResolveError, UsageError, VenvError
@@ -178,6 +178,26 @@ class Pip:
             finally:
                 listed.unlink()
 
+    def install_wheels(
+        self, folder: Path, venv: str, *, wheels: Mapping[str, str], python: Interpreter, log: Path, keep: Iterable[int]
+    ) -> None:
+        doing = Doing(message="Failed to install the wheels at hand", error=VenvError, reference="venv-failed")
+        keep = tuple(keep)
+        executable = self._make_venv(venv, python=python, log=log, keep=keep)
+        alone = {"PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": str(folder)}
+        with pinned(wheels, venv) as listed:
+            arguments = [
+                "install",
+                "--no-deps",
+                "--no-compile",
+                "--no-cache-dir",
+                "--only-binary=:all:",
+                "--require-hashes",
+                "-r",
+                listed,
+            ]
+            self._call(arguments, doing, executable=executable, python=python, offline=True, log=log, keep=keep, extra=alone)
+
     def install_editable(
         self, source: Path, venv: str, *, python: Interpreter, offline: bool, log: Path, keep: Iterable[int]
     ) -> None:
@@ -185,6 +205,27 @@ class Pip:
         executable = os.path.join(venv, "bin", "python")
         arguments = ["install", "--no-deps", "--no-compile", "-e", str(source)]
         self._call(arguments, doing, executable=executable, python=python, offline=offline, log=log, keep=keep)
+
+    def fetch(self, requirements: Sequence[str], into: Path, *, python: Interpreter, log: Path, env: Mapping[str, str]) -> None:
+        """Put a wheel for each of `requirements`, which say where it is and its hash, into `into`; what is none is built.
+
+        `env` are further settings of pip's, for places that uv was told of.
+        """
+        doing = Doing(message="Failed to fetch what is locked", error=InstallError, reference="network")
+        listed = into / "pip-requirements.txt"
+        for options in (["--require-hashes"], []):
+            chosen = [line for line in requirements if (" --hash=" in line) == bool(options)]
+            if not chosen:
+                continue
+            listed.write_text("".join(f"{line}\n" for line in chosen), encoding="utf-8")
+            arguments = ["wheel", "--no-deps", *options, "-w", str(into), "-r", str(listed)]
+            try:
+                self._call(arguments, doing, executable=python.executable, python=python, offline=False, log=log, extra=env)
+            finally:
+                listed.unlink()
+
+    def built(self, name: str, version: str) -> list[Path]:
+        return wheels_below(os.path.join(self._cache, "wheels"), name, version)
 
     def forget(self, name: str) -> None:
         stem = name.replace("-", "_")

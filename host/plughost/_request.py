@@ -62,6 +62,7 @@ class Request:
         "require_signed",
         "source",
         "started",
+        "signed_sources",
         "wheel_contents",
         "wheel_sha256",
         "with_",
@@ -100,6 +101,7 @@ class Request:
         self.allowed_signers = ""
         self.origin: Origin | None = None
         self.anew = False
+        self.signed_sources: tuple[str, ...] = ()
         self.locked_in = ""
         self.wheel_sha256 = ""
         self.wheel_contents: WheelContents | None = None
@@ -120,6 +122,7 @@ class Request:
         if settings.require_signed and not self.require_signed:
             from plughost.source import is_signature_demanded, parse
 
+        self.signed_sources = settings.require_signed
             self.require_signed = is_signature_demanded(parse(self.source, editable=self.editable), settings.require_signed)
 
     @property

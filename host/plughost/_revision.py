@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from plughost import __version__, registry
+from plughost.lock import SUMS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,6 +68,9 @@ def write_revision(
     wheel = made.wheel
     if wheel:
         shutil.copyfile(wheel.path, folder / wheel.path.name)
+    if made.lockfile.wheels:  # from a bundle: there may be no other place that has them
+        for name in (*made.lockfile.wheels, SUMS):
+            shutil.copyfile(made.lockfile.folder / name, folder / name)
     of_it = {"kind": origin.kind, "source": source.text, "commit_id": origin.commit_id or "", "digest": origin.sha256 or ""}
     known = {**of_it, "direct_url": origin.direct_url(), "request": options}
     manifest_sha256 = write_manifest(folder / "manifest.json", made, revision=revision, editable=editable, origin=known)

@@ -17,7 +17,7 @@ import sys
 
 from plughost import _process
 from plughost._failures import Doing
-from plughost._installing import pinned, without_passwords, write_log
+from plughost._installing import pinned, wheels_below, without_passwords, write_log
 from plughost._uv_errors import failure
 from plughost._uv_settings import environment
 from plughost.errors import BuildError, InstallError, ResolveError, VenvError
@@ -210,6 +210,9 @@ class Uv:
             str(source),
         ]
         self._offline_first(arguments, doing, python=python, offline=offline, log=log, keep=keep)
+
+    def built(self, name: str, version: str) -> list[Path]:
+        return wheels_below(os.path.join(self.store.uv_cache, "sdists-v*"), name, version)
 
     def forget(self, name: str) -> None:
         try:

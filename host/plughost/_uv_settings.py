@@ -9,6 +9,7 @@ What the user's own environment sets comes first, as it does in uv.
 from __future__ import annotations
 
 import os
+from urllib.parse import quote
 
 from plughost import _process
 from plughost._installing import NETWORK, passed_on
@@ -17,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["environment"]
+__all__ = ["environment", "for_pip", "is_offline"]
 
 #: uv's own variables that say where packages come from and how to get there, not which of them are taken.
 _USERS_OWN = (
@@ -66,6 +67,38 @@ def environment(*, cache: str, extra: Mapping[str, str]) -> dict[str, str]:
     """The whole environment of one call: `extra` over the fixed part, over the user's."""
     inherited = passed_on((*NETWORK, *_USERS_OWN))
     return {**_process.base_environment(), **_from_files(), **inherited, **_FIXED, "UV_CACHE_DIR": cache, **extra}
+
+
+def is_offline() -> bool:
+    """Whether the user has told uv to use no network."""
+    return os.environ.get("UV_OFFLINE", "").lower() in {"1", "true", "t", "yes", "y", "on"}
+
+
+def for_pip() -> dict[str, str]:
+    """The same indexes in pip's variables, with their credentials: for pip to fetch what uv has locked."""
+    settings = {**_from_files(), **passed_on(_USERS_OWN)}
+    default = settings.get("UV_DEFAULT_INDEX") or settings.get("UV_INDEX_URL", "")
+    others = f"{settings.get('UV_INDEX', '')} {settings.get('UV_EXTRA_INDEX_URL', '')}".split()
+    found = {
+        "PIP_INDEX_URL": _with_credentials(default, settings),
+        "PIP_EXTRA_INDEX_URL": " ".join(_with_credentials(other, settings) for other in others),
+        "PIP_FIND_LINKS": settings.get("UV_FIND_LINKS", "").replace(",", " "),
+        "PIP_NO_INDEX": settings.get("UV_NO_INDEX", ""),
+        "PIP_TRUSTED_HOST": settings.get("UV_INSECURE_HOST", ""),
+        "PIP_KEYRING_PROVIDER": settings.get("UV_KEYRING_PROVIDER", ""),
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def _with_credentials(index: str, settings: Mapping[str, str]) -> str:
+    """The URL of `NAME=URL` or `URL`, with the user and password that are set for NAME."""
+    name, equals, url = index.partition("=")
+    if not equals or "/" in name:
+        return index
+    variable = "".join(character if character.isalnum() else "_" for character in name.upper())
+    user, password = (settings.get(f"UV_INDEX_{variable}_{what}", "") for what in ("USERNAME", "PASSWORD"))
+    scheme, separator, rest = url.partition("://")
+    return f"{scheme}{separator}{quote(user, safe='')}:{quote(password, safe='')}@{rest}" if user or password else url
 
 
 def _from_files() -> dict[str, str]:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from plughost._info import Plugin
     from plughost._request import Added, Progress
     from plughost._workers import Workers
+    from plughost.bundle import Exported
+    from plughost.journal import Journal
     from plughost.settings import Settings
 
 __all__ = ["Host"]
@@ -90,7 +92,8 @@ class Host(Caller):
     ) -> Added:
         """Install a package under its own name, or `name`, and record what it offers.
 
-        `source` is `git+URL[@REF][#subdirectory=…]`, a folder, a wheel, an sdist, or a requirement. `with_` are further
+        `source` is `git+URL[@REF][#subdirectory=…]`, a folder, a wheel, an sdist, a requirement, or a bundle that `export` has
+        written, which needs no network and takes no options that say what is installed. `with_` are further
         requirements, `constraint` a file of them that only narrows, `exclude_newer` a date, or a time such as `7 days`,
         `entry_points` name → `module:object` for a package that declares none. With `require_signed` one of the settings'
         `allowed_signers` must have signed the commit, or the tag. The same commit with the same options again changes nothing,
@@ -227,6 +230,19 @@ class Host(Caller):
         normalized = registry.normalize_name(name)
         self._workers.pool.retire(normalized)
         removed = registry.remove(self.store, normalized)
+    def export(self, name: str, path: str | os.PathLike[str] | None = None, *, offline: bool = False) -> Exported:
+        """Write a plugin, with every wheel that it needs, into one file, which `add` installs without a network.
+
+        `path` is the file, which ends in `.plughost`, or a folder for it; it is replaced, whole or not at all. `name` may be
+        `weather@1.2`. The same plugin gives the same bytes. With `offline` nothing is fetched.
+
+        Raises: UsageError: it is editable, or `path` can't be written. UnknownError: it isn't installed. StoreError: its files
+        are damaged. InstallError: a wheel can't be had, or isn't what is locked.
+        """
+        from plughost.bundle import export
+
+        return export(self.store, name, path, offline=offline)
+
         forget_packages(self.store, removed.packages)
         return removed
 

@@ -16,6 +16,7 @@ replaced, not what is in it.
       index/<project>.json                  made from the receipts; may be deleted at any time
       cache/uv/                             uv's own cache: on the venvs' filesystem, for hard links, and shared with nobody
       cache/build/<key>/                    build environments that are kept, because making one takes longer than a build
+      cache/fetched/<key>/<digest>/         wheels fetched for an export, for the next one; deleted after a week
       cache/wheels/<key>/                   wheels built from a commit, for when that is added again; deleted after a week
       cache/pip*/, cache/virtualenv/        what pip and virtualenv keep, where they are used instead of uv
       cache/runner/                         bytecode of the runner, by interpreter
@@ -86,6 +87,10 @@ class Store:
     @property
     def runner_bytecode(self) -> str:
         return os.path.join(self.root, "cache", "runner")
+
+    @property
+    def fetched_wheels(self) -> str:
+        return os.path.join(self.root, "cache", "fetched")
 
     @property
     def logs(self) -> str:

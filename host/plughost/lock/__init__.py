@@ -5,7 +5,21 @@ Above it: the venv and the host; below it: the wheel's record and the installer.
 
 from __future__ import annotations
 
-from plughost.lock._lockfile import LockedPackage, Lockfile, read
+from plughost.lock._files import LockedFile, files
+from plughost.lock._lockfile import SUMS, LockedPackage, Lockfile, read
 from plughost.lock._resolve import adopt, ahead, resolve
+from plughost.lock._tags import tags_in_order, tags_of
 
-__all__ = ["LockedPackage", "Lockfile", "adopt", "ahead", "read", "resolve"]
+__all__ = [
+    "SUMS",
+    "LockedFile",
+    "LockedPackage",
+    "Lockfile",
+    "adopt",
+    "ahead",
+    "files",
+    "read",
+    "resolve",
+    "tags_in_order",
+    "tags_of",
+]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from plughost._names import normalized
 from plughost.errors import StoreError
+from plughost.lock._tags import tags_in_order, tags_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
     from plughost._interpreters import Interpreter
 
-__all__ = ["LockedPackage", "Lockfile", "read"]
+__all__ = ["SUMS", "LockedPackage", "Lockfile", "read"]
+
+#: Beside a lock whose wheels all lie there too: their digests, as sha256sum(1) writes and checks them.
+SUMS = "SHA256SUMS"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,18 +37,36 @@ class LockedPackage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lockfile:
-    """A lock in `folder`; `digest` is the SHA-256 of its `pylock.toml`. `built_from_source` names what has no wheel that fits."""
+    """A lock in `folder`; `digest` is the SHA-256 of its `pylock.toml`. `built_from_source` names what has no wheel that fits.
+
+    `wheels` are the files in `folder` that it is installed from, with their SHA-256; none where they are still to be fetched.
+    """
 
     folder: Path
     digest: str
     packages: tuple[LockedPackage, ...]
     built_from_source: tuple[str, ...]
+    wheels: Mapping[str, str] = field(default_factory=dict)
+
+    def fault_of_wheels(self) -> str:
+        """What of `wheels` isn't as locked, named; "" where each package has its one wheel, or `wheels` is empty."""
+        missing = {package.name: package for package in self.packages} if self.wheels else {}
+        for filename, sha256 in self.wheels.items():
+            name, _, rest = filename.partition("-")
+            package = missing.pop(normalized(name), None)
+            if package is None:
+                return f"`{filename}` is of no package in the lock, or of one that has another wheel already"
+            if sha256 not in package.sha256s and package.name not in self.built_from_source:
+                return f"`{filename}` is not what is locked: its SHA-256 is `{sha256}`"
+            if not _is_version(rest.partition("-")[0], package.version):
+                return f"`{filename}` is not what is locked: `{package.name}` {package.version}"
+        return f"There is no wheel of `{min(missing)}`, which is locked" if missing else ""
 
 
 def read(folder: Path, *, python: Interpreter) -> Lockfile:
     """The lock in `folder`, made for `python`.
 
-    Raises: StoreError: there is none, or it can't be read.
+    Raises: StoreError: there is none, it can't be read, or it and the wheels beside it contradict each other.
     """
     try:
         data = (folder / "pylock.toml").read_bytes()
@@ -58,15 +80,36 @@ def read(folder: Path, *, python: Interpreter) -> Lockfile:
         names = [*_wheel_names(table)]
         if any(name.endswith("-none-any.whl") for name in names):
             continue
-        fitting = fitting if fitting is not None or not names else _tags(python)
-        if not any(_tags_of(name) & (fitting or frozenset()) for name in names):
+        fitting = fitting if fitting is not None or not names else frozenset(tags_in_order(python))
+        if not any(tags_of(name) & (fitting or frozenset()) for name in names):
             from_source.append(normalized(str(table["name"])))
-    return Lockfile(
+    lock = Lockfile(
         folder=folder,
         digest=hashlib.sha256(data).hexdigest(),
         packages=packages,
         built_from_source=tuple(sorted(from_source)),
+        wheels=_sums(folder),
     )
+    if fault := lock.fault_of_wheels():
+        raise StoreError(f"The lock in `{folder}` and the wheels beside it differ", reference="store-corrupt", causes=[fault])
+    return lock
+
+
+def _sums(folder: Path) -> dict[str, str]:
+    """The digests of the wheels beside the lock, by file name; empty where none are kept there."""
+    try:
+        lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise StoreError(f"`{folder / SUMS}` can't be read", reference="store-corrupt", causes=[str(error)]) from error
+    return {name: sha256 for sha256, _, name in (line.partition("  ") for line in lines)}
+
+
+def _is_version(written: str, version: str) -> bool:
+    from packaging.utils import canonicalize_version
+
+    return canonicalize_version(written) == canonicalize_version(version)
 
 
 def _package(table: Mapping[str, object]) -> LockedPackage:
@@ -96,22 +139,3 @@ def _wheel_names(table: Mapping[str, object]) -> Iterator[str]:
         name = str(file.get("name") or file.get("url") or file.get("path") or "").split("#")[0].split("?")[0].rpartition("/")[2]
         if name.endswith(".whl"):
             yield name
-
-
-def _tags_of(name: str) -> frozenset[Tag]:
-    from urllib.parse import unquote
-
-    from packaging.utils import InvalidWheelFilename, parse_wheel_filename
-
-    try:
-        return parse_wheel_filename(unquote(name))[3]
-    except InvalidWheelFilename:
-        return frozenset()
-
-
-def _tags(python: Interpreter) -> frozenset[Tag]:
-    """The tags of the wheels that `python` takes, on this machine, as if it were CPython: a wheel missed may be built instead."""
-    from packaging import tags
-
-    series = tuple(int(part) for part in python.series.split("."))
-    return frozenset(tags.cpython_tags(series)) | frozenset(tags.compatible_tags(series, f"cp{series[0]}{series[1]}"))

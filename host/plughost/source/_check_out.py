@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from plughost.errors import InstallError
+from plughost.errors import InstallError, UsageError
 from plughost.source._command import Git
 from plughost.source._records import Origin, Source, SourceTree
 from plughost.source._remote import is_commit, resolve_ref
@@ -27,6 +27,12 @@ def resolve(source: Source, *, offline: bool = False) -> Origin:
     """
     if source.kind == "requirement":
         return Origin(kind="requirement", requirement=source.requirement)
+    if source.kind == "bundle":
+        raise UsageError(
+            f"`{source.text}` is a bundle, and can only be added",
+            reference="source-invalid",
+            hint="Give the source that the plugin was exported from",
+        )
     if source.kind == "folder":
         from plughost.source import _folder
 

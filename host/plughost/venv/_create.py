@@ -89,9 +89,12 @@ def create(
         _delete(store, path)
         try:
             keep = (held.fd,)
-            installer.install(
-                lock.folder, path, python=python, from_source=lock.built_from_source, offline=offline, log=log, keep=keep
-            )
+            if lock.wheels:
+                installer.install_wheels(lock.folder, path, wheels=lock.wheels, python=python, log=log, keep=keep)
+            else:
+                installer.install(
+                    lock.folder, path, python=python, from_source=lock.built_from_source, offline=offline, log=log, keep=keep
+                )
             if editable:
                 installer.install_editable(editable, path, python=python, offline=offline, log=log, keep=keep)
             verify(path, first=plugin, log=log)

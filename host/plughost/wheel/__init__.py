@@ -11,10 +11,21 @@ if TYPE_CHECKING:
     from plughost.wheel._build import build
     from plughost.wheel._contents import WheelContents, contents_of, differences
     from plughost.wheel._kept import KeptWheel, find_kept, keep
-    from plughost.wheel._read import read
+    from plughost.wheel._read import check, read
     from plughost.wheel._record import BuiltWheel
 
-__all__ = ["BuiltWheel", "KeptWheel", "WheelContents", "build", "contents_of", "differences", "find_kept", "keep", "read"]
+__all__ = [
+    "BuiltWheel",
+    "KeptWheel",
+    "WheelContents",
+    "build",
+    "check",
+    "contents_of",
+    "differences",
+    "find_kept",
+    "keep",
+    "read",
+]
 
 __getattr__ = lazily(
     __name__,
@@ -22,7 +33,7 @@ __getattr__ = lazily(
         "_build": ("build",),
         "_contents": ("WheelContents", "contents_of", "differences"),
         "_kept": ("KeptWheel", "find_kept", "keep"),
-        "_read": ("read",),
+        "_read": ("check", "read"),
         "_record": ("BuiltWheel",),
     },
 )

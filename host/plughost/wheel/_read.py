@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from email.message import Message
     from pathlib import Path
 
-__all__ = ["read"]
+__all__ = ["check", "read"]
 
 #: A wheel that unpacks to more than this is refused if it is also packed tighter than files of a package ever are.
 _SUSPECT_BYTES = 1 << 30
@@ -75,6 +75,15 @@ def read(path: Path) -> BuiltWheel:
         summary=_header(metadata, "Summary"),
         entry_points=_entry_points(path, listed),
     )
+
+
+def check(path: Path) -> None:
+    """Raises: BuildError: the file at `path` is no archive, or made to harm whoever unpacks it."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            _check_members(path, archive)
+    except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
+        _refuse(path, str(error) or type(error).__name__)
 
 
 def _check_members(path: Path, archive: zipfile.ZipFile) -> None:
