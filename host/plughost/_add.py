@@ -83,7 +83,6 @@ def _add(
     signers: AllowedSigners | None = None,
     given: Unpacked | None = None,
 ) -> Added:
-    origin = request.origin or sources.resolve(source, offline=request.offline)
     existing = None if request.force or request.anew else find_existing(store, origin, options, request.name)
     changed = existing is None or not existing.in_force
     if existing:
@@ -162,8 +161,8 @@ class _Installation:
         *,
         stage: Path,
         log: Path,
-        given: Unpacked | None = None,
         signers: AllowedSigners | None,
+        given: Unpacked | None = None,
     ) -> None:
         from plughost._installer import choose
 
@@ -175,8 +174,8 @@ class _Installation:
         self.tell = tell
         self.stage = stage
         self.log = log
-        self._given = given and (given.wheel, given.python, given.lockfile)
         self.signers = signers
+        self._given = given and (given.wheel, given.python, given.lockfile)
         self.signer: dict[str, str] = {}
         (stage / "scratch").mkdir()
         self.installer: Installer = choose(store, request.installer, scratch=str(stage / "scratch"))
