@@ -21,6 +21,7 @@ SOURCE is one of
     ./folder                                               a project on this machine
     weather-1.2-py3-none-any.whl, weather-1.2.tar.gz       a wheel or an sdist
     weather==1.2                                           a package from the index
+    weather-1.2.plughost                                   a bundle, which needs no network
 
 Adding the same commit with the same options again changes nothing.""",
     parameters=(
