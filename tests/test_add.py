@@ -50,7 +50,7 @@ def test_what_is_installed_is_recorded_to_the_commit_and_the_hash(
     assert all(file["hashes"]["sha256"] for files in wheels.values() for file in files)
     assert record["wheel"]["sha256"] in Path(record["lock"]["path"]).read_text()
     beside = sorted(path.name for path in Path(record["receipt"]).parent.iterdir())
-    assert beside == ["manifest.json", "needs_dep-1.0-py3-none-any.whl", "pylock.toml", "receipt.toml"]
+    assert beside == ["manifest.json", "needs_dep-1.0-py3-none-any.whl", "pylock.toml", "receipt.toml", "uv.lock"]
 
 
 def test_plugins_whose_dependencies_conflict_work_side_by_side(host: plughost.Host, git_repository: Callable[..., str]) -> None:

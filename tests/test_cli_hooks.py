@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -114,9 +115,9 @@ def test_an_app_has_the_commands_among_its_own(myapp, make_plugin):
     assert "alpha" in myapp("plugins", "list")
     assert "score(text)" in myapp("plugins", "info", "alpha")
     assert myapp("plugins", "check") == "`alpha` fits the hooks of `app`\n"
-    assert myapp("plugins", "update") == "`alpha` 1.0 is up to date\n"
+    assert myapp("plugins", "update").endswith(" is up to date\n")
     make_plugin("alpha", version="2.0")
-    assert "Updated `alpha` 1.0 → 2.0 at `" in myapp("plugins", "update", "alpha")
+    assert re.match(r"Updated `alpha` 1\.0 \(\w{7}\) → 2\.0 \(\w{7}\)\n", myapp("plugins", "update", "alpha"))
     assert "Removed `alpha`" in myapp("plugins", "remove", "alpha")
 
 

@@ -755,6 +755,43 @@ def test_a_plugin_that_is_not_installed(run):
     return run("ecco")
 
 
+@tells("version-unknown", exit_code=3)
+def test_a_version_that_is_not_kept(run):
+    """
+    `echo` is not installed in the version `9.9`
+      Caused by: The versions that are kept: `1.0`
+
+    hint: `plughost info echo` shows where it comes from; `plughost add SOURCE@TAG` installs a further version
+    """
+    return run("echo@9.9:add")
+
+
+@tells("plugin-disabled", exit_code=3)
+def test_a_plugin_that_is_disabled(lab):
+    """
+    `weather` is disabled
+
+    hint: `plughost enable weather` lets it be called again
+    """
+    lab.add(lab.wheel())
+    lab.run("disable", "weather")
+    return lab.run("run", "weather", "city=Bern")
+
+
+@tells("contract-broken", exit_code=5)
+def test_an_update_that_callers_would_notice(lab):
+    """
+    The newest version of `weather` breaks what the installed one promised
+      Caused by: `forecast` has a new parameter `days`, which it demands
+
+    hint: `plughost update weather --allow-breaking` installs it all the same; `plughost pin weather` keeps the one there is
+    """
+    lab.add(lab.wheel())
+    lab.wheel(code="def forecast(city: str, days: int) -> str:\n    return city\n")
+    completed = lab.run("update", "weather")
+    return SimpleNamespace(json=lambda: completed.json()[0], returncode=completed.returncode)
+
+
 @tells("tool-unknown", exit_code=3)
 def test_a_tool_that_the_plugin_lacks(run):
     """

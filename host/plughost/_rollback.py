@@ -38,4 +38,4 @@ def rollback(store: Store, name: str, *, to: str, vet: Vet) -> Updated:
         )
     vet(target.name, target.manifest)
     changed = registry.turn_to(store, target.name, target.revision)
-    return Updated(before=before, after=look(store, name), status="rolled-back" if changed else "current")
+    return Updated(before, look(store, before.name), "rolled-back" if changed else "current")

@@ -6,23 +6,23 @@ Above it: `Host`; below it: `add`, the source, and the receipt, which has kept w
 from __future__ import annotations
 
 import tempfile
-from contextlib import contextmanager
+import threading
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from plughost import registry
-from plughost._changed import Updated, look
+from plughost._changed import Snapshot, Updated, look
 from plughost._request import Request
-from plughost.errors import ContractError
+from plughost.errors import ContractError, StoreError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
 
-    from plughost._changed import Status
     from plughost._request import Added
     from plughost.paths import Store
     from plughost.registry import Receipt
-    from plughost.source import Origin, Source
     from plughost.source._history import History
 
     Vet = Callable[[str, Mapping[str, object]], None]
@@ -38,36 +38,33 @@ def update(store: Store, name: str, *, install: Install, allow_breaking: bool, d
     """
     before = look(store, name)
     if before.state.pinned:
-        return Updated(before=before, after=before, status="pinned")
+        return Updated(before, before, "pinned")
+    receipt = before.receipt()
 
     def vet(plugin: str, manifest: Mapping[str, object]) -> None:
         if not allow_breaking:
             _refuse_breaking(plugin, before.manifest, manifest)
 
-    with (
-        request_again(before.receipt, editable=before.editable, offline=offline) as request,
-        _asking(request, before.receipt) as asked,
-    ):
-        request.anew = dependencies or before.receipt.kind == "requirement"
+    with _again(before, receipt, offline=offline) as request, _asking(store, request, receipt) as asked:
+        request.anew = dependencies or receipt.kind == "requirement"
         if not dependencies:
-            request.lock_from = str(before.folder)
+            request.lock_from = before.folder
         install(request, vet)
         history = asked()
-    after = look(store, name)
-    status: Status = "updated" if after.receipt.revision != before.receipt.revision else "current"
-    return Updated(before=before, after=after, status=status, history=history)
+    after = look(store, before.name)
+    return Updated(before, after, "updated" if after.revision != before.revision else "current", history=history)
 
 
 def check_update(store: Store, name: str, *, offline: bool) -> Updated:
-    """Whether there is something newer, which of the commits are new; nothing is installed.
+    """Whether there is something newer, and which commits are new; nothing is installed.
 
     Raises: UnknownError: it isn't installed. SourceError, InstallError: it can't be asked.
     """
     before = look(store, name)
     if before.state.pinned:
-        return Updated(before=before, after=before, status="pinned")
-    receipt = before.receipt
-    with request_again(receipt, editable=before.editable, offline=offline) as request, _asking(request, receipt) as asked:
+        return Updated(before, before, "pinned")
+    receipt = before.receipt()
+    with _again(before, receipt, offline=offline) as request, _asking(store, request, receipt) as asked:
         assert request.origin is not None
         if receipt.kind == "requirement":
             newest = _newest_release(store, request, receipt, offline=offline)
@@ -75,8 +72,13 @@ def check_update(store: Store, name: str, *, offline: bool) -> Updated:
         else:
             newest = request.origin.commit_id or request.origin.sha256
             same = newest == (receipt.commit_id or receipt.digest)
-        status: Status = "current" if same else "available"
-        return Updated(before=before, after=before, status=status, newest="" if same else newest, history=asked())
+        if same:
+            return Updated(before, before, "current")
+        return Updated(before, before, "available", newest=newest, history=asked())
+
+
+def _again(before: Snapshot, receipt: Receipt, *, offline: bool) -> AbstractContextManager[Request]:
+    return request_again(receipt, editable=before.manifest.get("editable") is True, offline=offline)
 
 
 @contextmanager
@@ -112,13 +114,12 @@ def request_again(receipt: Receipt, *, editable: bool = False, offline: bool = F
 
 
 @contextmanager
-def _asking(request: Request, receipt: Receipt) -> Iterator[Callable[[], History | None]]:
+def _asking(store: Store, request: Request, receipt: Receipt) -> Iterator[Callable[[], History | None]]:
     """Find out what the source means now, and meanwhile, in a thread, which commits have come since the receipt's.
 
-    The function that is given waits for those; None where there are none, or they can't be told.
+    The function that is given waits for those; None where there are none, or they can't be told. Whoever leaves the block early
+    doesn't wait.
     """
-    from concurrent.futures import ThreadPoolExecutor
-
     from plughost import source as sources
 
     source = sources.parse(request.source, editable=request.editable)
@@ -126,16 +127,24 @@ def _asking(request: Request, receipt: Receipt) -> Iterator[Callable[[], History
     if origin.kind != "git" or origin.commit_id == receipt.commit_id or not receipt.commit_id:
         yield lambda: None
         return
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        history = pool.submit(_history, source, origin, receipt)
-        yield history.result
+    found: list[History | None] = [None]
 
+    def find() -> None:
+        from plughost.source._command import Git
+        from plughost.source._history import commits_between
 
-def _history(source: Source, origin: Origin, receipt: Receipt) -> History | None:
-    from plughost.source._command import Git
-    from plughost.source._history import commits_between
+        git = Git(source.url, source.credentials)
+        with suppress(OSError, StoreError), registry.adding(store), registry.staging(store) as folder:
+            found[0] = commits_between(git, receipt.commit_id, origin.commit_id, folder)
 
-    return commits_between(Git(source.url, source.credentials), receipt.commit_id, origin.commit_id)
+    finder = threading.Thread(target=find, daemon=True)
+    finder.start()
+
+    def wait() -> History | None:
+        finder.join()
+        return found[0]
+
+    yield wait
 
 
 def _newest_release(store: Store, request: Request, receipt: Receipt, *, offline: bool) -> str:

@@ -16,6 +16,7 @@ __all__ = ["tell_changes", "update", "version_of"]
 
 _SHORT_COMMIT = 7
 _MOST_COMMITS = 10
+_DIGESTS = (40, 64)  # the lengths of SHA-1 and SHA-256
 
 
 def update(context: Context, values: Values) -> int:
@@ -73,7 +74,8 @@ def _tell(context: Context, updated: Updated) -> None:
     elif updated.status == "current":
         printer.line(f"{name} {now} is up to date")
     elif updated.status == "available":
-        printer.line(f"{name} {now} → {visible(updated.newest[:_SHORT_COMMIT] if updated.commit_id else updated.newest)}")
+        newest = updated.newest[:_SHORT_COMMIT] if len(updated.newest) in _DIGESTS else updated.newest
+        printer.line(f"{name} {now} → {visible(newest)}")
         _tell_commits(context, updated)
     else:
         printer.line(f"{out.paint('green', 'Updated')} {name} {now} → {version_of(updated.after)}")
@@ -107,5 +109,4 @@ def tell_changes(context: Context, updated: Updated) -> None:
 
 def version_of(snapshot: Snapshot) -> str:
     """`1.2 (3f2a1c0)`."""
-    commit = snapshot.receipt.commit_id
-    return visible(snapshot.receipt.version) + (f" ({commit[:_SHORT_COMMIT]})" if commit else "")
+    return visible(snapshot.version) + (f" ({snapshot.commit_id[:_SHORT_COMMIT]})" if snapshot.commit_id else "")

@@ -72,7 +72,7 @@ def resolve(
         exclude_newer=_instant(exclude_newer),
         offline=offline,
         previous=(ahead.finish() if ahead else None) or previous,
-        upgrade=name if anew and wheel is None else "",
+        upgrade=name if wheel or anew else "",  # uv takes a wheel of the same version for the same wheel
         anew=anew,
         subject=f"`{name}`",
     )
@@ -84,6 +84,8 @@ def resolve(
         raise
     lockfile = read(into, python=python)
     _check_direct(lockfile, name, (*direct, *additions), log)
+    if isinstance(root, BuiltWheel):
+        _check_own(lockfile, root)
     return lockfile
 
 
@@ -101,13 +103,7 @@ def adopt(wheel: BuiltWheel | None, lock: Path, *, python: Interpreter, into: Pa
     lockfile = read(into, python=python)
     if wheel is not None:
         _beside(wheel.path, into)
-        if not any(package.name == normalized(wheel.name) and wheel.sha256 in package.sha256s for package in lockfile.packages):
-            raise ResolveError(
-                f"The lock is of another wheel than that of `{wheel.name}` {wheel.version}",
-                reference="hash-mismatch",
-                causes=[f"It has none with the SHA-256 `{wheel.sha256}`"],
-                hint="Lock it again",
-            )
+        _check_own(lockfile, wheel)
     return lockfile
 
 
@@ -160,6 +156,17 @@ def _check_fit(wheel: BuiltWheel, extras: Sequence[str], python: Interpreter) ->
         if normalized(extra) not in wheel.extras:
             has = ", ".join(f"`{name}`" for name in wheel.extras) or "none"
             raise UsageError(f"`{wheel.name}` has no extra `{extra}`", reference="usage", causes=[f"Its extras: {has}"])
+
+
+def _check_own(lockfile: Lockfile, wheel: BuiltWheel) -> None:
+    """Raises: ResolveError: what is locked is not this wheel, but another one of the same name."""
+    if not any(package.name == normalized(wheel.name) and wheel.sha256 in package.sha256s for package in lockfile.packages):
+        raise ResolveError(
+            f"The lock is of another wheel than that of `{wheel.name}` {wheel.version}",
+            reference="hash-mismatch",
+            causes=[f"It has none with the SHA-256 `{wheel.sha256}`"],
+            hint="Lock it again",
+        )
 
 
 def _check_direct(lockfile: Lockfile, root: str, requirements: Sequence[str], log: Path) -> None:

@@ -215,7 +215,7 @@ def _revision_called(name: str, version: str, state: State) -> str:
         f"`{name}` is not installed in the version `{version}`",
         reference="version-unknown",
         causes=[f"The versions that are kept: {kept}"],
-        hint=f"`info {name}` shows where it comes from; `add` with another tag or commit installs that version, too",
+        hint=f"`info {name}` shows where it comes from; `add SOURCE@TAG` installs a further version",
     )
 
 
@@ -244,5 +244,5 @@ def _damaged(store: Store, name: str, revision: str, error: Exception) -> StoreE
         f"The files of `{name}` are damaged",
         reference="store-corrupt",
         causes=[f"`{os.path.join(store.plugin(name), file)}`: {said}"],
-        hint=f"Add it again with `--force`, or `plughost remove {name}`",
+        hint=f"`repair {name}` mends it, `remove {name}` takes it away",
     )

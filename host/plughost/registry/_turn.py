@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from plughost.errors import UnknownError
-from plughost.paths import Store, locked
+from plughost.registry._changing import changing
 from plughost.registry._read import find, normalize_name, state_of, unknown
 from plughost.registry._write import adding, put_state, staging, writing
 
@@ -11,6 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from plughost.paths import Store
     from plughost.registry._read import Installed
     from plughost.registry._state import State
 
@@ -34,7 +35,7 @@ def way_back(store: Store, name: str, to: str = "") -> Installed:
             reference="version-unknown",
             hint=f"`rollback {normalized} --to VERSION` goes to any that is kept: `info {normalized}` shows them"
             if state.after
-            else f"`add` with an earlier tag or commit installs that version: `info {normalized}` shows where it comes from",
+            else f"`info {normalized}` shows where it comes from; `add SOURCE@TAG` installs an earlier version",
         )
     return find(store, f"{normalized}@{state.before[0]}")
 
@@ -70,7 +71,7 @@ def mark(store: Store, name: str, *, disabled: bool | None = None, pinned: bool 
 
 def _change(store: Store, name: str, change: Callable[[State], State]) -> bool:
     normalized = normalize_name(name)
-    with writing(store), adding(store), staging(store) as stage, locked(store.lock(f"registry-{store.project}")):
+    with writing(store), adding(store), staging(store) as stage, changing(store):
         state = state_of(store, normalized)
         if state is None:
             raise unknown(store, normalized)

@@ -6,7 +6,6 @@ leave those out.
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
@@ -14,12 +13,16 @@ from plughost.errors import PlughostError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from plughost.source._command import Git
 
 __all__ = ["Commit", "History", "commits_between"]
 
 #: Of longer histories the rest is left out.
 _MOST_COMMITS = 100
+#: To know them is worth waiting for, but not for long.
+_TIMEOUT_S = 30.0
 _FORMAT = "%H%x00%ct%x00%an%x00%s"
 
 
@@ -47,19 +50,22 @@ class History:
     continues: bool
 
 
-def commits_between(git: Git, earlier: str, later: str) -> History | None:
-    """What leads from the commit `earlier` to `later`; None where the repository can't be asked. Never raises."""
-    with tempfile.TemporaryDirectory(prefix="plughost-") as folder:
-        doing = f"fetch the history of `{git.url}`"
-        try:
-            git.check(["init", "-q", "--bare", "--template=", "--end-of-options", folder], doing=doing)
-            fetch = ["-C", folder, "fetch", "-q", "--no-tags", "--filter=tree:0", f"--depth={_MOST_COMMITS}", *git.upload_pack]
-            git.check([*fetch, "--end-of-options", git.url, later], doing=doing)
-            known = git.run(["-C", folder, "cat-file", "-e", f"{earlier}^{{commit}}"]).returncode == 0
-            span = [later, f"^{earlier}"] if known else [later]
-            listed = git.check(["-C", folder, "log", "-z", f"--format={_FORMAT}", *span, "--"], doing=doing)
-        except (PlughostError, OSError):
-            return None
+def commits_between(git: Git, earlier: str, later: str, folder: Path) -> History | None:
+    """What leads from the commit `earlier` to `later`; None where the repository can't be asked in time. Never raises.
+
+    `folder` is empty, and of no use afterwards.
+    """
+    doing = f"fetch the history of `{git.url}`"
+    here = ["-C", str(folder)]
+    try:
+        git.check([*here, "init", "-q", "--bare", "--template="], doing=doing)
+        fetch = [*here, "fetch", "-q", "--no-tags", "--filter=tree:0", f"--depth={_MOST_COMMITS}", *git.upload_pack]
+        git.check([*fetch, "--end-of-options", git.url, later], doing=doing, timeout_s=_TIMEOUT_S)
+        known = git.run([*here, "cat-file", "-e", f"{earlier}^{{commit}}"]).returncode == 0
+        span = [later, f"^{earlier}"] if known else [later]
+        listed = git.check([*here, "log", "-z", f"--format={_FORMAT}", *span, "--"], doing=doing)
+    except (PlughostError, OSError):
+        return None
     return History(commits=tuple(_commits(listed)) if known else (), continues=known)
 
 
