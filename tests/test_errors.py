@@ -290,6 +290,18 @@ def signed(lab):
     return make
 
 
+@tells("audit-unreachable", exit_code=5)
+def test_a_service_of_vulnerabilities_that_is_down(lab):
+    """
+    `http://127.0.0.1:9` can't be asked for known vulnerabilities
+      Caused by: [Errno 111] Connection refused
+
+    hint: Check the setting `audit-service`, the connection and the proxy settings; `--offline` looks at files alone
+    """
+    lab.add(lab.wheel())
+    return lab.run("audit", PLUGHOST_AUDIT_SERVICE="http://127.0.0.1:9", NO_PROXY="127.0.0.1")
+
+
 @tells("signature-missing", exit_code=5)
 def test_a_signature_that_a_file_cannot_have(lab, signed):
     """

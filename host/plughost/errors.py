@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
 __all__ = [
+    "AuditError",
     "BuildError",
     "BundleError",
     "CallTimeout",
@@ -97,6 +98,7 @@ class UsageError(PlughostError, ValueError):
         "arguments-invalid",
         "value-unsupported",
         "settings-invalid",
+        "lock-outdated",
     )
 
 
@@ -193,6 +195,13 @@ class SourceError(InstallError):
     )
 
 
+class AuditError(PlughostError):
+    """The service that knows of vulnerabilities can't be asked, or its answer can't be read."""
+
+    exit_code = 5
+    references = ("audit-unreachable", "audit-invalid")
+
+
 class BuildError(InstallError):
     """No wheel could be built from the source tree, or the wheel is not one plughost can use."""
 
@@ -216,9 +225,10 @@ class ResolveError(InstallError):
 
 
 class VenvError(InstallError):
-    """The virtual environment could not be made as the lock says."""
+    """The virtual environment could not be made as the lock says. `package` is the one whose files are damaged, if it is that."""
 
     references = ("venv-failed", "venv-damaged")
+    package: str = ""
 
 
 class BundleError(InstallError):

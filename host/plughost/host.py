@@ -15,17 +15,22 @@ from plughost.paths import Store, default_store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from types import ModuleType
 
     from plughost._add import Vet
     from plughost._changed import Updated
+    from plughost._gc import Collected
     from plughost._info import Plugin
+    from plughost._repair import Repaired
     from plughost._request import Added, Progress
     from plughost._workers import Workers
     from plughost.bundle import Exported
+    from plughost.health import Fault
     from plughost.journal import Journal
+    from plughost.sets import LockResult, Synced
     from plughost.settings import Settings
+    from plughost.trust import Audit
 
 __all__ = ["Host"]
 
@@ -37,7 +42,7 @@ class Host(Caller):
     holds them, by default the one that `PLUGHOST_HOME` names or the platform's data folder. `hookspecs` are the app's hook
     specifications (modules or classes): a plugin that doesn't fit them isn't installed. `settings` hold where a method isn't
     told; by default they are read from the environment and the files that the command reads too, and `Settings()` is none at
-    all. Calls reuse workers, which end with `close`, or with the process.
+    all. With `record_arguments` the records of calls have their arguments too. Calls reuse workers, which end with `close`, or with the process.
     """
 
     def __init__(
@@ -47,12 +52,14 @@ class Host(Caller):
         store: str | os.PathLike[str] | None = None,
         hookspecs: ModuleType | type | Sequence[ModuleType | type] = (),
         settings: Settings | None = None,
+        record_arguments: bool | None = None,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> None:
         self.project = project
         self.hookspecs = tuple(hookspecs) if isinstance(hookspecs, list | tuple) else (hookspecs,)
         self.store = Store(store if store is not None else default_store(project), project)
-        self._settings = settings
+        self._settings = self._given_settings = settings
+        self._record_arguments = record_arguments
         self._on_progress = on_progress
         super().__init__(self._new_workers)
 
@@ -71,7 +78,15 @@ class Host(Caller):
     def _new_workers(self) -> Workers:
         from plughost._workers import Workers
 
-        return Workers(self.store, self.project)
+        return Workers(self.store, self.project, open_journal=self._open_journal)
+
+    def _open_journal(self) -> Journal:
+        from plughost.journal import Journal, NoJournal
+
+        if not self.settings.record_calls:
+            return NoJournal()
+        keeps_arguments = self.settings.record_arguments if self._record_arguments is None else self._record_arguments
+        return Journal(self.store, keeps_arguments=keeps_arguments)
 
     def add(
         self,
@@ -193,8 +208,75 @@ class Host(Caller):
         """
         return registry.mark(self.store, name, pinned=False)
 
-    def _install(self, request: Request, vet: Vet | None = None) -> Added:
-        request.complete(self.settings)
+    def lock_set(
+        self, path: str | os.PathLike[str] = ".", *, upgrade: bool | Collection[str] = False, offline: bool = False
+    ) -> LockResult:
+        """Lock the plugins that the file at `path` declares, or the `plughost.toml` in that folder, into the file beside it.
+
+        What is locked and still fits stays as it is, but for the plugins that `upgrade` names: they are locked to what is newest.
+        Where a plugin can't be locked, the others are tried too, and nothing is written; the result has the errors.
+
+        Raises: UsageError: the file, or a lock that is there, can't be used.
+        """
+        from plughost.sets import lock_set
+        from plughost.settings import read_declared
+
+        declared = read_declared(os.fspath(path))
+        settings = self._settings_of(declared.path)
+        return lock_set(self.store, declared, settings, upgrade=upgrade, offline=offline, report=self._on_progress)
+
+    def sync(
+        self,
+        path: str | os.PathLike[str] = ".",
+        *,
+        locked: bool = False,
+        frozen: bool = False,
+        prune: bool = False,
+        dry_run: bool = False,
+        offline: bool = False,
+        on_synced: Callable[[Synced], None] | None = None,
+    ) -> list[Synced]:
+        """Bring what is installed to the plugins that the file at `path` declares, or the `plughost.toml` in that folder.
+
+        With a lock beside the file, that is exactly what is locked. A lock that doesn't fit the file is made to first; with
+        `locked` it is an error, and `frozen` takes the lock as it is. `prune` removes what isn't declared. A plugin that fails
+        doesn't stop the others: the result has its error. `on_synced` hears of each plugin as it is done.
+
+        Raises: UsageError: the file, or its lock, can't be used.
+        """
+        from plughost.sets import sync
+        from plughost.settings import read_declared
+
+        declared = read_declared(os.fspath(path))
+        settings = self._settings_of(declared.path)
+
+        def install(request: Request) -> Added:
+            return self._install(request, lambda _name, _manifest: None, settings=settings)
+
+        return sync(
+            self,
+            declared,
+            settings,
+            install=install,
+            locked=locked,
+            frozen=frozen,
+            prune=prune,
+            dry_run=dry_run,
+            offline=offline,
+            tell=on_synced,
+            report=self._on_progress,
+        )
+
+    def _settings_of(self, document: str) -> Settings:
+        """The settings for what stands in the file `document`, whose own are then the project's."""
+        if self._given_settings is not None:
+            return self._given_settings
+        from plughost.settings import load
+
+        return load(os.path.dirname(document), document=document)
+
+    def _install(self, request: Request, vet: Vet | None = None, *, settings: Settings | None = None) -> Added:
+        request.complete(settings or self.settings)
         if vet is None and (unchanged := find_unchanged(self.store, request)):
             registry.sweep(self.store)
             return unchanged
@@ -220,16 +302,6 @@ class Host(Caller):
 
             check_fit(name, manifest, project=self.project, specifications=self.hookspecs)
 
-    def remove(self, name: str) -> registry.Removed:
-        """Take a plugin away, with all that only it used; a damaged one too.
-
-        Raises: UsageError: no valid name. UnknownError: it isn't installed.
-        """
-        from plughost._add import forget_packages
-
-        normalized = registry.normalize_name(name)
-        self._workers.pool.retire(normalized)
-        removed = registry.remove(self.store, normalized)
     def export(self, name: str, path: str | os.PathLike[str] | None = None, *, offline: bool = False) -> Exported:
         """Write a plugin, with every wheel that it needs, into one file, which `add` installs without a network.
 
@@ -243,8 +315,81 @@ class Host(Caller):
 
         return export(self.store, name, path, offline=offline)
 
+    def audit(self, *names: str, offline: bool = False) -> list[Audit]:
+        """What is known of the packages of these plugins, or of all, and what they bring along; nothing of them is started.
+
+        Names and versions of packages are given to the settings' `audit_service`, unless `offline`.
+
+        Raises: UnknownError: one isn't installed. AuditError: the service can't be asked.
+        """
+        from plughost.trust import audit
+
+        chosen = names or registry.installed_names(self.store)
+        return audit(self.store, chosen, settings=self.settings, offline=offline or self.settings.offline)
+
+    def sbom(self, name: str) -> dict[str, object]:
+        """The bill of materials of a plugin, a CycloneDX document as plain JSON values; the same each time.
+
+        Raises: UnknownError: it isn't installed. StoreError: its files are damaged.
+        """
+        from plughost.trust import bill_of_materials
+
+        return bill_of_materials(self.info(name))
+
+    def remove(self, name: str) -> registry.Removed:
+        """Take a plugin away, with all that only it used; a damaged one too.
+
+        Raises: UsageError: no valid name. UnknownError: it isn't installed.
+        """
+        from plughost._add import forget_packages
+
+        normalized = registry.normalize_name(name)
+        self._workers.pool.retire(normalized)
+        removed = registry.remove(self.store, normalized)
         forget_packages(self.store, removed.packages)
         return removed
+
+    def diagnose(self, name: str = "") -> list[Fault]:
+        """What is wrong with a plugin: each file that is damaged or missing, its environment, its Python. Changes nothing.
+
+        Every file is read and hashed. Without a name: of all plugins, of the store and of this machine.
+
+        Raises: UnknownError: it isn't installed. StoreError: this user may not read the store.
+        """
+        from plughost._repair import diagnose, diagnose_store
+
+        if name:
+            return diagnose(self.store, [name])
+        from plughost.health import examine_machine
+
+        return [*examine_machine(self.store)[1], *diagnose_store(self.store)]
+
+    def repair(self, name: str, *, offline: bool = False) -> Repaired:
+        """Make again what is damaged of a plugin, from its lock and its wheel, and put it in force.
+
+        It takes no network where the cache has the wheels. Damaged files are set aside. Calls that run finish on what they
+        began on. A sound plugin is left alone.
+
+        Raises: UnknownError: it isn't installed. InstallError: it can't be made. StoreError: too little is left, or the store
+        can't be written. After any of them, and after a kill at any instant, what was there is as it was.
+        """
+        from plughost._repair import repair
+
+        repaired = repair(self.store, name, describe=self._describe_new, report=self._on_progress, offline=offline)
+        if repaired.faults:
+            self._workers.pool.retire(repaired.name)
+        return repaired
+
+    def collect_garbage(self, *, dry_run: bool = False) -> Collected:
+        """Delete what nothing refers to, and what was kept for a time that is over. With `dry_run` it is only listed.
+
+        What a worker or another process is using stays.
+
+        Raises: StoreError: the store can't be written.
+        """
+        from plughost._gc import collect
+
+        return collect(self.store, keep_revisions=self.settings.keep_revisions, dry_run=dry_run)
 
     def manifest(self, name: str) -> Mapping[str, object]:
         """What a plugin said that it offers when it was added: its `tools` and `hooks`, as plain JSON values.

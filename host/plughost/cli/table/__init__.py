@@ -31,9 +31,10 @@ GLOBAL_OPTIONS = (
 _SECTIONS = {
     "plugins": ("add", "run", "list", "info", "remove"),
     "life": ("update", "rollback", "pin", "unpin", "enable", "disable"),
-    "sharing": ("export",),
+    "sharing": ("export", "lock", "sync"),
     "finding": ("search", "index add", "index list", "index remove", "index update", "index build"),
-    "trust": ("config",),
+    "health": ("doctor", "repair", "gc"),
+    "trust": ("audit", "sbom", "config"),
     "hooks": ("hooks", "check"),
     "authors": ("new",),
     "shell": ("completion",),
