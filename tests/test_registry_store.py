@@ -35,6 +35,7 @@ def receipt(name: str, number: int, **changes: object) -> registry.Receipt:
     values: dict[str, object] = dict.fromkeys(registry.Receipt.__slots__, "")
     values |= {"name": name, "package": name, "project": "plughost", "version": f"{number}.0", "revision": f"{number}.0-{name}"}
     values |= {"kind": "git", "direct_url": {}, "request": {}, "built_from_source": (), "history": (), "venv": f"venv-{name}"}
+    values |= {"signer": {}} if "signer" in values else {}
     return registry.Receipt(**{**values, **changes})
 
 
@@ -49,6 +50,16 @@ def fill(folder: Path, made: registry.Receipt) -> Path:
 def place(store: Store, made: registry.Receipt) -> None:
     with registry.adding(store), registry.staging(store) as stage:
         registry.place(store, fill(stage / "revision", made), made)
+
+
+def put_there(store: Store, count: int) -> None:
+    """Plugins, as if each had been placed."""
+    for number in range(count):
+        made = receipt(f"plugin-{number}", 1)
+        folder = Path(store.plugin(made.name))
+        folder.mkdir(parents=True)
+        (fill(folder / made.revision, made) / "receipt.toml").write_bytes(made.to_toml())
+        (folder / "current").write_text(made.revision)
 
 
 def revisions(store: Store, name: str) -> list[str]:
@@ -310,7 +321,7 @@ def test_a_file_that_is_gone_or_changed_shows_in_the_list(store: Store, name: st
     assert registry.summaries(store)[0].fault
 
 
-@pytest.mark.parametrize("index", [b"", b"\xff", b'{"format":3,"plugins":{"weather":7}}', b'{"format":3,"plugins":[]}'])
+@pytest.mark.parametrize("index", [b"", b"\xff", b'{"format":4,"columns":{"weather":7}}', b'{"format":4,"columns":[[7],[8]]}'])
 def test_the_index_may_be_lost_or_damaged(store: Store, index: bytes) -> None:
     place(store, receipt("weather", 1))
     registry.summaries(store)
@@ -334,12 +345,7 @@ def test_a_manifest_never_leads_to_an_environment_elsewhere(store: Store, venv: 
 
 
 def test_a_thousand_plugins_are_listed_from_one_file_in_milliseconds(store: Store) -> None:
-    for number in range(1000):
-        made = receipt(f"plugin-{number}", 1)
-        folder = Path(store.plugin(made.name))
-        folder.mkdir(parents=True)
-        (fill(folder / made.revision, made) / "receipt.toml").write_bytes(made.to_toml())
-        (folder / "current").write_text(made.revision)
+    put_there(store, 1000)
     assert len(registry.summaries(store)) == 1000
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     argv = [sys.executable, "-c", LISTED, store.root]
@@ -347,3 +353,33 @@ def test_a_thousand_plugins_are_listed_from_one_file_in_milliseconds(store: Stor
     assert printed[0] == "1000"
     assert float(printed[1]) < 0.5
     assert printed[2:] == [store.index]
+
+
+def test_of_very_many_plugins_the_list_shows_each_change_though_it_looks_at_no_file(store: Store) -> None:
+    put_there(store, 210)
+    place(store, receipt("weather", 1))
+    kept = [summary.name for summary in registry.summaries(store)]
+    assert len(kept) == 211
+    Path(store.plugin("plugin-7"), "1.0-plugin-7", "receipt.toml").write_text("")  # not by way of the registry
+    assert all(not summary.fault for summary in registry.summaries(store))
+    place(store, receipt("weather", 2))
+    registry.mark(store, "plugin-8", disabled=True)
+    registry.remove(store, "plugin-9")
+    listed = {summary.name: summary for summary in registry.summaries(store)}
+    assert (listed["weather"].version, listed["plugin-8"].disabled, "plugin-9" in listed) == ("2.0", True, False)
+    assert registry.summaries(store)[-1].version == "2.0"
+
+
+def test_an_index_made_while_something_changes_is_not_kept(store: Store) -> None:
+    put_there(store, 2)
+    with locked(store.lock("registry-plughost")):
+        assert len(registry.summaries(store)) == 2
+        assert not Path(store.index).exists()
+    assert len(registry.summaries(store)) == 2
+    assert Path(store.index).exists()
+
+
+def test_whoever_changes_the_registry_takes_its_lock_by_way_of_the_index() -> None:
+    package = Path(registry.__file__).parent
+    users = {path.name for path in package.rglob("*.py") if 'lock(f"registry-' in path.read_text(encoding="utf-8")}
+    assert users == {"_changing.py", "_remade.py"}

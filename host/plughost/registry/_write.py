@@ -13,6 +13,7 @@ from pathlib import Path
 
 from plughost.errors import StoreError
 from plughost.paths import Store, locked, scan, sync_folder
+from plughost.registry._changing import changing
 from plughost.registry._garbage import (
     PLACING,
     collect_garbage,
@@ -92,7 +93,7 @@ def place(store: Store, revision: Path, receipt: Receipt, *, keep: int = KEPT_RE
     Raises: OSError: nothing has changed.
     """
     pointer = revision.with_name("current")
-    with locked(store.lock(f"registry-{store.project}")):
+    with changing(store):
         plugin = Path(store.plugin(receipt.name))
         state = _state(plugin)
         before = _receipt_of(plugin, state)
@@ -125,7 +126,7 @@ def remove(store: Store, name: str) -> Removed:
     folder = store.plugin(normalized)
     if not os.path.lexists(folder):
         raise unknown(store, normalized)
-    with writing(store), locked(store.lock(f"registry-{store.project}")):
+    with writing(store), changing(store):
         known = list(manifests(folder))
         freed = size_bytes(folder)
         try:
