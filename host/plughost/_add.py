@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from plughost import registry
@@ -181,12 +181,14 @@ class _Installation:
         self.installer: Installer = choose(store, request.installer, scratch=str(stage / "scratch"))
 
     def run(self, describe: Describe, vet: Vet) -> str:
+        from plughost import venv as venvs
+
         wheel, python, lockfile = self.up_to_lock()
         package = wheel.name if wheel else registry.normalize_name(_requirement_name(self.origin.requirement))
         name = self.request.name or registry.normalize_name(package)
         previous = previous_of(self.store, self.origin, name, force=self.request.force or self.request.replaces)
         environment = self._venv(lockfile, python, package)
-        declared = wheel.entry_points if wheel else _installed_entry_points(environment.path, package)
+        declared = wheel.entry_points if wheel else venvs.entry_points(environment.path, package)
         entry_points = self._entry_points(declared, package)
         manifest = self._describe(name, environment, entry_points, describe)
         vet(name, manifest)
@@ -283,6 +285,8 @@ class _Installation:
             signers=self.signers,
         )
         self.signer = tree.signer.record() if tree.signer else {}
+        if request.epoch is not None:
+            tree = replace(tree, epoch=request.epoch)
         return tree, interpreters.find(tree.requires_python, requested=self.request.python)
 
     def _locking_ahead(self, tree: SourceTree, python: Interpreter) -> contextlib.AbstractContextManager[Ahead | None]:
@@ -445,15 +449,3 @@ def _requirement_name(requirement: str) -> str:
     from packaging.requirements import Requirement
 
     return Requirement(requirement).name
-
-
-def _installed_entry_points(environment: Path, package: str) -> dict[str, dict[str, str]]:
-    from importlib.metadata import distributions
-
-    folders = [str(path) for path in environment.glob("lib/python*/site-packages")]
-    groups: dict[str, dict[str, str]] = {}
-    for distribution in distributions(path=folders):
-        if registry.normalize_name(distribution.metadata["Name"]) == package:
-            for point in distribution.entry_points:
-                groups.setdefault(point.group, {})[point.name] = point.value
-    return groups

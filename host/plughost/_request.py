@@ -37,6 +37,7 @@ class Request:
     `origin` is what the source means, where that was asked before; with `anew` it is locked again though it is installed.
     `locked_in` is a folder with the `pylock.toml` to install, as it is; `wheel_sha256` what the plugin's own wheel must be,
     and `wheel_contents` says what differs if it isn't. With `replaces` it may take the place of another package of that name.
+    `epoch` is the time, in seconds, that the files in its wheel have instead of the commit's.
     Versions in the `uv.lock` of the folder `lock_from` stay where they still fit. `keep` is how many revisions are kept.
     """
 
@@ -47,6 +48,7 @@ class Request:
         "constraint",
         "editable",
         "entry_points",
+        "epoch",
         "exclude_newer",
         "extras",
         "force",
@@ -60,9 +62,9 @@ class Request:
         "python",
         "replaces",
         "require_signed",
+        "signed_sources",
         "source",
         "started",
-        "signed_sources",
         "wheel_contents",
         "wheel_sha256",
         "with_",
@@ -99,13 +101,14 @@ class Request:
         self.entry_points = dict(entry_points or {})
         self.require_signed = require_signed
         self.allowed_signers = ""
+        self.signed_sources: tuple[str, ...] = ()
         self.origin: Origin | None = None
         self.anew = False
-        self.signed_sources: tuple[str, ...] = ()
         self.locked_in = ""
         self.wheel_sha256 = ""
         self.wheel_contents: WheelContents | None = None
         self.replaces = False
+        self.epoch: int | None = None
         self.lock_from = ""
         self.keep = registry.KEPT_REVISIONS
         self.started = time.monotonic()
@@ -119,10 +122,10 @@ class Request:
         self.offline = self.offline or settings.offline
         self.keep = settings.keep_revisions
         self.allowed_signers = settings.allowed_signers
+        self.signed_sources = settings.require_signed
         if settings.require_signed and not self.require_signed:
             from plughost.source import is_signature_demanded, parse
 
-        self.signed_sources = settings.require_signed
             self.require_signed = is_signature_demanded(parse(self.source, editable=self.editable), settings.require_signed)
 
     @property

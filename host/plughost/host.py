@@ -42,7 +42,8 @@ class Host(Caller):
     holds them, by default the one that `PLUGHOST_HOME` names or the platform's data folder. `hookspecs` are the app's hook
     specifications (modules or classes): a plugin that doesn't fit them isn't installed. `settings` hold where a method isn't
     told; by default they are read from the environment and the files that the command reads too, and `Settings()` is none at
-    all. With `record_arguments` the records of calls have their arguments too. Calls reuse workers, which end with `close`, or with the process.
+    all. With `record_arguments` the records of calls have their arguments too. Calls reuse workers, which end with `close`, or
+    with the process.
     """
 
     def __init__(

@@ -34,4 +34,53 @@ Wheels that are not on this machine any more are fetched from where the lock say
     handler="plughost.cli._export:export",
 )
 
-COMMANDS = (_EXPORT,)
+_PATH = argument("path", "[PATH]", required=False, completes="path")
+
+_LOCK = Command(
+    "lock",
+    group="Sharing",
+    summary="Lock a declared set of plugins, for machines to have the same",
+    description="""\
+Write plughost.lock beside the file that declares plugins: of each the exact commit or digest, its wheel, and all that it \
+depends on, with hashes. PATH is a plughost.toml, a pyproject.toml, or a folder with one; the current folder if not given.
+
+What is locked and still fits stays as it is. Nothing is installed.""",
+    parameters=(
+        _PATH,
+        flag("--upgrade -U", "Lock all of them to what is newest now"),
+        option("--upgrade-plugin -P", "NAME", "Lock this one to what is newest now", multiple=True),
+        flag("--offline", "Use nothing from the network"),
+        JSON,
+    ),
+    examples=(("lock", "the plughost.toml here"), ("lock --upgrade-plugin weather", "one to its newest, the others as they are")),
+    handler="plughost.cli._sync:lock",
+)
+
+_SYNC = Command(
+    "sync",
+    group="Sharing",
+    summary="Bring this machine to a declared set of plugins",
+    description="""\
+Install, change, pin and disable plugins until they are as plughost.toml declares them; what is there already stays. PATH is a \
+plughost.toml, a pyproject.toml, or a folder with one; the current folder if not given.
+
+With a plughost.lock beside it, exactly the commits, wheels and dependencies in it are installed, or nothing. A lock that \
+doesn't fit the file any more is first made to. One plugin's failure doesn't stop the others.""",
+    parameters=(
+        _PATH,
+        flag("--locked", "Fail if the lock doesn't fit the file any more"),
+        flag("--frozen", "Take the lock as it is, whether it fits or not"),
+        flag("--prune", "Remove plugins that are not declared"),
+        flag("--dry-run", "Only say what would be done"),
+        flag("--offline", "Use nothing from the network"),
+        JSON,
+    ),
+    examples=(
+        ("sync", "the plughost.toml here"),
+        ("sync team/plughost.toml --prune", "these plugins, and no others"),
+        ("sync --locked", "for machines that must all have the same"),
+    ),
+    handler="plughost.cli._sync:sync",
+)
+
+COMMANDS = (_EXPORT, _LOCK, _SYNC)
