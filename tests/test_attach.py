@@ -623,6 +623,47 @@ def test_a_plugin_that_is_updated_is_called_in_its_new_version(pm, app, add):
     )
 
 
+def test_several_versions_serve_one_hook_call(pm, app, add):
+    for version in ("1.0", "2.0", "3.0"):
+        add("alpha", f"@hookimpl\ndef score(text): return '{version}'", version=version)
+    first = app.attach(pm, versions={"alpha": "1.0"})
+    more = app.attach(pm, ["alpha@2.0"])
+    assert [plugin.__name__ for plugin in (*first, *more)] == ["alpha", "alpha@2.0"]
+    assert pm.hook.score(text="", weight=0) == ["2.0", "1.0"]
+    add("alpha", "@hookimpl\ndef score(text): return '4.0'", version="4.0")
+    assert pm.hook.score(text="", weight=0) == ["2.0", "1.0"]
+    with pytest.raises(plughost.UnknownError, match="`alpha` is not installed in the version `9`"):
+        app.attach(pm, ["alpha@9"])
+
+
+def test_hook_calls_go_on_without_a_disabled_plugin(pm, app, add):
+    code = """
+    @hookimpl(wrapper=True)
+    def score(text):
+        return [*(yield), "wrapped"]
+    """
+    add("wrap", code)
+    add("alpha", "@hookimpl\ndef score(text): return 'alpha'\n@hookimpl\ndef ask(n):\n    yield n")
+    add("beta", "@hookimpl\ndef score(text): return 'beta'")
+    app.attach(pm)
+    assert pm.hook.score(text="", weight=0) == ["beta", "alpha", "wrapped"]
+    for name in ("alpha", "wrap"):
+        app.disable(name)
+    assert pm.hook.score(text="", weight=0) == ["beta"]
+    assert app.call_hook(pm, "score", text="", weight=0) == ["beta"]
+    assert pm.hook.ask(n=1) == []
+    app.enable("alpha")
+    assert pm.hook.score(text="", weight=0) == ["beta", "alpha"]
+
+
+def test_a_disabled_plugin_is_attached_only_by_name_and_then_refused(pm, app, add):
+    add("alpha", "@hookimpl\ndef score(text): return 1")
+    app.disable("alpha")
+    assert app.attach(pm) == []
+    with pytest.raises(plughost.PluginDisabled):
+        app.attach(pm, ["alpha"])
+
+
 def test_a_removed_plugin_is_not_called(pm, app, add):
     add("alpha", "@hookimpl\ndef score(text): return 1")
     app.attach(pm)

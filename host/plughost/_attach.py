@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
     from plughost._workers import Workers
     from plughost.contract import Fault, HookImplementation
+    from plughost.journal import Recording
     from plughost.registry import Installed
+    from plughost.worker import Worker
 
     OnError = Literal["raise", "warn", "skip"]
 
@@ -200,12 +202,30 @@ class _Door:
     ) -> Begun:
         """The worker is lent until `finish`."""
         worker, _ = self._workers.take(installed)
+        recording = self._recording(installed, worker, implementation, args, kwargs)
         try:
             call = HookCall(worker, implementation, args, kwargs, terms=self._terms)
-        except BaseException:
+        except BaseException as error:
+            recording.end(error)
             self._workers.give_back(installed, worker)
             raise
-        return Begun(call, args, lambda: self._workers.give_back(installed, worker))
+
+        def end(error: BaseException | None) -> None:
+            recording.end(error, ended_ns=call.ended_ns)
+            self._workers.give_back(installed, worker)
+
+        return Begun(call, args, end)
+
+    def _recording(
+        self,
+        installed: Installed,
+        worker: Worker,
+        implementation: HookImplementation,
+        args: Sequence[object],
+        kwargs: Mapping[str, object],
+    ) -> Recording:
+        name = f"hook:{implementation.name}"
+        return self._workers.recording(installed, worker, name, args, kwargs, timeout_s=self._terms.timeout_s)
 
     def wrap(
         self, implementation: HookImplementation, args: Sequence[object], kwargs: Mapping[str, object]
@@ -216,13 +236,21 @@ class _Door:
         except PluginDisabled:
             return (yield)
         worker, _ = self._workers.take(installed)
+        recording = self._recording(installed, worker, implementation, args, kwargs)
+        wrapping = None
         try:
             wrapping = HookWrapping(worker, implementation, args, kwargs, terms=self._terms)
             self._workers.hold(installed, worker)
             try:
-                return (yield from wrapping.run())
+                result = yield from wrapping.run()
             finally:
                 self._workers.release(installed, worker)
+        except BaseException as error:
+            recording.end(None if wrapping and error is wrapping.passed_on else error)
+            raise
+        else:
+            recording.end(wrapping.forced)
+            return result
         finally:
             self._workers.give_back(installed, worker)
 
@@ -237,7 +265,8 @@ class _Door:
         installed = self._current(implementation)
         worker, _ = self._workers.take(installed, may_be_held=False)
         try:
-            yield from HookCall(worker, implementation, args, kwargs, terms=self._terms).items()
+            with self._recording(installed, worker, implementation, args, kwargs):
+                yield from HookCall(worker, implementation, args, kwargs, terms=self._terms).items()
         finally:
             self._workers.give_back(installed, worker)
 
@@ -252,7 +281,7 @@ class _Door:
             self._sound = (installed, sound := set())
         if implementation in sound:
             return installed
-        if not any(map(implementation.promises_the_same, read_hooks(self._name, installed.manifest))):
+        if not any(map(implementation.promises_the_same, read_hooks(implementation.plugin, installed.manifest))):
             raise ContractError(
                 f"`{self._name}` no longer implements `{implementation.name}` as it did when it was attached",
                 reference="hook-changed",
