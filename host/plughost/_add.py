@@ -318,7 +318,7 @@ class _Installation:
             self.tell(Progress(stage="wheel", detail=f"Building {tree.name or last_part(self.source.text)}"))
             wheel = self._build(tree, python, self.stage / "wheel")
         if self.request.wheel_sha256 not in {"", wheel.sha256}:
-            raise _wheel_changed(wheel, self.request)
+            wheel = self._build_as_locked(tree, python, wheel)
         if satisfies(python.version, wheel.requires_python):
             return wheel, python
         # Requires-Python was not known before there was a wheel, and it wants another interpreter than the one that built it.
@@ -330,6 +330,28 @@ class _Installation:
 
         into.mkdir()
         return wheels.build(tree, installer=self.installer, python=python, into=into, offline=self.request.offline, log=self.log)
+
+    def _build_as_locked(self, tree: SourceTree, python: Interpreter, wheel: BuiltWheel) -> BuiltWheel:
+        """The wheel that is locked, once more from the tree but with the backend that built the locked one.
+
+        Raises: BuildError: it can't be had, and `wheel` is another.
+        """
+        from plughost import wheel as wheels
+
+        request, again = self.request, None
+        if request.wheel_contents and self.origin.kind != "wheel":
+            again = wheels.build_again(
+                tree,
+                request.wheel_contents.generator,
+                installer=self.installer,
+                python=python,
+                into=self.stage / "wheel-as-locked",
+                offline=request.offline,
+                log=self.log,
+            )
+        if again is None or again.sha256 != request.wheel_sha256:
+            raise _wheel_changed(again or wheel, request)
+        return again
 
     @property
     def _constraints(self) -> Path | None:

@@ -8,7 +8,7 @@ from plughost._lazy import lazily
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from plughost.wheel._build import build
+    from plughost.wheel._build import build, build_again
     from plughost.wheel._contents import WheelContents, contents_of, differences
     from plughost.wheel._kept import KeptWheel, find_kept, keep
     from plughost.wheel._read import check, read
@@ -19,6 +19,7 @@ __all__ = [
     "KeptWheel",
     "WheelContents",
     "build",
+    "build_again",
     "check",
     "contents_of",
     "differences",
@@ -30,7 +31,7 @@ __all__ = [
 __getattr__ = lazily(
     __name__,
     {
-        "_build": ("build",),
+        "_build": ("build", "build_again"),
         "_contents": ("WheelContents", "contents_of", "differences"),
         "_kept": ("KeptWheel", "find_kept", "keep"),
         "_read": ("check", "read"),

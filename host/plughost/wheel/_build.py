@@ -6,7 +6,7 @@ import zipfile
 
 from plughost._installing import write_log
 from plughost.errors import BuildError, InstallError
-from plughost.wheel._environment import discard, keepable, obtain
+from plughost.wheel._environment import discard, keepable, obtain, pins_of
 from plughost.wheel._hook import build_wheel
 from plughost.wheel._read import read
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from plughost.source import SourceTree
     from plughost.wheel._record import BuiltWheel
 
-__all__ = ["build"]
+__all__ = ["build", "build_again"]
 
 #: What a tree without `[build-system]` means. Source: PEP 518.
 _LEGACY_REQUIRES = ("setuptools>=40.8.0",)
@@ -48,6 +48,24 @@ def build(tree: SourceTree, *, installer: Installer, python: Interpreter, into: 
         if environment:
             discard(environment, installer)
     return _only_wheel(into, log)
+
+
+def build_again(
+    tree: SourceTree, generator: str, *, installer: Installer, python: Interpreter, into: Path, offline: bool, log: Path
+) -> BuiltWheel | None:
+    """Build with exactly the backend that `generator` names, as a wheel does; None if that can't be.
+
+    `into` is the caller's alone and has no wheel yet.
+    """
+    requires = [*(_LEGACY_REQUIRES if tree.build_requires is None else tree.build_requires), *pins_of(generator)]
+    if not pins_of(generator) or not keepable(tree.path, requires, exact=True):
+        return None
+    try:
+        environment = obtain(requires, installer=installer, python=python, offline=offline, log=log)
+    except InstallError:
+        return None
+    into.mkdir(parents=True, exist_ok=True)
+    return _only_wheel(into, log) if _build_kept(tree, environment, into, log) else None
 
 
 def _kept_environment(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import time
 
@@ -25,26 +26,41 @@ if TYPE_CHECKING:
     from plughost._installer import Installer
     from plughost._interpreters import Interpreter
 
-__all__ = ["discard", "keepable", "obtain"]
+__all__ = ["discard", "keepable", "obtain", "pins_of"]
 
 #: Not `uv_build`: uv builds with it in its own process.
 _BACKENDS = frozenset(
     {"flit-core", "hatch-vcs", "hatchling", "pdm-backend", "poetry-core", "setuptools", "setuptools-scm", "wheel"}
 )
+#: What backends call themselves in a wheel, where that is not the name of their package.
+_GENERATORS = {"bdist_wheel": "wheel", "flit": "flit-core", "uv": "uv-build"}
 _WEEK_S = 7 * 86400
 _MARKER = "plughost-build.json"
 
 
-def keepable(source: Path, requires: Sequence[str]) -> bool:
-    """Whether a kept environment with `requires` builds the same wheel as one made for this build alone."""
+def keepable(source: Path, requires: Sequence[str], *, exact: bool = False) -> bool:
+    """Whether a kept environment with `requires` builds the same wheel as one made for this build alone.
+
+    `exact` says that they name the version of the backend, which may then be one that the installer has in itself.
+    """
     try:
         parsed = [Requirement(text) for text in requires]
     except InvalidRequirement:
         return False
-    if not parsed or any(requirement.url or normalized(requirement.name) not in _BACKENDS for requirement in parsed):
+    backends = _BACKENDS | {"uv-build"} if exact else _BACKENDS
+    if not parsed or any(requirement.url or normalized(requirement.name) not in backends for requirement in parsed):
         return False
     # `setup_requires` is installed by isolation alone; without it, setuptools may build the wrong version and not say so.
     return source.is_dir() and not any(b"setup_requires" in _bytes(source / name) for name in ("setup.py", "setup.cfg"))
+
+
+def pins_of(generator: str) -> tuple[str, ...]:
+    """The requirement that the `Generator` of a wheel stands for, such as `setuptools (80.9.0)`; empty if it is none."""
+    named = re.fullmatch(r"([A-Za-z_-]+) \(?([0-9][0-9A-Za-z.+]*)\)?", generator)
+    if not named:
+        return ()
+    name = _GENERATORS.get(named[1], normalized(named[1]))
+    return (f"{name}=={named[2]}",) if name in _BACKENDS | {"uv-build"} else ()
 
 
 def obtain(requires: Sequence[str], *, installer: Installer, python: Interpreter, offline: bool, log: Path) -> str:
