@@ -6,8 +6,9 @@ Above it: `Host`, and the twin of it that runs a plugin in process; below it: th
 from __future__ import annotations
 
 import _thread
+import time
 
-from plughost.errors import UsageError
+from plughost.errors import PluginCrashed, PluginError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,7 +69,11 @@ class Caller:
         worker, manifest = self._workers.take(installed)
         try:
             chosen = choose_tool(installed.name, manifest, tool)
-            yield from stream(worker, installed.name, chosen, args=args, kwargs=kwargs, output=Output(None))
+            with self._workers.recording(installed, worker, str(chosen["name"]), args, kwargs):
+                yield from stream(worker, installed.name, chosen, args=args, kwargs=kwargs, output=Output(None))
+        except (PluginError, PluginCrashed) as error:
+            self._workers.blame_environment(installed, error)
+            raise
         finally:
             self._workers.give_back(installed, worker)
 
@@ -91,7 +96,7 @@ class Caller:
 
         Raises: UnknownError: no such plugin or tool. UsageError: the arguments don't fit; nothing was asked. PluginError: the
         tool raised; an instance of the built-in exception's type too. PluginCrashed, CallTimeout: the process and all that it
-        started are gone. StoreError: the plugin's environment is missing or damaged.
+        started are gone. StoreError, VenvError: the plugin's environment is missing or damaged.
         """
         from plughost.call import Output, choose_tool, invoke
 
@@ -100,16 +105,28 @@ class Caller:
         worker, manifest = self._workers.take(installed, env=env)
         try:
             chosen = chosen or choose_tool(installed.name, manifest, tool)
-            return invoke(
-                worker,
-                installed.name,
-                chosen,
-                args=args,
-                kwargs=kwargs or {},
-                timeout_s=timeout_s,
-                on_item=on_item,
-                output=Output(on_output),
-            )
+            journal = self._workers.journal
+            kept = journal.keep(args, kwargs or {}, timeout_s=timeout_s, env=env) if journal.keeps_arguments else b""
+            began_ns = time.perf_counter_ns()
+            try:
+                outcome = invoke(
+                    worker,
+                    installed.name,
+                    chosen,
+                    args=args,
+                    kwargs=kwargs or {},
+                    timeout_s=timeout_s,
+                    on_item=on_item,
+                    output=Output(on_output),
+                )
+            except BaseException as error:
+                journal.note(installed, str(chosen["name"]), worker, began_ns, kept, error)
+                raise
+            journal.note(installed, outcome.tool, worker, began_ns, kept, None, outcome.result)
+            return outcome
+        except (PluginError, PluginCrashed) as error:
+            self._workers.blame_environment(installed, error)
+            raise
         finally:
             self._workers.give_back(installed, worker, reuse=not env)
 
@@ -196,4 +213,4 @@ class Caller:
         The host can be used again afterwards.
         """
         if self._made is not None:
-            self._made.pool.close()
+            self._made.close()

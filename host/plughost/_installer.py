@@ -101,6 +101,12 @@ class Installer(Protocol):
     def forget(self, name: str) -> None:
         """Remove what the cache keeps of the package `name`. Never raises."""
 
+    def cached(self) -> dict[str, list[str]]:
+        """For each package that the cache keeps unpacked the folders where it does."""
+
+    def prune(self, names: Sequence[str]) -> None:
+        """Remove what the cache keeps of these packages, and what is of no use any more. Never raises."""
+
 
 def choose(store: Store, preferred: str = "", *, scratch: str = "") -> Installer:
     """The installer called `preferred` ("uv" or "pip"); "" takes uv where there is one, else pip.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from packaging.specifiers import SpecifierSet
 
-__all__ = ["Interpreter", "find", "own"]
+__all__ = ["Interpreter", "ask", "available", "find", "own"]
 
 #: Printed by an interpreter about itself. `-I -S` keeps it from running anything of the machine's or the user's.
 _QUESTION = (
@@ -90,8 +90,15 @@ def _in_order(needs: SpecifierSet) -> Iterator[Interpreter]:
     if mine := own():
         yield mine
     for minor, path in sorted(_candidates(), key=lambda found: -found[0]):
-        if _may_fit(minor, needs) and (interpreter := _ask(path)):
+        if _may_fit(minor, needs) and (interpreter := ask(path)):
             yield interpreter
+
+
+def available() -> list[Interpreter]:
+    """All that there are, each started: the host's own first, then the newest."""
+    from packaging.specifiers import SpecifierSet
+
+    return list(dict.fromkeys(_in_order(SpecifierSet())))
 
 
 def _candidates() -> Iterator[tuple[int, str]]:
@@ -129,13 +136,13 @@ def _folders() -> Iterator[str]:
 
 
 def _at(path: str) -> Interpreter:
-    interpreter = _ask(path)
+    interpreter = ask(path)
     if interpreter is None:
         raise ResolveError(f"`{path}` is not a Python interpreter that can be started", reference="python-missing")
     return interpreter
 
 
-def _ask(path: str) -> Interpreter | None:
+def ask(path: str) -> Interpreter | None:
     """What the interpreter at `path` says of itself; None if it doesn't start, or not in time."""
     try:
         answer = _process.run([path, "-I", "-S", "-c", _QUESTION], env=_process.base_environment(), timeout_s=_ANSWER_TIMEOUT_S)

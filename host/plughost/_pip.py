@@ -232,6 +232,13 @@ class Pip:
         for wheel in glob(os.path.join(self._cache, "wheels", "**", f"{stem}-*.whl"), recursive=True):
             Path(wheel).unlink(missing_ok=True)
 
+    def cached(self) -> dict[str, list[str]]:
+        return {}  # it keeps answers of servers, and files under the digests of their URLs
+
+    def prune(self, names: Sequence[str]) -> None:
+        for name in names:
+            self.forget(name)
+
     @property
     def _cache(self) -> str:
         return os.path.join(self.store.root, "cache", "pip")

@@ -18,6 +18,7 @@ import sys
 from plughost import _process
 from plughost._failures import Doing
 from plughost._installing import pinned, wheels_below, without_passwords, write_log
+from plughost._uv_cache import cached_packages
 from plughost._uv_errors import failure
 from plughost._uv_settings import environment
 from plughost.errors import BuildError, InstallError, ResolveError, VenvError
@@ -215,9 +216,20 @@ class Uv:
         return wheels_below(os.path.join(self.store.uv_cache, "sdists-v*"), name, version)
 
     def forget(self, name: str) -> None:
+        self._tidy("clean", "-q", "--", name)
+
+    def cached(self) -> dict[str, list[str]]:
+        return cached_packages(self.store.uv_cache)
+
+    def prune(self, names: Sequence[str]) -> None:
+        if names:
+            self._tidy("clean", "-q", "--", *names)
+        self._tidy("prune", "-q")
+
+    def _tidy(self, *arguments: str) -> None:
         try:
             env = self._environment(None, {})
-            _process.run([self.binary, "cache", "clean", "-q", "--", name], env=env, timeout_s=_FORGET_TIMEOUT_S)
+            _process.run([self.binary, "cache", *arguments], env=env, timeout_s=_FORGET_TIMEOUT_S)
         except OSError:  # a TimeoutError is one too
             pass
 

@@ -5,16 +5,18 @@ Above it: `Host` and the hooks that it attaches; below it: the registry, the poo
 
 from __future__ import annotations
 
+import _thread
 import errno
 
 from plughost import registry
 from plughost.call import describe, describe_exception
-from plughost.errors import StoreError
+from plughost.errors import PlughostError, PluginCrashed, PluginError, StoreError, VenvError
+from plughost.journal import Journal, NoJournal, Recording
 from plughost.worker import Pool, Worker, launch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from plughost.paths import Store
     from plughost.registry import Installed
@@ -26,13 +28,22 @@ DESCRIBE_TIMEOUT_S = 120.0
 #: What says that this process or the machine has no descriptors, processes or memory left: nothing is wrong with a plugin then.
 _USED_UP = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
 
+#: What a plugin raises, or seems to, where files of its environment are missing.
+_DAMAGE_SHOWS_AS = ("FileNotFoundError", "ImportError", "ModuleNotFoundError", "SyntaxError")
+
 
 class Workers:
-    """Safe to use from several threads."""
+    """Safe to use from several threads.
 
-    def __init__(self, store: Store, project: str) -> None:
+    `open_journal` gives what calls are recorded in. It is asked by the first call, while that waits for its plugin.
+    """
+
+    def __init__(self, store: Store, project: str, *, open_journal: Callable[[], Journal] = NoJournal) -> None:
         self.store = store
         self.project = project
+        self._open_journal = open_journal
+        self._opening = _thread.allocate_lock()
+        self._journal: Journal | None = None
         self.pool = Pool()
         #: The app's functions that its plugins may call, and the exceptions that they may raise, by name.
         self.offers: dict[str, object] = {}
@@ -64,6 +75,38 @@ class Workers:
             self._found[name] = (stamp, installed)
         return installed
 
+    @property
+    def journal(self) -> Journal:
+        """What calls are recorded in."""
+        return self._journal or self._opened()
+
+    def recording(
+        self,
+        installed: Installed,
+        worker: Worker,
+        tool: str,
+        args: Sequence[object],
+        kwargs: Mapping[str, object],
+        *,
+        timeout_s: float | None = None,
+    ) -> Recording:
+        """The record of a call that begins now."""
+        journal = self.journal
+        kept = journal.keep(args, kwargs, timeout_s=timeout_s) if journal.keeps_arguments else b""
+        return Recording(journal, installed, worker, tool, kept)
+
+    def _opened(self) -> Journal:
+        with self._opening:
+            if self._journal is None:
+                self._journal = self._open_journal()
+        return self._journal
+
+    def close(self) -> None:
+        """End all workers, and let go of the journal. Both can be used again afterwards."""
+        self.pool.close()
+        if self._journal is not None:
+            self._journal.close()
+
     def take(
         self, installed: Installed, *, env: Mapping[str, str] | None = None, may_be_held: bool = True
     ) -> tuple[Worker, Mapping[str, object]]:
@@ -74,23 +117,35 @@ class Workers:
         Raises: StoreError: the environment can't be started. PluginError, PluginCrashed, CallTimeout: an editable plugin can't
         describe itself any more.
         """
+        try:
+            return self._take(installed, env=env, may_be_held=may_be_held)
+        except PlughostError as error:
+            self.journal.note_failure(installed, error)
+            raise
 
+    def _take(
+        self, installed: Installed, *, env: Mapping[str, str] | None, may_be_held: bool
+    ) -> tuple[Worker, Mapping[str, object]]:
         def start() -> Worker:
             worker = self.launch(installed.name, installed.venv, env)
+            worker.on_end = lambda: self._ended(installed, worker)
             worker.on_callback = lambda params: self._called_back(installed, worker, params)
             worker.on_output = lambda chunk: _log(installed.name, chunk)
             return worker
 
         worker = start() if env else self.pool.take((installed.name, installed.revision), start, may_be_held=may_be_held)
+        worker.calls += 1
         if not installed.manifest.get("editable"):
             return worker, installed.manifest
         entry_points = installed.manifest.get("entry_points")
         assert isinstance(entry_points, dict)
         try:
-            return worker, describe(worker, installed.name, entry_points, timeout_s=DESCRIBE_TIMEOUT_S)
+            manifest = describe(worker, installed.name, entry_points, timeout_s=DESCRIBE_TIMEOUT_S)
         except BaseException:
             self.give_back(installed, worker)
             raise
+        worker.channel.count_from_here()
+        return worker, manifest
 
     def give_back(self, installed: Installed, worker: Worker, *, reuse: bool = True) -> None:
         reuse = reuse and not installed.manifest.get("editable")
@@ -106,6 +161,10 @@ class Workers:
     def is_held(self, installed: Installed) -> bool:
         """Whether what this thread calls of that plugin goes to a process that is in the middle of a call."""
         return self.pool.is_held((installed.name, installed.revision))
+
+    def _ended(self, installed: Installed, worker: Worker) -> None:
+        if self._journal is not None and worker.calls:
+            self._journal.note_worker(installed, worker)
 
     def _called_back(self, installed: Installed, worker: Worker, params: Mapping[str, object]) -> dict[str, object]:
         """What a function of the app's answers the plugin: a JSON-RPC `result` or `error`."""
@@ -145,7 +204,24 @@ class Workers:
                 causes=[str(error)],
                 hint="Make fewer calls at once, or raise this process's limits: `ulimit -a` shows them"
                 if full
-                else f"Add it again with `--force`: `info {name}` shows from where",
+                else f"`repair {name}` makes it again",
+            ) from error
+
+    def blame_environment(self, installed: Installed, error: PluginError | PluginCrashed) -> None:
+        """Say so where a call failed because the plugin's environment is damaged; quick, and only where it may be that.
+
+        Raises: VenvError: it is.
+        """
+        if isinstance(error, PluginError) and error.builtin_name not in _DAMAGE_SHOWS_AS:
+            return
+        from plughost.health import first_fault
+
+        if fault := first_fault(installed.venv):
+            raise VenvError(
+                f"The environment of `{installed.name}` is damaged",
+                reference="venv-damaged",
+                causes=[fault, error.message],
+                hint=f"`repair {installed.name}` makes it again",
             ) from error
 
 

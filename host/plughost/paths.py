@@ -20,10 +20,14 @@ replaced, not what is in it.
       cache/wheels/<key>/                   wheels built from a commit, for when that is added again; deleted after a week
       cache/pip*/, cache/virtualenv/        what pip and virtualenv keep, where they are used instead of uv
       cache/runner/                         bytecode of the runner, by interpreter
+      journal/<project>/
+        calls.sqlite3                       a record of each call, for its owner alone
+        spool/*.jsonl                       records that nobody has taken into the database yet
       logs/<name>-<time>.log                what the build, the resolver and the installer printed, kept where they failed
       locks/<scope>.lock                    held while a scope is written; empty files, of which an environment's goes with it
       tmp/<random>/                         what is being made; swept once its maker is gone, by the next that adds or removes
       trash/<random>/                       what is being deleted
+      set-aside/<time>-<name>-<random>/     damaged files that a repair has replaced; `gc` deletes them after a month
 """
 
 from __future__ import annotations
@@ -85,16 +89,24 @@ class Store:
         return os.path.join(self.root, "cache", "wheels")
 
     @property
-    def runner_bytecode(self) -> str:
-        return os.path.join(self.root, "cache", "runner")
-
-    @property
     def fetched_wheels(self) -> str:
         return os.path.join(self.root, "cache", "fetched")
 
     @property
+    def runner_bytecode(self) -> str:
+        return os.path.join(self.root, "cache", "runner")
+
+    @property
     def logs(self) -> str:
         return os.path.join(self.root, "logs")
+
+    @property
+    def calls(self) -> str:
+        return os.path.join(self.root, "journal", self.project, "calls.sqlite3")
+
+    @property
+    def spool(self) -> str:
+        return os.path.join(self.root, "journal", self.project, "spool")
 
     @property
     def tmp(self) -> str:
@@ -103,6 +115,10 @@ class Store:
     @property
     def trash(self) -> str:
         return os.path.join(self.root, "trash")
+
+    @property
+    def set_aside(self) -> str:
+        return os.path.join(self.root, "set-aside")
 
     def plugin(self, name: str) -> str:
         return os.path.join(self.plugins, name)

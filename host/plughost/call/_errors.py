@@ -62,7 +62,7 @@ def error_from(error: Mapping[str, object], *, what: str, types: Mapping[str, ty
 
 
 _HINTS = {
-    "import": "Add it again with `--force`, or tell its author",
+    "import": "`doctor` tells whether its environment is whole; if it is, tell its author",
     "result": "It may return text, numbers, bytes, dates, paths, dataclasses, and lists, sets and dicts of these",
 }
 

@@ -70,7 +70,7 @@ class Printer:
 
     def record(self, error: PlughostError) -> dict[str, object]:
         """The error for a program, its hint as it can be typed here."""
-        return {**error.record(), "hint": self._hint(error) or None}
+        return {**error.record(), "hint": self.typed(error.hint) or None}
 
     def _begin_line(self) -> None:
         """What a plugin prints may end within a line; on a terminal the result would go on there."""
@@ -84,14 +84,14 @@ class Printer:
         if error.log:
             lines.append(f"{err.paint('dim', 'log')}: {error.log}")
         if error.hint:
-            lines += ["", f"{err.paint('cyan', 'hint')}: {err.highlight(self._hint(error))}"]
+            lines += ["", f"{err.paint('cyan', 'hint')}: {err.highlight(self.typed(error.hint))}"]
         return "\n".join(lines) + "\n"
 
-    def _hint(self, error: PlughostError) -> str:
-        """The hint with the program's name before each command: what is in backticks, begins with a verb and has more words."""
+    def typed(self, hint: str) -> str:
+        """A hint with the program's name before each command: what is in backticks, begins with a verb and has more words."""
         from plughost.cli.table import COMMANDS
 
-        parts, first_words = error.hint.split("`"), COMMANDS.first_words()
+        parts, first_words = hint.split("`"), COMMANDS.first_words()
         for number in range(1, len(parts), 2):
             verb, space, _ = parts[number].partition(" ")
             if space and verb in first_words:
@@ -135,10 +135,15 @@ def home_as_tilde(text: str) -> str:
     home = os.path.expanduser("~").rstrip("/")
     if not home.startswith("/") or home not in text:
         return text
-    import re
-
-    # Only where a path begins: the same letters inside a URL or another path are no home.
-    return re.sub(rf"(?<![\w/.~:-]){re.escape(home)}(?=/|$|[\s`'\",:;)])", "~", text, flags=re.MULTILINE)
+    # Only where a path begins: the same letters inside a URL or another path are no home. And without `re`: its import is slow.
+    first, *others = text.split(home)
+    parts = [first]
+    for part in others:
+        before = parts[-1][-1:] or (home[-1] if len(parts) > 1 else " ")
+        begins = not (before.isalnum() or before in "_/.~:-")
+        ends = not part or part[0].isspace() or part[0] in "/`'\",:;)"
+        parts += ["~" if begins and ends else home, part]
+    return "".join(parts)
 
 
 def visible(text: str) -> str:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 
 from plughost.paths import Store, locked, scan
-from plughost.registry._state import read_state
+from plughost.registry._state import read_whole_state
 from plughost.runner import wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Container, Iterator
 
 __all__ = [
     "PLACING",
@@ -25,7 +25,9 @@ __all__ = [
     "manifests",
     "referenced_venvs",
     "sweep",
+    "sweep_all",
     "to_trash",
+    "users_of_venvs",
 ]
 
 #: In the folder of an attempt: a link to the plugin's folder, while there may be a revision too many in it.
@@ -53,7 +55,7 @@ def collect_garbage(store: Store) -> bool:
     while True:
         try:
             with locked(store.lock("adding"), wait=False):
-                _sweep(store)
+                sweep_all(store)
         except BlockingIOError:
             return False
         if not os.path.exists(pending):
@@ -95,7 +97,7 @@ def delete(path: str) -> None:
 def drop_revisions(store: Store, plugin: str) -> None:
     """Drop every revision in the plugin's folder that its state doesn't name."""
     try:
-        keep = {"current", *read_state(plugin).revisions}
+        keep = {"current", *read_whole_state(plugin).revisions}
     except (OSError, ValueError):  # then it can't be told which are old
         return
     for entry in list(scan(plugin)):
@@ -104,24 +106,51 @@ def drop_revisions(store: Store, plugin: str) -> None:
             leave_for_next(store)  # its environment
 
 
-def manifests(plugin: str) -> Iterator[dict[str, object]]:
-    """The manifests of all revisions in the plugin's folder, as far as they can be read."""
+def manifests(plugin: str, *, leave_out: Container[str] = ()) -> Iterator[dict[str, object]]:
+    """The manifests of all revisions in the plugin's folder; of a damaged one what the receipt says of the same."""
     for revision in scan(plugin):
+        if revision.path in leave_out:
+            continue
         try:
             with open(os.path.join(revision.path, "manifest.json"), "rb") as file:
                 yield wire.unpack(file.read())
         except (OSError, wire.WireError):
-            continue
+            yield from _by_receipt(revision.path)
+
+
+def _by_receipt(revision: str) -> Iterator[dict[str, object]]:
+    from pathlib import Path
+
+    from plughost.errors import StoreError
+    from plughost.registry._receipt import load_receipt
+
+    try:
+        receipt = load_receipt(Path(revision, "receipt.toml"))
+    except StoreError:
+        return
+    yield {"name": receipt.name, "package": receipt.package, "venv": receipt.venv}
+
+
+def users_of_venvs(store: Store, *, leave_out: Container[str] = ()) -> dict[str, set[str]]:
+    """For each environment that is referred to the names of the plugins, of all projects, that have it.
+
+    `leave_out` are the folders of revisions that don't count.
+    """
+    users: dict[str, set[str]] = {}
+    for project in scan(os.path.dirname(store.plugins)):
+        for plugin in scan(project.path):
+            for manifest in manifests(plugin.path, leave_out=leave_out):
+                users.setdefault(str(manifest.get("venv")), set()).add(plugin.name)
+    return users
 
 
 def referenced_venvs(store: Store) -> set[str]:
     """The keys that any revision of any plugin of any project names."""
-    projects = scan(os.path.dirname(store.plugins))
-    plugins = (plugin for project in projects for plugin in scan(project.path))
-    return {str(manifest.get("venv")) for plugin in plugins for manifest in manifests(plugin.path)}
+    return set(users_of_venvs(store))
 
 
-def _sweep(store: Store) -> None:
+def sweep_all(store: Store) -> None:
+    """Delete all that nothing refers to. The lock *adding* is held."""
     for attempt in list(scan(store.tmp)):
         if os.path.islink(placing := os.path.join(attempt.path, PLACING)):
             drop_revisions(store, os.readlink(placing))

@@ -63,6 +63,16 @@ class Receipt:
     signer: dict[str, str] = field(default_factory=dict)
     history: tuple[HistoryEntry, ...] = field(default=())
 
+    @property
+    def editable_source(self) -> str:
+        """The folder that an editable plugin is run from; "" of any other plugin."""
+        info = self.direct_url.get("dir_info")
+        if not (isinstance(info, dict) and info.get("editable") is True):
+            return ""
+        from urllib.parse import unquote
+
+        return unquote(str(self.direct_url.get("url")).removeprefix("file://"))
+
     def to_toml(self) -> bytes:
         import tomli_w
 
@@ -105,7 +115,7 @@ def load_receipt(path: Path) -> Receipt:
             f"The receipt `{path}` can't be read",
             reference="store-corrupt",
             causes=[str(error)],
-            hint=f"Add the plugin again with `--force`, or `plughost remove {path.parent.parent.name}`",
+            hint=f"`repair {path.parent.parent.name}` mends it, `remove {path.parent.parent.name}` takes it away",
         ) from error
 
 

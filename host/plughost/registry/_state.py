@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Self
 
-__all__ = ["KEPT_REVISIONS", "State", "is_entry", "read_state"]
+__all__ = ["KEPT_REVISIONS", "State", "is_entry", "read_state", "read_whole_state"]
 
 #: How many revisions of a plugin are kept, the one in force included, where nobody says otherwise.
 KEPT_REVISIONS = 5
@@ -111,6 +111,18 @@ def read_state(plugin: str) -> State:
     """
     with open(os.path.join(plugin, "current"), "rb") as file:
         return State.parse(file.read(_MOST_BYTES))
+
+
+def read_whole_state(plugin: str) -> State:
+    """The same, of which every revision is there.
+
+    Raises: OSError: it can't be read. ValueError: it is damaged, or names a revision that isn't there.
+    """
+    state = read_state(plugin)
+    for revision in state.revisions:
+        if not os.path.isdir(os.path.join(plugin, revision)):
+            raise ValueError(f"It names the revision `{revision}`, which isn't there")
+    return state
 
 
 def is_entry(name: str) -> bool:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from plughost.registry._receipt import Receipt
 
-__all__ = ["Removed", "adding", "place", "put_state", "remove", "staging", "writing"]
+__all__ = ["Removed", "adding", "place", "put_state", "remove", "staging", "sync_file", "writing"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +104,7 @@ def place(store: Store, revision: Path, receipt: Receipt, *, keep: int = KEPT_RE
         (revision / "receipt.toml").write_bytes(receipt.to_toml())
         pointer.write_bytes((state.advanced(receipt.revision, keep=keep) if state else State(receipt.revision)).pack())
         for file in (*revision.iterdir(), pointer):
-            _sync_file(file)
+            sync_file(file)
         if state:
             placing = revision.with_name(PLACING)
             placing.symlink_to(plugin)  # has a sweep finish what a kill interrupts
@@ -229,7 +229,7 @@ def _put_in_force(plugin: Path, revision: Path, pointer: Path, name: str) -> Non
 def put_state(plugin: str, aside: Path, state: State) -> None:
     """Write the state at `aside`, on the same filesystem, and put it in force."""
     aside.write_bytes(state.pack())
-    _sync_file(aside)
+    sync_file(aside)
     aside.replace(os.path.join(plugin, "current"))
     sync_folder(plugin)
 
@@ -240,7 +240,7 @@ def _is_log_of(name: str, log: str) -> bool:
     return stem == name and len(time) == len("20250102T030405") and time[:8].isdigit() and number.isdigit()
 
 
-def _sync_file(path: Path) -> None:
+def sync_file(path: Path) -> None:
     fd = os.open(path, os.O_RDONLY)
     try:
         os.fsync(fd)

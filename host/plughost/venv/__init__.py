@@ -5,14 +5,16 @@ Above it: the worker and the host; below it: the lock's record and the installer
 
 from __future__ import annotations
 
-from plughost.venv._contents import installed, missing, size_bytes
+from plughost.venv._contents import entry_points, installed, missing, size_bytes
 from plughost.venv._create import PluginVenv, create, is_whole, read_marker, remove
-from plughost.venv._fingerprint import Damage, find_damage
+from plughost.venv._fingerprint import MARKER, Damage, find_damage
 
 __all__ = [
+    "MARKER",
     "Damage",
     "PluginVenv",
     "create",
+    "entry_points",
     "find_damage",
     "installed",
     "is_whole",

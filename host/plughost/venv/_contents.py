@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["dist_infos", "file_fault", "installed", "missing", "package_of", "rows", "size_bytes", "verify"]
+__all__ = ["dist_infos", "entry_points", "file_fault", "installed", "missing", "package_of", "rows", "size_bytes", "verify"]
 
 #: How much is hashed; beyond it only existence and size are checked. SHA-256 does about 1 GB/s, reading small files less.
 _HASHED_BYTES = 8 << 20
@@ -28,6 +28,18 @@ def installed(path: str | os.PathLike[str]) -> list[tuple[str, str]]:
         for folder in dist_infos(path)
         for name, _, version in [os.path.basename(folder).removesuffix(".dist-info").partition("-")]
     )
+
+
+def entry_points(path: str | os.PathLike[str], package: str) -> dict[str, dict[str, str]]:
+    """What the `package` in the venv at `path` declares: from group to name to `module:object`."""
+    from importlib.metadata import distributions
+
+    groups: dict[str, dict[str, str]] = {}
+    for distribution in distributions(path=[os.path.dirname(folder) for folder in dist_infos(path)[:1]]):
+        if normalized(distribution.metadata["Name"]) == package:
+            for point in distribution.entry_points:
+                groups.setdefault(point.group, {})[point.name] = point.value
+    return groups
 
 
 def size_bytes(path: str | os.PathLike[str]) -> int:
@@ -77,12 +89,12 @@ def verify(path: str, *, first: str, log: str | os.PathLike[str]) -> None:
             with open(record, newline="", encoding="utf-8") as file:
                 text = file.read()
         except OSError:
-            raise _damaged(path, record, "It is missing", log) from None
+            raise _damaged(path, record, "It is missing", package=package_of(folder), log=log) from None
         for name, digest, size in rows(text):
             fault, cost = file_fault(path, os.path.join(os.path.dirname(folder), name), digest, size, hashed=budget > 0)
             budget -= cost
             if fault:
-                raise _damaged(path, name, fault, log)
+                raise _damaged(path, name, fault, package=package_of(folder), log=log)
 
 
 def file_fault(root: str, path: str, digest: str, size: str, *, hashed: bool = True) -> tuple[str, int]:
@@ -125,11 +137,13 @@ def package_of(dist_info: str) -> str:
     return normalized(os.path.basename(dist_info).partition("-")[0])
 
 
-def _damaged(path: str, name: str, fault: str, log: str | os.PathLike[str]) -> VenvError:
-    return VenvError(
+def _damaged(path: str, name: str, fault: str, *, package: str, log: str | os.PathLike[str]) -> VenvError:
+    error = VenvError(
         f"The virtual environment `{path}` is not what was to be installed",
         reference="venv-damaged",
         causes=[f"`{name}`: {fault}"],
         hint="Repeat the command; if it fails again, delete the store's `cache` folder",
         log=log,
     )
+    error.package = package
+    return error

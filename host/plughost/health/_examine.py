@@ -1,0 +1,246 @@
+"""Examining what is installed: the files of each revision that is kept, held against one another, and its environment."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tomllib
+from pathlib import Path
+
+from plughost import registry
+from plughost.errors import PlughostError, StoreError
+from plughost.health._environment import ExaminedVenv, Venvs
+from plughost.health._fault import Fault
+from plughost.health._plugin import ExaminedPlugin, ExaminedRevision
+from plughost.paths import scan
+from plughost.runner import wire
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from plughost.paths import Store
+    from plughost.registry import Receipt, State
+
+__all__ = ["Examiner"]
+
+_RECEIPT, _MANIFEST, _LOCK = "receipt.toml", "manifest.json", "pylock.toml"
+
+
+class Examiner:
+    """Looks at the plugins of one store. It remembers the environments that it has seen: use another one after a change."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.venvs = Venvs(store)
+
+    def plugin(self, name: str) -> ExaminedPlugin:
+        """All revisions of the plugin that are kept.
+
+        Raises: UsageError: no valid name. UnknownError: it isn't installed. StoreError: this user may not read it.
+        """
+        normalized = registry.normalize_name(name)
+        folder = self.store.plugin(normalized)
+        if not os.path.isdir(folder):
+            raise registry.unknown(self.store, normalized)
+        try:
+            state, faults = _read_state(normalized, folder)
+        except PermissionError as error:
+            raise registry.unreadable(self.store, error) from error
+        names = state.revisions if state else sorted(entry.name for entry in scan(folder) if entry.is_dir(follow_symlinks=False))
+        in_force = state.revision if state else ""
+        revisions = tuple(_Revision(self, normalized, one, in_force=one == in_force).examine() for one in names)
+        return ExaminedPlugin(name=normalized, state=state, revisions=revisions, own_faults=faults)
+
+    def store_faults(self) -> list[Fault]:
+        """What is wrong with the store and is no plugin's."""
+        try:
+            with open(self.store.index, "rb") as file:
+                wire.unpack(file.read())
+        except FileNotFoundError:
+            return []
+        except (OSError, wire.WireError) as error:
+            what = f"The index of what is installed can't be read: {_said(error)}"
+            return [
+                Fault(
+                    plugin="", reference="index-corrupt", what=what, where=self.store.index, remedy="`repair --all` makes it anew"
+                )
+            ]
+        return []
+
+
+class _Revision:
+    """One revision, while it is examined."""
+
+    def __init__(self, examiner: Examiner, plugin: str, name: str, *, in_force: bool) -> None:
+        self.store = examiner.store
+        self.venvs = examiner.venvs
+        self.plugin = plugin
+        self.name = name
+        self.in_force = in_force
+        self.folder = Path(self.store.plugin(plugin), name)
+        self.faults: list[Fault] = []
+        self.damaged: list[Path] = []
+
+    def examine(self) -> ExaminedRevision:
+        receipt = self._receipt()
+        manifest = self._manifest(receipt)
+        lock = self._lock(receipt)
+        wheel = self._wheel(receipt)
+        key = receipt.venv if receipt else str((manifest or {}).get("venv", ""))
+        venv = self.venvs.examine(os.path.basename(key), receipt)
+        for fault in venv.faults:
+            self._add(fault.reference, fault.what if self.in_force else f"{fault.what} ({self._called})", fault.where)
+        if receipt and manifest:
+            self._source(receipt)
+        return self._examined(receipt, manifest, lock, wheel, venv)
+
+    def _examined(
+        self,
+        receipt: Receipt | None,
+        manifest: Mapping[str, object] | None,
+        lock: Path | None,
+        wheel: Path | None,
+        venv: ExaminedVenv,
+    ) -> ExaminedRevision:
+        return ExaminedRevision(
+            name=self.name,
+            folder=self.folder,
+            in_force=self.in_force,
+            receipt=receipt,
+            manifest=manifest,
+            lock=lock,
+            wheel=wheel,
+            venv=venv,
+            damaged=tuple(self.damaged),
+            faults=tuple(self.faults),
+        )
+
+    def _receipt(self) -> Receipt | None:
+        path = self.folder / _RECEIPT
+        try:
+            receipt = registry.load_receipt(path)
+        except StoreError as error:
+            self._file_fault("receipt-corrupt", "receipt", path, error.causes[0] if error.causes else "")
+            return None
+        expected = {"name": self.plugin, "project": self.store.project, "revision": self.name}
+        if vcs := receipt.direct_url.get("vcs_info"):
+            expected["commit_id"] = str(vcs.get("commit_id")) if isinstance(vcs, dict) else ""
+        for key, value in expected.items():
+            if getattr(receipt, key) != value:
+                self._file_fault(
+                    "receipt-corrupt", "receipt", path, f"`{key}` is `{getattr(receipt, key)}` and should be `{value}`"
+                )
+                return None
+        return receipt
+
+    def _manifest(self, receipt: Receipt | None) -> Mapping[str, object] | None:
+        path = self.folder / _MANIFEST
+        try:
+            data = path.read_bytes()
+            manifest = wire.unpack(data)
+        except (OSError, wire.WireError) as error:
+            self._file_fault("manifest-corrupt", "manifest", path, _said(error))
+            return None
+        fault = _shape_fault(manifest)
+        for key in ("name", "revision", "venv", "version"):
+            if receipt and not fault and manifest.get(key) != getattr(receipt, key):
+                fault = f"`{key}` is `{manifest.get(key)}`, and the receipt has `{getattr(receipt, key)}`"
+        if receipt and not fault and receipt.manifest_sha256 not in ("", hashlib.sha256(data).hexdigest()):
+            fault = "Its SHA-256 is not the one in the receipt"
+        if fault:
+            self._file_fault("manifest-corrupt", "manifest", path, fault)
+            return None
+        return manifest
+
+    def _lock(self, receipt: Receipt | None) -> Path | None:
+        path = self.folder / _LOCK
+        try:
+            data = path.read_bytes()
+            packages = tomllib.loads(data.decode()).get("packages")
+            fault = "" if isinstance(packages, list) and packages else "It has no packages"
+        except (OSError, ValueError) as error:
+            fault, data = _said(error), b""
+        if receipt and not fault and hashlib.sha256(data).hexdigest() != receipt.lock_sha256:
+            fault = "Its SHA-256 is not the one in the receipt"
+        if fault:
+            self._file_fault("lock-corrupt", "lock", path, fault)
+            return None
+        return path
+
+    def _wheel(self, receipt: Receipt | None) -> Path | None:
+        """The plugin's own wheel; None also where there is to be none."""
+        if receipt is None:
+            return next(iter(sorted(self.folder.glob("*.whl"))), None)
+        if not receipt.wheel:
+            return None
+        path = self.folder / os.path.basename(receipt.wheel)
+        try:
+            with path.open("rb") as file:
+                fault = (
+                    ""
+                    if hashlib.file_digest(file, "sha256").hexdigest() == receipt.wheel_sha256
+                    else "Its SHA-256 is not the one in the receipt"
+                )
+        except OSError as error:
+            fault = _said(error)
+        if fault:
+            self._file_fault("wheel-corrupt", "wheel", path, fault)
+            return None
+        return path
+
+    def _source(self, receipt: Receipt) -> None:
+        """An editable plugin runs from its folder."""
+        folder = receipt.editable_source
+        if folder and not os.path.isdir(folder):
+            remedy = f"Bring the folder back, or `remove {self.plugin}`"
+            self._add("source-missing", "The folder that it is run from is gone", folder, remedy)
+
+    def _file_fault(self, reference: str, kind: str, path: Path, said: str) -> None:
+        if path.exists():
+            self.damaged.append(path)
+        verb = "is damaged" if path.exists() else "is missing"
+        what = f"Its {kind} {verb}" if self.in_force else f"The {kind} of {self._called}, {verb}"
+        self._add(reference, f"{what}: {said}" if path.exists() else what, str(path))
+
+    def _add(self, reference: str, what: str, where: str, remedy: str = "") -> None:
+        remedy = remedy or f"`repair {self.plugin}`"
+        self.faults.append(Fault(plugin=self.plugin, reference=reference, what=what, where=where, remedy=remedy))
+
+    @property
+    def _called(self) -> str:
+        return f"the revision `{self.name}`" + ("" if self.in_force else ", which is kept for a way back")
+
+
+def _read_state(plugin: str, folder: str) -> tuple[State | None, tuple[Fault, ...]]:
+    try:
+        return registry.read_whole_state(folder), ()
+    except PermissionError:
+        raise
+    except (OSError, ValueError):
+        pass
+    try:
+        return registry.read_whole_state(folder), ()  # another revision may have come into force while it was read
+    except (OSError, ValueError) as error:
+        return None, (_state_fault(plugin, folder, error),)
+
+
+def _state_fault(plugin: str, folder: str, error: Exception) -> Fault:
+    path = os.path.join(folder, "current")
+    lost = isinstance(error, FileNotFoundError)
+    what = "The file that says which of its revisions is in force is " + ("missing" if lost else f"damaged: {_said(error)}")
+    return Fault(plugin=plugin, reference="state-corrupt", what=what, where=path, remedy=f"`repair {plugin}`")
+
+
+def _shape_fault(manifest: Mapping[str, object]) -> str:
+    wanted: dict[str, type] = {"name": str, "venv": str, "entry_points": dict, "tools": list, "hooks": list}
+    for key, kind in wanted.items():
+        if not isinstance(manifest.get(key), kind):
+            return f"`{key}` is missing or of another type"
+    return ""
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return error.message if isinstance(error, PlughostError) else str(error)
