@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         def forget(self) -> None: ...
 
 
-__all__ = ["Child", "Completed", "base_environment", "disown", "find_program", "own", "run", "spawn"]
+__all__ = ["Child", "Completed", "base_environment", "disown", "find_program", "own", "peak_memory", "run", "spawn"]
 
 LINUX = sys.platform == "linux"
 
@@ -101,10 +101,13 @@ class Completed:
 class Child:
     """A process that this one started. The descriptors are the caller's to close."""
 
-    __slots__ = ("_family", "_lifeline", "_pidfd", "pid", "returncode")
+    __slots__ = ("_family", "_lifeline", "_pidfd", "is_measured", "peak_bytes", "pid", "returncode")
 
     def __init__(self, pid: int, *, lifeline: int, family: str) -> None:
         self.pid = pid
+        #: Whether the kernel is asked for the most memory that it has needed, once it has ended; that takes a millisecond.
+        self.is_measured = False
+        self.peak_bytes = 0
         self.returncode: int | None = None
         self._lifeline = lifeline
         self._family = family
@@ -174,7 +177,7 @@ class Child:
                 if os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT | options) is None:
                     return None
                 _signal_group(self.pid, SIGKILL)
-            pid, status = os.waitpid(self.pid, options)
+            pid, status = self._wait(options)
         except ChildProcessError:  # the host app ignores SIGCHLD or reaps for us: the code is lost, the end is not
             self.returncode = 0
             return 0
@@ -182,6 +185,26 @@ class Child:
             return None
         self.returncode = os.waitstatus_to_exitcode(status)
         return self.returncode
+
+    def _wait(self, options: int) -> tuple[int, int]:
+        if not self.is_measured:
+            return os.waitpid(self.pid, options)
+        pid, status, usage = os.wait4(self.pid, options)
+        peak_bytes = usage.ru_maxrss * (1024 if LINUX else 1)
+        # Until its exec, a child that was spawned has our memory, and that counts: only what is more is its own for sure.
+        self.peak_bytes = peak_bytes if peak_bytes > peak_memory() else 0
+        return pid, status
+
+
+def peak_memory(pid: int | None = None) -> int:
+    """The most memory that a process, by default this one, has needed so far, in bytes; 0 where that can't be told."""
+    try:
+        with open(f"/proc/{'self' if pid is None else pid}/status", "rb") as file:
+            status = file.read()
+    except OSError:
+        return 0
+    _, found, rest = status.partition(b"VmHWM:")
+    return int(rest.split(maxsplit=1)[0]) * 1024 if found else 0
 
 
 def base_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:

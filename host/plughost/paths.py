@@ -12,6 +12,7 @@ replaced, not what is in it.
           uv.lock                           the same as uv has it, for an update that keeps versions
           manifest.json                     what the plugin offers, and all that a call needs to know
           <name>-<version>-….whl            the plugin's own wheel
+          *.whl, SHA256SUMS                 of a plugin from a bundle: the wheels of its dependencies, and all their digests
       venvs/<key>/                          content-addressed; `plughost-venv.json`, written last, marks it as whole
       index/<project>.json                  made from the receipts; may be deleted at any time
       cache/uv/                             uv's own cache: on the venvs' filesystem, for hard links, and shared with nobody

@@ -82,6 +82,11 @@ class HookCall:
         """
         return self._exchange.advance()
 
+    @property
+    def ended_ns(self) -> int:
+        """When `advance` had the answer, a `time.perf_counter_ns()`; 0 where `result` waited for it."""
+        return self._exchange.ended_ns
+
     def abandon(self) -> None:
         """End the worker, unless it has answered."""
         self._exchange.abandon()
@@ -118,7 +123,7 @@ class HookCall:
 class HookWrapping:
     """One call of a wrapper: begun up to its `yield`, then resumed on the same worker or dropped."""
 
-    __slots__ = ("_implementation", "_number", "_terms", "_worker")
+    __slots__ = ("_implementation", "_number", "_terms", "_worker", "forced", "passed_on")
 
     def __init__(
         self,
@@ -133,6 +138,9 @@ class HookWrapping:
         self._worker = worker
         self._implementation = implementation
         self._terms = terms
+        #: What it made of a call that is over by raising itself, of the old style; and what it was given and let through.
+        self.forced: BaseException | None = None
+        self.passed_on: BaseException | None = None
         self._number = self._ask("wrap", _params(implementation, args, kwargs, terms.offers)).get("wrapper")
 
     def run(self) -> Generator[None, object, object]:
@@ -150,6 +158,7 @@ class HookWrapping:
         except BaseException as error:
             reply = self._resume_with_error(error)
             if reply.get("outcome") == "same":
+                self.passed_on = error
                 raise
         else:
             reply = self._resume_with_result(inner)
@@ -181,6 +190,7 @@ class HookWrapping:
             raised = error_from({"data": error}, what=_label(self._implementation), types=self._terms.types)
             raised.__context__ = outcome.exception
             outcome.force_exception(raised)
+            self.forced = raised
 
     def _yield_again(self) -> Generator[None, object, None]:
         """A wrapper that yields twice is pluggy's to refuse."""

@@ -34,24 +34,28 @@ class HookDoor(Protocol):
 class Begun:
     """A call that a plugin was asked for. Whoever has it must `finish` or `abandon` it: until then it keeps a worker."""
 
-    __slots__ = ("_give_back", "args", "call")
+    __slots__ = ("_end", "args", "call")
 
-    def __init__(self, call: HookCall, args: Sequence[object], give_back: Callable[[], None]) -> None:
+    def __init__(self, call: HookCall, args: Sequence[object], end: Callable[[BaseException | None], None]) -> None:
+        """`end` is called once, with what the call raises, and gives the worker back."""
         self.call = call
         self.args = args
-        self._give_back = give_back
+        self._end = end
 
     def finish(self) -> object:
         """Wait for the answer. Raises: as `HookCall.result`."""
         try:
-            return self.call.result()
-        finally:
-            self._give_back()
+            result = self.call.result()
+        except BaseException as error:
+            self._end(error)
+            raise
+        self._end(None)
+        return result
 
     def abandon(self) -> None:
         """Nobody wants the answer any more: if it isn't there, its worker ends."""
         self.call.abandon()
-        self._give_back()
+        self._end(GeneratorExit())
 
 
 class _Omitted:

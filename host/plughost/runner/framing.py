@@ -49,6 +49,11 @@ class Assembler:
         self._message: dict[str, object] | None = None
         self._frames_left = 0
 
+    @property
+    def pending_bytes(self) -> int:
+        """What has come and is no whole message yet, or none that anybody has asked for."""
+        return len(self._buffer)
+
     def feed(self, chunk: bytes) -> None:
         """Add what was read.
 

@@ -72,6 +72,9 @@ class _DirectWorkers(Workers):
 class _Thread:
     """In a child process's place: the runner's loop, in a thread. It can't be killed; it ends with its conversation."""
 
+    is_measured = False
+    peak_bytes = 0
+
     def __init__(self, requests: int, replies: int) -> None:
         self.pid = os.getpid()
         self._thread = threading.Thread(target=self._serve, args=(requests, replies), name="plughost-direct", daemon=True)

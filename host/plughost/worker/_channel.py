@@ -29,12 +29,27 @@ class ChannelClosed(Exception):
 class Channel:
     """Messages to and from one child. Owns its three descriptors. Not for several threads at once."""
 
-    __slots__ = ("_assembler", "_exit_fd", "_in", "_out", "_outgoing", "_poller", "_printed", "check", "on_output")
+    __slots__ = (
+        "_assembler",
+        "_exit_fd",
+        "_in",
+        "_out",
+        "_outgoing",
+        "_poller",
+        "_printed",
+        "check",
+        "on_output",
+        "printed_bytes",
+        "received_bytes",
+        "sent_bytes",
+    )
 
     def __init__(self, *, stdin: int, stdout: int, stderr: int, exit_fd: int) -> None:
         self._in, self._out, self._printed, self._exit_fd = stdin, stdout, stderr, exit_fd
         self._assembler = Assembler()
         self._outgoing: list[memoryview] = []
+        #: How much has gone to the child, and come from it, since whoever counts has set them to 0.
+        self.sent_bytes = self.received_bytes = self.printed_bytes = 0
         self.on_output: Callable[[bytes], None] | None = None
         #: Sees each message before its frames are waited for; raises WireError for one that nobody expects.
         self.check: Callable[[dict[str, object]], None] | None = None
@@ -50,7 +65,9 @@ class Channel:
 
         Raises: WireError: a value in it has no wire form; nothing was sent.
         """
-        self._outgoing.extend(memoryview(buffer) for buffer in gathered(pack(message)))
+        for buffer in gathered(pack(message)):
+            self.sent_bytes += len(buffer)
+            self._outgoing.append(memoryview(buffer))
         self._write()
         if self._outgoing:
             self._poller.register(self._in, select.POLLOUT)
@@ -68,6 +85,15 @@ class Channel:
             if left_s is not None and left_s <= 0:
                 raise TimeoutError
             self._transfer(None if left_s is None else left_s * 1000)
+
+    def count_from_here(self) -> None:
+        """What was sent, what was answered and what was printed until now counts for no call."""
+        self.sent_bytes = self.printed_bytes = 0
+        self.discount_received()
+
+    def discount_received(self) -> None:
+        """The message that was received last was no answer to a call; what has come behind it may be one."""
+        self.received_bytes = self._assembler.pending_bytes
 
     def advance(self) -> dict[str, object] | None:
         """As `receive`, without waiting: None where no message is whole yet."""
@@ -142,6 +168,7 @@ class Channel:
             return
         if not chunk:
             raise ChannelClosed
+        self.received_bytes += len(chunk)
         self._assembler.feed(chunk)
 
     def _read_printed(self) -> None:
@@ -153,5 +180,7 @@ class Channel:
             self._poller.unregister(self._printed)
             os.close(self._printed)
             self._printed = -1
-        elif self.on_output is not None:
+            return
+        self.printed_bytes += len(chunk)
+        if self.on_output is not None:
             self.on_output(chunk)

@@ -35,7 +35,7 @@ MOST_SHOWN = 200
 class Exchange:
     """A request on its way: items as they come, then the response."""
 
-    __slots__ = ("_number", "_ready", "_taken", "_timeout_s", "_what", "_worker", "deadline")
+    __slots__ = ("_number", "_ready", "_taken", "_timeout_s", "_what", "_worker", "deadline", "ended_ns")
 
     def __init__(self, worker: Worker, number: int, *, what: str, timeout_s: float | None, deadline: float | None) -> None:
         self._worker = worker
@@ -44,6 +44,8 @@ class Exchange:
         self._timeout_s = timeout_s
         #: When its time is over: a `time.monotonic()`.
         self.deadline = deadline
+        #: When `advance` had the response: a `time.perf_counter_ns()`.
+        self.ended_ns = 0
         self._taken = 0
         self._ready: list[tuple[bool, object] | BaseException] = []  # what `advance` has taken already
 
@@ -73,6 +75,7 @@ class Exchange:
             if taken is None:
                 return False
             self._ready.append(taken)
+        self.ended_ns = self.ended_ns or time.perf_counter_ns()
         return True
 
     def descriptors(self) -> list[tuple[int, int]]:
@@ -164,6 +167,7 @@ class Exchange:
         if not ("result" in message or isinstance(problem, dict)):
             raise WireError(f"an unexpected message: {str(message)[:MOST_SHOWN]}")
         if not self._worker.take(message):
+            channel.discount_received()
             return None
         data = problem.get("data") if isinstance(problem, dict) else None
         if isinstance(data, dict) and data.get("stage") == "import":

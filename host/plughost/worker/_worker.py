@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class Process(Protocol):
-        """A child process, or what stands in its place."""
+        """A child process, or what stands in its place. `peak_bytes` is known after its end, if it `is_measured`."""
 
         pid: int
+        is_measured: bool
+        peak_bytes: int
 
         def wait(self, timeout_s: float | None = None) -> int | None: ...
         def interrupt(self) -> None: ...
@@ -100,16 +102,27 @@ class Worker:
         "_next_id",
         "_tail",
         "alive",
+        "calls",
         "channel",
+        "measured_ns",
         "on_callback",
+        "on_end",
         "on_output",
+        "peak_bytes",
         "reusable",
+        "started_ns",
     )
 
     def __init__(self, child: Process, channel: Channel, *, lease: int, name: str, project: str) -> None:
         self._child, self.channel, self._lease, self._name = child, channel, lease, name
         self._tail = b""
         self._launched = time.monotonic()
+        self.started_ns = time.time_ns()
+        #: How many calls it has had, as its users count them.
+        self.calls = 0
+        #: The most memory that the process was seen to need; 0 where that can't be told.
+        self.peak_bytes = 0
+        self.measured_ns = time.perf_counter_ns()
         # Numbers that nobody guesses: a line that a plugin writes to every descriptor it finds is no answer to anything.
         self._next_id = int.from_bytes(os.urandom(6), "big")
         self._awaited: set[object] = set()
@@ -120,12 +133,15 @@ class Worker:
         self._is_copy = False
         #: What the plugin prints, as it comes.
         self.on_output: Callable[[bytes], None] | None = None
+        #: Told once, when the process is gone.
+        self.on_end: Callable[[], None] | None = None
         #: Answers the plugin when it calls a function of the app's: `name`, `args` and `kwargs` → `result` or `error`.
         self.on_callback: Callable[[dict[str, object]], dict[str, object]] | None = None
         channel.on_output = self._printed
         channel.check = self._check
         # Not waited for: the child reads it when it is up, and the first answer that comes is this one's.
         self._greeting = self._send_request("initialize", {"protocol": PROTOCOL, "project": project})
+        channel.sent_bytes = 0  # that was no call's
         _process.own(self)
 
     def begin(self, method: str, params: dict[str, object], *, what: str, timeout_s: float | None = None) -> Exchange:
@@ -177,9 +193,19 @@ class Worker:
         """Whether the process is gone, or speaks unasked; only for a worker that has nothing to answer."""
         return self.channel.has_ended()
 
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    def measure(self) -> None:
+        """Note what the process has needed so far, and when that was: `measured_ns`, a `time.perf_counter_ns()`."""
+        self.measured_ns = time.perf_counter_ns()
+        self.peak_bytes = max(self.peak_bytes, _process.peak_memory(self._child.pid))
+
     def dismiss(self) -> None:
         """Ask the child to end; `stop` sees to it. Who has several to end dismisses all of them first."""
         if self.alive and self._deadline is None:
+            self._measure_for_the_last_time()
             self._deadline = time.monotonic() + STOP_GRACE_S
             # Asked in words, since a copy of this process may hold the child's input open.
             self._send_request("shutdown", {})
@@ -210,8 +236,14 @@ class Worker:
         """End the process and everything it started, at once."""
         if self.alive:
             self.alive = False
+            self._measure_for_the_last_time()
             self._child.kill_tree()
             self._let_go()
+
+    def _measure_for_the_last_time(self) -> None:
+        if self.on_end is not None:
+            self._child.is_measured = not _process.LINUX
+            self.measure()
 
     def _may_have_left_some(self) -> bool:
         """Whether a child's child has begun since the child did; only then is it worth the time to look for all of its own.
@@ -238,6 +270,9 @@ class Worker:
         """Read what the plugin printed last, and close every descriptor. The child is gone."""
         self.channel.drain_output()
         self._close()
+        if self.on_end is not None:
+            self.peak_bytes = max(self.peak_bytes, self._child.peak_bytes)
+            self.on_end()
 
     def _close(self) -> None:
         _process.disown(self)
@@ -257,6 +292,7 @@ class Worker:
                 f"{what} was under way when this process was forked from another, whose call it is",
                 hint="The next call starts a new process",
             )
+        self._child.is_measured = self.on_end is not None
         code = self._child.wait(STOP_GRACE_S)
         if self.alive:
             self.alive = False

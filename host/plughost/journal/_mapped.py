@@ -1,0 +1,69 @@
+"""A file of the spool that one process has for itself, and writes without a system call.
+
+Above it: `Spool`; below it: a mapping. What is stored in it is the kernel's at once, as after a `write`, which takes several
+times as long. All of its space is taken from the disk beforehand: to store into a mapping that the disk has no room for is the
+end of a process.
+"""
+
+from __future__ import annotations
+
+import errno
+import mmap
+import os
+import time
+
+__all__ = ["SIZE_BYTES", "MappedFile"]
+
+#: A thousand calls; making the next takes as long as some of them.
+SIZE_BYTES = 1 << 18
+_NEWLINE = ord("\n")
+
+
+class MappedFile:
+    """Not for several threads at once. Beyond its last line it is all zeros.
+
+    Raises: OSError: the disk is full, or the file system can't promise space.
+    """
+
+    __slots__ = ("_at", "_fd", "_map")
+
+    def __init__(self, folder: str, suffix: str) -> None:
+        import fcntl
+
+        if not hasattr(os, "posix_fallocate"):  # macOS
+            raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+        path = os.path.join(folder, f"{time.time_ns()}-{os.urandom(4).hex()}{suffix}")
+        self._at = 0
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_SH | fcntl.LOCK_NB)  # or a reader is about to delete it
+            os.posix_fallocate(self._fd, 0, SIZE_BYTES)
+            self._map = mmap.mmap(self._fd, SIZE_BYTES)
+        except BaseException:
+            os.close(self._fd)
+            os.unlink(path)
+            raise
+
+    def append(self, line: bytes) -> bool:
+        """Store a line that begins with a newline; False where there is no room for it."""
+        start, end = self._at, self._at + len(line)
+        if end >= SIZE_BYTES:
+            return False
+        # The newline last: until it is there, a reader finds the end of the file.
+        self._map[start + 1 : end] = line[1:]
+        self._map[start] = _NEWLINE
+        self._at = end
+        return True
+
+    def close(self) -> None:
+        """Give back the space that was not needed."""
+        self._map.close()
+        try:
+            os.ftruncate(self._fd, self._at)
+        finally:
+            os.close(self._fd)
+
+    def forget(self) -> None:
+        """In a forked copy of this process: the original goes on writing."""
+        self._map.close()
+        os.close(self._fd)

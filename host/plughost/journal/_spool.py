@@ -1,0 +1,176 @@
+"""The spool: lines that wait in files to be taken into the database.
+
+Above it: `Journal`; below it: files. A process appends its first lines to a file that all share, so that a thousand short runs
+leave one file; one that goes on gets files of its own, which cost less. Every writer has a shared lock on its file. Whoever reads
+renames the common one, so that the next to come begin another, and deletes what nobody holds any more. A line is in the
+kernel's hands when the call that it tells of returns, and no kill can lose it.
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+import time
+
+from plughost import _process
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from threading import Thread
+
+    from plughost.journal._mapped import MappedFile
+
+__all__ = ["NAME", "SUFFIX", "Spool"]
+
+#: The file that is shared, in the folder of the spool, and how the names of all others end.
+NAME = "now.jsonl"
+SUFFIX = ".jsonl"
+#: How large the shared file grows, and how many files there may be, before a writer has them taken in: some ten thousand calls.
+_FULL_BYTES = 4 << 20
+_MOST_FILES = 16
+#: So many lines of a process go to the shared file.
+_FIRST_LINES = 16
+_LINES_TO_THE_NEXT_TRY = 10_000
+#: How long nothing is tried again where the folder can't be written, or the disk is full.
+_REST_S = 60.0
+#: How long the end of a process may be held up by what it has begun to take in.
+_LONGEST_TAKE_S = 30.0
+#: Readers that come between the opening of the file and the lock on it, one after the other.
+_MOST_ATTEMPTS = 8
+
+
+class Spool:
+    """Safe for several threads, and in a forked copy of the process. What can't be written is lost, and nobody is told.
+
+    `take_in` is called in a thread when there is much to be taken in.
+    """
+
+    __slots__ = ("_fd", "_folder", "_lines", "_lock", "_own", "_rest_until", "_take_in", "_taker")
+
+    def __init__(self, folder: str, take_in: Callable[[], None]) -> None:
+        self._folder = folder
+        self._take_in = take_in
+        self._taker: Thread | None = None
+        self._lock = _thread.allocate_lock()
+        self._own: MappedFile | None = None
+        self._fd = -1
+        self._lines = 0
+        self._rest_until = 0.0
+
+    def append(self, line: bytes) -> None:
+        """Write a line that begins and ends with a newline, whole or not at all, but for a full disk."""
+        with self._lock:
+            own = self._own
+            if own is not None and own.append(line):
+                return
+            if time.monotonic() < self._rest_until:
+                return
+            try:
+                self._append(line)
+            except OSError:  # the call has gone well all the same
+                self._let_go()
+                self._rest_until = time.monotonic() + _REST_S
+
+    def close(self) -> None:
+        """Let go of the files; what is written afterwards opens others. Waits for what is just being taken in."""
+        if self._taker is not None:
+            self._taker.join(_LONGEST_TAKE_S)
+        with self._lock:
+            self._let_go()
+
+    def forget(self) -> None:
+        """In a forked copy of this process: the files are the original's, and so may be whoever holds the lock."""
+        self._lock = _thread.allocate_lock()
+        self._taker = None
+        own, self._own = self._own, None
+        if own is not None:
+            own.forget()
+        self._let_go()
+
+    def _append(self, line: bytes) -> None:
+        self._lines += 1
+        if self._lines > _FIRST_LINES and self._append_to_own(line):
+            return
+        if self._fd < 0:
+            self._fd, size = _open_shared(self._folder)
+            _process.own(self)
+            if size > _FULL_BYTES:
+                self._begin_to_take_in()
+        os.write(self._fd, line)
+
+    def _append_to_own(self, line: bytes) -> bool:
+        """Begin a file of this process's own; false where the platform, the disk or the line is not made for that."""
+        from plughost.journal._mapped import SIZE_BYTES, MappedFile
+
+        if len(line) >= SIZE_BYTES:
+            return False
+        self._let_go()
+        try:
+            self._own = MappedFile(self._folder, SUFFIX)
+        except OSError:
+            self._lines = -_LINES_TO_THE_NEXT_TRY
+            return False
+        _process.own(self)
+        if len(os.listdir(self._folder)) > _MOST_FILES:
+            self._begin_to_take_in()
+        return self._own.append(line)
+
+    def _let_go(self) -> None:
+        _process.disown(self)
+        own, self._own = self._own, None
+        if own is not None:
+            own.close()
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _begin_to_take_in(self) -> None:
+        from threading import Thread
+
+        if self._taker is not None:
+            return
+        self._taker = Thread(target=self._take_all_in, name="plughost-journal", daemon=True)
+        try:
+            self._taker.start()
+        except RuntimeError:  # the interpreter is about to end, or the machine has no threads left
+            self._taker = None
+
+    def _take_all_in(self) -> None:
+        try:
+            self._take_in()
+        except Exception:  # noqa: BLE001, S110 - whoever reads next will meet it, and can tell somebody
+            pass
+        with self._lock:
+            self._taker = None
+            if self._fd >= 0:  # it has another name by now
+                os.close(self._fd)
+                self._fd = -1
+
+
+def _open_shared(folder: str) -> tuple[int, int]:
+    """A descriptor of the shared file, with a lock, and the file's size.
+
+    Raises: OSError: it can't be made.
+    """
+    import fcntl
+
+    path = os.path.join(folder, NAME)
+    for _ in range(_MOST_ATTEMPTS):
+        try:
+            fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except FileNotFoundError:
+            os.makedirs(folder, 0o700, exist_ok=True)
+            continue
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            state = os.fstat(fd)
+            if state.st_nlink:
+                return fd, state.st_size
+        except BlockingIOError:  # a reader has renamed it, and is about to delete it
+            pass
+        except BaseException:
+            os.close(fd)
+            raise
+        os.close(fd)
+    raise FileNotFoundError(path)
