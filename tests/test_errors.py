@@ -213,6 +213,71 @@ def test_a_source_that_poses_as_an_option(lab):
     return lab.add("git+https://example.org/weather.git@--upload-pack=evil")
 
 
+@tells("settings-invalid", exit_code=2)
+def test_a_setting_that_there_is_none_of(lab):
+    """
+    The settings in `TMP/plughost.toml` can't be used
+      Caused by: There is no setting `exclude-never`
+
+    hint: Did you mean `exclude-newer`?
+    """
+    (lab.root / "plughost.toml").write_text('exclude-never = "7 days"')
+    return lab.add(lab.wheel())
+
+
+@tells("settings-invalid", exit_code=2)
+def test_a_declared_plugin_whose_source_is_no_text(lab):
+    """
+    The settings in `TMP/pyproject.toml` can't be used
+      Caused by: `tool.plughost.plugins.weather.source` is `3`, and takes a text, as `add` takes it
+    """
+    (lab.root / "pyproject.toml").write_text("[tool.plughost.plugins.weather]\nsource = 3")
+    return lab.run("sync")
+
+
+@tells("settings-invalid", exit_code=2)
+def test_a_variable_that_no_setting_takes(lab):
+    """
+    The variable `PLUGHOST_OFFLINE` can't be used
+      Caused by: It is `perhaps`, and takes `true` or `false`
+    """
+    return lab.run("config", PLUGHOST_OFFLINE="perhaps")
+
+
+@tells("lock-outdated", exit_code=2)
+def test_a_lock_of_other_plugins_than_are_declared(lab):
+    """
+    The lock `TMP/plughost.lock` doesn't fit `TMP/plughost.toml` any more
+      Caused by: `climate` is not locked
+      Caused by: Of `weather`, `python` changed
+
+    hint: `plughost lock TMP/plughost.toml` makes it fit
+    """
+    declare = (lab.root / "plughost.toml").write_text
+    declare(f'[plugins]\nweather = "{lab.wheel().name}"')
+    assert lab.run("lock").returncode == 0
+    declare(f'[plugins]\nclimate = "climate"\nweather = {{ source = "{lab.wheel().name}", python = "3.11" }}')
+    return lab.run("sync", "--locked")
+
+
+@tells("wheel-changed", exit_code=5)
+def test_a_wheel_that_is_not_the_locked_one(lab):
+    """
+    The wheel of `weather` 1.0 is not the one that is locked
+      Caused by: Other bytes are in `weather.py`
+      Caused by: It has the SHA-256 `…`, and the lock `0000000000000000000000000000000000000000000000000000000000000000`
+
+    hint: Its build may depend on the machine, or on versions that its build requirements leave open: lock it again
+    """
+    (lab.root / "plughost.toml").write_text(f'[plugins]\nweather = "{lab.wheel().name}"')
+    assert lab.run("lock").returncode == 0
+    lock = lab.root / "plughost.lock"
+    text = re.sub(r'(plugins.weather.wheel\].*?sha256 = ").{64}', rf"\g<1>{'0' * 64}", lock.read_text(), flags=re.DOTALL)
+    lock.write_text(re.sub(r'("weather.py" = ").{16}', rf"\g<1>{'0' * 16}", text))
+    completed = lab.run("sync")
+    return SimpleNamespace(json=lambda: completed.json()[0], returncode=completed.returncode)
+
+
 @tells("git-missing", exit_code=5)
 def test_no_git(lab):
     """
@@ -690,6 +755,51 @@ def test_a_file_that_was_changed_in_the_installers_cache(lab):
     [cached] = (lab.root / "store" / "cache" / "uv").glob("archive-v0/*/atlas.py")
     cached.write_text("changed = True\n")
     return lab.add(lab.root / "weather-1.0-py3-none-any.whl", "--force")
+
+
+@pytest.fixture
+def bundle(lab):
+    """`bundle({"machine": "pdp11"})` is the file of an exported plugin whose list says that, its digest included."""
+
+    def make(said: dict[str, object]) -> Path:
+        lab.add(lab.wheel())
+        path = Path(lab.run("export", "weather").json()["path"])
+        with zipfile.ZipFile(path) as archive:
+            members = {entry: archive.read(entry) for entry in archive.infolist()}
+        with zipfile.ZipFile(path, "w") as archive:
+            for entry, data in members.items():
+                archive.writestr(entry, listed(data, said) if entry.filename == "bundle.json" else data)
+        return path
+
+    def listed(data: bytes, said: dict[str, object]) -> bytes:
+        record = json.loads(data)
+        del record["digest"]
+        record.update(said)
+        whole = json.dumps(record, sort_keys=True, separators=(",", ":")).encode()
+        return json.dumps({**record, "digest": hashlib.sha256(whole).hexdigest()}).encode()
+
+    return make
+
+
+@tells("bundle-invalid", exit_code=5)
+def test_a_bundle_that_was_altered(lab, bundle):
+    """
+    `weather-1.0.plughost` is not a bundle that can be installed
+      Caused by: `manifest.json` is in it, and `bundle.json` doesn't list it
+
+    hint: Get the file again, or export it again where the plugin is installed: `export NAME`
+    """
+    return lab.add(bundle({"members": {}}))
+
+
+@tells("bundle-unfit", exit_code=5)
+def test_a_bundle_for_another_machine(lab, bundle):
+    """
+    `weather-1.0.plughost` is for … on pdp11, and this machine is … on …
+
+    hint: Export it on a machine like this one
+    """
+    return lab.add(bundle({"machine": "pdp11"}))
 
 
 @tells("plugin-import-failed", exit_code=5)
