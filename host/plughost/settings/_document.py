@@ -119,9 +119,10 @@ def shown(value: object) -> str:
 
 
 def _mentions_us(path: str) -> bool:
-    """Whether it is worth being parsed, which takes longer than all else that happens here."""
+    """Whether it is worth being parsed, which takes longer than all else that happens here: every plugin's names plughost."""
     try:
         with open(path, "rb") as file:
-            return b"plughost" in file.read()
+            text = file.read().translate(None, b" \t\"'")
     except OSError:
         return False
+    return b"plughost" in text and any(form in text for form in (b"tool.plughost", b"[tool]", b"tool={"))
