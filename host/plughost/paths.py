@@ -15,6 +15,7 @@ replaced, not what is in it.
           *.whl, SHA256SUMS                 of a plugin from a bundle: the wheels of its dependencies, and all their digests
       venvs/<key>/                          content-addressed; `plughost-venv.json`, written last, marks it as whole
       index/<project>.json                  made from the receipts; may be deleted at any time
+      indexes/<name>.json                   a list of plugins that was fetched, for searching
       cache/uv/                             uv's own cache: on the venvs' filesystem, for hard links, and shared with nobody
       cache/build/<key>/                    build environments that are kept, because making one takes longer than a build
       cache/fetched/<key>/<digest>/         wheels fetched for an export, for the next one; deleted after a week
@@ -78,6 +79,10 @@ class Store:
         return os.path.join(self.root, "index", f"{self.project}.json")
 
     @property
+    def plugin_indexes(self) -> str:
+        return os.path.join(self.root, "indexes")
+
+    @property
     def uv_cache(self) -> str:
         return os.path.join(self.root, "cache", "uv")
 
@@ -123,6 +128,9 @@ class Store:
 
     def plugin(self, name: str) -> str:
         return os.path.join(self.plugins, name)
+
+    def plugin_index(self, name: str) -> str:
+        return os.path.join(self.plugin_indexes, f"{name}.json")
 
     def lock(self, scope: str) -> str:
         return os.path.join(self.root, "locks", f"{scope}.lock")
