@@ -93,13 +93,14 @@ def check_project(
     that meanwhile. Nothing is left but downloads, in the cache of `downloads`.
     """
     started = time.monotonic()
+    given, source = source, str(Path(source).absolute()) if Path(source).is_dir() else source
     with throw_away_host(project, downloads=downloads) as (host, scratch):
         try:
             plugin = host.add(source).plugin
         except PlughostError as error:
             message = ": ".join((error.message, *error.causes))
-            findings = (Finding(reference="not-installable", where=source, message=message),)
-            return Report(source=source, project=project, findings=findings, duration_s=time.monotonic() - started)
+            findings = (Finding(reference="not-installable", where=given, message=message),)
+            return Report(source=given, project=project, findings=findings, duration_s=time.monotonic() - started)
         examples: list[Example] = []
         found = list(_examples(source, plugin, examples))
         importing = measure(plugin.environment, plugin.receipt.package, plugin.entry_points)
@@ -112,7 +113,7 @@ def check_project(
         with _copy(source, scratch / "copy"):
             found += try_examples(host, plugin.name, examples, timeout_s=timeout_s)
         return Report(
-            source=source,
+            source=given,
             project=project,
             name=plugin.name,
             version=plugin.version,

@@ -66,7 +66,7 @@ def _metadata(own: Distribution) -> Iterator[Finding]:
     metadata = own.metadata
     classifiers = metadata.get_all("Classifier") or []
     licensed = metadata["License-Expression"] or metadata["License"] or any(text.startswith("License ::") for text in classifiers)
-    described = str(metadata.get_payload() or "").strip() or metadata["Description"]
+    described = str(metadata.json.get("description") or "").strip()
     for reference, key, found, message in (
         ("summary-missing", "description", metadata["Summary"], "Lists show what stands there, and there is nothing"),
         ("licence-missing", "license", licensed, "Nobody knows whether they may use it"),

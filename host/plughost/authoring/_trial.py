@@ -72,10 +72,12 @@ def _fault_of_error(error: PluginError, expected: Expected) -> str:
 def _part(value: object, parts: Sequence[object]) -> object:
     """Raises: LookupError, TypeError: the value has no such part."""
     for key in parts:
-        if isinstance(value, dict) or (isinstance(value, list) and isinstance(key, int)):
-            value = value[key]
-        else:
+        if isinstance(value, dict):
+            value = value[str(key)]  # as keys arrive
+            continue
+        if not (isinstance(value, list) and isinstance(key, int)):
             raise TypeError(f"`[{key!r}]` of a `{type(value).__name__}`")
+        value = value[key]
     return value
 
 

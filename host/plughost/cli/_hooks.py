@@ -1,4 +1,4 @@
-"""`hooks` and `check`: an app's hook specifications, who implements them, and what doesn't fit."""
+"""`hooks`: an app's hook specifications, and who implements them. For `check`: what of the installed plugins doesn't fit."""
 
 from __future__ import annotations
 
@@ -15,19 +15,21 @@ from plughost.errors import ContractError, PlughostError, UsageError
 from plughost.host import Host
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pluggy import HookImpl
 
     from plughost.cli._context import Context
     from plughost.cli._declaration import Values
 
-__all__ = ["check", "hooks"]
+__all__ = ["Installed", "app_manager", "check_installed", "hooks"]
 
 _MARKS = ("wrapper", "hookwrapper", "tryfirst", "trylast", "optionalhook")
 
 
 def hooks(context: Context, values: Values) -> int:
     """Every hook of the app, with its implementations in the order in which they are called."""
-    manager = _manager(context, values)
+    manager = app_manager(context, values)
     with _host(context, manager) as host:
         attached = host.attach(manager, on_error="warn" if not values.flag("json") else "skip")
         names = {plugin.__name__ for plugin in attached}
@@ -40,38 +42,50 @@ def hooks(context: Context, values: Values) -> int:
     return 0
 
 
-def check(context: Context, values: Values) -> int:
-    """Hold the manifests of what is installed against the specifications. Starts nothing."""
-    manager = _manager(context, values)
+def check_installed(context: Context, manager: PluginManager, names: Sequence[str], *, as_json: bool) -> Installed:
+    """Hold the manifests of what is installed against the specifications; of all where no names are given. Starts nothing."""
     printer, out = context.printer, context.printer.out
     faults: list[Fault] = []
     broken: list[PlughostError] = []
     with _host(context, manager) as host:
-        names = list(dict.fromkeys(values.texts("names"))) or [plugin.name for plugin in host.plugins()]
-        for name in names:
+        wanted = list(dict.fromkeys(names)) or [plugin.name for plugin in host.plugins()]
+        for name in wanted:
             try:
                 found = find_faults(read_hooks(name, host.manifest(name)), manager, unknown=True)
             except PlughostError as error:
                 broken.append(error)
                 continue
             faults += found
-            if not (values.flag("json") or found):
+            if not (as_json or found):
                 printer.message(f"{out.highlight(f'`{name}`')} fits the hooks of {out.highlight(f'`{manager.project_name}`')}")
-    if values.flag("json"):
-        printer.json({"faults": [fault.record() for fault in faults], "errors": [printer.record(one) for one in broken]})
-        return ContractError.exit_code if faults else broken[0].exit_code if broken else 0
-    for one in broken:
-        printer.error(one)
-    if faults:
-        raise ContractError(
-            f"{len({fault.plugin for fault in faults})} of {len(names)} plugins don't fit the hooks of `{manager.project_name}`",
-            causes=[fault.message for fault in faults],
+    return Installed(project=manager.project_name, names=wanted, faults=faults, broken=broken)
+
+
+class Installed:
+    """What was found in plugins that are installed: hook implementations that don't fit, and plugins that can't be read."""
+
+    def __init__(self, *, project: str, names: list[str], faults: list[Fault], broken: list[PlughostError]) -> None:
+        self.project = project
+        self.names = names
+        self.faults = faults
+        self.broken = broken
+
+    @property
+    def exit_code(self) -> int:
+        return ContractError.exit_code if self.faults else self.broken[0].exit_code if self.broken else 0
+
+    def error(self) -> ContractError | None:
+        if not self.faults:
+            return None
+        count = len({fault.plugin for fault in self.faults})
+        return ContractError(
+            f"{count} of {len(self.names)} plugins don't fit the hooks of `{self.project}`",
+            causes=[fault.message for fault in self.faults],
             hint="Their authors can correct them by the app's hook specifications",
         )
-    return broken[0].exit_code if broken else 0
 
 
-def _manager(context: Context, values: Values) -> PluginManager:
+def app_manager(context: Context, values: Values) -> PluginManager:
     """The app's own PluginManager where it is named, else one with the specifications that the app gave its commands."""
     target = values.text("app")
     if not target:

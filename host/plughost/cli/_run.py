@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from plughost.cli._context import Context
     from plughost.cli._declaration import Values
 
-__all__ = ["run"]
+__all__ = ["read_array", "read_object", "read_timeout", "run"]
 
 _LONGEST_TIMEOUT_S = 1e6  # eleven days; beyond some months, poll(2) can't count the milliseconds
 
@@ -29,7 +29,7 @@ def run(context: Context, values: Values) -> int:
     name, wanted = split_name(values.text("name"))
     if not name:
         raise UsageError(f"`{values.text('name')}` names no plugin", hint="The plugin comes first, as in `weather:forecast`")
-    timeout_s = _timeout(values.optional("timeout"))
+    timeout_s = read_timeout(values.optional("timeout"))
     env = dict(map(_variable, values.texts("env")))
     installed = find_callable(context.paths(), name)
     try:
@@ -124,8 +124,8 @@ def _arguments(values: Values, tool: str, schema: dict[str, object]) -> tuple[li
     by_position, by_name, piped = (values.optional(name) for name in ("args", "kwargs", "stdin_as"))
     if (by_position, by_name).count("-") + (piped is not None) > 1:
         raise UsageError("The standard input can be read once, and is asked for twice", reference="usage")
-    args = [] if by_position is None else _array(by_position)
-    kwargs = {} if by_name is None else _object(by_name)
+    args = [] if by_position is None else read_array(by_position)
+    kwargs = {} if by_name is None else read_object(by_name)
     pairs = typed(map(_utf_8, values.texts("arguments")), parameters, tool=tool)
     if piped is not None and piped in pairs:
         raise _twice(piped, tool)
@@ -138,14 +138,14 @@ def _arguments(values: Values, tool: str, schema: dict[str, object]) -> tuple[li
     return args, kwargs
 
 
-def _array(given: str) -> list[object]:
+def read_array(given: str) -> list[object]:
     value = parse_json(_document(given, "--args"), what="What `--args` gives")
     if not isinstance(value, list):
         raise _invalid("What `--args` gives is not a JSON array", hint="`--args '[\"Bern\", 3]'`")
     return value
 
 
-def _object(given: str) -> dict[str, object]:
+def read_object(given: str) -> dict[str, object]:
     text = _document(given, "--kwargs")
     try:
         return unpack(text.encode("utf-8", "surrogateescape"))
@@ -182,7 +182,7 @@ def _standard_input() -> bytes:
     return sys.stdin.buffer.read()
 
 
-def _timeout(given: str | None) -> float | None:
+def read_timeout(given: str | None) -> float | None:
     if given is None:
         return None
     try:

@@ -35,8 +35,8 @@ _SECTIONS = {
     "finding": ("search", "index add", "index list", "index remove", "index update", "index build"),
     "health": ("doctor", "repair", "gc"),
     "trust": ("audit", "sbom", "config"),
-    "hooks": ("hooks",),
-    "authors": ("new", "check", "dev"),
+    "hooks": ("hooks", "check"),
+    "authors": ("new", "dev"),
     "shell": ("completion",),
 }
 
