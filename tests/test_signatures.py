@@ -391,6 +391,18 @@ def test_settings_demand_signatures_by_pattern(plughost_command, plugin, keys, s
     assert plughost_command("add", source, "--json").json()["signer"]["principal"] == "ada@example.org"
 
 
+@needs_ssh
+def test_an_update_can_begin_to_demand_a_signature(plughost_command, plugin, keys, signers):
+    settings = {"PLUGHOST_ALLOWED_SIGNERS": signers(ssh_line(keys["ada"]))}
+    assert plughost_command("add", f"git+{plugin.as_uri()}").returncode == 0
+    unsigned = plughost_command("update", "echo", "--require-signed", "--json", env=settings).json()
+    assert unsigned[0]["error"]["reference"] == "signature-missing"
+    sign(plugin, keys["ada"])
+    assert plughost_command("update", "echo", "--require-signed", env=settings).returncode == 0
+    record = plughost_command("info", "echo", "--json").json()
+    assert (record["signer"]["principal"], record["request"]["require_signed"]) == ("ada@example.org", True)
+
+
 def test_without_a_file_of_allowed_signers_nothing_can_be_demanded(host):
     with pytest.raises(UsageError, match="nobody is allowed to sign"):
         host.add("git+https://example.org/weather.git", require_signed=True)

@@ -137,12 +137,20 @@ class Host(Caller):
             )
         )
 
-    def update(self, name: str, *, allow_breaking: bool = False, dependencies: bool = False, offline: bool = False) -> Updated:
+    def update(
+        self,
+        name: str,
+        *,
+        allow_breaking: bool = False,
+        dependencies: bool = False,
+        offline: bool = False,
+        require_signed: bool = False,
+    ) -> Updated:
         """Make a plugin again from what it was made from, beside what is installed, and put it in force.
 
         That is the newest commit of its reference, or the newest release that its requirement allows. Its dependencies stay as
         they are locked while they fit; with `dependencies` they are the newest, too. Calls that run finish on the old version,
-        which `rollback` goes back to. A pinned plugin is left alone.
+        which `rollback` goes back to. A pinned plugin is left alone. A signature that was demanded once stays demanded.
 
         Raises: UnknownError: it isn't installed. ContractError: a caller of what is installed might fail, and `allow_breaking`
         isn't given. Else as `add` does. What was installed is then as it was.
@@ -150,6 +158,7 @@ class Host(Caller):
         from plughost._update import update
 
         def install(request: Request, vet: Vet) -> Added:
+            request.require_signed = request.require_signed or require_signed
             return self._install(request, vet)
 
         return update(

@@ -61,7 +61,11 @@ def _update(host: Host, name: str, values: Values) -> Updated:
     if values.flag("check"):
         return host.check_update(name, offline=offline)
     return host.update(
-        name, allow_breaking=values.flag("allow_breaking"), dependencies=values.flag("dependencies"), offline=offline
+        name,
+        allow_breaking=values.flag("allow_breaking"),
+        dependencies=values.flag("dependencies"),
+        offline=offline,
+        require_signed=values.flag("require_signed"),
     )
 
 

@@ -25,6 +25,7 @@ Without a NAME, all of them. What is up to date or pinned is left alone, and wha
         flag("--check", "Only tell what there is to update; the exit code is 0 either way"),
         flag("--allow-breaking", "Also where tools, parameters or hooks are gone, or take less than before"),
         flag("--dependencies", "Take the newest versions of dependencies, too"),
+        flag("--require-signed", "Refuse what none of the allowed signers has signed, from now on"),
         flag("--offline", "Use nothing from the network"),
         JSON,
     ),
