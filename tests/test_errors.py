@@ -787,7 +787,7 @@ def test_a_bundle_that_was_altered(lab, bundle):
     `weather-1.0.plughost` is not a bundle that can be installed
       Caused by: `manifest.json` is in it, and `bundle.json` doesn't list it
 
-    hint: Get the file again, or export it again where the plugin is installed: `export NAME`
+    hint: Get the file again, or export it again where the plugin is installed: `plughost export NAME`
     """
     return lab.add(bundle({"members": {}}))
 

@@ -12,7 +12,7 @@ import os
 import shutil
 import stat
 import zipfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO, NoReturn
 
 from plughost.errors import BundleError
@@ -79,9 +79,9 @@ def _unnamed(path: Path) -> Iterator[io.BufferedRandom]:
         with os.fdopen(fd, "w+b") as file:
             yield file
             if not named:
-                _give_name(fd, beside)
-                named = True
-        os.replace(beside, path)
+                named = _give_name(fd, path, beside)
+        if named:
+            os.replace(beside, path)
         sync_folder(str(path.parent))
     except BaseException:
         if named:
@@ -89,10 +89,15 @@ def _unnamed(path: Path) -> Iterator[io.BufferedRandom]:
         raise
 
 
-def _give_name(fd: int, path: Path) -> None:
+def _give_name(fd: int, path: Path, beside: Path) -> bool:
+    """Name the file `path`, or where there is one already, `beside`, which is then to take its place: true."""
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:  # only with a folder's descriptor does Python follow the link
-        os.link(f"/proc/self/fd/{fd}", path.name, dst_dir_fd=folder, follow_symlinks=True)
+        with suppress(FileExistsError):
+            os.link(f"/proc/self/fd/{fd}", path.name, dst_dir_fd=folder, follow_symlinks=True)
+            return False
+        os.link(f"/proc/self/fd/{fd}", beside.name, dst_dir_fd=folder, follow_symlinks=True)
+        return True
     finally:
         os.close(folder)
 

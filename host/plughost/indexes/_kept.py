@@ -1,0 +1,191 @@
+"""An index as it is kept: one file, in a form that is searched without being parsed, under checksums.
+
+Above it: what adds, updates, searches and looks up; below it: the store's paths. To find something among ten thousand entries must
+take milliseconds, so the file is
+
+    {"origin": CRC, "entries": CRC, "sha256": …}        of the second line, and of all after it
+    {"name": …, "source": …, …}                         where it came from, and what the server said of it
+    weather\\tsays how warm it will be\\tclimate\\0{…}       an entry: its words in lower case, and then its JSON
+
+The CRCs find what a failing disk does, or an editor; to import a better digest would take as long as the search. Before something
+is installed, or fetched again, there is time for the SHA-256, too.
+"""
+
+from __future__ import annotations
+
+import os
+
+from plughost.errors import StoreError, UnknownError
+from plughost.indexes._entry import Entry
+from plughost.paths import scan
+from plughost.runner import wire
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Self
+
+    from plughost.paths import Store
+
+__all__ = ["TAGS", "Kept", "Origin", "read", "read_all"]
+
+#: Between the tags of an entry's line; no text of an index has control characters.
+TAGS = b"\x1f"
+_ENDING = ".json"
+
+
+class Origin:
+    """Where an index came from, and when. `source` is without credentials; `added` orders the indexes; `title` is its own name.
+
+    `etag` and `last_modified` are the server's, `commit_id` that of a repository, `sha256` that of the file as it came.
+    """
+
+    __slots__ = ("added", "commit_id", "count", "etag", "fetched_at", "last_modified", "name", "sha256", "source", "title")
+
+    def __init__(
+        self,
+        name: str,
+        source: str,
+        *,
+        added: int = 0,
+        title: str = "",
+        count: int = 0,
+        fetched_at: str = "",
+        sha256: str = "",
+        commit_id: str = "",
+        etag: str = "",
+        last_modified: str = "",
+    ) -> None:
+        self.name = name
+        self.source = source
+        self.added = added
+        self.title = title
+        self.count = count
+        self.fetched_at = fetched_at
+        self.sha256 = sha256
+        self.commit_id = commit_id
+        self.etag = etag
+        self.last_modified = last_modified
+
+    def record(self) -> dict[str, object]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, object]) -> Self:
+        texts = {name: str(record.get(name) or "") for name in cls.__slots__ if name not in {"added", "count"}}
+        numbers = {name: value for name in ("added", "count") if isinstance(value := record.get(name), int)}
+        return cls(**texts, **numbers)
+
+
+class Kept:
+    """An index that is kept."""
+
+    __slots__ = ("_data", "_entries", "origin", "path")
+
+    def __init__(self, path: str, data: bytes) -> None:
+        """Raises: ValueError: it isn't as it was written."""
+        import zlib
+
+        first = data.find(b"\n") + 1
+        second = data.find(b"\n", first) + 1
+        checksums = wire.unpack(data[:first])
+        if not second or zlib.crc32(data[first:second]) != checksums.get("origin"):
+            raise ValueError("what it says of where it came from is not as it was written")
+        self.path = path
+        self.origin = Origin.from_record(wire.unpack(data[first:second]))
+        self._data = data
+        self._entries = second
+        if zlib.crc32(memoryview(data)[second:]) != checksums.get("entries"):
+            raise DamagedEntriesError(self.origin)
+
+    @property
+    def name(self) -> str:
+        return self.origin.name
+
+    def check(self) -> None:
+        """Raises: StoreError: an entry was changed, by whatever means but by who knows how to write all of the file."""
+        import hashlib
+
+        wanted = wire.unpack(self._data[: self._data.find(b"\n") + 1]).get("sha256")
+        if hashlib.sha256(memoryview(self._data)[self._entries :]).hexdigest() != wanted:
+            raise damaged(self.name, self.path, "an entry is not as it was written")
+
+    def lines(self) -> list[bytes]:
+        """The entries, by name: `name TAB summary TAB tags NUL JSON`, all but the JSON in lower case."""
+        return self._data[self._entries : -1].split(b"\n") if self._entries < len(self._data) else []
+
+    def find(self, name: str) -> Entry | None:
+        """The entry of that normalized name."""
+        begin = self._data.find(f"\n{name}\t".encode(), self._entries - 1) + 1
+        return entry_of(self._data[begin : self._data.find(b"\n", begin)]) if begin else None
+
+    @staticmethod
+    def pack(origin: Origin, entries: Iterator[Entry]) -> bytes:
+        """The file's bytes."""
+        import hashlib
+        import zlib
+
+        first = wire.pack(origin.record())[0]
+        rest = b"".join(_line(entry) for entry in entries)
+        sha256 = hashlib.sha256(rest).hexdigest()
+        return wire.pack({"origin": zlib.crc32(first), "entries": zlib.crc32(rest), "sha256": sha256})[0] + first + rest
+
+
+class DamagedEntriesError(ValueError):
+    """Its entries can't be used, but it is known where they came from."""
+
+    def __init__(self, origin: Origin) -> None:
+        super().__init__("an entry is not as it was written")
+        self.origin = origin
+
+
+def entry_of(line: bytes) -> Entry:
+    return Entry.from_record(wire.unpack(line.partition(b"\0")[2]))
+
+
+def read(store: Store, name: str) -> Kept:
+    """The index of that name.
+
+    Raises: UnknownError: there is none. StoreError: its file is damaged.
+    """
+    path = store.plugin_index(name)
+    try:
+        with open(path, "rb") as file:
+            return Kept(path, file.read())
+    except FileNotFoundError:
+        raise unknown(store, name) from None
+    except (OSError, ValueError) as error:
+        raise damaged(name, path, str(error)) from error
+
+
+def read_all(store: Store) -> list[Kept]:
+    """All indexes, in the order in which they were added.
+
+    Raises: StoreError: the file of one is damaged.
+    """
+    return sorted((read(store, name) for name in names(store)), key=lambda kept: kept.origin.added)
+
+
+def names(store: Store) -> list[str]:
+    """The names of the indexes, damaged ones included, sorted."""
+    return sorted(entry.name.removesuffix(_ENDING) for entry in scan(store.plugin_indexes) if entry.name.endswith(_ENDING))
+
+
+def unknown(store: Store, name: str) -> UnknownError:
+    known = names(store)
+    hint = f"There are {', '.join(f'`{other}`' for other in known)}" if known else "`index add NAME SOURCE` adds one"
+    return UnknownError(f"There is no index named `{name}`", reference="index-unknown", hint=hint)
+
+
+def damaged(name: str, path: str, why: str) -> StoreError:
+    return StoreError(
+        f"The index `{name}` is damaged",
+        reference="index-corrupt",
+        causes=[f"`{path}`: {why}"],
+        hint=f"`index update {name}` fetches it again",
+    )
+
+
+def _line(entry: Entry) -> bytes:
+    tags = TAGS.decode().join(entry.tags)
+    return f"{entry.name}\t{entry.summary}\t{tags}".casefold().encode() + b"\0" + wire.pack(entry.record())[0]
