@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from plughost._attach import PluginNotAttached
     from plughost._info import Plugin
     from plughost._request import Added, Progress
+    from plughost.bundle import Exported
     from plughost.call import Outcome
     from plughost.errors import (
         BuildError,
+        BundleError,
         CallTimeout,
         ContractError,
         DescribeError,
@@ -38,9 +40,11 @@ if TYPE_CHECKING:
 __all__ = [
     "Added",
     "BuildError",
+    "BundleError",
     "CallTimeout",
     "ContractError",
     "DescribeError",
+    "Exported",
     "Host",
     "InstallError",
     "Outcome",
@@ -72,6 +76,7 @@ __getattr__ = lazily(
         "_attach": ("PluginNotAttached",),
         "_info": ("Plugin",),
         "_request": ("Added", "Progress"),
+        "bundle": ("Exported",),
         "call": ("Outcome",),
         "errors": _ERRORS,
         "host": ("Host",),
