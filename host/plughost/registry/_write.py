@@ -160,6 +160,8 @@ def writing(store: Store) -> Iterator[None]:
     """Turn what the disk refuses into a StoreError."""
     try:
         yield
+    except BlockingIOError:  # a lock that somebody else holds, for whoever didn't want to wait
+        raise
     except OSError as error:
         raise StoreError(
             f"The store at `{store.root}` can't be written",
