@@ -15,16 +15,11 @@ from email.parser import HeaderParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from plughost.errors import InstallError, ResolveError, SourceError
+from plughost.errors import ResolveError, SourceError
 from plughost.source._records import Origin, Source, SourceTree
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from urllib.request import OpenerDirector
 
 __all__ = ["check_out", "resolve"]
 
-_TIMEOUT_S = 60.0
 _BLOCK_BYTES = 1 << 20
 #: An archive of at most this size is kept from the moment its digest is known until it is wanted; a larger one is fetched again.
 _KEPT_BYTES = 64 << 20
@@ -112,64 +107,15 @@ def _is_package_information(name: str) -> bool:
 
 
 def _download(source: Source, path: Path) -> None:
-    import base64
     from http.client import HTTPException
-    from urllib.error import HTTPError
-    from urllib.request import Request
+
+    from plughost.source._http import Refusal, get, told
 
     url = f"{source.url}?{source.query}" if source.query else source.url
-    request = Request(url, headers={"User-Agent": "plughost"})  # noqa: S310 - http or https, as `parse` has seen to
-    if source.credentials:
-        # Not sent on where the server redirects to.
-        basic = base64.b64encode((source.credentials if ":" in source.credentials else f"{source.credentials}:").encode())
-        request.add_unredirected_header("Authorization", f"Basic {basic.decode()}")
     try:
-        with _opener().open(request, timeout=_TIMEOUT_S) as reply, path.open("wb") as file:
+        with get(url, source.credentials) as reply, path.open("wb") as file:
             shutil.copyfileobj(reply, file, _BLOCK_BYTES)
-    except HTTPError as error:
-        error.close()
-        raise _refused(source.url, error.code, error.reason) from error
-    except (OSError, HTTPException) as error:
-        if path.exists() and not isinstance(error, TimeoutError | ConnectionError):
+    except (OSError, HTTPException, Refusal) as error:
+        if path.exists() and isinstance(error, OSError) and not isinstance(error, TimeoutError | ConnectionError):
             raise  # it is our disk
-        tls = "CERTIFICATE_VERIFY_FAILED" in str(error)
-        raise InstallError(
-            f"`{source.url}` can't be fetched",
-            reference="tls" if tls else "network",
-            causes=[str(getattr(error, "reason", error)) or type(error).__name__],
-            hint="Name the authority's certificate in `SSL_CERT_FILE`"
-            if tls
-            else "Check the address, the connection and the proxy settings",
-        ) from error
-
-
-def _opener() -> OpenerDirector:
-    """For HTTP alone: a redirection must lead nowhere else."""
-    from urllib import request
-
-    opener = request.OpenerDirector()
-    for handler in (
-        request.ProxyHandler,
-        request.UnknownHandler,
-        request.HTTPHandler,
-        request.HTTPDefaultErrorHandler,
-        request.HTTPRedirectHandler,
-        request.HTTPErrorProcessor,
-        request.HTTPSHandler,
-    ):
-        opener.add_handler(handler())
-    return opener
-
-
-def _refused(url: str, code: int, reason: str) -> InstallError:
-    causes = [f"The server answered {code} {reason}"]
-    if code in {401, 403, 407}:
-        return SourceError(
-            f"`{url}` is not for everybody",
-            reference="git-auth",
-            causes=causes,
-            hint="Give credentials as `https://USER:TOKEN@HOST/…`: they are used and not stored",
-        )
-    if code in {404, 410}:
-        return SourceError(f"There is nothing at `{url}`", reference="source-missing", causes=causes, hint="Check the URL")
-    return InstallError(f"`{url}` can't be fetched", reference="network", causes=causes, hint="Try again later")
+        raise told(source.url, error) from error
