@@ -67,6 +67,7 @@ def _facts(plugin: Plugin) -> list[tuple[str, str]]:
         ("python", f"{receipt.python_version}  {receipt.python}"),
         ("environment", str(plugin.environment)),
         ("installed by", receipt.installer),
+        ("excludes newer", str(receipt.request.get("exclude_newer") or "")),
         ("size", size_text(plugin.size_bytes)),
         ("added", receipt.added_at),
     ]
