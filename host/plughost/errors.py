@@ -99,6 +99,7 @@ class UsageError(PlughostError, ValueError):
         "value-unsupported",
         "settings-invalid",
         "lock-outdated",
+        "record-incomplete",
     )
 
 
@@ -106,7 +107,15 @@ class UnknownError(PlughostError, LookupError):
     """No plugin, tool or hook of that name is there."""
 
     exit_code = 3
-    references: tuple[str, ...] = ("plugin-unknown", "tool-unknown", "tool-ambiguous", "hook-unknown", "version-unknown")
+    references: tuple[str, ...] = (
+        "plugin-unknown",
+        "tool-unknown",
+        "tool-ambiguous",
+        "hook-unknown",
+        "version-unknown",
+        "record-unknown",
+        "revision-gone",
+    )
 
 
 class PluginDisabled(UnknownError):
@@ -246,4 +255,4 @@ class DescribeError(InstallError):
 class StoreError(PlughostError):
     """The store on disk can't be read or written."""
 
-    references = ("store-unwritable", "store-corrupt", "venv-missing")
+    references = ("store-unwritable", "store-corrupt", "venv-missing", "records-unreadable")

@@ -22,12 +22,13 @@ if TYPE_CHECKING:
     from plughost._changed import Updated
     from plughost._gc import Collected
     from plughost._info import Plugin
+    from plughost._records import Replayed
     from plughost._repair import Repaired
     from plughost._request import Added, Progress
     from plughost._workers import Workers
     from plughost.bundle import Exported
     from plughost.health import Fault
-    from plughost.journal import Journal
+    from plughost.journal import CallRecord, Journal, PluginStats
     from plughost.sets import LockResult, Synced
     from plughost.settings import Settings
     from plughost.trust import Audit
@@ -420,3 +421,54 @@ class Host(Caller):
         from plughost._info import read_plugin
 
         return read_plugin(registry.find(self.store, name))
+
+    def calls(
+        self, *names: str, failed: bool = False, since: str = "", after: int = 0, limit: int | None = None
+    ) -> list[CallRecord]:
+        """The records of calls, the latest last: of all plugins or of these, of all calls or of those that didn't go well.
+
+        `since` is a date, or how long ago, such as `2 hours`; `after` a record's number; `limit` is for the latest.
+
+        Raises: UnknownError: there is no such plugin. UsageError: `since` is no date. StoreError: the records can't be read.
+        """
+        from plughost._records import read_calls
+
+        return read_calls(self.store, names, failed=failed, since=since, after=after, limit=limit)
+
+    def find_call(self, number: int) -> CallRecord:
+        """The record of a call, by its number.
+
+        Raises: UnknownError: there is none, or not any more. StoreError: the records can't be read.
+        """
+        from plughost._records import find_call
+
+        return find_call(self.store, number)
+
+    def stats(self, *names: str, since: str = "") -> list[PluginStats]:
+        """The calls of plugins counted: how many, how many went wrong, how long they took, the memory of their processes.
+
+        Raises: as `calls` does.
+        """
+        from plughost._records import read_stats
+
+        return read_stats(self.store, names, since=since)
+
+    def replay(
+        self,
+        number: int,
+        *,
+        current: bool = False,
+        timeout_s: float | None = None,
+        env: Mapping[str, str] | None = None,
+        on_output: Callable[[bytes], None] | None = None,
+    ) -> Replayed:
+        """Make a call again that was recorded with its arguments, on the revision that it was made on, or the `current` one.
+
+        It has the time that it had, or `timeout_s`. How the call ends is in what is returned, an error too.
+
+        Raises: UnknownError: there is no such record, or the revision is gone. UsageError: the arguments were not recorded.
+        StoreError: the records can't be read.
+        """
+        from plughost._records import replay
+
+        return replay(self, self.store, number, current=current, timeout_s=timeout_s, env=env, on_output=on_output)

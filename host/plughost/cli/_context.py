@@ -61,10 +61,17 @@ class Context:
 
         return f"{self.program} --store {shlex.quote(self._chosen_store)}"
 
-    def host(self, on_progress: Callable[[Progress], None] | None = None) -> Host:
+    def host(self, on_progress: Callable[[Progress], None] | None = None, *, record_arguments: bool | None = None) -> Host:
+        """`record_arguments` is for calls; None leaves it to the settings."""
         from plughost.host import Host
 
-        return Host(self.project, store=self.store, hookspecs=self.hookspecs, on_progress=on_progress)
+        return Host(
+            self.project,
+            store=self.store,
+            hookspecs=self.hookspecs,
+            record_arguments=record_arguments,
+            on_progress=on_progress,
+        )
 
     def paths(self) -> Store:
         """The store's paths, where no host is needed."""

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from plughost.call import Outcome
     from plughost.cli._context import Context
     from plughost.cli._declaration import Values
+    from plughost.host import Host
 
-__all__ = ["read_array", "read_object", "read_timeout", "run"]
+__all__ = ["read_array", "read_object", "read_timeout", "read_variable", "run"]
 
 _LONGEST_TIMEOUT_S = 1e6  # eleven days; beyond some months, poll(2) can't count the milliseconds
 
@@ -30,7 +31,7 @@ def run(context: Context, values: Values) -> int:
     if not name:
         raise UsageError(f"`{values.text('name')}` names no plugin", hint="The plugin comes first, as in `weather:forecast`")
     timeout_s = read_timeout(values.optional("timeout"))
-    env = dict(map(_variable, values.texts("env")))
+    env = dict(map(read_variable, values.texts("env")))
     installed = find_callable(context.paths(), name)
     try:
         tool = choose_tool(installed.name, installed.manifest, wanted)
@@ -39,7 +40,8 @@ def run(context: Context, values: Values) -> int:
             raise
         tool = {"name": wanted or ""}  # the code may have it by now; the host will see
     args, kwargs = _arguments(values, f"{installed.name}:{tool['name']}", tool)
-    call = _Call(context, installed.name, name, wanted, args=args, kwargs=kwargs, timeout_s=timeout_s, env=env)
+    host = context.host(record_arguments=values.flag("record_arguments") or None)
+    call = _Call(context, host, installed.name, name, wanted, args=args, kwargs=kwargs, timeout_s=timeout_s, env=env)
     if values.flag("json"):
         return call.enveloped(tool)
     return call.printed()
@@ -51,6 +53,7 @@ class _Call:
     def __init__(
         self,
         context: Context,
+        host: Host,
         plugin: str,
         found_by: str,
         tool: str | None,
@@ -61,7 +64,7 @@ class _Call:
         env: dict[str, str],
     ) -> None:
         self.printer = context.printer
-        self.host = context.host()
+        self.host = host
         self.plugin = plugin
         self.found_by = found_by
         self.tool = tool
@@ -194,7 +197,7 @@ def read_timeout(given: str | None) -> float | None:
     return seconds
 
 
-def _variable(given: str) -> tuple[str, str]:
+def read_variable(given: str) -> tuple[str, str]:
     """`NAME=VALUE`, or `NAME` with the value that it has here."""
     name, equals, value = given.partition("=")
     if not name or (not equals and name not in os.environ):

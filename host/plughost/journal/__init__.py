@@ -8,11 +8,11 @@ from plughost._lazy import lazily
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from plughost.journal._arguments import Arguments
+    from plughost.journal._arguments import Arguments, digest
     from plughost.journal._calls import CallRecord, find_call, read_calls
     from plughost.journal._journal import Journal, NoJournal, Recording
     from plughost.journal._stats import PluginStats, ToolStats, read_stats
-    from plughost.journal._take_in import take_in
+    from plughost.journal._take_in import refresh, take_in
 
 __all__ = [
     "Arguments",
@@ -22,19 +22,21 @@ __all__ = [
     "PluginStats",
     "Recording",
     "ToolStats",
+    "digest",
     "find_call",
     "read_calls",
     "read_stats",
+    "refresh",
     "take_in",
 ]
 
 __getattr__ = lazily(
     __name__,
     {
-        "_arguments": ("Arguments",),
+        "_arguments": ("Arguments", "digest"),
         "_calls": ("CallRecord", "find_call", "read_calls"),
         "_journal": ("Journal", "NoJournal", "Recording"),
         "_stats": ("PluginStats", "ToolStats", "read_stats"),
-        "_take_in": ("take_in",),
+        "_take_in": ("refresh", "take_in"),
     },
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sqlite3
 import time
 from typing import TYPE_CHECKING
 
@@ -17,13 +18,12 @@ from plughost.journal._spool import NAME, SUFFIX
 from plughost.paths import locked, scan
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterator
     from typing import BinaryIO
 
     from plughost.paths import Store
 
-__all__ = ["KEPT_CALLS", "KEPT_DAYS", "take_in"]
+__all__ = ["KEPT_CALLS", "KEPT_DAYS", "refresh", "take_in"]
 
 #: What is kept: so many days, so many calls, and so much of their arguments.
 KEPT_DAYS = 30
@@ -96,6 +96,12 @@ def take_in(store: Store, *, wait: bool = True) -> None:
                     f"DELETE FROM spool WHERE name NOT IN ({', '.join('?' * len(names))})",  # noqa: S608 - question marks
                     names,
                 )
+
+
+def refresh(store: Store) -> None:
+    """As `take_in`, for who reads: where the store can't be written, what is in the database has to do."""
+    with contextlib.suppress(OSError, sqlite3.OperationalError):
+        take_in(store)
 
 
 def _renamed(folder: str) -> list[str]:

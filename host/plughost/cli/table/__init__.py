@@ -31,6 +31,7 @@ GLOBAL_OPTIONS = (
 _SECTIONS = {
     "plugins": ("add", "run", "list", "info", "remove"),
     "life": ("update", "rollback", "pin", "unpin", "enable", "disable"),
+    "records": ("logs", "replay", "stats"),
     "sharing": ("export", "lock", "sync"),
     "finding": ("search", "index add", "index list", "index remove", "index update", "index build"),
     "health": ("doctor", "repair", "gc"),

@@ -75,6 +75,7 @@ standard error.""",
         option("--stdin-as", "KEY", "Give what is piped in as this argument"),
         option("--timeout", "SECONDS", "End the call, and all that it started, after this time"),
         option("--env", "NAME[=VALUE]", "Pass this variable to the plugin, which else gets none of yours", multiple=True),
+        flag("--record-arguments", "Record the call with its arguments, so that `replay` can make it again"),
         JSON,
     ),
     examples=(
