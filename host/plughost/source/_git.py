@@ -74,6 +74,8 @@ def _fetch_and_switch(git: Git, origin: Origin, into: Path, doing: str, signers:
         completed = git.run(attempt)
         if completed.returncode == 0:
             signer = _verify(git, origin, into, signers) if signers else None
+            if signers and not signer:
+                continue
             # git-lfs asks where the repository came from.
             remote = ["-c", f"remote.origin.url={git.url}"]
             completed = git.run(["-C", str(into), *remote, "checkout", "-q", "--detach", origin.commit_id])
@@ -93,7 +95,7 @@ def _fetch_and_switch(git: Git, origin: Origin, into: Path, doing: str, signers:
 
 
 def _verify(git: Git, origin: Origin, into: Path, signers: AllowedSigners) -> Signer | None:
-    """Who signed the commit; None where it isn't there, which git says when it is to be checked out."""
+    """Who signed the commit; None where it isn't there: the reference that it was found by has moved on."""
     if git.run(["-C", str(into), "cat-file", "-e", origin.commit_id]).returncode:
         return None
     from plughost.source._signatures import verify

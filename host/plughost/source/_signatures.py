@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 
 from plughost import _process
 from plughost.errors import InstallError, SourceError, UsageError
+from plughost.source._remote import is_commit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -177,7 +178,7 @@ class _Examination:
             if kind in of_kind:
                 raise self._refusal(signed, "signer-not-allowed", *filter(None, [why]), fingerprint=_fingerprint(of_kind))
         valid = [words for words in statuses if words[0] == "VALIDSIG"]
-        if completed.returncode or len(valid) != 1 or "GOODSIG" not in of_kind:
+        if completed.returncode or len(valid) != 1 or "GOODSIG" not in of_kind or "BADSIG" in of_kind:
             said = "The signature has expired" if "EXPSIG" in of_kind else _NOT_OF_THIS
             raise self._refusal(signed, "signature-invalid", said)
         fingerprint, signed_at = valid[0][-1], float(valid[0][3])
@@ -276,7 +277,8 @@ def _tag_name(revision: str) -> str:
     for prefix in ("refs/tags/", "tags/"):
         if revision.startswith(prefix):
             return revision.removeprefix(prefix)
-    return "" if revision in {"", "HEAD"} or revision.startswith(("refs/", "heads/", "remotes/")) else revision
+    is_none = revision in {"", "HEAD"} or revision.startswith(("refs/", "heads/", "remotes/")) or is_commit(revision)
+    return "" if is_none else revision
 
 
 def _kind(begins: list[str]) -> str:
