@@ -269,26 +269,56 @@ def test_a_wheel_that_is_not_what_is_locked_is_not_exported(lab: Lab, tmp_path: 
     assert not list(tmp_path.glob("*.plughost*"))
 
 
-@pytest.mark.parametrize(
-    ("file", "old", "new", "key"),
-    [
-        ("pylock.toml", b"climate", b"climats", "lock_sha256"),
-        ("manifest.json", b"forecast", b"forecats", "manifest_sha256"),
-        ("receipt.toml", b'wheel_sha256 = "', b'wheel_sha256 = "0', "wheel_sha256"),
-        ("weather-1.0-py3-none-any.whl", b"absent", b"", "wheel_sha256"),
-    ],
-)
-def test_an_altered_revision_is_not_exported(
-    lab: Lab, tmp_path: Path, alone: plughost.Host, file: str, old: bytes, new: bytes, key: str
-) -> None:
+ALTERED = {
+    "pylock.toml": ("climate", "climats", "Its SHA-256 is"),
+    "uv.lock": ("climate", "climats", "Its SHA-256 is"),
+    "manifest.json": ("forecast", "forecats", "Its SHA-256 is"),
+    "weather-1.0-py3-none-any.whl": ("forecast", "forecats", "Its SHA-256 is"),
+    "receipt.toml": ("weather-1.0", "weather-6.6", "`source` is"),
+}
+
+
+@pytest.mark.parametrize("file", ALTERED)
+def test_an_altered_revision_is_not_exported(altered_revision: plughost.Host, tmp_path: Path, file: str) -> None:
+    with pytest.raises(plughost.StoreError) as caught:
+        altered_revision.export("weather", tmp_path)
+    assert caught.value.message == "The files of `weather` have been altered"
+    assert f"/{file}`: {ALTERED[file][2]}" in caught.value.causes[0]
+
+
+@pytest.mark.parametrize("file", ["receipt.toml", "uv.lock"])
+def test_what_an_update_goes_by_is_not_altered(altered_revision: plughost.Host, file: str) -> None:
+    with pytest.raises(plughost.StoreError) as caught:
+        altered_revision.update("weather")
+    assert f"/{file}`: {ALTERED[file][2]}" in caught.value.causes[0]
+
+
+@pytest.fixture
+def altered_revision(lab: Lab, alone: plughost.Host, file: str) -> plughost.Host:
+    """A host that has `weather`, whose `file` was altered."""
     alone.add(str(lab.bundle))
     path = alone.info("weather").folder / file
+    old, new, _ = ALTERED[file]
     data = path.read_bytes()
-    path.write_bytes(data.replace(old, new) if old in data else data + b"\0")
-    with pytest.raises(plughost.StoreError) as caught:
-        alone.export("weather", tmp_path)
-    assert caught.value.message == "The files of `weather` have been altered"
-    assert f"`{key}` is" in caught.value.causes[0]
+    assert old.encode() in data
+    path.write_bytes(data.replace(old.encode(), new.encode()))
+    return alone
+
+
+def test_a_plugin_from_a_bundle_is_repaired_from_its_wheels(lab: Lab, alone: plughost.Host) -> None:
+    alone.add(str(lab.bundle))
+    shutil.rmtree(alone.info("weather").environment)
+    shutil.rmtree(Path(alone.store.root, "cache"))
+    alone.repair("weather")
+    assert alone.call("weather", "forecast", city="Bern") == "Bern: warm"
+    assert alone.diagnose("weather") == []
+    wheel = alone.info("weather").folder / "climate-1.0-py3-none-any.whl"
+    wheel.write_bytes(wheel.read_bytes() + b"!")
+    [fault] = alone.diagnose("weather")
+    assert (fault.reference, fault.where) == ("wheel-corrupt", str(wheel))
+    with pytest.raises(plughost.InstallError) as caught:
+        alone.export("weather", lab.links)
+    assert caught.value.message == "`climate-1.0-py3-none-any.whl` is not what is locked"
 
 
 # What is refused.

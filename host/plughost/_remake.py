@@ -7,6 +7,7 @@ it was, is said.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from dataclasses import replace
@@ -173,7 +174,7 @@ class Remaking:
         if kept and same_wheel and satisfies(python.version, lock_requires(kept)):
             folder = self.stage / "lock"
             folder.mkdir()
-            for path in (kept, kept.with_name("uv.lock"), wheel.path if wheel else kept):
+            for path in (kept, kept.with_name("uv.lock"), wheel.path if wheel else kept, *self._wheels_from_a_bundle()):
                 if path.is_file():
                     shutil.copyfile(path, folder / path.name)
             return locks.read(folder, python=python)
@@ -181,6 +182,16 @@ class Remaking:
         if lockfile.digest != receipt.lock_sha256 and not kept:
             self.notes.append("Its dependencies were locked again, since the lock was damaged")
         return lockfile
+
+    def _wheels_from_a_bundle(self) -> list[Path]:
+        """The wheels that lie beside the lock, and the list of them, if all of them are sound; else the index must have them."""
+        folder = self.revision.folder
+        try:
+            files = [folder / locks.SUMS, *(folder / os.path.basename(name) for name in locks.sums(folder))]
+        except StoreError:
+            return []
+        sound = len(files) > 1 and not set(files) & set(self.revision.damaged) and all(file.is_file() for file in files)
+        return files if sound else []
 
     def _lock_again(self, receipt: Receipt, wheel: BuiltWheel | None, python: Interpreter, installer: Installer) -> Lockfile:
         """With the versions that are locked or installed, from the cache; else from the index; else with other versions."""
@@ -287,18 +298,19 @@ class Remaking:
     def _write(self, folder: Path, receipt: Receipt, made: Made) -> Receipt:
         """Make the folder of the new revision, complete but for its receipt, and that receipt."""
         folder.mkdir()
-        for name in ("pylock.toml", "uv.lock"):
+        for name in ("pylock.toml", "uv.lock", *made.lockfile.wheels, *([locks.SUMS] if made.lockfile.wheels else [])):
             if (made.lockfile.folder / name).is_file():
                 shutil.copyfile(made.lockfile.folder / name, folder / name)
         if made.wheel:
             shutil.copyfile(made.wheel.path, folder / made.wheel.path.name)
-        python = made.environment.interpreter
+        python, uv_lock = made.environment.interpreter, folder / "uv.lock"
         new = replace(
             receipt,
             revision=f"{self.revision.name.rpartition('-')[0]}-{os.urandom(4).hex()}",
             wheel=made.wheel.path.name if made.wheel else "",
             wheel_sha256=made.wheel.sha256 if made.wheel else "",
             lock_sha256=made.lockfile.digest,
+            uv_lock_sha256=hashlib.sha256(uv_lock.read_bytes()).hexdigest() if uv_lock.is_file() else "",
             installer=made.installer,
             built_from_source=tuple(made.lockfile.built_from_source),
             venv=made.environment.key,

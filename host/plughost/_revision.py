@@ -99,9 +99,14 @@ def write_revision(
         python=environment.interpreter.executable,
         python_version=environment.interpreter.version,
         manifest_sha256=manifest_sha256,
+        uv_lock_sha256=_sha256(folder / "uv.lock"),
         signer=signer,
         history=(previous.as_history(), *previous.history) if previous else (),
     )
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
 def _identifier(made: Made, origin: Origin) -> str:

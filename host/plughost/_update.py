@@ -40,6 +40,7 @@ def update(store: Store, name: str, *, install: Install, allow_breaking: bool, d
     if before.state.pinned:
         return Updated(before, before, "pinned")
     receipt = before.receipt()
+    registry.check_receipt(before.folder, receipt, before.manifest)
 
     def vet(plugin: str, manifest: Mapping[str, object]) -> None:
         if not allow_breaking:
@@ -48,6 +49,8 @@ def update(store: Store, name: str, *, install: Install, allow_breaking: bool, d
     with _again(before, receipt, offline=offline) as request, _asking(store, request, receipt) as asked:
         request.anew = dependencies or receipt.kind == "requirement"
         if not dependencies:
+            if receipt.uv_lock_sha256:
+                registry.check_file(before.folder, receipt, "uv.lock", receipt.uv_lock_sha256)
             request.lock_from = before.folder
         install(request, vet)
         history = asked()

@@ -16,7 +16,7 @@ from plughost._log import failures_told, log_path
 from plughost.bundle._archive import write
 from plughost.bundle._contents import CONTENTS, Contents, Member
 from plughost.bundle._wheels import gather
-from plughost.errors import InstallError, StoreError, UsageError
+from plughost.errors import InstallError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ ENDING = ".plughost"
 #: What of a revision's folder goes into a bundle as it is.
 _TEXTS = ("manifest.json", "pylock.toml", "receipt.toml")
 #: Where uv has made the lock: to make the next one from.
-_OPTIONAL = "uv.lock"
+_OPTIONAL = ("uv.lock",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +72,8 @@ def export(store: Store, name: str, path: str | os.PathLike[str] | None, *, offl
             hint=f"Add it without `--editable` first: `add {receipt.source}`",
         )
     target = _target(path, f"{installed.name}-{receipt.version}{ENDING}")
-    texts = _texts(installed, folder)
-    _check_revision(installed, receipt, texts)
+    _check_revision(installed, receipt)
+    texts = {name: (folder / name).read_bytes() for name in (*_TEXTS, *_OPTIONAL) if name in _TEXTS or (folder / name).exists()}
     log = log_path(store, installed.name)
     with failures_told(store, log), registry.adding(store), registry.staging(store) as stage:
         gathered = _Wheels(store, installed, receipt, stage=stage, offline=offline, log=log).gather()
@@ -155,37 +155,19 @@ def _target(path: str | os.PathLike[str] | None, name: str) -> Path:
     return target
 
 
-def _texts(installed: registry.Installed, folder: Path) -> dict[str, bytes]:
-    names = (*_TEXTS, _OPTIONAL) if (folder / _OPTIONAL).exists() else _TEXTS
-    try:
-        return {name: (folder / name).read_bytes() for name in names}
-    except OSError as error:
-        raise _altered(installed, str(error)) from error
-
-
-def _check_revision(installed: registry.Installed, receipt: registry.Receipt, texts: dict[str, bytes]) -> None:
+def _check_revision(installed: registry.Installed, receipt: registry.Receipt) -> None:
     """Raises: StoreError: the receipt, or what it has the digest of, is not what was written when it was added."""
-    folder = Path(installed.folder)
-    facts = {
-        "revision": (receipt.revision, folder.name),
-        "venv": (receipt.venv, str(installed.manifest.get("venv"))),
-        "lock_sha256": (receipt.lock_sha256, hashlib.sha256(texts["pylock.toml"]).hexdigest()),
-        "manifest_sha256": (receipt.manifest_sha256, hashlib.sha256(texts["manifest.json"]).hexdigest()),
+    folder = installed.folder
+    registry.check_receipt(folder, receipt, installed.manifest)
+    digests = {
+        "manifest.json": receipt.manifest_sha256,
+        "pylock.toml": receipt.lock_sha256,
+        "uv.lock": receipt.uv_lock_sha256,
+        receipt.wheel: receipt.wheel_sha256,
     }
-    if receipt.wheel:
-        facts["wheel_sha256"] = (receipt.wheel_sha256, _digest(folder / receipt.wheel))
-    for key, (said, found) in facts.items():
-        if said != found:
-            raise _altered(installed, f"In `{folder / 'receipt.toml'}`, `{key}` is `{said}`; found is `{found}`")
-
-
-def _altered(installed: registry.Installed, cause: str) -> StoreError:
-    return StoreError(
-        f"The files of `{installed.name}` have been altered",
-        reference="store-corrupt",
-        causes=[cause],
-        hint=f"Add it again with `--force`, or `remove {installed.name}`",
-    )
+    for name, sha256 in digests.items():
+        if name and sha256:
+            registry.check_file(folder, receipt, name, sha256)
 
 
 def _contents(

@@ -178,7 +178,7 @@ def _receipt(path: Path, contents: Contents, into: Path) -> registry.Receipt:
         "project": (receipt.project, contents.project),
         "python_version": (receipt.python_version, contents.python_version),
         "lock_sha256": (receipt.lock_sha256, _digest(into / "pylock.toml")),
-        "manifest_sha256": (receipt.manifest_sha256, _digest(into / "manifest.json")),
+        "manifest_sha256": (receipt.manifest_sha256 or _digest(into / "manifest.json"), _digest(into / "manifest.json")),
     }
     for key, (said, found) in facts.items():
         if said != found:

@@ -7,6 +7,7 @@ import os
 import tomllib
 from pathlib import Path
 
+from plughost import lock as locks
 from plughost import registry
 from plughost.errors import PlughostError, StoreError
 from plughost.health._environment import ExaminedVenv, Venvs
@@ -87,6 +88,7 @@ class _Revision:
         manifest = self._manifest(receipt)
         lock = self._lock(receipt)
         wheel = self._wheel(receipt)
+        self._wheels_of_dependencies(receipt)
         key = receipt.venv if receipt else str((manifest or {}).get("venv", ""))
         venv = self.venvs.examine(os.path.basename(key), receipt)
         for fault in venv.faults:
@@ -175,19 +177,22 @@ class _Revision:
         if not receipt.wheel:
             return None
         path = self.folder / os.path.basename(receipt.wheel)
-        try:
-            with path.open("rb") as file:
-                fault = (
-                    ""
-                    if hashlib.file_digest(file, "sha256").hexdigest() == receipt.wheel_sha256
-                    else "Its SHA-256 is not the one in the receipt"
-                )
-        except OSError as error:
-            fault = _said(error)
-        if fault:
+        if fault := _digest_fault(path, receipt.wheel_sha256, where="receipt"):
             self._file_fault("wheel-corrupt", "wheel", path, fault)
             return None
         return path
+
+    def _wheels_of_dependencies(self, receipt: Receipt | None) -> None:
+        """Those that came in a bundle: there may be no other place that has them."""
+        try:
+            wheels = locks.sums(self.folder)
+        except StoreError as error:
+            self._file_fault("wheel-corrupt", "list of wheels", self.folder / locks.SUMS, "; ".join(error.causes))
+            return
+        for name, sha256 in wheels.items():
+            path = self.folder / os.path.basename(name)
+            if receipt and name != receipt.wheel and (fault := _digest_fault(path, sha256, where="list beside it")):
+                self._file_fault("wheel-corrupt", f"wheel `{path.name}`", path, fault)
 
     def _source(self, receipt: Receipt) -> None:
         """An editable plugin runs from its folder."""
@@ -238,6 +243,15 @@ def _shape_fault(manifest: Mapping[str, object]) -> str:
         if not isinstance(manifest.get(key), kind):
             return f"`{key}` is missing or of another type"
     return ""
+
+
+def _digest_fault(path: Path, sha256: str, *, where: str) -> str:
+    try:
+        with path.open("rb") as file:
+            same = hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    except OSError as error:
+        return _said(error)
+    return "" if same else f"Its SHA-256 is not the one in the {where}"
 
 
 def _said(error: Exception) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from plughost._interpreters import Interpreter
 
-__all__ = ["SUMS", "LockedPackage", "Lockfile", "read"]
+__all__ = ["SUMS", "LockedPackage", "Lockfile", "read", "sums"]
 
 #: Beside a lock whose wheels all lie there too: their digests, as sha256sum(1) writes and checks them.
 SUMS = "SHA256SUMS"
@@ -58,7 +58,7 @@ class Lockfile:
                 return f"`{filename}` is of no package in the lock, or of one that has another wheel already"
             if sha256 not in package.sha256s and package.name not in self.built_from_source:
                 return f"`{filename}` is not what is locked: its SHA-256 is `{sha256}`"
-            if not _is_version(rest.partition("-")[0], package.version):
+            if package.version and not _is_version(rest.partition("-")[0], package.version):  # of a folder it has none
                 return f"`{filename}` is not what is locked: `{package.name}` {package.version}"
         return f"There is no wheel of `{min(missing)}`, which is locked" if missing else ""
 
@@ -88,15 +88,18 @@ def read(folder: Path, *, python: Interpreter) -> Lockfile:
         digest=hashlib.sha256(data).hexdigest(),
         packages=packages,
         built_from_source=tuple(sorted(from_source)),
-        wheels=_sums(folder),
+        wheels=sums(folder),
     )
     if fault := lock.fault_of_wheels():
         raise StoreError(f"The lock in `{folder}` and the wheels beside it differ", reference="store-corrupt", causes=[fault])
     return lock
 
 
-def _sums(folder: Path) -> dict[str, str]:
-    """The digests of the wheels beside the lock, by file name; empty where none are kept there."""
+def sums(folder: Path) -> dict[str, str]:
+    """The digests of the wheels that are kept beside the lock, by file name; empty where none are.
+
+    Raises: StoreError: the file that says so can't be read.
+    """
     try:
         lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from plughost.registry._collect import collect_all
     from plughost.registry._garbage import collect_garbage, sweep, users_of_venvs
     from plughost.registry._index import summaries
+    from plughost.registry._intact import check_file, check_receipt
     from plughost.registry._leftovers import Leftover, measured
     from plughost.registry._mend import exchange, put_state_back
     from plughost.registry._read import (
@@ -42,6 +43,8 @@ __all__ = [
     "State",
     "adding",
     "collect_all",
+    "check_file",
+    "check_receipt",
     "collect_garbage",
     "exchange",
     "find",
@@ -78,6 +81,7 @@ __getattr__ = lazily(
         "_collect": ("collect_all",),
         "_garbage": ("collect_garbage", "sweep", "users_of_venvs"),
         "_index": ("summaries",),
+        "_intact": ("check_file", "check_receipt"),
         "_leftovers": ("Leftover", "measured"),
         "_mend": ("exchange", "put_state_back"),
         "_read": (

@@ -60,6 +60,7 @@ class Receipt:
     python: str
     python_version: str
     manifest_sha256: str = ""
+    uv_lock_sha256: str = ""
     signer: dict[str, str] = field(default_factory=dict)
     history: tuple[HistoryEntry, ...] = field(default=())
 
@@ -89,6 +90,7 @@ class Receipt:
             added_at=other.added_at,
             added_by=other.added_by,
             manifest_sha256=other.manifest_sha256,
+            uv_lock_sha256=other.uv_lock_sha256,
             history=other.history,
         )
         return attempt == other
@@ -177,6 +179,7 @@ def _from_record(record: dict[str, object]) -> Receipt:
         python=text("python"),
         python_version=text("python_version"),
         manifest_sha256=text("manifest_sha256") if "manifest_sha256" in record else "",
+        uv_lock_sha256=text("uv_lock_sha256") if "uv_lock_sha256" in record else "",
         signer={key: str(value) for key, value in table("signer").items()} if "signer" in record else {},
         history=tuple(_history_entry(number, entry) for number, entry in enumerate(array("history"))),
     )
