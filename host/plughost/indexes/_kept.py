@@ -1,19 +1,17 @@
-"""An index as it is kept: one file, in a form that is searched without being parsed, under checksums.
+r"""An index as it is kept: one file, in a form that is searched without being parsed, under checksums.
 
-Above it: what adds, updates, searches and looks up; below it: the store's paths. To find something among ten thousand entries must
-take milliseconds, so the file is
+Above it: what adds, updates, searches and looks up; below it: the store's paths. To find something among ten thousand entries
+must take milliseconds, so the file is
 
     {"origin": CRC, "entries": CRC, "sha256": …}        of the second line, and of all after it
     {"name": …, "source": …, …}                         where it came from, and what the server said of it
-    weather\\tsays how warm it will be\\tclimate\\0{…}       an entry: its words in lower case, and then its JSON
+    weather\tsays how warm it will be\tclimate\0{…}       an entry: its words in lower case, and then its JSON
 
 The CRCs find what a failing disk does, or an editor; to import a better digest would take as long as the search. Before something
 is installed, or fetched again, there is time for the SHA-256, too.
 """
 
 from __future__ import annotations
-
-import os
 
 from plughost.errors import StoreError, UnknownError
 from plughost.indexes._entry import Entry
@@ -72,9 +70,22 @@ class Origin:
 
     @classmethod
     def from_record(cls, record: Mapping[str, object]) -> Self:
-        texts = {name: str(record.get(name) or "") for name in cls.__slots__ if name not in {"added", "count"}}
-        numbers = {name: value for name in ("added", "count") if isinstance(value := record.get(name), int)}
-        return cls(**texts, **numbers)
+        def text(key: str) -> str:
+            return str(record.get(key) or "")
+
+        added, count = record.get("added"), record.get("count")
+        return cls(
+            text("name"),
+            text("source"),
+            added=added if isinstance(added, int) else 0,
+            title=text("title"),
+            count=count if isinstance(count, int) else 0,
+            fetched_at=text("fetched_at"),
+            sha256=text("sha256"),
+            commit_id=text("commit_id"),
+            etag=text("etag"),
+            last_modified=text("last_modified"),
+        )
 
 
 class Kept:
