@@ -43,6 +43,11 @@ class Caller:
                 self._made = self._made or self._make_workers()
         return self._made
 
+    def _retire(self, plugin: str) -> None:
+        """End the plugin's workers, each after the call that it is in."""
+        if self._made is not None:
+            self._made.pool.retire(plugin)
+
     def __enter__(self) -> Self:
         return self
 

@@ -6,9 +6,9 @@ are asked for: a rollback takes less time than to import what reads TOML.
 
 from __future__ import annotations
 
-import os
 
 from plughost import registry
+from plughost.venv import installed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,15 +27,16 @@ __all__ = ["DependencyChange", "Snapshot", "Updated", "look"]
 class Snapshot:
     """What is in force of a plugin at one moment. `commit_id` is as much of it as the revision's name has."""
 
-    __slots__ = ("commit_id", "folder", "manifest", "name", "revision", "state", "version")
+    __slots__ = ("commit_id", "environment", "folder", "manifest", "name", "revision", "state", "version")
 
-    def __init__(self, installed: Installed, state: State) -> None:
-        self.name = installed.name
-        self.folder = installed.folder
-        self.revision = installed.revision
-        self.manifest = installed.manifest
+    def __init__(self, found: Installed, state: State) -> None:
+        self.name = found.name
+        self.folder = found.folder
+        self.environment = found.venv
+        self.revision = found.revision
+        self.manifest = found.manifest
         self.state = state
-        self.version = str(installed.manifest.get("version"))
+        self.version = str(found.manifest.get("version"))
         commit = self.revision.partition("-")[2].partition("-")[0]
         self.commit_id = commit if commit != self.version else ""
 
@@ -46,17 +47,9 @@ class Snapshot:
         return registry.load_receipt(Path(self.folder, "receipt.toml"))
 
     def packages(self) -> dict[str, str]:
-        """The versions in its lock, as far as they can be read, its own package left out."""
-        import tomllib
-
-        try:
-            with open(os.path.join(self.folder, "pylock.toml"), "rb") as file:
-                packages = tomllib.load(file)["packages"]
-            locked = {str(package["name"]): str(package.get("version", "")) for package in packages}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return {}
+        """The versions of what is installed for it, its own package left out; nothing where its environment is gone."""
         own = str(self.manifest.get("package"))
-        return {name: version for name, version in locked.items() if registry.normalize_name(name) != own}
+        return {name: version for name, version in installed(self.environment) if name != own}
 
     def record(self) -> dict[str, object]:
         return {"version": self.version, "commit_id": self.receipt().commit_id or None, "revision": self.revision}
@@ -139,8 +132,8 @@ def look(store: Store, name: str) -> Snapshot:
 
     Raises: UnknownError: it isn't installed. StoreError: its files can't be read.
     """
-    installed = registry.find(store, name)
-    state = registry.state_of(store, installed.name)
+    found = registry.find(store, name)
+    state = registry.state_of(store, found.name)
     if state is None:
-        raise registry.unknown(store, installed.name)
-    return Snapshot(installed, state)
+        raise registry.unknown(store, found.name)
+    return Snapshot(found, state)

@@ -186,7 +186,7 @@ class Host(Caller):
         from plughost._rollback import rollback
 
         rolled_back = rollback(self.store, name, to=to, vet=self._vet)
-        self._workers.pool.retire(rolled_back.name)
+        self._retire(rolled_back.name)
         return rolled_back
 
     def enable(self, name: str) -> bool:
@@ -202,7 +202,7 @@ class Host(Caller):
         Raises: as `enable`.
         """
         changed = registry.mark(self.store, name, disabled=True)
-        self._workers.pool.retire(registry.normalize_name(name))
+        self._retire(registry.normalize_name(name))
         return changed
 
     def pin(self, name: str) -> bool:
@@ -300,7 +300,7 @@ class Host(Caller):
 
         added = add(self.store, request, describe=self._describe_new, vet=vet_all, report=self._on_progress)
         if added.changed:
-            self._workers.pool.retire(added.name)
+            self._retire(added.name)
         return added
 
     def _describe_new(self, name: str, venv: str, entry_points: Mapping[str, str]) -> dict[str, object]:
@@ -355,7 +355,7 @@ class Host(Caller):
         from plughost._add import forget_packages
 
         normalized = registry.normalize_name(name)
-        self._workers.pool.retire(normalized)
+        self._retire(normalized)
         removed = registry.remove(self.store, normalized)
         forget_packages(self.store, removed.packages)
         return removed
@@ -388,7 +388,7 @@ class Host(Caller):
 
         repaired = repair(self.store, name, describe=self._describe_new, report=self._on_progress, offline=offline)
         if repaired.faults:
-            self._workers.pool.retire(repaired.name)
+            self._retire(repaired.name)
         return repaired
 
     def collect_garbage(self, *, dry_run: bool = False) -> Collected:

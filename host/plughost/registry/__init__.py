@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from plughost.registry._receipt import HistoryEntry, Receipt, load_receipt, revisions
     from plughost.registry._state import KEPT_REVISIONS, State, read_state, read_whole_state
     from plughost.registry._summary import PluginSummary
+    from plughost.registry._transaction import adding
     from plughost.registry._turn import mark, turn_to, way_back
-    from plughost.registry._write import Removed, adding, place, remove, staging
+    from plughost.registry._write import Removed, place, remove, staging
 
 __all__ = [
     "KEPT_REVISIONS",
@@ -42,9 +43,9 @@ __all__ = [
     "Removed",
     "State",
     "adding",
-    "collect_all",
     "check_file",
     "check_receipt",
+    "collect_all",
     "collect_garbage",
     "exchange",
     "find",
@@ -80,8 +81,8 @@ __getattr__ = lazily(
         "_aside": ("set_aside",),
         "_collect": ("collect_all",),
         "_garbage": ("collect_garbage", "sweep", "users_of_venvs"),
-        "_index": ("summaries",),
         "_intact": ("check_file", "check_receipt"),
+        "_index": ("summaries",),
         "_leftovers": ("Leftover", "measured"),
         "_mend": ("exchange", "put_state_back"),
         "_read": (
@@ -100,6 +101,7 @@ __getattr__ = lazily(
         "_state": ("KEPT_REVISIONS", "State", "read_state", "read_whole_state"),
         "_summary": ("PluginSummary",),
         "_turn": ("mark", "turn_to", "way_back"),
-        "_write": ("Removed", "adding", "place", "remove", "staging"),
+        "_transaction": ("adding",),
+        "_write": ("Removed", "place", "remove", "staging"),
     },
 )

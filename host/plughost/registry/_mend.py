@@ -13,7 +13,7 @@ from plughost.registry._aside import set_aside
 from plughost.registry._changing import changing
 from plughost.registry._garbage import PLACING, drop_revisions
 from plughost.registry._state import State, read_state, read_whole_state
-from plughost.registry._write import put_state, sync_file, writing
+from plughost.registry._transaction import put_state, sync_file, writing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 from plughost.errors import UnknownError
 from plughost.registry._changing import changing
 from plughost.registry._read import find, normalize_name, state_of, unknown
-from plughost.registry._write import adding, put_state, staging, writing
+from plughost.registry._transaction import adding, put_state, writing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,13 +73,12 @@ def mark(store: Store, name: str, *, disabled: bool | None = None, pinned: bool 
 
 def _change(store: Store, name: str, change: Callable[[State], State]) -> bool:
     normalized = normalize_name(name)
-    with writing(store), adding(store), staging(store) as stage, changing(store):
+    with writing(store), adding(store), changing(store):
         state = state_of(store, normalized)
         if state is None:
             raise unknown(store, normalized)
         changed = change(state)
         if changed.pack() == state.pack():
             return False
-        plugin = store.plugin(normalized)
-        put_state(plugin, stage / "current", changed)
+        put_state(store.plugin(normalized), os.path.join(store.tmp, os.urandom(8).hex()), changed)
         return True

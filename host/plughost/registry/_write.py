@@ -12,22 +12,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from plughost.errors import StoreError
-from plughost.paths import Store, locked, scan, sync_folder
+from plughost.paths import Store, scan, sync_folder
 from plughost.registry._changing import changing
 from plughost.registry._garbage import (
     PLACING,
     collect_garbage,
     delete,
     drop_revisions,
-    leave_for_next,
     manifests,
     referenced_venvs,
-    sweep,
     to_trash,
 )
 from plughost.registry._read import normalize_name, unknown
 from plughost.registry._receipt import load_receipt
 from plughost.registry._state import KEPT_REVISIONS, State, read_state
+from plughost.registry._transaction import sync_file, writing
 from plughost.runner import wire
 
 TYPE_CHECKING = False
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
 
     from plughost.registry._receipt import Receipt
 
-__all__ = ["Removed", "adding", "place", "put_state", "remove", "staging", "sync_file", "writing"]
+__all__ = ["Removed", "place", "remove", "staging"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,28 +48,6 @@ class Removed:
 
     def record(self) -> dict[str, object]:
         return {"name": self.name, "freed_bytes": self.freed_bytes}
-
-
-@contextmanager
-def adding(store: Store) -> Iterator[None]:
-    """Hold off sweeping while something new is being made; sweep before and after it, unless somebody else is adding.
-
-    Raises: StoreError: the store can't be written.
-    """
-    with writing(store):
-        os.makedirs(store.tmp, exist_ok=True)
-        os.makedirs(store.trash, exist_ok=True)  # now: to delete something must need no space
-        sweep(store)
-        lock = locked(store.lock("adding"), shared=True)
-        lock.__enter__()
-    try:
-        yield
-    except BaseException:
-        leave_for_next(store)  # it may have made an environment that nothing will refer to
-        raise
-    finally:
-        lock.__exit__()
-        sweep(store)
 
 
 @contextmanager
@@ -155,22 +132,6 @@ def size_bytes(path: str) -> int:
     return total
 
 
-@contextmanager
-def writing(store: Store) -> Iterator[None]:
-    """Turn what the disk refuses into a StoreError."""
-    try:
-        yield
-    except BlockingIOError:  # a lock that somebody else holds, for whoever didn't want to wait
-        raise
-    except OSError as error:
-        raise StoreError(
-            f"The store at `{store.root}` can't be written",
-            reference="store-unwritable",
-            causes=[str(error)],
-            hint="Point `PLUGHOST_HOME` to a folder that you may write to, with free space",
-        ) from error
-
-
 def _state(plugin: Path) -> State | None:
     """The state of a plugin; None if it isn't there, or is damaged."""
     try:
@@ -228,23 +189,7 @@ def _put_in_force(plugin: Path, revision: Path, pointer: Path, name: str) -> Non
     sync_folder(str(plugin))
 
 
-def put_state(plugin: str, aside: Path, state: State) -> None:
-    """Write the state at `aside`, on the same filesystem, and put it in force."""
-    aside.write_bytes(state.pack())
-    sync_file(aside)
-    aside.replace(os.path.join(plugin, "current"))
-    sync_folder(plugin)
-
-
 def _is_log_of(name: str, log: str) -> bool:
     """A log is NAME-YYYYmmddTHHMMSS-PID.log; `echo-2` is a name too."""
     stem, time, number = (*log.removesuffix(".log").rsplit("-", 2), "", "")[:3]
     return stem == name and len(time) == len("20250102T030405") and time[:8].isdigit() and number.isdigit()
-
-
-def sync_file(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

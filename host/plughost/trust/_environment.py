@@ -11,7 +11,8 @@ import os
 from dataclasses import dataclass
 from email.parser import HeaderParser
 
-from plughost.venv._contents import dist_infos, package_of, rows
+from plughost.venv._contents import package_of
+from plughost.venv._standing import dist_infos, rows
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

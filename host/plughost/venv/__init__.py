@@ -3,11 +3,14 @@
 Above it: the worker and the host; below it: the lock's record and the installer.
 """
 
-from __future__ import annotations
+from plughost._lazy import lazily
 
-from plughost.venv._contents import entry_points, installed, missing, size_bytes
-from plughost.venv._create import PluginVenv, create, is_whole, read_marker, remove
-from plughost.venv._fingerprint import MARKER, Damage, find_damage
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from plughost.venv._contents import entry_points, size_bytes
+    from plughost.venv._create import PluginVenv, create, read_marker, remove
+    from plughost.venv._fingerprint import Damage, find_damage
+    from plughost.venv._standing import MARKER, installed, is_whole, missing
 
 __all__ = [
     "MARKER",
@@ -23,3 +26,13 @@ __all__ = [
     "remove",
     "size_bytes",
 ]
+
+__getattr__ = lazily(
+    __name__,
+    {
+        "_contents": ("entry_points", "size_bytes"),
+        "_create": ("PluginVenv", "create", "read_marker", "remove"),
+        "_fingerprint": ("Damage", "find_damage"),
+        "_standing": ("MARKER", "installed", "is_whole", "missing"),
+    },
+)

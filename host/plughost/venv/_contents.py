@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import base64
-import csv
 import hashlib
 import os
-from glob import escape, glob
 
 from plughost._names import normalized
 from plughost.errors import VenvError
+from plughost.venv._standing import dist_infos, rows
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
-__all__ = ["dist_infos", "entry_points", "file_fault", "installed", "missing", "package_of", "rows", "size_bytes", "verify"]
+__all__ = ["entry_points", "file_fault", "package_of", "size_bytes", "verify"]
 
 #: How much is hashed; beyond it only existence and size are checked. SHA-256 does about 1 GB/s, reading small files less.
 _HASHED_BYTES = 8 << 20
-
-
-def installed(path: str | os.PathLike[str]) -> list[tuple[str, str]]:
-    """Normalized name and version of every package in the venv at `path`, in alphabetical order."""
-    return sorted(
-        (normalized(name), version)
-        for folder in dist_infos(path)
-        for name, _, version in [os.path.basename(folder).removesuffix(".dist-info").partition("-")]
-    )
 
 
 def entry_points(path: str | os.PathLike[str], package: str) -> dict[str, dict[str, str]]:
@@ -57,22 +45,6 @@ def size_bytes(path: str | os.PathLike[str]) -> int:
                     seen.add((status.st_dev, status.st_ino))
                     total += status.st_blocks * 512
     return total
-
-
-def missing(path: str | os.PathLike[str]) -> str:
-    """The first file that a package's RECORD names and that isn't there; "" if there is none. Reads no file but the RECORDs."""
-    root = os.fspath(path)
-    for folder in dist_infos(root):
-        try:
-            with open(os.path.join(folder, "RECORD"), newline="", encoding="utf-8") as file:
-                names = [name for name, _digest, _size in rows(file.read())]
-        except (OSError, UnicodeDecodeError):
-            return os.path.relpath(os.path.join(folder, "RECORD"), root)
-        for name in names:
-            file_path = os.path.normpath(os.path.join(os.path.dirname(folder), name))
-            if not os.path.lexists(file_path):
-                return os.path.relpath(file_path, root)
-    return ""
 
 
 def verify(path: str, *, first: str, log: str | os.PathLike[str]) -> None:
@@ -117,19 +89,6 @@ def file_fault(root: str, path: str, digest: str, size: str, *, hashed: bool = T
         return "", 0
     same = base64.urlsafe_b64encode(found).rstrip(b"=").decode() == expected
     return "" if same else "Its content is another one", found_bytes
-
-
-def rows(text: str) -> Iterator[tuple[str, str, str]]:
-    """Path, digest and size of each line of a RECORD that names a file."""
-    for row in csv.reader(text.splitlines()):
-        name, digest, size = (*row, "", "", "")[:3]
-        if name:
-            yield name, digest, size
-
-
-def dist_infos(path: str | os.PathLike[str]) -> list[str]:
-    """The folders of metadata of the packages in the venv at `path`."""
-    return glob(os.path.join(escape(os.fspath(path)), "lib", "python3*", "site-packages", "*.dist-info"))
 
 
 def package_of(dist_info: str) -> str:

@@ -17,8 +17,9 @@ from pathlib import Path
 from plughost._interpreters import Interpreter
 from plughost.errors import StoreError, VenvError
 from plughost.paths import locked, replace_file
-from plughost.venv._contents import installed, missing, verify
-from plughost.venv._fingerprint import MARKER, Fingerprint, take_fingerprint
+from plughost.venv._contents import verify
+from plughost.venv._fingerprint import Fingerprint, take_fingerprint
+from plughost.venv._standing import MARKER, installed, missing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from plughost.lock import Lockfile
     from plughost.paths import Store
 
-__all__ = ["Marker", "PluginVenv", "create", "is_whole", "read_marker", "remove"]
+__all__ = ["Marker", "PluginVenv", "create", "read_marker", "remove"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,11 +105,6 @@ def create(
             _delete(store, path)
             raise
         return read_marker(path).venv(path)
-
-
-def is_whole(store: Store, key: str) -> bool:
-    """Whether the venv `key` was finished, its base interpreter is still where it was, and no file of its packages is missing."""
-    return _load(store, key) is not None
 
 
 def remove(store: Store, key: str) -> None:

@@ -13,7 +13,8 @@ import os
 from dataclasses import dataclass
 
 from plughost.paths import scan
-from plughost.venv._contents import dist_infos, file_fault, package_of, rows
+from plughost.venv._contents import file_fault, package_of
+from plughost.venv._standing import MARKER, dist_infos, rows
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["MARKER", "Damage", "Fingerprint", "find_damage", "take_fingerprint"]
 
-#: Written last, into the venv itself: without it, the venv was never finished.
-MARKER = "plughost-venv.json"
 #: What Python would run if it were put there: anything else that appears in a venv is data that a package keeps.
 _CODE = (".dylib", ".egg-link", ".pth", ".py", ".pyc", ".pyd", ".so")
 
