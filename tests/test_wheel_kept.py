@@ -35,10 +35,10 @@ def a_wheel(folder: Path, content: bytes) -> wheel.BuiltWheel:
     return wheel.BuiltWheel(path=path, sha256=sha256, requires_dist=(), extras=(), entry_points={}, **values)
 
 
-def keep(store: Store, made_from: str, built: wheel.BuiltWheel) -> None:
+def keep(store: Store, made_from: str, built: wheel.BuiltWheel, *, lock: Path | None = None) -> None:
     stage = Path(store.tmp, os.urandom(4).hex())
     stage.mkdir(parents=True)
-    wheel.keep(store, [made_from], built, PYTHON, stage=stage, lock=None)
+    wheel.keep(store, [made_from], built, PYTHON, stage=stage, lock=lock)
 
 
 def test_a_wheel_that_is_kept_again_stays_where_a_reader_has_found_it(store: Store, built: wheel.BuiltWheel) -> None:
@@ -64,6 +64,19 @@ def test_a_kept_wheel_that_is_damaged_is_not_used(store: Store, built: wheel.Bui
     (path,) = Path(store.kept_wheels).glob("*/*.whl")
     path.write_bytes(b"a whee!")
     assert wheel.find_kept(store, ["commit"]) is None
+
+
+def test_a_kept_lock_that_was_altered_is_not_used(store: Store, built: wheel.BuiltWheel, tmp_path: Path) -> None:
+    (tmp_path / "uv.lock").write_text("idna 3.7")
+    keep(store, "commit", built)
+    keep(store, "commit", built, lock=tmp_path)
+    kept = wheel.find_kept(store, ["commit"])
+    assert kept is not None
+    assert kept.lock is not None
+    (kept.lock / "uv.lock").write_text("idna 6.6")
+    kept = wheel.find_kept(store, ["commit"])
+    assert kept is not None
+    assert kept.lock is None
 
 
 def test_what_is_kept_for_more_than_a_week_goes_whoever_else_deletes_it(store: Store, built: wheel.BuiltWheel) -> None:

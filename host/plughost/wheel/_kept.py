@@ -64,7 +64,7 @@ def find_kept(store: Store, made_from: Sequence[str]) -> KeptWheel | None:
             entry_points=dict(record["entry_points"]),
         )
         python = "" if path.name.endswith("-none-any.whl") else str(record["python"])
-        return KeptWheel(wheel=wheel, python=python, lock=_fresh_lock(folder))
+        return KeptWheel(wheel=wheel, python=python, lock=_fresh_lock(folder, str(record["lock_sha256"])))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -82,11 +82,13 @@ def keep(
     record = {
         "filename": wheel.path.name,
         "python": python.version,
+        "lock_sha256": "",
         **{name: getattr(wheel, name) for name in BuiltWheel.__slots__ if name != "path"},
     }
-    (made / "kept.json").write_text(json.dumps(record), encoding="utf-8")
     if lock and (lock / "uv.lock").is_file():
         shutil.copyfile(lock / "uv.lock", made / "uv.lock")
+        record["lock_sha256"] = hashlib.sha256((made / "uv.lock").read_bytes()).hexdigest()
+    (made / "kept.json").write_text(json.dumps(record), encoding="utf-8")
     folder = _folder(store, made_from)
     folder.parent.mkdir(parents=True, exist_ok=True)
     _drop_old(folder.parent)
@@ -103,11 +105,11 @@ def _renew(folder: Path, made: Path) -> None:
     """
     new = json.loads((made / "kept.json").read_bytes())
     try:
-        same = json.loads((folder / "kept.json").read_bytes()) == new
-        for name in ("uv.lock",) if same else (new["filename"], "uv.lock", "kept.json"):
+        same = json.loads((folder / "kept.json").read_bytes())["sha256"] == new["sha256"]
+        for name in ("uv.lock", "kept.json") if same else (new["filename"], "uv.lock", "kept.json"):
             if (made / name).exists():
                 (made / name).replace(folder / name)
-    except (OSError, ValueError):  # damaged, or being deleted: the next add that builds it keeps it
+    except (OSError, ValueError, KeyError):  # damaged, or being deleted: the next add that builds it keeps it
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -119,12 +121,14 @@ def _drop_old(kept: Path) -> None:
                 shutil.rmtree(entry.path, ignore_errors=True)
 
 
-def _fresh_lock(folder: Path) -> Path | None:
+def _fresh_lock(folder: Path, sha256: str) -> Path | None:
+    path = folder / "uv.lock"
     try:
-        age_s = time.time() - (folder / "uv.lock").stat().st_mtime
+        age_s = time.time() - path.stat().st_mtime
+        fresh = 0 <= age_s < _LOCK_AGE_S and hashlib.sha256(path.read_bytes()).hexdigest() == sha256
     except OSError:
         return None
-    return folder if 0 <= age_s < _LOCK_AGE_S else None
+    return folder if fresh else None
 
 
 def _folder(store: Store, made_from: Sequence[str]) -> Path:
