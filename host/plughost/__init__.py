@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from plughost.bundle import Exported
     from plughost.call import Outcome
     from plughost.errors import (
+        AuditError,
         BuildError,
         BundleError,
         CallTimeout,
@@ -36,17 +37,24 @@ if TYPE_CHECKING:
     )
     from plughost.host import Host
     from plughost.registry import PluginSummary, Removed
+    from plughost.sets import LockResult, Synced
+    from plughost.settings import Settings
+    from plughost.trust import Audit, Finding
 
 __all__ = [
     "Added",
+    "Audit",
+    "AuditError",
     "BuildError",
     "BundleError",
     "CallTimeout",
     "ContractError",
     "DescribeError",
     "Exported",
+    "Finding",
     "Host",
     "InstallError",
+    "LockResult",
     "Outcome",
     "PlughostError",
     "Plugin",
@@ -58,8 +66,10 @@ __all__ = [
     "Progress",
     "Removed",
     "ResolveError",
+    "Settings",
     "SourceError",
     "StoreError",
+    "Synced",
     "UnknownError",
     "UsageError",
     "VenvError",
@@ -81,5 +91,8 @@ __getattr__ = lazily(
         "errors": _ERRORS,
         "host": ("Host",),
         "registry": ("PluginSummary", "Removed"),
+        "sets": ("LockResult", "Synced"),
+        "settings": ("Settings",),
+        "trust": ("Audit", "Finding"),
     },
 )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote, urlsplit
 
@@ -20,6 +21,7 @@ from plughost.trust._findings import Vulnerability
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from http.client import HTTPResponse
 
     #: A normalized name and a version.
     Package = tuple[str, str]
@@ -27,7 +29,10 @@ if TYPE_CHECKING:
 __all__ = ["Service"]
 
 _TIMEOUT_S = 20.0
+#: For all questions together: also a service that answers by drops comes to an end.
+_ALL_TIMEOUT_S = 120.0
 _ANSWER_BYTES = 32 << 20
+_BLOCK_BYTES = 64 << 10
 #: Source: the API's limit for one batch.
 _BATCH = 1000
 _MOST_PAGES = 20
@@ -43,6 +48,7 @@ class Service:
     def __init__(self, url: str) -> None:
         """Raises: AuditError: that is no address of one."""
         self.url = url.rstrip("/")
+        self._deadline = 0.0
         if urlsplit(self.url).scheme not in {"http", "https"}:
             raise AuditError(
                 f"`{url}` is not the address of a service",
@@ -55,13 +61,17 @@ class Service:
 
         Raises: AuditError: it can't be asked, or its answer can't be read.
         """
+        self._deadline = time.monotonic() + _ALL_TIMEOUT_S
         affected: dict[Package, list[str]] = {}
         ordered = sorted({package for package in packages if package[1]})
         for start in range(0, len(ordered), _BATCH):
             self._ask_batch(ordered[start : start + _BATCH], affected)
         identifiers = sorted({identifier for found in affected.values() for identifier in found})
-        with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        pool = ThreadPoolExecutor(max_workers=_AT_ONCE)
+        try:
             records = dict(zip(identifiers, pool.map(self._record, identifiers), strict=True))
+        finally:  # where one of them failed, the others would too
+            pool.shutdown(cancel_futures=True)
         return {
             package: merged
             for package, found in affected.items()
@@ -104,19 +114,27 @@ class Service:
         request = Request(f"{self.url}{path}", data=data, headers=headers)  # noqa: S310 - http or https, as `__init__` has seen to
         try:
             with build_opener().open(request, timeout=_TIMEOUT_S) as reply:
-                answer = reply.read(_ANSWER_BYTES + 1)
+                answer = self._read(reply)
         except HTTPError as error:
             error.close()
             raise self._unreachable(f"It answered {error.code} {error.reason} to `{path}`") from error
         except (OSError, HTTPException) as error:
             raise self._unreachable(str(getattr(error, "reason", error)) or type(error).__name__) from error
         try:
-            if len(answer) > _ANSWER_BYTES:
-                raise ValueError(f"It has more than {_ANSWER_BYTES >> 20} MiB")  # noqa: TRY301 - as any other answer of no use
             record = json.loads(answer)
             return dict(record.items())
         except (ValueError, AttributeError) as error:
             raise self._unreadable(str(error)) from error
+
+    def _read(self, reply: HTTPResponse) -> bytes:
+        answer = b""
+        while block := reply.read1(_BLOCK_BYTES):
+            answer += block
+            if len(answer) > _ANSWER_BYTES:
+                raise self._unreadable(f"It has more than {_ANSWER_BYTES >> 20} MiB")
+            if time.monotonic() > self._deadline:
+                raise TimeoutError(f"It took longer than {_ALL_TIMEOUT_S:g} s")
+        return answer
 
     def _unreachable(self, cause: str) -> AuditError:
         return AuditError(
