@@ -139,6 +139,8 @@ def serve():
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
+            do_POST = do_GET  # noqa: N815 - the name that the server looks for
+
             def log_message(self, *_: object) -> None: ...
 
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -365,6 +367,18 @@ def test_a_service_of_vulnerabilities_that_is_down(lab):
     """
     lab.add(lab.wheel())
     return lab.run("audit", PLUGHOST_AUDIT_SERVICE="http://127.0.0.1:9", NO_PROXY="127.0.0.1")
+
+
+@tells("audit-invalid", exit_code=5)
+def test_a_service_that_knows_nothing_of_vulnerabilities(lab, serve):
+    """
+    What `http://127.0.0.1:…` says of known vulnerabilities can't be read
+      Caused by: Expecting value: line 1 column 1 (char 0)
+
+    hint: The setting `audit-service` must name a service that is compatible with OSV
+    """
+    lab.add(lab.wheel())
+    return lab.run("audit", PLUGHOST_AUDIT_SERVICE=serve(200), NO_PROXY="127.0.0.1")
 
 
 @tells("signature-missing", exit_code=5)
