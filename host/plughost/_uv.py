@@ -20,6 +20,7 @@ from plughost._failures import Doing
 from plughost._installing import pinned, wheels_below, without_passwords, write_log
 from plughost._uv_cache import cached_packages
 from plughost._uv_errors import failure
+from plughost._uv_lock import begin_with
 from plughost._uv_settings import environment
 from plughost.errors import BuildError, InstallError, ResolveError, VenvError
 
@@ -129,8 +130,8 @@ class Uv:
 
     def lock(self, request: LockRequest) -> None:
         _write_project(request)
-        if request.previous and (request.previous / "uv.lock").is_file():
-            shutil.copyfile(request.previous / "uv.lock", request.folder / "uv.lock")
+        if request.previous:
+            begin_with(request.previous, request.folder, exclude_newer=request.exclude_newer)
         try:
             exported = self._lock_and_export(request, "--no-build")
         except InstallError as error:

@@ -1,24 +1,43 @@
-"""A `uv.lock` that says no more than which versions are preferred: uv keeps them where they fit, and resolves the rest anew.
+"""Beginning a lock with an earlier one: uv keeps its versions where they still fit, and resolves the rest anew.
 
-Above it: what locks again from a lock that isn't uv's own; below it: nothing.
+Above it: `_uv`; below it: the files of locks. A lock that isn't uv's own, but pip's, a bundle's or a set's, becomes a `uv.lock`
+that says no more than which versions there are, which is all that uv takes from one that doesn't fit as a whole.
 """
 
 from __future__ import annotations
 
+import shutil
+import tomllib
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
-__all__ = ["preferences"]
+__all__ = ["begin_with"]
 
 
-def preferences(versions: Mapping[str, str], *, exclude_newer: str = "") -> bytes:
-    """The file, for `versions` by normalized name; uv takes no preference from a file of another `exclude_newer`."""
+def begin_with(previous: Path, folder: Path, *, exclude_newer: str = "") -> None:
+    """Put a `uv.lock` into `folder` from the lock in the folder `previous`; none if there is none that can be read.
+
+    `exclude_newer` is that of the lock to be made: of another one uv takes no versions.
+    """
+    if (previous / "uv.lock").is_file():
+        shutil.copyfile(previous / "uv.lock", folder / "uv.lock")
+        return
+    try:
+        lock = tomllib.loads((previous / "pylock.toml").read_text(encoding="utf-8"))
+        packages = [_preferred(package) for package in lock["packages"] if "version" in package]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
     import tomli_w
 
-    packages = [
-        {"name": name, "version": version, "source": {"registry": "https://pypi.org/simple"}}
-        for name, version in sorted(versions.items())
-    ]
     options = {"options": {"exclude-newer": exclude_newer}} if exclude_newer else {}
-    return tomli_w.dumps({"version": 1, "requires-python": ">=3.8", **options, "package": packages}).encode()
+    text = tomli_w.dumps({"version": 1, "requires-python": ">=3.8", **options, "package": packages})
+    (folder / "uv.lock").write_text(text, encoding="utf-8")
+
+
+def _preferred(package: Mapping[str, object]) -> dict[str, object]:
+    """The package of a `pylock.toml`, as one of a `uv.lock`."""
+    index = str(package.get("index") or "https://pypi.org/simple")
+    return {"name": str(package["name"]), "version": str(package["version"]), "source": {"registry": index}}

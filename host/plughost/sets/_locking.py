@@ -5,14 +5,13 @@ Above it: `Host.lock_set`; below it: `add`'s stages up to the lock. What is lock
 
 from __future__ import annotations
 
-import os
 import tempfile
 import tomllib
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from plughost._add import prepared
-from plughost._uv_lock import preferences
 from plughost.errors import PlughostError, UsageError
 from plughost.paths import replace_file
 from plughost.sets._locked import LockedPlugin, LockedWheel, SetLock, platform, read_lock
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from plughost._add import Prepared
-    from plughost._request import Progress, Request
+    from plughost._request import Progress
     from plughost.paths import Store
     from plughost.settings import DeclaredSet, Settings
 
@@ -159,18 +158,12 @@ def _lock(
     with ExitStack() as stack:
         if keep:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="plughost-"))
-            _prefer(keep, request, folder)
+            (Path(folder) / "pylock.toml").write_bytes(keep.pylock())
+            request.lock_from = folder
             if keep.kind == "git" and keep.source == wanted.shown:
                 request.origin = wanted.origin(keep)
         made = stack.enter_context(prepared(store, request, report=report))
         return _locked(wanted, made)
-
-
-def _prefer(locked: LockedPlugin, request: Request, folder: str) -> None:
-    versions = {str(package["name"]): str(package["version"]) for package in locked.packages if "version" in package}
-    with open(os.path.join(folder, "uv.lock"), "wb") as file:
-        file.write(preferences(versions, exclude_newer=request.published_before))
-    request.lock_from = folder
 
 
 def _locked(wanted: Wanted, made: Prepared) -> LockedPlugin:
