@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from plughost import registry
 from plughost._names import normalized
-from plughost.indexes._kept import TAGS, entry_of, read, read_all
+from plughost.indexes._kept import TAGS, read, read_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from plughost.indexes._kept import Kept
     from plughost.paths import Store
     from plughost.registry import PluginSummary
 
     #: The rank, the name, the number of the index (one more than there are: installed), and the line.
-    Hit = tuple[int, bytes, int, bytes]
+    Hit = tuple[int, str, int, str]
 
 __all__ = ["Match", "Matches", "search"]
 
@@ -87,62 +87,68 @@ def search(
 
     Raises: UnknownError: there is no such index. StoreError: an index is damaged, or the store can't be read.
     """
-    wanted = [word.casefold().encode() for text in words for word in text.split()]
-    wanted_tags = [tag.casefold().strip().encode() for tag in tags]
+    wanted = [word.casefold() for text in words for word in text.split()]
+    wanted_tags = [tag.casefold().strip() for tag in tags]
     here = {summary.name: summary for summary in registry.summaries(store)}
     indexes = [read(store, normalized(index))] if index else read_all(store)
-    hits = [hit for number, kept in enumerate(indexes) for hit in _hits(kept.lines(), wanted, wanted_tags, number)]
+    hits = [hit for number, kept in enumerate(indexes) for hit in _hits(kept.words, wanted, wanted_tags, number)]
     if not index and not tags:  # what is installed has no tags of its own
         listed = {hit[1] for hit in hits}
-        hits += [hit for hit in _hits(map(_line, here.values()), wanted, [], len(indexes)) if hit[1] not in listed]
+        hits += [hit for hit in _hits(_words(here.values()), wanted, [], len(indexes)) if hit[1] not in listed]
     if installed:
-        hits = [hit for hit in hits if hit[1].decode() in here]
-    hits.sort(key=lambda hit: hit[:3])
+        hits = [hit for hit in hits if hit[1] in here]
+    hits.sort()
     return Matches([_match(hit, indexes, here) for hit in (hits[:limit] if limit else hits)], len(hits))
 
 
-def _hits(lines: Iterable[bytes], words: Sequence[bytes], tags: Sequence[bytes], number: int) -> list[Hit]:
-    """Of entries as an index has them, those with all words and tags."""
-    rarest = max(words, key=len, default=b"")
+def _hits(entries: str, words: Sequence[str], tags: Sequence[str], number: int) -> list[Hit]:
+    """Of entries, a line each as an index has them, those with all words and tags."""
+    rarest, whole = max((*words, *tags), key=len, default=""), "-".join(words)
     hits: list[Hit] = []
-    for line in lines:
-        if rarest not in line:
-            continue
-        text = line.partition(b"\0")[0]
-        name, _, its_tags = text.split(b"\t")
-        tagged = its_tags.split(TAGS)
-        if all(word in text for word in words) and all(tag in tagged for tag in tags):
-            hits.append((_rank(words, name, tagged), name, number, line))
+    for line in _lines_with(rarest, entries):
+        name, summary, its_tags, _ = line.split("\t")
+        rank = 0
+        for word in words:
+            if word in name:
+                rank += 1 if name == word else 2 if name.startswith(word) else 3
+            elif word in its_tags:
+                rank += 4 if word in its_tags.split(TAGS) else 5
+            elif word in summary:
+                rank += 6
+            else:
+                break
+        else:
+            if not tags or set(tags).issubset(its_tags.split(TAGS)):
+                hits.append((0 if name == whole else rank, name, number, line))
     return hits
 
 
-def _rank(words: Sequence[bytes], name: bytes, tagged: Sequence[bytes]) -> int:
-    """0 for a name that is just that; more the farther from the name the words are."""
-    if name == b"-".join(words):
-        return 0
-    rank = 0
-    for word in words:
-        if word in name:
-            rank += 1 if name == word else 2 if name.startswith(word) else 3
-        else:
-            rank += 4 if word in tagged else 5
-    return rank
+def _lines_with(word: str, text: str) -> Iterator[str]:
+    """The lines with the word in them: to look for it in all of them at once is many times as quick as in each."""
+    if not word:
+        yield from text.splitlines()
+        return
+    found = text.find(word)
+    while found >= 0:
+        end = text.find("\n", found)
+        yield text[text.rfind("\n", 0, found) + 1 : end]
+        found = text.find(word, end)
 
 
-def _line(summary: PluginSummary) -> bytes:
-    """What is installed, as an index would have it; its tools count as much as tags."""
-    tools = TAGS.decode().join(summary.tools)
-    return f"{summary.name}\t{summary.summary}\t{tools}".replace("\n", " ").casefold().encode("utf-8", "replace") + b"\0"
+def _words(installed: Iterable[PluginSummary]) -> str:
+    """What is installed, as an index would have it; tools count as much as tags."""
+    lines = (f"{one.name}\t{' '.join(one.summary.split())}\t{TAGS.join(one.tools)}\t\n" for one in installed)
+    return "".join(lines).casefold()
 
 
 def _match(hit: Hit, indexes: Sequence[Kept], here: Mapping[str, PluginSummary]) -> Match:
     _, name, number, line = hit
-    summary = here.get(name.decode())
+    summary = here.get(name)
     version, tools = (summary.version, summary.tools) if summary else ("", ())
     if number == len(indexes):
         assert summary is not None
         return Match(name=summary.name, summary=summary.summary, source=summary.source, tools=tools, installed=version)
-    entry = entry_of(line)
+    entry = indexes[number].entry(line)
     return Match(
         name=entry.name,
         summary=entry.summary,

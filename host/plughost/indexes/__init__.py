@@ -9,9 +9,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from plughost.indexes._build import build
     from plughost.indexes._entry import Entry, Listing
-    from plughost.indexes._kept import Kept, Origin, read, read_all
+    from plughost.indexes._kept import Kept, Origin, names, read, read_all
     from plughost.indexes._lookup import Found, look_up
-    from plughost.indexes._manage import Updated, add, names, remove, update
+    from plughost.indexes._manage import Updated, add, remove, update
 
 __all__ = [
     "Entry",
@@ -35,8 +35,8 @@ __getattr__ = lazily(
     {
         "_build": ("build",),
         "_entry": ("Entry", "Listing"),
-        "_kept": ("Kept", "Origin", "read", "read_all"),
+        "_kept": ("Kept", "Origin", "names", "read", "read_all"),
         "_lookup": ("Found", "look_up"),
-        "_manage": ("Updated", "add", "names", "remove", "update"),
+        "_manage": ("Updated", "add", "remove", "update"),
     },
 )

@@ -3,9 +3,10 @@ r"""An index as it is kept: one file, in a form that is searched without being p
 Above it: what adds, updates, searches and looks up; below it: the store's paths. To find something among ten thousand entries
 must take milliseconds, so the file is
 
-    {"origin": CRC, "entries": CRC, "sha256": …}        of the second line, and of all after it
-    {"name": …, "source": …, …}                         where it came from, and what the server said of it
-    weather\tsays how warm it will be\tclimate\0{…}       an entry: its words in lower case, and then its JSON
+    {"origin": CRC, "rest": CRC, "sha256": …}           of the second line, and of all after it
+    {"name": …, "source": …, …, "words": SIZE}          where it came from, and what the server said of it
+    weather\tsays how warm it will be\tclimate\t0        the entries by name: their words in lower case, and where the JSON begins
+    {"name": "weather", …}                              the entries' JSON
 
 The CRCs find what a failing disk does, or an editor; to import a better digest would take as long as the search. Before something
 is installed, or fetched again, there is time for the SHA-256, too.
@@ -20,7 +21,7 @@ from plughost.runner import wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Self
 
     from plughost.paths import Store
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["TAGS", "Kept", "Origin", "read", "read_all"]
 
 #: Between the tags of an entry's line; no text of an index has control characters.
-TAGS = b"\x1f"
+TAGS = "\x1f"
 _ENDING = ".json"
 
 
@@ -89,9 +90,9 @@ class Origin:
 
 
 class Kept:
-    """An index that is kept."""
+    """An index that is kept. `words` has a line for each entry, by name, in lower case: `name TAB summary TAB tags TAB place`."""
 
-    __slots__ = ("_data", "_entries", "origin", "path")
+    __slots__ = ("_begin", "_data", "origin", "path", "words")
 
     def __init__(self, path: str, data: bytes) -> None:
         """Raises: ValueError: it isn't as it was written."""
@@ -103,11 +104,14 @@ class Kept:
         if not second or zlib.crc32(data[first:second]) != checksums.get("origin"):
             raise ValueError("what it says of where it came from is not as it was written")
         self.path = path
-        self.origin = Origin.from_record(wire.unpack(data[first:second]))
-        self._data = data
-        self._entries = second
-        if zlib.crc32(memoryview(data)[second:]) != checksums.get("entries"):
+        about = wire.unpack(data[first:second])
+        self.origin = Origin.from_record(about)
+        if zlib.crc32(memoryview(data)[second:]) != checksums.get("rest"):
             raise DamagedEntriesError(self.origin)
+        size = about.get("words")
+        self._data = data
+        self._begin = second + (size if isinstance(size, int) else 0)
+        self.words = data[second : self._begin].decode()
 
     @property
     def name(self) -> str:
@@ -118,28 +122,37 @@ class Kept:
         import hashlib
 
         wanted = wire.unpack(self._data[: self._data.find(b"\n") + 1]).get("sha256")
-        if hashlib.sha256(memoryview(self._data)[self._entries :]).hexdigest() != wanted:
+        rest = memoryview(self._data)[self._begin - len(self.words.encode()) :]
+        if hashlib.sha256(rest).hexdigest() != wanted:
             raise damaged(self.name, self.path, "an entry is not as it was written")
-
-    def lines(self) -> list[bytes]:
-        """The entries, by name: `name TAB summary TAB tags NUL JSON`, all but the JSON in lower case."""
-        return self._data[self._entries : -1].split(b"\n") if self._entries < len(self._data) else []
 
     def find(self, name: str) -> Entry | None:
         """The entry of that normalized name."""
-        begin = self._data.find(f"\n{name}\t".encode(), self._entries - 1) + 1
-        return entry_of(self._data[begin : self._data.find(b"\n", begin)]) if begin else None
+        begin = f"\n{self.words}".find(f"\n{name}\t")
+        return self.entry(self.words[begin : self.words.find("\n", begin)]) if begin >= 0 else None
+
+    def entry(self, line: str) -> Entry:
+        """The entry of a line of `words`."""
+        begin = self._begin + int(line.rpartition("\t")[2])
+        return Entry.from_record(wire.unpack(self._data[begin : self._data.find(b"\n", begin)]))
 
     @staticmethod
-    def pack(origin: Origin, entries: Iterator[Entry]) -> bytes:
+    def pack(origin: Origin, entries: Iterable[Entry]) -> bytes:
         """The file's bytes."""
         import hashlib
         import zlib
 
-        first = wire.pack(origin.record())[0]
-        rest = b"".join(_line(entry) for entry in entries)
-        sha256 = hashlib.sha256(rest).hexdigest()
-        return wire.pack({"origin": zlib.crc32(first), "entries": zlib.crc32(rest), "sha256": sha256})[0] + first + rest
+        words, records, place = [], [], 0
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            tags = TAGS.join(entry.tags)
+            words.append(f"{entry.name}\t{entry.summary}\t{tags}".casefold() + f"\t{place}\n")
+            records += wire.pack(entry.record())
+            place += len(records[-1])
+        text = "".join(words).encode()
+        rest = b"".join([text, *records])
+        about = wire.pack({**origin.record(), "words": len(text)})[0]
+        checksums = {"origin": zlib.crc32(about), "rest": zlib.crc32(rest), "sha256": hashlib.sha256(rest).hexdigest()}
+        return wire.pack(checksums)[0] + about + rest
 
 
 class DamagedEntriesError(ValueError):
@@ -148,10 +161,6 @@ class DamagedEntriesError(ValueError):
     def __init__(self, origin: Origin) -> None:
         super().__init__("an entry is not as it was written")
         self.origin = origin
-
-
-def entry_of(line: bytes) -> Entry:
-    return Entry.from_record(wire.unpack(line.partition(b"\0")[2]))
 
 
 def read(store: Store, name: str) -> Kept:
@@ -195,8 +204,3 @@ def damaged(name: str, path: str, why: str) -> StoreError:
         causes=[f"`{path}`: {why}"],
         hint=f"`index update {name}` fetches it again",
     )
-
-
-def _line(entry: Entry) -> bytes:
-    tags = TAGS.decode().join(entry.tags)
-    return f"{entry.name}\t{entry.summary}\t{tags}".casefold().encode() + b"\0" + wire.pack(entry.record())[0]

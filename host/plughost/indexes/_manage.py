@@ -16,7 +16,7 @@ from plughost._names import normalized
 from plughost.errors import StoreError, UsageError
 from plughost.indexes._fetch import fetch, invalid, locate
 from plughost.indexes._format import InvalidIndexError, parse
-from plughost.indexes._kept import DamagedEntriesError, Kept, Origin, names, read, unknown
+from plughost.indexes._kept import DamagedEntriesError, Kept, Origin, read, unknown
 from plughost.paths import locked, replace_file, scan
 
 TYPE_CHECKING = False
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from plughost.indexes._fetch import Fetched, Place
     from plughost.paths import Store
 
-__all__ = ["Updated", "add", "names", "remove", "update"]
+__all__ = ["Updated", "add", "remove", "update"]
 
 _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 _LONGEST_NAME = 100
@@ -90,7 +90,7 @@ def update(store: Store, name: str) -> Updated:
         if kept is None:
             _set_aside(store, name)
         _put(store, now, listing)
-    before = {line.partition(b"\t")[0].decode() for line in kept.lines()} if kept else set()
+    before = {line.partition("\t")[0] for line in kept.words.splitlines()} if kept else set()
     after = {entry.name for entry in listing.entries}
     return Updated(
         origin=now,
@@ -209,8 +209,7 @@ def _changing(store: Store) -> Iterator[None]:
 
 def _put(store: Store, origin: Origin, listing: Listing) -> None:
     os.makedirs(store.plugin_indexes, exist_ok=True)
-    entries = sorted(listing.entries, key=lambda entry: entry.name)
-    replace_file(store.plugin_index(origin.name), Kept.pack(origin, iter(entries)))
+    replace_file(store.plugin_index(origin.name), Kept.pack(origin, listing.entries))
 
 
 def _set_aside(store: Store, name: str) -> None:
