@@ -60,15 +60,16 @@ def needs(document: dict, name: str) -> set[str]:
 
 
 def test_all_that_a_plugin_brings_along_is_in_it(host, git_repository):
-    plugin = host.add(git_repository("echo", dependencies=["jinja2==3.1.2"]), with_=["python-slugify==8.0.4"]).plugin
+    further = ["python-slugify==8.0.4", "unidecode==1.3.8"]
+    plugin = host.add(git_repository("echo", dependencies=["jinja2==3.1.2"]), with_=further).plugin
     document = host.sbom(plugin.name)
     check(document)
     components = by_name(document)
-    assert set(components) == {plugin.receipt.package, "jinja2", "markupsafe", "python-slugify", "text-unidecode"}
-    assert needs(document, plugin.receipt.package) == {"jinja2", "python-slugify"}
+    assert set(components) == {"echo", "jinja2", "markupsafe", "python-slugify", "text-unidecode", "unidecode"}
+    assert needs(document, "echo") == {"jinja2", "python-slugify", "unidecode"}
     assert needs(document, "jinja2") == {"markupsafe"}
-    assert needs(document, "python-slugify") == {"text-unidecode"}  # and not `Unidecode`, which only an extra wants
-    own, jinja = components[plugin.receipt.package], components["jinja2"]
+    assert needs(document, "python-slugify") == {"text-unidecode"}  # and not `unidecode`, which only an extra of it wants
+    own, jinja = components["echo"], components["jinja2"]
     assert own["hashes"][0]["content"] == hashlib.sha256((plugin.folder / plugin.receipt.wheel).read_bytes()).hexdigest()
     assert {"name": "plughost:commit", "value": plugin.receipt.commit_id} in own["properties"]
     assert plugin.receipt.commit_id in own["purl"]
