@@ -127,11 +127,14 @@ class Caller:
             except BaseException as error:
                 journal.note(installed, str(chosen["name"]), worker, began_ns, kept, error)
                 raise
-            journal.note(installed, outcome.tool, worker, began_ns, kept, None, outcome.result)
-            return outcome
         except (PluginError, PluginCrashed) as error:
             self._workers.blame_environment(installed, error)
             raise
+        else:
+            if kept and not (on_item and outcome.is_stream):
+                kept = journal.keep_result(kept, outcome.result)
+            journal.note(installed, outcome.tool, worker, began_ns, kept)
+            return outcome
         finally:
             self._workers.give_back(installed, worker, reuse=not env)
 

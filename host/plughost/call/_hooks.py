@@ -183,6 +183,7 @@ class HookWrapping:
         if reply.get("outcome") == "yielded":
             yield from self._yield_again()
         elif reply.get("outcome") == "raised":
+            self.passed_on = outcome.exception
             outcome.get_result()
         elif reply.get("outcome") == "result":
             outcome.force_result(reply.get("value"))

@@ -105,6 +105,10 @@ class Journal:
             more += b"," + fields({"timeout_s": timeout_s, "env": " ".join(sorted(env or {}))})
         return more
 
+    def keep_result(self, kept: bytes, result: object) -> bytes:
+        """With what tells the result from another one."""
+        return b'%b,"digest":"%b"' % (kept, digest(result).encode())
+
     def note(
         self,
         plugin: Revision,
@@ -113,10 +117,9 @@ class Journal:
         began_ns: int,
         kept: bytes = b"",
         error: BaseException | None = None,
-        result: object = None,
         ended_ns: int = 0,
     ) -> None:
-        """Append a call that has ended: with `result`, or by `error`.
+        """Append a call that has ended: well, or by `error`. `kept` is what `keep` made of its arguments.
 
         `began_ns` and `ended_ns`, by default now, are of `time.perf_counter_ns()`. What the worker was sent and has sent since
         it was last noted is this call's.
@@ -125,8 +128,6 @@ class Journal:
         duration_ns = (ended_ns or now_ns) - began_ns
         if error is not None:
             kept += _failure(error, keeps_arguments=self.keeps_arguments)
-        elif kept and result is not None:
-            kept += b',"digest":"%b"' % digest(result).encode()
         channel = worker.channel
         line = LINE % (
             self._head(plugin, tool),
@@ -205,7 +206,7 @@ class Recording:
         self.end(error)
 
     def end(self, error: BaseException | None = None, *, ended_ns: int = 0) -> None:
-        self._journal.note(self._plugin, self._tool, self._worker, self._began_ns, self._kept, error, None, ended_ns)
+        self._journal.note(self._plugin, self._tool, self._worker, self._began_ns, self._kept, error, ended_ns)
 
 
 class NoJournal(Journal):

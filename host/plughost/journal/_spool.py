@@ -68,7 +68,7 @@ class Spool:
                 return
             try:
                 self._append(line)
-            except OSError:  # the call has gone well all the same
+            except Exception:  # noqa: BLE001 - a full disk, an interpreter that is about to end: the call has gone well all the same
                 self._let_go()
                 self._rest_until = time.monotonic() + _REST_S
 

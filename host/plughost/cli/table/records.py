@@ -36,9 +36,9 @@ _REPLAY = Command(
     group="Calls",
     summary="Make a call again, and say whether it ends as it did",
     description="""\
-Make a call again that was recorded with its arguments, on the revision of the plugin that it was made on: the same code with the \
-same dependencies. Its result is printed as `run` prints it. Then it says whether the call ended as it did before, and ends as the \
-call does.""",
+Make a call again that was recorded with its arguments, on the revision of the plugin that it was made on: the same code with \
+the same dependencies. Its result is printed as `run` prints it. Then it says whether the call ended as it did before, and ends \
+as the call does.""",
     parameters=(
         argument("id", "ID"),
         flag("--current", "Make it on the revision that is in force now"),
@@ -55,8 +55,8 @@ _STATS = Command(
     group="Calls",
     summary="Count calls: errors, durations, memory",
     description="""\
-Show for each tool of the plugins, or of all, how many calls there were, how many of them went wrong and how long they took; and for \
-each plugin the most memory that one of its processes has needed.""",
+Show for each tool of the plugins, or of all, how many calls there were, how many of them went wrong and how long they took; \
+and for each plugin the most memory that one of its processes has needed.""",
     parameters=(argument("names", "[NAME]...", multiple=True, required=False, completes="plugin"), _SINCE, JSON),
     examples=(("stats", "all"), ("stats weather --since '7 days'", "one plugin, of late")),
     handler="plughost.cli._stats:stats",
