@@ -185,8 +185,8 @@ def _check_package(package: _Table, own: str) -> None:
         package.refuse(f"has no file of `{name}`")
     for file in files:
         file.table("hashes").text("sha256", _SHA256)
-        if "path" in file.content and file.text("path") != own:
-            file.refuse(f"is `{shown(file.content['path'])}`, and only the plugin's own wheel has a path")
+        if "path" in file.content and file.text("path") != own and not os.path.isabs(file.text("path")):
+            file.refuse(f"has the path `{shown(file.content['path'])}`, and only the plugin's own wheel lies beside the lock")
 
 
 class _Table:

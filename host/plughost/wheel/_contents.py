@@ -65,8 +65,8 @@ def differences(built: WheelContents, locked: WheelContents) -> list[str]:
         ("Only this one has", built.files.keys() - locked.files.keys()),
         ("Only the one in the lock has", locked.files.keys() - built.files.keys()),
     )
-    found = [f"{beginning} {_names(names)}" for beginning, names in sets if names]
-    return [*said, *(found or ["Their files are the same: the archive's times, order or compression differ"])]
+    said += [f"{beginning} {_names(names)}" for beginning, names in sets if names]
+    return said or ["Their files are the same: the archive's times, order or compression differ"]
 
 
 def _names(names: Iterable[str]) -> str:
