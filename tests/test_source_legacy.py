@@ -1,5 +1,6 @@
 import functools
 import json
+import tomllib
 import zipfile
 from email.parser import HeaderParser
 from pathlib import Path
@@ -271,8 +272,8 @@ def test_an_error_names_the_key_the_value_and_what_is_allowed(tmp_path):
         ("name: n", "entry_point` is missing"),
         ("name: n\nentry_point: other.f", "entry_point` can't be `other.f`"),
         ("name: n\nentry_point: m.class", "entry_point` can't be `m.class`"),
-        ("name: n\nentry_point: m", "`m` is a module"),
-        (minimal("version: one"), "version` can't be `one`"),
+        ("name: n\nentry_point: two", "`two` is a module"),
+        ("name: '?'\nentry_point: m.f", "name` can't be `\\?`"),
         (minimal("python_version: new"), "python_version` can't be `new`"),
         (minimal("dependencies: ['a b']"), r"dependencies\[0\]` can't be `a b`"),
         (minimal("arguments: [{name: a}, {name: a}]"), "no other argument has"),
@@ -283,10 +284,109 @@ def test_an_error_names_the_key_the_value_and_what_is_allowed(tmp_path):
     ],
 )
 def test_a_package_file_that_makes_no_sense_is_refused(tmp_path, text, expected):
+    (tmp_path / "two.py").write_text("def a(): pass\ndef b(): pass\n")
     with pytest.raises(SourceError, match=expected) as caught:
         write_project(package(tmp_path, text), project="plughost")
     assert caught.value.reference == "package-file-invalid"
     assert "`package.yaml" in caught.value.message
+
+
+HELLO = "def hello(name='x'):\n    return 'hi ' + name\n"
+TOOL = "class Tool:\n    greeting = 'hi '\n    def {method}(self, name='x'):\n        return self.greeting + name\n"
+
+
+@pytest.mark.parametrize(
+    ("entry_point", "files"),
+    [
+        ("main.py:hello", {"main.py": HELLO}),
+        ("./main.py", {"main.py": HELLO}),
+        ("main", {"main.py": "def run(name='x'):\n    return 'hi ' + name\n\ndef other(): pass\n"}),
+        ("src/app/main.py:hello", {"src/app/main.py": "from . import part\n" + HELLO, "src/app/part.py": ""}),
+        ("src.main.hello", {"src/main.py": "from src import part\n" + HELLO, "src/part.py": "", "src/__init__.py": ""}),
+        ("src.main.hello", {"src/main.py": "import part\n" + HELLO, "src/part.py": ""}),
+        ("app.main.hello", {"app/main.py": "import part\n" + HELLO, "app/part.py": "", "app/__init__.py": ""}),
+        ("deep.er.main.hello", {"deep/er/main.py": "from ..part import x\n" + HELLO, "deep/part.py": "x = 1"}),
+        ("app:hello", {"lib/app/__init__.py": "from .core import hello", "lib/app/core.py": HELLO}),
+        ("my-tool:hello", {"my-tool.py": HELLO}),
+        ("main:Tool", {"main.py": TOOL.format(method="run")}),
+        ("main.Tool.greet", {"main.py": TOOL.format(method="greet")}),
+        ("main.Tool", {"main.py": TOOL.format(method="__call__")}),
+    ],
+)
+@pytest.mark.parametrize("arguments", ["", "arguments: {name: str}"])
+def test_an_entry_point_is_found_however_it_is_written(tmp_path, entry_point, files, arguments):
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (tmp_path / "package.yaml").write_text(f"name: n\nentry_point: {entry_point}\n{arguments}\n")
+    write_project(tmp_path / "package.yaml", project="plughost")
+    project = tomllib.loads((tmp_path / "pyproject.toml").read_text())
+    module, _, function = project["project"]["entry-points"]["plughost"]["n"].partition(":")
+    base = project["tool"]["hatch"]["build"]["targets"]["wheel"].get("sources", ["."])[0]
+    call = f"import importlib\nf = importlib.import_module({module!r}).{function}\nf = f() if inspect.isclass(f) else f"
+    assert run(tmp_path / base, f"{call}\nprint(json.dumps([f(), f(name='y')]))") == ["hi x", "hi y"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ("version: one", 'version = "0+one"'),
+        ("version: 1.0.0-SNAPSHOT", 'version = "1.0.0+snapshot"'),
+        ("license: MIT", 'text = "MIT"'),
+        ("keywords: [a]", 'keywords = [\n    "a",\n]'),
+        ("python_version: 3.8 or higher", 'requires-python = ">=3.8"'),
+        ("python_version: ['3.12', '3.11']", 'requires-python = ">=3.11,<3.13"'),
+        ("dependencies: {python: '>=3.9', idna: ^3.4}", 'requires-python = ">=3.9"\ndependencies = [\n    "idna<4,>=3.4",\n]'),
+        ("dependencies: {python: [idna], system: [curl]}", 'dependencies = [\n    "idna",\n]'),
+        ("dependencies: [{name: idna, version: '>=3'}]", 'dependencies = [\n    "idna>=3",\n]'),
+        ("dependencies: |\n  idna\n  attrs>=23,<26", 'dependencies = [\n    "idna",\n    "attrs<26,>=23",\n]'),
+        ("requirements: [json, idna]", 'dependencies = [\n    "idna",\n]'),
+    ],
+)
+def test_what_people_write_is_understood(tmp_path, lines, expected):
+    assert expected in project_of(tmp_path, lines)
+
+
+@pytest.mark.parametrize("written", ["Text Tools", "@text/tools", "text tools!"])
+def test_a_name_becomes_one_that_a_package_can_have(tmp_path, written):
+    write_project(package(tmp_path, f'name: "{written}"\nentry_point: m.f\n'), project="plughost")
+    assert 'text-tools = "m:f"' in (tmp_path / "pyproject.toml").read_text()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_files_are_read_in_the_encodings_that_editors_write(tmp_path, encoding):
+    path = package(tmp_path, "")
+    path.write_bytes("name: n\r\ndescription: Größe\r\nentry_point: m.f\r\n".encode(encoding))
+    (tmp_path / "requirements.txt").write_bytes("idna>=3  # für Namen\r\n".encode(encoding))
+    write_project(path, project="plughost")
+    written = (tmp_path / "pyproject.toml").read_text(encoding="utf-8")
+    assert "Größe" in written
+    assert '"idna>=3"' in written
+
+
+def test_files_of_requirements_that_are_named_are_read_and_none_elsewhere(tmp_path):
+    (tmp_path / "secret.txt").write_text("attrs\n")
+    package(tmp_path / "n", minimal("dependencies: []"))
+    (tmp_path / "n" / "requirements.txt").write_text("-r base.txt\n-r ../secret.txt\n")
+    (tmp_path / "n" / "base.txt").write_text("-r requirements.txt\nidna\n")
+    write_project(tmp_path / "n" / "package.yaml", project="plughost")
+    dependencies = tomllib.loads((tmp_path / "n" / "pyproject.toml").read_text())["project"]["dependencies"]
+    assert set(dependencies) == {"idna"}
+
+
+@pytest.mark.parametrize(
+    ("written", "annotation"),
+    [
+        ("List[str]", "list"),
+        ("str[]", "list"),
+        ("Optional[int]", "Optional[int]"),
+        ("int | None", "Optional[int]"),
+        ("any", "Any"),
+    ],
+)
+def test_types_of_other_languages_are_understood(tmp_path, written, annotation):
+    project_of(tmp_path, f"arguments: [{{name: a, type: '{written}', required: false}}]")
+    assert annotation in (tmp_path / "_plughost_n.py").read_text()
 
 
 def test_aliases_are_refused_before_they_grow(tmp_path):

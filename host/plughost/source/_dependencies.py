@@ -6,21 +6,29 @@ Above it: `_package_file`; below it: packaging.
 from __future__ import annotations
 
 import re
+import sys
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
-from plughost.source._document import invalid
+from plughost.source._document import decoded, invalid
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from plughost.source._document import Node
 
 __all__ = ["read_dependencies", "read_python_version", "read_requirements_file"]
 
+#: A file in the same folder, named in another; no path, which might lead anywhere.
+_NAMED_FILE = re.compile(r"\s*(?:-r|--requirement)[\s=]+(?:\./)?([\w-][\w.-]*)\s*(?:#.*)?$")
+_MOST_FILES = 5
+#: What a list of requirements may be called in a mapping, beside lists for other installers.
+_GROUPS = frozenset({"pip", "pypi", "python", "required", "runtime"})
+_OR_LATER = re.compile(r"\s*(?:or|and)\s+(?:above|greater|higher|later|newer|up)$")
 _ANY = frozenset({"", "*", "any", "latest"})
 _REQUIREMENT = "a requirement such as `idna>=3.4` (PEP 508)"
 _PYTHON_VERSION = "a version such as `3.9` or `3.9+`, or a specifier such as `>=3.8,<4` (PEP 440)"
@@ -32,14 +40,35 @@ def read_dependencies(node: Node) -> tuple[str, ...]:
     Raises: SourceError: one of them is none.
     """
     if isinstance(node.raw, dict):
-        return tuple(_pinned(name, node.get(name)) for name in node.raw)
-    requirements = []
-    for item in node.items():
-        if isinstance(item.raw, dict):  # `- idna: ">=3.4"` in a list
-            requirements += [_pinned(name, item.get(name)) for name in item.raw]
-        else:
-            requirements.append(_checked(item.text(needed=_REQUIREMENT), item))
-    return tuple(requirements)
+        return tuple(_without_python(_of_mapping(node)))
+    return tuple(_without_python(requirement for item in node.items() for requirement in _of_item(item)))
+
+
+def _of_mapping(node: Node) -> Iterator[str]:
+    """`idna: ">=3.4"` is a requirement, `python: [idna>=3.4]` a group of them; groups of other kinds aren't ours to install."""
+    assert isinstance(node.raw, dict)
+    for name in node.raw:
+        value = node.get(name)
+        if not isinstance(value.raw, list):
+            yield _pinned(name, value)
+        elif name.lower() in _GROUPS:
+            yield from (requirement for item in value.items() for requirement in _of_item(item))
+
+
+def _of_item(item: Node) -> Iterator[str]:
+    if not isinstance(item.raw, dict):
+        yield _checked(item.text(needed=_REQUIREMENT), item)
+    elif "name" in item.raw and set(item.raw) <= {"name", "version"}:
+        yield _pinned(item.get("name").text(needed=_REQUIREMENT), item.get("version"))
+    else:  # `- idna: ">=3.4"` in a list
+        yield from (_pinned(name, item.get(name)) for name in item.raw)
+
+
+def _without_python(requirements: Iterable[str]) -> Iterator[str]:
+    """Those of packages: not of Python itself, nor of what is a part of it."""
+    for text in requirements:
+        if Requirement(text).name.lower().replace("-", "_") not in {"python", *sys.stdlib_module_names}:
+            yield text
 
 
 def read_python_version(node: Node) -> str:
@@ -47,26 +76,41 @@ def read_python_version(node: Node) -> str:
 
     Raises: SourceError: it stands for none.
     """
-    text = node.text().lower().removeprefix("python").strip()
+    if isinstance(node.raw, list):  # the versions that it was tried with
+        return _between([item.text(needed=_PYTHON_VERSION) for item in node.items()], node)
+    text = _OR_LATER.sub("+", node.text().lower().removeprefix("python").strip())
     try:
         return _specifier(text, exact=False)
     except ValueError:
         node.refuse(_PYTHON_VERSION)
 
 
-def read_requirements_file(path: Path) -> tuple[str, ...]:
-    """The requirements in a `requirements.txt`; none where there is no such file. Its options are left out.
+def _between(versions: list[str], node: Node) -> str:
+    try:
+        found = sorted(Version(text) for text in versions)
+    except InvalidVersion:
+        node.refuse(_PYTHON_VERSION)
+    return f">={found[0]},<{found[-1].major}.{found[-1].minor + 1}" if found else ""
+
+
+def read_requirements_file(path: Path, *, depth: int = 0) -> tuple[str, ...]:
+    """The requirements in a `requirements.txt`, and in those beside it that it names; none where there is no such file.
+
+    Other options in it are left out.
 
     Raises: SourceError: a line is no requirement.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = decoded(path.read_bytes())
     except FileNotFoundError:
         return ()
     except (OSError, UnicodeDecodeError) as error:
         raise invalid(path.name, "1", str(error), "requirements, one a line, in UTF-8") from error
-    requirements = []
-    for number, line in enumerate(text.replace("\\\n", " ").splitlines(), 1):
+    requirements: list[str] = []
+    for number, line in enumerate(re.sub(r"\\\r?\n", " ", text).splitlines(), 1):
+        if (named := _NAMED_FILE.match(line)) and depth < _MOST_FILES and (path.parent / named[1]).is_file():
+            requirements += read_requirements_file(path.parent / named[1], depth=depth + 1)
+            continue
         requirement = re.sub(r"(^|\s)(#|--\w).*", "", line).strip()
         if not requirement or requirement.startswith("-"):
             continue
@@ -74,7 +118,7 @@ def read_requirements_file(path: Path) -> tuple[str, ...]:
             requirements.append(str(Requirement(requirement)))
         except InvalidRequirement as error:
             raise invalid(path.name, str(number), requirement, _REQUIREMENT) from error
-    return tuple(requirements)
+    return tuple(_without_python(requirements))
 
 
 def _pinned(name: str, node: Node) -> str:

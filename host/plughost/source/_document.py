@@ -5,6 +5,7 @@ Above it: `_package_file`; below it: the parsers. It knows places and shapes, no
 
 from __future__ import annotations
 
+import codecs
 import json
 from typing import NoReturn
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-__all__ = ["Node", "Scalar", "invalid", "read_document"]
+__all__ = ["Node", "Scalar", "decoded", "invalid", "read_document"]
 
 _SHOWN_CHARACTERS = 200
 _LIMIT_BYTES = 1 << 20  # a package file has some hundred lines; parsing takes many times the memory
@@ -49,15 +50,19 @@ class Node:
     def missing(self) -> bool:
         return self.raw is None or (isinstance(self.raw, Scalar) and self.raw.value is None)
 
-    def get(self, key: str) -> Node:
+    def get(self, key: str, *others: str) -> Node:
+        """What stands at `key`; where nothing does, at the first of the `others` that has something."""
         raw = self.raw.get(key) if isinstance(self.raw, dict) else None
+        if raw is None and isinstance(self.raw, dict):
+            key, raw = next(((other, self.raw[other]) for other in others if self.raw.get(other) is not None), (key, None))
         return Node(self.file, f"{self.key}.{key}" if self.key else key, raw)
 
     def items(self) -> Iterator[Node]:
-        """Those of a list. A text with commas is one too, of texts; where nothing stands, there are none."""
+        """Those of a list. A text of several lines, or with commas, is one too, of texts; of nothing, there are none."""
         raw = self.raw
         if isinstance(raw, Scalar) and isinstance(raw.value, str):
-            raw = [Scalar(part.strip(), part.strip()) for part in raw.text.split(",") if part.strip()]
+            parts = raw.text.splitlines() if "\n" in raw.text.strip() else raw.text.split(",")
+            raw = [Scalar(part.strip(), part.strip()) for part in parts if part.strip()]
         if self.missing:
             return
         if not isinstance(raw, list):
@@ -91,13 +96,26 @@ def invalid(file: str, key: str, found: object, allowed: str) -> SourceError:
     )
 
 
+def decoded(data: bytes) -> str:
+    """The text of a file as people's editors write it: UTF-8, UTF-16 with its mark, or the old Windows code page.
+
+    Raises: UnicodeDecodeError: it is none of these.
+    """
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("cp1252")
+
+
 def read_document(path: Path) -> Node:
     """Raises: SourceError: the file is no YAML or JSON, or no mapping."""
     parse = _from_json if path.suffix == ".json" else _from_yaml
     try:
         if path.stat().st_size > _LIMIT_BYTES:
             raise ValueError(f"it is larger than {_LIMIT_BYTES} bytes")  # noqa: TRY301 - as of any other content
-        raw = parse(path.read_text(encoding="utf-8-sig"))
+        raw = parse(decoded(path.read_bytes()))
         if not isinstance(raw, dict):
             raise ValueError("it is no mapping of keys to values")  # noqa: TRY004, TRY301 - as of any other content
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:

@@ -1,18 +1,16 @@
 """A package of the older kind → a Python project: a `pyproject.toml`, and a module with the function that its file describes.
 
-Above it: the source tree; below it: `_package_file`. It writes into a checked-out copy, and runs nothing of the package.
+Above it: the source tree; below it: `_package_file`, `_entry` and `_shim`. It writes into a checked-out copy, and runs nothing of
+the package.
 """
 
 from __future__ import annotations
 
-import ast
-from keyword import iskeyword
-
 from packaging.utils import canonicalize_name
 
-from plughost.source._document import invalid
+from plughost.source._entry import locate
 from plughost.source._package_file import PACKAGE_FILES, read_package_file
-from plughost.source._shim import Target, render
+from plughost.source._shim import render
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,10 +53,10 @@ def write_project(path: Path, *, project: str) -> None:
 
     folder = path.parent
     package = read_package_file(path)
-    base, target = _locate(folder, package)
+    base, target = locate(folder, package)
     offered = f"{target.module}:{target.name}"
     contents = sorted(_contents(folder / base, keep=target.module.partition(".")[0]))
-    if package.arguments:
+    if package.arguments or target.needs_shim:
         shim = f"_plughost_{canonicalize_name(package.name).replace('-', '_')}"
         _write(folder / base / f"{shim}.py", render(package, target))
         offered = f"{shim}:{target.function}"
@@ -84,6 +82,7 @@ def _metadata(package: PackageFile, entry_points: dict[str, dict[str, str]]) -> 
         "version": package.version,
         "description": package.description,
         "requires-python": package.requires_python,
+        "license": {"text": package.licence} if package.licence else {},
         "keywords": list(package.tags),
         "authors": [{key: value for key, value in (("name", name), ("email", email)) if value}] if name or email else [],
         "urls": {"Repository": package.repository_url} if package.repository_url else {},
@@ -118,65 +117,3 @@ def _contents(base: Path, *, keep: str) -> Iterator[str]:
                 yield path.name
         elif not (name in _LEFT_OUT_FILES or name.startswith(_LEFT_OUT_BEGINNINGS) or name.endswith((".md", ".rst"))):
             yield path.name
-
-
-def _locate(folder: Path, package: PackageFile) -> tuple[str, Target]:
-    """Where the entry point's module is: in the folder itself (""), or in `src`; and what it is.
-
-    Raises: SourceError: it is in neither, or no function is named.
-    """
-    allowed = "`module.function` or `module:function`, of a module that the package has"
-    written = package.entry_point
-    module, colon, name = written.partition(":")
-    parts = module.split(".")
-    if not all(part.isidentifier() and not iskeyword(part) for part in (*parts, *(name.split(".") if colon else ()))):
-        raise invalid(package.file, "entry_point", written, allowed)
-    for base in ("", "src"):
-        if base and not (folder / base).resolve().is_relative_to(folder.resolve()):
-            continue  # a link that leads out of the copy
-        path, count = _longest_module(folder / base, parts)
-        if count == 0 or (colon and count < len(parts)):
-            continue
-        function = name if colon else ".".join(parts[count:])
-        if not function:
-            raise invalid(package.file, "entry_point", written, f"`{written}.FUNCTION`, since `{written}` is a module")
-        return base, Target(module=".".join(parts[:count]), name=function, kind=_kind(path, function))
-    raise invalid(package.file, "entry_point", written, allowed)
-
-
-def _longest_module(base: Path, parts: list[str]) -> tuple[Path, int]:
-    """The file of the module that the most of `parts` lead to, and how many those are."""
-    for count, part in enumerate(parts):
-        if (base / part).is_dir():
-            base /= part
-        elif (base / f"{part}.py").is_file():
-            return base / f"{part}.py", count + 1
-        else:
-            return base / "__init__.py", count
-    return base / "__init__.py", len(parts)
-
-
-def _kind(path: Path, function: str) -> str:
-    """What calling the function gives, as far as its source says: "coroutine", "generator", "async-generator"; else ""."""
-    try:
-        body: list[ast.stmt] = ast.parse(path.read_bytes()).body
-    except (OSError, SyntaxError, ValueError):  # it isn't here, or isn't for our Python; at the latest, importing it will tell
-        return ""
-    *owners, name = function.split(".")
-    for owner in owners:
-        body = next((item.body for item in body if isinstance(item, ast.ClassDef) and item.name == owner), [])
-    for item in body:
-        if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef) and item.name == name and not item.decorator_list:
-            yields = any(isinstance(node, ast.Yield | ast.YieldFrom) for node in _own_nodes(item))
-            if isinstance(item, ast.AsyncFunctionDef):
-                return "async-generator" if yields else "coroutine"
-            return "generator" if yields else ""
-    return ""
-
-
-def _own_nodes(function: ast.AST) -> Iterator[ast.AST]:
-    """Those of the function, and not of the functions within it."""
-    for node in ast.iter_child_nodes(function):
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
-            yield node
-            yield from _own_nodes(node)

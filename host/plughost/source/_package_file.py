@@ -5,6 +5,8 @@ Above it: `_legacy`, which makes a Python project of it; below it: `_document`.
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from dataclasses import dataclass
 from email.utils import parseaddr
 from keyword import iskeyword
@@ -29,14 +31,15 @@ PACKAGE_FILES = ("package.yaml", "package.yml", "package.json")
 
 #: What an argument's type may be called, and which kind that is.
 _KINDS = {
-    **dict.fromkeys(("str", "string", "text"), "str"),
-    **dict.fromkeys(("int", "integer"), "int"),
-    **dict.fromkeys(("float", "number"), "float"),
+    **dict.fromkeys(("str", "string", "text", "date", "datetime", "email", "password", "secret", "url"), "str"),
+    **dict.fromkeys(("int", "integer", "long"), "int"),
+    **dict.fromkeys(("float", "number", "double"), "float"),
     **dict.fromkeys(("bool", "boolean", "flag"), "bool"),
     **dict.fromkeys(("list", "array"), "list"),
     **dict.fromkeys(("dict", "object", "json"), "dict"),
-    **dict.fromkeys(("path", "file"), "path"),
-    "choice": "choice",
+    **dict.fromkeys(("path", "file", "filepath", "directory", "folder"), "path"),
+    **dict.fromkeys(("choice", "enum", "select"), "choice"),
+    "any": "any",
 }
 _BOOLEANS = {**dict.fromkeys(("true", "yes", "on", "1"), True), **dict.fromkeys(("false", "no", "off", "0"), False)}
 
@@ -67,6 +70,7 @@ class PackageFile:
     description: str
     author: tuple[str, str]
     repository_url: str
+    licence: str
     entry_point: str
     dependencies: tuple[str, ...]
     requires_python: str
@@ -81,29 +85,33 @@ def find_package_file(folder: Path) -> Path | None:
 def read_package_file(path: Path) -> PackageFile:
     """Raises: SourceError: it is no YAML or JSON, or a value in it is missing or not allowed; the key is named."""
     document = read_document(path)
-    dependencies = document.get("dependencies")
+    dependencies = document.get("dependencies", "requirements", "requires")
+    python = document.get("python_version", "requires_python", "requires-python", "python")
+    if python.missing and isinstance(dependencies.raw, dict) and not isinstance(dependencies.raw.get("python"), list):
+        python = dependencies.get("python")
     return PackageFile(
         file=path.name,
         name=_name(document.get("name")),
         version=_version(document.get("version")),
         description=document.get("description").text(),
         author=_author(document.get("author")),
-        repository_url=document.get("repository_url").text(),
-        entry_point=document.get("entry_point").text(needed="`module.function` or `module:function`"),
-        dependencies=(
-            read_requirements_file(path.with_name("requirements.txt"))
-            if dependencies.missing
-            else read_dependencies(dependencies)
+        repository_url=_url(document.get("repository_url", "repository", "homepage")),
+        licence=_text_or_none(document.get("license", "licence")),
+        entry_point=document.get("entry_point", "entrypoint", "entry-point", "entryPoint").text(
+            needed="`module.function` or `module:function`"
         ),
-        requires_python=read_python_version(document.get("python_version")),
-        tags=tuple(tag.text() for tag in document.get("tags").items()),
-        arguments=tuple(_arguments(document.get("arguments"))),
+        dependencies=read_dependencies(dependencies) or read_requirements_file(path.with_name("requirements.txt")),
+        requires_python=read_python_version(python),
+        tags=tuple(tag.text() for tag in document.get("tags", "keywords").items()),
+        arguments=tuple(_arguments(document.get("arguments", "parameters", "args"))),
     )
 
 
 def _name(node: Node) -> str:
+    """A package's name for what is written: of `@acme/Text Tools`, what remains is `acme-Text-Tools`."""
     allowed = "letters, digits, `-`, `_` and `.`, beginning and ending with a letter or a digit"
-    name = node.text(needed=allowed)
+    plain = unicodedata.normalize("NFKD", node.text(needed=allowed)).encode("ascii", "ignore").decode()
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip("-._")
     try:
         canonicalize_name(name, validate=True)
     except InvalidName:
@@ -112,10 +120,24 @@ def _name(node: Node) -> str:
 
 
 def _version(node: Node) -> str:
+    """The version; what is none becomes the local part of one, so that it can still be seen: `1.0+snapshot`."""
+    text = node.text() or "0"
     try:
-        return str(Version(node.text() or "0"))
+        return str(Version(text))
     except InvalidVersion:
-        node.refuse("a version such as `1.2.0` (PEP 440)")
+        release = re.match(r"v?(\d+(?:\.\d+)*)", text)
+        rest = re.sub(r"[^a-z0-9]+", ".", text[release.end() if release else 0 :].lower()).strip(".")
+        return str(Version(f"{release[1] if release else 0}{f'+{rest}' if rest else ''}"))
+
+
+def _url(node: Node) -> str:
+    text = _text_or_none(node.get("url") if isinstance(node.raw, dict) else node)
+    return text.removeprefix("git+") if "://" in text else ""
+
+
+def _text_or_none(node: Node) -> str:
+    """A text that only people read: where something else stands, none."""
+    return node.text() if isinstance(node.raw, Scalar) else ""
 
 
 def _author(node: Node) -> tuple[str, str]:
@@ -158,8 +180,8 @@ def _declared_arguments(node: Node) -> Iterator[tuple[str, Node]]:
 def _argument(name: str, node: Node) -> Argument:
     # `city: str` in a mapping of arguments is short for `city: {type: str}`.
     type_node = node.get("type") if isinstance(node.raw, dict) else node
-    written = type_node.text().lower()
-    choice_nodes = list(node.get("choices").items())
+    written = _plain_type(type_node.text().lower())
+    choice_nodes = list(node.get("choices", "enum", "options").items())
     kind = _KINDS.get(written or ("choice" if choice_nodes else "str"))
     if kind is None:
         type_node.refuse(", ".join(f"`{allowed}`" for allowed in _KINDS))
@@ -180,6 +202,16 @@ def _argument(name: str, node: Node) -> Argument:
     )
 
 
+def _plain_type(written: str) -> str:
+    """The word for a type that is written as Python's or another language's: `Optional[List[str]]` is a `list`."""
+    text = written.replace("typing.", "").replace(" ", "")
+    text = re.sub(r"\|none|none\||\?$", "", text)
+    text = re.sub(r"^optional\[(.*)]$", r"\1", text)
+    if text.endswith("[]"):
+        return "list"
+    return re.sub(r"[\[<].*$", "", text)
+
+
 def _default(kind: str, node: Node, choices: tuple[object, ...]) -> object:
     if node.missing:
         return None
@@ -192,7 +224,7 @@ def _default(kind: str, node: Node, choices: tuple[object, ...]) -> object:
 def _read(kind: str, node: Node) -> object:
     """What stands at `node`, as a value of `kind`."""
     value = node.value()
-    if isinstance(value, {"list": list, "dict": dict}.get(kind, ())):
+    if kind == "any" or isinstance(value, {"list": list, "dict": dict}.get(kind, ())):
         return value
     try:
         if kind in {"list", "dict"} or not isinstance(node.raw, Scalar) or node.missing:

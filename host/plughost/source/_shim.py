@@ -4,9 +4,11 @@ Above it: `_legacy`; below it: the package file's record. What it makes is read 
 
     """Made by plughost from `package.yaml`."""
 
+    import importlib as _plughost_importlib
     import typing as _typing
 
-    import weather as _plughost_module
+    _plughost_module = _plughost_importlib.import_module("weather")
+    _plughost_target = _plughost_module.forecast
 
 
     def forecast(city: str, days: _typing.Optional[int] = None):
@@ -19,7 +21,7 @@ Above it: `_legacy`; below it: the package file's record. What it makes is read 
         given = {"city": city}
         if days is not None:
             given["days"] = days
-        return _plughost_module.forecast(**given)
+        return _plughost_target(**given)
 '''
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Target", "render"]
 
-_ANNOTATIONS = {"dict": "dict", "path": "_pathlib.Path"}
+_ANNOTATIONS = {"any": "_typing.Any", "dict": "dict", "path": "_pathlib.Path"}
 
 #: How the shim calls a target of each kind, so that it is of that kind itself; "" passes on what comes back, whatever it is.
 _CALLS = {
@@ -46,37 +48,58 @@ _CALLS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """The callable `name` (with dots, if it is nested) of `module`; `kind` is a key of `_CALLS`."""
+    """The callable `name` (with dots, if it is nested) of `module`; `kind` is a key of `_CALLS`.
+
+    `instance_of` is the class whose method it is, if it is called on an instance, which is made once.
+    """
 
     module: str
     name: str
     kind: str
+    instance_of: str = ""
 
     @property
     def function(self) -> str:
-        return self.name.rpartition(".")[2]
+        """The name of the function that stands before it."""
+        name = self.name.rpartition(".")[2]
+        return self.instance_of.rpartition(".")[2] if name == "__call__" else name
+
+    @property
+    def needs_shim(self) -> bool:
+        """Whether an entry point can't name it."""
+        return "-" in self.module or bool(self.instance_of)
+
+    @property
+    def lines(self) -> list[str]:
+        """Python source that gives it the name `_plughost_target`."""
+        found = f"_plughost_module.{self.name}"
+        if self.instance_of:
+            found = f"_plughost_module.{self.instance_of}().{self.name.removeprefix(f'{self.instance_of}.')}"
+        return [f"_plughost_module = _plughost_importlib.import_module({self.module!r})", f"_plughost_target = {found}"]
 
 
 def render(package: PackageFile, target: Target) -> str:
     """The module's text."""
+    head = [_literal(f"Made by plughost from `{package.file}`."), "", "import importlib as _plughost_importlib"]
+    if not package.arguments:  # its own signature holds
+        return "\n".join([*head, "", *target.lines, f"{target.function} = _plughost_target"]) + "\n"
     # Python wants parameters without a default first.
     arguments = sorted(package.arguments, key=lambda argument: not argument.required)
     define, call = _CALLS[target.kind]
     lines = [
-        _literal(f"Made by plughost from `{package.file}`."),
-        "",
+        *head,
         "import copy as _plughost_copy",
         "import pathlib as _pathlib",
         "import typing as _typing",
         "",
-        f"import {target.module} as _plughost_module",
+        *target.lines,
         "",
         "",
         f"{define} {target.function}({', '.join(map(_parameter, arguments))}):",
         *_docstring(package, arguments),
         "    _plughost_given = {}",
         *(line for argument in arguments for line in _passing(argument)),
-        call.format(call=f"_plughost_module.{target.name}(**_plughost_given)"),
+        call.format(call="_plughost_target(**_plughost_given)"),
     ]
     return "\n".join(lines) + "\n"
 
