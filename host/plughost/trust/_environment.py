@@ -37,7 +37,6 @@ class Distribution:
     name: str
     version: str
     metadata: Message
-    tags: frozenset[str]
     files: tuple[RecordedFile, ...] | None
 
 
@@ -85,13 +84,11 @@ def read_environment(root: str) -> Environment:
 
 def _distribution(folder: str) -> Distribution:
     metadata = HeaderParser().parsestr(_text(folder, "METADATA") or "")
-    wheel = HeaderParser().parsestr(_text(folder, "WHEEL") or "")
     record = _text(folder, "RECORD")
     return Distribution(
         name=package_of(folder),
         version=str(metadata.get("Version") or os.path.basename(folder).removesuffix(".dist-info").partition("-")[2]),
         metadata=metadata,
-        tags=frozenset(str(tag) for tag in wheel.get_all("Tag", [])),
         files=None if record is None else tuple(_files(os.path.dirname(folder), record)),
     )
 
