@@ -7,7 +7,6 @@ it was, is said.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 from dataclasses import replace
@@ -34,7 +33,7 @@ from plughost.errors import (
     StoreError,
     VenvError,
 )
-from plughost.health import recover_receipt
+from plughost.health import recover_receipt, sha256_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -174,9 +173,8 @@ class Remaking:
         if kept and same_wheel and satisfies(python.version, lock_requires(kept)):
             folder = self.stage / "lock"
             folder.mkdir()
-            for path in (kept, kept.with_name("uv.lock"), wheel.path if wheel else kept, *self._wheels_from_a_bundle()):
-                if path.is_file():
-                    shutil.copyfile(path, folder / path.name)
+            for path in {kept, *self._uv_lock(receipt), *([wheel.path] if wheel else []), *self._wheels_from_a_bundle()}:
+                shutil.copyfile(path, folder / path.name)
             return locks.read(folder, python=python)
         lockfile = self._lock_again(receipt, wheel, python, installer)
         if lockfile.digest != receipt.lock_sha256 and not kept:
@@ -192,6 +190,11 @@ class Remaking:
             return []
         sound = len(files) > 1 and not set(files) & set(self.revision.damaged) and all(file.is_file() for file in files)
         return files if sound else []
+
+    def _uv_lock(self, receipt: Receipt) -> list[Path]:
+        """The lock from which an update keeps versions, if it is sound; without it the next update takes those that it finds."""
+        path = self.revision.folder / "uv.lock"
+        return [path] if receipt.uv_lock_sha256 and sha256_of(path) == receipt.uv_lock_sha256 else []
 
     def _lock_again(self, receipt: Receipt, wheel: BuiltWheel | None, python: Interpreter, installer: Installer) -> Lockfile:
         """With the versions that are locked or installed, from the cache; else from the index; else with other versions."""
@@ -303,14 +306,14 @@ class Remaking:
                 shutil.copyfile(made.lockfile.folder / name, folder / name)
         if made.wheel:
             shutil.copyfile(made.wheel.path, folder / made.wheel.path.name)
-        python, uv_lock = made.environment.interpreter, folder / "uv.lock"
+        python = made.environment.interpreter
         new = replace(
             receipt,
             revision=f"{self.revision.name.rpartition('-')[0]}-{os.urandom(4).hex()}",
             wheel=made.wheel.path.name if made.wheel else "",
             wheel_sha256=made.wheel.sha256 if made.wheel else "",
             lock_sha256=made.lockfile.digest,
-            uv_lock_sha256=hashlib.sha256(uv_lock.read_bytes()).hexdigest() if uv_lock.is_file() else "",
+            uv_lock_sha256=sha256_of(folder / "uv.lock"),
             installer=made.installer,
             built_from_source=tuple(made.lockfile.built_from_source),
             venv=made.environment.key,

@@ -5,7 +5,6 @@ Above it: the remaking of a revision; below it: the stages and the store's cache
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tomllib
 from glob import escape, glob
@@ -17,6 +16,7 @@ from plughost import source as sources
 from plughost import venv as venvs
 from plughost import wheel as wheels
 from plughost.errors import StoreError
+from plughost.health import sha256_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def find_wheel(store: Store, plugin: str, receipt: Receipt) -> Path | None:
     folders = [os.path.join(escape(folder), "*") for folder in (store.plugin(plugin), store.kept_wheels)]
     for folder in folders:
         for path in glob(os.path.join(folder, escape(os.path.basename(receipt.wheel or "-")))):
-            if _sha256(path) == receipt.wheel_sha256:
+            if sha256_of(path) == receipt.wheel_sha256:
                 return Path(path)
     return None
 
@@ -54,8 +54,8 @@ def rebuild_wheel(
 
     Raises: StoreError: that is not there any more. InstallError: it can't be had or built.
     """
-    if not receipt.source:
-        raise _gone(receipt, "Its wheel is damaged, and nobody knows where it came from")
+    if not receipt.source or (receipt.kind == "git" and not receipt.commit_id):
+        raise _gone(receipt, "Its wheel is damaged, and nobody knows what it was built from")
     source = sources.parse(_exact_source(receipt))
     origin = sources.resolve(source, offline=offline)
     if (origin.commit_id, origin.sha256) != (receipt.commit_id, receipt.digest):
@@ -119,11 +119,3 @@ def _gone(receipt: Receipt, message: str) -> StoreError:
         causes=[message],
         hint=f"`add SOURCE --name {receipt.name} --force` puts a new one in its place",
     )
-
-
-def _sha256(path: str) -> str:
-    try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return ""

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Examiner"]
 
+#: What a manifest has as a receipt does, beside where the plugin came from.
+_IN_BOTH = ("name", "package", "version", "revision", "venv")
 _RECEIPT, _MANIFEST, _LOCK = "receipt.toml", "manifest.json", "pylock.toml"
 
 
@@ -86,12 +88,16 @@ class _Revision:
     def examine(self) -> ExaminedRevision:
         receipt = self._receipt()
         manifest = self._manifest(receipt)
+        if receipt and manifest and (contradiction := _contradiction(receipt, manifest)):
+            self._file_fault("receipt-corrupt", "receipt", self.folder / _RECEIPT, contradiction)
+            receipt = None
         lock = self._lock(receipt)
+        self._uv_lock(receipt)
         wheel = self._wheel(receipt)
         self._wheels_of_dependencies(receipt)
         key = receipt.venv if receipt else str((manifest or {}).get("venv", ""))
         venv = self.venvs.examine(os.path.basename(key), receipt)
-        for fault in venv.faults:
+        for fault in venv.faults if key else ():
             self._add(fault.reference, fault.what if self.in_force else f"{fault.what} ({self._called})", fault.where)
         if receipt and manifest:
             self._source(receipt)
@@ -145,9 +151,6 @@ class _Revision:
             self._file_fault("manifest-corrupt", "manifest", path, _said(error))
             return None
         fault = _shape_fault(manifest)
-        for key in ("name", "revision", "venv", "version"):
-            if receipt and not fault and manifest.get(key) != getattr(receipt, key):
-                fault = f"`{key}` is `{manifest.get(key)}`, and the receipt has `{getattr(receipt, key)}`"
         if receipt and not fault and receipt.manifest_sha256 not in ("", hashlib.sha256(data).hexdigest()):
             fault = "Its SHA-256 is not the one in the receipt"
         if fault:
@@ -169,6 +172,12 @@ class _Revision:
             self._file_fault("lock-corrupt", "lock", path, fault)
             return None
         return path
+
+    def _uv_lock(self, receipt: Receipt | None) -> None:
+        """The lock as uv has it, from which an update keeps versions."""
+        path = self.folder / "uv.lock"
+        if receipt and receipt.uv_lock_sha256 and (fault := _digest_fault(path, receipt.uv_lock_sha256, where="receipt")):
+            self._file_fault("lock-corrupt", "lock for updates", path, fault)
 
     def _wheel(self, receipt: Receipt | None) -> Path | None:
         """The plugin's own wheel; None also where there is to be none."""
@@ -252,6 +261,16 @@ def _digest_fault(path: Path, sha256: str, *, where: str) -> str:
     except OSError as error:
         return _said(error)
     return "" if same else f"Its SHA-256 is not the one in the {where}"
+
+
+def _contradiction(receipt: Receipt, manifest: Mapping[str, object]) -> str:
+    """What the receipt has otherwise than the manifest, which is as it was when the receipt was written; "" if nothing."""
+    origin = manifest.get("origin")
+    said = {**(origin if isinstance(origin, dict) else {}), **{key: manifest.get(key) for key in _IN_BOTH}}
+    for key, value in said.items():
+        if getattr(receipt, key, value) != value:
+            return f"`{key}` is `{getattr(receipt, key)}`, and the manifest has `{value}`"
+    return ""
 
 
 def _said(error: Exception) -> str:

@@ -5,7 +5,6 @@ Above it: the repair; below it: the registry's records. It reads, and writes not
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tomllib
 from dataclasses import dataclass, fields
@@ -13,6 +12,7 @@ from datetime import UTC, datetime
 
 from plughost import __version__, registry
 from plughost import venv as venvs
+from plughost.health._digest import sha256_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,8 +83,8 @@ def recover_receipt(store: Store, plugin: ExaminedPlugin, revision: ExaminedRevi
         direct_url=_table(origin["direct_url"]),
         request=_table(request),
         wheel=revision.wheel.name if revision.wheel else "",
-        wheel_sha256=_sha256(revision.wheel),
-        lock_sha256=_sha256(revision.lock),
+        wheel_sha256=sha256_of(revision.wheel),
+        lock_sha256=sha256_of(revision.lock),
         installer=str(_table(request).get("installer") or "uv"),
         built_from_source=(),
         venv=key,
@@ -199,13 +199,6 @@ def _lines_left(path: str) -> list[str]:
 
 def _named(lines: list[str], word: str) -> list[str]:
     return [line.removeprefix(f"{word} ") for line in lines if line.startswith(f"{word} ")]
-
-
-def _sha256(path: os.PathLike[str] | None) -> str:
-    if path is None:
-        return ""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _table(value: object) -> dict[str, object]:
