@@ -13,7 +13,7 @@ from plughost.settings._settings import Place, Settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from plughost.settings._keys import Key
 
@@ -26,25 +26,27 @@ _SWITCHES = {"1": True, "true": True, "yes": True, "on": True, "0": False, "fals
 _ORDERS = {"project": ("environment", "project", "user"), "operator": ("environment", "user", "project")}
 
 
-def load(folder: str = "", *, document: str = "", environment: Mapping[str, str] | None = None) -> Settings:
+def load(
+    folder: str = "", *, document: str = "", only: Sequence[str] = (), environment: Mapping[str, str] | None = None
+) -> Settings:
     """The settings that hold in `folder`, by default the working directory.
 
     Reads a file where there is one, and else asks only whether there is. `document` is the project's file, where that is known;
-    `environment` stands in for the process's own.
+    `environment` stands in for the process's own. Where `only` some keys are asked for, a file without them isn't parsed, which
+    is what takes time here; the other settings are then not to be relied on.
 
     Raises: UsageError: a file or a variable has something that can't be used, or that there is no setting for.
     """
     from plughost.settings._document import find_document
 
     environment = os.environ if environment is None else environment
-    variables = {key.variable: name for name, key in KEYS.items() if environment.get(key.variable)}
     folder = _absolute(folder)
-    layers: list[Layer] = [_variable(KEYS[name], environment, folder) for name in variables.values()]
+    layers = [_variable(KEYS[name], environment, folder) for name in only or KEYS if environment.get(KEYS[name].variable)]
     if project := document or (find_document(folder) if folder else ""):
-        layers.append(_file(Place("project", path=project)))
+        layers.append(_file(Place("project", path=project), only))
     user = user_file(environment)
     if user != project and os.path.isfile(user):
-        layers.append(_file(Place("user", path=user)))
+        layers.append(_file(Place("user", path=user), only))
     return _together(layers)
 
 
@@ -91,10 +93,12 @@ def _settings(chosen: Mapping[str, Value], origins: Mapping[str, tuple[Place, ..
     return settings
 
 
-def _file(place: Place) -> Layer:
-    from plughost.settings._document import invalid, prefix_of, read_document, refuse_unknown, shown
+def _file(place: Place, only: Sequence[str]) -> Layer:
+    from plughost.settings._document import invalid, mentions, prefix_of, read_document, refuse_unknown, shown
 
     path = place.path
+    if only and not mentions(path, only):
+        return place, {}
     table = read_document(path)
     refuse_unknown(path, table, (*KEYS, "plugins"))
     values: dict[str, Value] = {}
