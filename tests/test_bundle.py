@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import plughost
+from plughost.bundle._archive import opened
 from plughost.bundle._contents import Member, read_contents
 
 if TYPE_CHECKING:
@@ -463,10 +464,11 @@ FORMS: dict[str, tuple[Callable[[Path, Members], object], str]] = {
     ),
     "something in front": (
         lambda path, members: path.write_bytes(b"#!/bin/sh\n" + stored(path, members).read_bytes()),
-        "There is something in front of `bundle.json` that is no member",
+        "There is something in front of `bundle.json` that `export` doesn't write",
     ),
     "something behind": (lambda path, members: path.write_bytes(commented(stored(path, members))), "There is something behind"),
     "half of it": (lambda path, members: path.write_bytes(stored(path, members).read_bytes()[:2000]), "It can't be read"),
+    "an archive of nothing": (lambda path, _: stored(path, {}), "`bundle.json` is missing in it"),
     "nothing": (lambda path, _: path.write_bytes(b""), "It can't be read"),
     "a wheel that unpacks to a disk full": (
         lambda path, members: written(path, {**members, CLIMATE: bomb()}),
@@ -506,6 +508,20 @@ def test_what_was_altered_is_refused_by_its_name(lab: Lab, tmp_path: Path, form:
     assert cause in caught.value.causes[0]
     assert [lab.host.info("weather").receipt, *os.listdir(lab.host.store.venvs)] == before
     assert not os.listdir(lab.host.store.tmp)
+
+
+def test_no_bit_between_the_members_can_be_another(lab: Lab, tmp_path: Path) -> None:
+    data = lab.bundle.read_bytes()
+    contents = [(data.index(member), len(member)) for member in members_of(lab.bundle).values()]
+    between = set(range(len(data))) - {place for start, length in contents for place in range(start, start + length)}
+    assert len(between) > 500
+    bundle = tmp_path / "weather.plughost"
+    for place in between:
+        bundle.write_bytes(data[:place] + bytes([data[place] ^ 1 << place % 8]) + data[place + 1 :])
+        with pytest.raises(plughost.BundleError), opened(bundle) as archive:
+            archive.text("bundle.json")
+            for name in archive.names:
+                archive.text(name)
 
 
 def test_a_member_twice_is_refused(lab: Lab, tmp_path: Path) -> None:

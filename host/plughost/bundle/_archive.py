@@ -1,7 +1,9 @@
 """The bytes of a bundle: a zip archive of one form, written the same each time and read in no other.
 
 Members are stored as they are, one after the other, without a gap: so nothing in a bundle can unpack to more than its size on
-disk, and there are no bytes that no digest covers. Above it: what a bundle holds; below it: the zip format.
+disk, and a bundle with any other bit than `write` has written is not taken.
+
+Above it: what a bundle holds; below it: the zip format.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import hashlib
 import os
 import shutil
 import stat
+import struct
 import zipfile
 from contextlib import contextmanager, suppress
 from typing import IO, NoReturn
@@ -21,7 +24,7 @@ from plughost.paths import sync_folder
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import io
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 __all__ = ["Archive", "opened", "refuse", "write"]
@@ -34,7 +37,8 @@ _MOST_TEXT_BYTES = 16 << 20
 _DATE = (1980, 1, 1, 0, 0, 0)
 _MODE = stat.S_IFREG | 0o644
 _UNIX = 3
-_LOCAL_HEADER_BYTES = 30
+_VERSION = 20
+_DOS_DATE = 1 << 5 | 1
 
 
 def write(path: Path, texts: Mapping[str, bytes], files: Mapping[str, Path]) -> str:
@@ -181,23 +185,49 @@ def _check_members(path: Path, archive: zipfile.ZipFile) -> None:
             refuse(path, f"`{shown}` is {kind}")
         if member.compress_type != zipfile.ZIP_STORED or member.compress_size != member.file_size:
             refuse(path, f"`{shown}` is compressed, and the members of a bundle are not")
-        if member.flag_bits:
-            refuse(path, f"`{shown}` is encrypted, or of another form than the members of a bundle")
 
 
 def _check_layout(path: Path, archive: zipfile.ZipFile) -> None:
-    """Member after member from the first byte to the list of them, so that no byte belongs to none of them, or to two."""
+    """Member after member from the first byte to the list of them, with the headers that `write` gives them, and no byte else."""
     end = 0
+    members = sorted(archive.infolist(), key=lambda member: member.header_offset)
     with path.open("rb") as file:
-        for member in sorted(archive.infolist(), key=lambda member: member.header_offset):
-            file.seek(member.header_offset)
-            header = file.read(_LOCAL_HEADER_BYTES)
-            if member.header_offset != end or len(header) != _LOCAL_HEADER_BYTES:
-                refuse(path, f"There is something in front of `{member.filename}` that is no member")
-            lengths = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
-            end = member.header_offset + _LOCAL_HEADER_BYTES + lengths + member.compress_size
-    if archive.comment or archive.start_dir != end:
-        refuse(path, "There is something behind its last member that is none")
+        for member in members:
+            headers = _headers(member) if member.header_offset == end else ()
+            file.seek(end)
+            start = file.read(max(map(len, headers), default=0))
+            header = next((header for header in headers if start.startswith(header)), b"")
+            if not header:
+                refuse(path, f"There is something in front of `{member.filename}` that `export` doesn't write")
+            end += len(header) + member.file_size
+        file.seek(end)
+        listed = file.read()
+    is_small = max([end, *(member.file_size for member in members)]) <= zipfile.ZIP64_LIMIT
+    if archive.start_dir != end or (is_small and listed != _list(members, end)):
+        refuse(path, "There is something behind its last member that `export` doesn't write")
+
+
+def _list(members: Sequence[zipfile.ZipInfo], start: int) -> bytes:
+    """The list of the members, which ends the archive, where it begins at `start` and the whole is small.
+
+    Source: APPNOTE.TXT of the zip format, 4.3.12 and 4.3.16.
+    """
+    entries = b""
+    for member in members:
+        name, size = member.filename.encode(), member.file_size
+        numbers = (_VERSION, _UNIX, _VERSION, 0, 0, 0, 0, _DOS_DATE, member.CRC, size, size, len(name), 0, 0, 0, 0)
+        entries += struct.pack("<4s4B4H3L5H2L", b"PK\1\2", *numbers, _MODE << 16, member.header_offset) + name
+    count = len(members)
+    return entries + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, count, count, len(entries), start, 0)
+
+
+def _headers(member: zipfile.ZipInfo) -> tuple[bytes, ...]:
+    """What may stand in front of the member: the header of what is small, or that of what is large."""
+    entry = _entry(member.filename, member.file_size)
+    entry.CRC, entry.compress_size = member.CRC, member.file_size
+    if member.file_size > zipfile.ZIP64_LIMIT:
+        return (entry.FileHeader(zip64=True),)
+    return entry.FileHeader(zip64=False), entry.FileHeader(zip64=True)
 
 
 def refuse(path: Path, cause: str) -> NoReturn:
