@@ -6,6 +6,7 @@ What is added are wheels made by hand and the index is a folder, so that nothing
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import hashlib
 import http.server
@@ -14,6 +15,7 @@ import json
 import os
 import re
 import shutil
+import sqlite3
 import ssl
 import subprocess
 import sys
@@ -1060,6 +1062,58 @@ def test_a_folder_of_plugins_that_leads_in_a_circle(lab):
     (lab.root / "store" / "plugins").mkdir()
     (lab.root / "store" / "plugins" / "plughost").symlink_to("plughost")
     return lab.run("list")
+
+
+@tells("record-unknown", exit_code=3)
+def test_a_record_that_is_not_there(lab):
+    """
+    There is no record of a call `128`
+
+    hint: `plughost logs --limit 20` shows the latest
+    """
+    return lab.run("logs", "128")
+
+
+@tells("record-incomplete", exit_code=2)
+def test_a_call_whose_arguments_nobody_recorded(lab):
+    """
+    The call `1` can't be made again
+      Caused by: Its arguments were not recorded
+
+    hint: `plughost run --record-arguments weather` records those of a call, the setting `record-arguments` those of all
+    """
+    lab.add(lab.wheel())
+    lab.run("run", "weather", "city=Bern")
+    return lab.run("replay", "1")
+
+
+@tells("revision-gone", exit_code=3)
+def test_a_call_on_a_revision_that_is_not_kept(lab):
+    """
+    The revision `1.0-…` of `weather`, which the call `1` was made on, is not kept any more
+      Caused by: In force is `2.0-…`
+
+    hint: `plughost replay 1 --current` makes the call on that
+    """
+    lab.add(lab.wheel())
+    lab.run("run", "weather", "city=Bern", "--record-arguments")
+    lab.add(lab.wheel(version="2.0"), "--force", PLUGHOST_KEEP_REVISIONS="1")
+    return lab.run("replay", "1")
+
+
+@tells("records-unreadable", exit_code=6)
+def test_records_of_a_later_version(lab):
+    """
+    The records of calls in `TMP/store/journal/plughost/calls.sqlite3` can't be read
+      Caused by: It is of the format 99, and this version of plughost reads 1
+
+    hint: Move the file away, and records begin anew
+    """
+    path = lab.root / "store" / "journal" / "plughost" / "calls.sqlite3"
+    path.parent.mkdir(parents=True)
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA user_version = 99")
+    return lab.run("stats")
 
 
 def test_no_error_is_left_out():
