@@ -209,6 +209,14 @@ def test_where_nothing_is_set_no_reader_of_toml_is_imported(tmp_path):
     assert subprocess.run(argv, check=True, capture_output=True, text=True).stdout == "[]\n"
 
 
+def test_a_file_without_the_keys_that_are_asked_for_is_not_parsed(project, tmp_path):
+    folder = str(project(plughost="no TOML at all"))
+    environment = {"XDG_CONFIG_HOME": str(tmp_path), "PLUGHOST_OFFLINE": "perhaps"}
+    assert load(folder, only=["record-calls"], environment=environment).record_calls
+    project(plughost="record-calls = false")
+    assert not load(folder, only=["record-calls"], environment=environment).record_calls
+
+
 def test_a_declared_plugin_has_all_that_its_table_says(project):
     folder = project(
         plughost="""

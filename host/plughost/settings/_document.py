@@ -13,7 +13,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["FILE", "did_you_mean", "find_document", "invalid", "line_of", "prefix_of", "read_document", "refuse_unknown", "shown"]
+__all__ = [
+    "FILE",
+    "did_you_mean",
+    "find_document",
+    "invalid",
+    "line_of",
+    "mentions",
+    "prefix_of",
+    "read_document",
+    "refuse_unknown",
+    "shown",
+]
 
 #: The file of settings, in a project's folder and in the user's.
 FILE = "plughost.toml"
@@ -118,11 +129,22 @@ def shown(value: object) -> str:
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 
 
+def mentions(path: str, words: Iterable[str]) -> bool:
+    """Whether one of the words is in the file at `path`."""
+    data = _read(path)
+    return any(word.encode() in data for word in words)
+
+
 def _mentions_us(path: str) -> bool:
     """Whether it is worth being parsed, which takes longer than all else that happens here: every plugin's names plughost."""
+    text = _read(path).translate(None, b" \t\"'")
+    return b"plughost" in text and any(form in text for form in (b"tool.plughost", b"[tool]", b"tool={"))
+
+
+def _read(path: str) -> bytes:
+    """What is in the file; nothing where it can't be read."""
     try:
         with open(path, "rb") as file:
-            text = file.read().translate(None, b" \t\"'")
+            return file.read()
     except OSError:
-        return False
-    return b"plughost" in text and any(form in text for form in (b"tool.plughost", b"[tool]", b"tool={"))
+        return b""
