@@ -169,6 +169,22 @@ def test_a_bundle_of_a_commit_is_updated_from_its_repository(
         assert (updated.before.version, updated.after.version) == ("1.0", "2.0")
 
 
+def test_a_package_from_an_index_goes_into_a_bundle_too(
+    lab: Lab, alone: plughost.Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    links = tmp_path / "links"
+    shutil.copytree(lab.links, links)
+    shutil.copy(lab.wheel, links)
+    monkeypatch.setenv("UV_FIND_LINKS", str(links))
+    monkeypatch.setenv("UV_DEFAULT_INDEX", (tmp_path / "empty").as_uri())
+    with plughost.Host(store=tmp_path / "store") as host:
+        host.add("weather==1.0")
+        bundle = host.export("weather", tmp_path).path
+    shutil.rmtree(links)
+    assert alone.add(str(bundle)).plugin.receipt.source == "weather==1.0"
+    assert alone.call("weather", "forecast", city="Bern") == "Bern: warm"
+
+
 def test_options_that_a_bundle_has_room_for_are_taken_and_the_others_named(lab: Lab, alone: plughost.Host) -> None:
     first = alone.add(str(lab.bundle), name="here", python=sys.executable)
     assert (first.name, first.plugin.receipt.request["python"]) == ("here", sys.executable)
@@ -550,6 +566,13 @@ def test_what_is_not_for_this_machine_is_refused_with_what_would_fit(lab: Lab, t
     shutil.copyfile(lab.bundle, bundle)
     series = ".".join(map(str, sys.version_info[:2]))
     assert refused(python="3.99") == f"`weather.plughost` is for Python {series}"
+
+
+def test_the_digest_that_export_printed_can_be_demanded(lab: Lab, alone: plughost.Host) -> None:
+    with pytest.raises(plughost.InstallError) as caught:
+        alone.add(f"{lab.bundle.as_uri()}#sha256={'0' * 64}")
+    assert caught.value.causes == (f"Its SHA-256 is `{sha256(lab.bundle)}`, and `{'0' * 64}` is asked for",)
+    assert alone.add(f"{lab.bundle.as_uri()}#sha256={sha256(lab.bundle)}").changed
 
 
 def test_a_signature_that_is_demanded_is_not_got_around(lab: Lab, tmp_path: Path) -> None:

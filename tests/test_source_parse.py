@@ -95,6 +95,12 @@ def test_a_file_url_is_decoded(tmp_path):
     assert parse(folder.as_uri()).path == str(folder)
 
 
+def test_a_bundle_is_a_file_here(tmp_path):
+    bundle = tmp_path / "w-1.plughost"
+    bundle.touch()
+    assert (parse(str(bundle)).kind, parse(f"{bundle.as_uri()}#sha256=AB").sha256) == ("bundle", "ab")
+
+
 @pytest.mark.parametrize(
     ("name", "kind"),
     [("w-1-py3-none-any.whl", "wheel"), ("w-1.tar.gz", "sdist"), ("w-1.ZIP", "sdist"), ("w 1.tgz", "sdist")],
@@ -195,6 +201,7 @@ def test_an_error_shows_no_credentials(text):
         ("git+https://h/r.git#subdirectory=a%2F..%2F..", "Its subdirectory `a/../..` leads out of the repository"),
         ("git+https://h/r.git#subdirectory=/etc", "Its subdirectory `/etc` leads out of the repository"),
         ("git+https://h/r.git#subdirectory=a%00", "Its subdirectory `a\\x00` leads out of the repository"),
+        ("https://h/w-1.plughost", "A bundle is added from a file on this machine"),
         ("ftp://h/w-1.whl", "`ftp` is not a way to get a package"),
         ("weather @ ./folder", "`./folder` is no URL"),
     ],

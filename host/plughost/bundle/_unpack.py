@@ -74,6 +74,8 @@ def unpack(bundle: Source, request: Request, *, project: str, into: Path) -> Unp
     """
     _check_options(request)
     path = Path(bundle.path)
+    if bundle.sha256 and bundle.sha256 != (found := _digest(path)):
+        refuse(path, f"Its SHA-256 is `{found}`, and `{bundle.sha256}` is asked for")
     into.mkdir()
     with opened(path) as archive:
         contents = _read_contents(path, archive)
@@ -173,7 +175,7 @@ def _receipt(path: Path, contents: Contents, into: Path) -> registry.Receipt:
     except (StoreError, UsageError) as error:
         refuse(path, "; ".join(["`receipt.toml` was altered", *error.causes]))
     facts = {
-        "name": (receipt.name, name),
+        "name": (receipt.name, name if name == contents.name else contents.name),
         "version": (receipt.version, contents.version),
         "project": (receipt.project, contents.project),
         "python_version": (receipt.python_version, contents.python_version),
