@@ -53,7 +53,7 @@ def add(store: Store, request: Request, *, describe: Describe, vet: Vet, report:
     source = sources.parse(request.source, editable=request.editable)
     if source.kind == "bundle":
         return _add_bundle(store, request, source, tell, describe=describe, vet=vet)
-    signers = sources.demand_signature(source, request.allowed_signers) if request.require_signed else None
+    signers = _signers(source, request)
     origin = request.origin or sources.resolve(source, offline=request.offline)
     return _add(store, request, source, origin, request.options(), tell, describe=describe, vet=vet, signers=signers)
 
@@ -107,6 +107,15 @@ def _add(
     )
 
 
+def _signers(source: Source, request: Request) -> AllowedSigners | None:
+    """Those who may have signed the source; None where nobody asks."""
+    from plughost import source as sources
+
+    if request.signers:
+        return sources.demand_signature(source, "", lines=request.signers)
+    return sources.demand_signature(source, request.allowed_signers) if request.require_signed else None
+
+
 @contextlib.contextmanager
 def prepared(store: Store, request: Request, *, report: Report | None) -> Iterator[Prepared]:
     """The stages up to the lock, of which nothing stays: what they made is there until the block ends."""
@@ -115,7 +124,7 @@ def prepared(store: Store, request: Request, *, report: Report | None) -> Iterat
     tell = report or (lambda _progress: None)
     tell(Progress(stage="source", detail=f"Resolving {last_part(request.source)}"))
     source = sources.parse(request.source)
-    signers = sources.demand_signature(source, request.allowed_signers) if request.require_signed else None
+    signers = _signers(source, request)
     origin = request.origin or sources.resolve(source, offline=request.offline)
     log = log_path(store, request.source)
     with failures_told(store, log), registry.adding(store), registry.staging(store) as stage:

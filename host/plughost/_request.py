@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from plughost.source import Origin
     from plughost.wheel import WheelContents
 
-    Stage = Literal["source", "wheel", "lock", "venv", "describe", "receipt"]
+    Stage = Literal["index", "source", "wheel", "lock", "venv", "describe", "receipt"]
 
 __all__ = ["Added", "Progress", "Request", "find_unchanged"]
 
@@ -37,6 +37,7 @@ class Request:
     `origin` is what the source means, where that was asked before; with `anew` it is locked again though it is installed.
     `locked_in` is a folder with the `pylock.toml` to install, as it is; `wheel_sha256` what the plugin's own wheel must be,
     and `wheel_contents` says what differs if it isn't. With `replaces` it may take the place of another package of that name.
+    `signers` are lines of an allowed-signers file, from the index that lists the source: one of them must have signed.
     `epoch` is the time, in seconds, that the files in its wheel have instead of the commit's.
     Versions in the `uv.lock` of the folder `lock_from` stay where they still fit. `keep` is how many revisions are kept.
     """
@@ -63,6 +64,7 @@ class Request:
         "replaces",
         "require_signed",
         "signed_sources",
+        "signers",
         "source",
         "started",
         "wheel_contents",
@@ -86,6 +88,7 @@ class Request:
         editable: bool = False,
         entry_points: Mapping[str, str] | None = None,
         require_signed: bool = False,
+        signers: tuple[str, ...] = (),
     ) -> None:
         self.source = source
         self.name = registry.normalize_name(name) if name else ""
@@ -100,6 +103,7 @@ class Request:
         self.editable = editable
         self.entry_points = dict(entry_points or {})
         self.require_signed = require_signed
+        self.signers = signers
         self.allowed_signers = ""
         self.signed_sources: tuple[str, ...] = ()
         self.origin: Origin | None = None
@@ -127,6 +131,8 @@ class Request:
             from plughost.source import is_signature_demanded, parse
 
             self.require_signed = is_signature_demanded(parse(self.source, editable=self.editable), settings.require_signed)
+        if self.require_signed:  # then those whom the operator allows count, and not those whom an index does
+            self.signers = ()
 
     @property
     def published_before(self) -> str:
@@ -154,6 +160,7 @@ class Request:
             "installer": self.installer,
             "entry_points": dict(sorted(self.entry_points.items())),
             **({"require_signed": True} if self.require_signed else {}),
+            **({"signers": list(self.signers)} if self.signers else {}),
         }
 
 

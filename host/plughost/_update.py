@@ -113,6 +113,7 @@ def request_again(receipt: Receipt, *, editable: bool = False, offline: bool = F
             editable=editable,
             entry_points={str(k): str(v) for k, v in entry_points.items()} if isinstance(entry_points, dict) else {},
             require_signed=asked.get("require_signed") is True,
+            signers=texts("signers"),
         )
 
 

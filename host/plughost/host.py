@@ -106,6 +106,7 @@ class Host(Caller):
         editable: bool = False,
         entry_points: Mapping[str, str] | None = None,
         require_signed: bool = False,
+        index: str = "",
     ) -> Added:
         """Install a package under its own name, or `name`, and record what it offers.
 
@@ -113,30 +114,33 @@ class Host(Caller):
         written, which needs no network and takes no options that say what is installed. `with_` are further
         requirements, `constraint` a file of them that only narrows, `exclude_newer` a date, or a time such as `7 days`,
         `entry_points` name → `module:object` for a package that declares none. With `require_signed` one of the settings'
-        `allowed_signers` must have signed the commit, or the tag. The same commit with the same options again changes nothing,
-        unless `force`.
+        `allowed_signers` must have signed the commit, or the tag. A name alone is looked up in the indexes first, or in `index`
+        and nowhere else. The same commit with the same options again changes nothing, unless `force`.
 
-        Raises: UsageError: `source` or an option can't be read. InstallError and its kin: a stage failed. ContractError: what it
-        implements doesn't fit the app's hook specifications. StoreError: the store can't be written. After any of them, and
-        after a kill at any instant, what was installed before is as it was.
+        Raises: UsageError: `source` or an option can't be read. UnknownError: no index, or more than one, has it.
+        InstallError and its kin: a stage failed. ContractError: what it implements doesn't fit the app's hook specifications.
+        StoreError: the store can't be written. After any of them, and after a kill at any instant, what was installed before is
+        as it was.
         """
-        return self._install(
-            Request(
-                source=source,
-                name=name,
-                python=python,
-                force=force,
-                extras=tuple(extras),
-                with_=tuple(with_),
-                constraint=None if constraint is None else os.fspath(constraint),
-                exclude_newer=exclude_newer,
-                installer=installer,
-                offline=offline,
-                editable=editable,
-                entry_points=entry_points,
-                require_signed=require_signed,
-            )
+        from plughost._listed import take_from_index
+
+        request = Request(
+            source=source,
+            name=name,
+            python=python,
+            force=force,
+            extras=tuple(extras),
+            with_=tuple(with_),
+            constraint=None if constraint is None else os.fspath(constraint),
+            exclude_newer=exclude_newer,
+            installer=installer,
+            offline=offline,
+            editable=editable,
+            entry_points=entry_points,
+            require_signed=require_signed,
         )
+        take_from_index(self.store, request, index, self._on_progress)
+        return self._install(request)
 
     def update(
         self,

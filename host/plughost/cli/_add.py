@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from plughost._info import Plugin
-    from plughost._request import Added
+    from plughost._request import Added, Progress
     from plughost.cli._context import Context
     from plughost.cli._declaration import Values
 
@@ -25,7 +25,13 @@ def add(context: Context, values: Values) -> int:
 
     printer = context.printer
     progress = ProgressLine(printer.err, quiet=printer.quiet)
-    with context.host(progress) as host, progress:
+
+    def tell(stage: Progress) -> None:
+        if stage.stage == "index" and not printer.quiet:
+            progress.say(printer.err.highlight(stage.detail))
+        progress(stage)
+
+    with context.host(tell) as host, progress:
         added = host.add(
             values.text("source"),
             name=values.text("name"),
@@ -40,6 +46,7 @@ def add(context: Context, values: Values) -> int:
             editable=values.flag("editable"),
             entry_points=_entry_points(values.texts("entry_point")),
             require_signed=values.flag("require_signed"),
+            index=values.text("index"),
         )
     if values.flag("json"):
         printer.json(added.record())

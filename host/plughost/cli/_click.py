@@ -248,7 +248,7 @@ def _global_options(context: Context) -> tuple[Parameter, ...]:
 
 def _parameter(parameter: Parameter, context: Context) -> click.Parameter:
     kind = click.Path() if parameter.completes == "path" else click.Choice(parameter.choices) if parameter.choices else None
-    offer = _offer(parameter.completes, context) if parameter.completes in {"plugin", "tool"} else None
+    offer = _offer(parameter.completes, context) if parameter.completes in {"index", "plugin", "tool"} else None
     if not parameter.flags:
         return click.Argument(
             [parameter.name],

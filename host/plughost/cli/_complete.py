@@ -22,7 +22,11 @@ def variable(program: str) -> str:
 
 
 def words(what: str, store: Store, incomplete: str, given: Mapping[str, object]) -> list[str]:
-    """The words that begin with `incomplete`; `what` is `plugin`, or `tool` for `NAME[:TOOL]`."""
+    """The words that begin with `incomplete`; `what` is `index`, `plugin`, or `tool` for `NAME[:TOOL]`."""
+    if what == "index":
+        from plughost.indexes import names
+
+        return [name for name in names(store) if name.startswith(incomplete)]
     plugins = {summary.name: summary.tools for summary in registry.summaries(store)}
     if what == "plugin":
         chosen = given.get("names")

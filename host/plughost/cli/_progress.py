@@ -46,6 +46,10 @@ class ProgressLine:
         of = f" ({count} package{'s' * (count != 1)})" if count and str(count) not in progress.detail else ""
         self._text = f"{progress.detail}{of}"
 
+    def say(self, text: str) -> None:
+        """Write a line that stays."""
+        self._stream.write(f"{_ERASE if self._shows else ''}{text}\n")
+
     def _draw_until_ended(self) -> None:
         while not self._ended.wait(_REDRAW_S):
             if self._text:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from plughost.indexes._build import build
     from plughost.indexes._entry import Entry, Listing
     from plughost.indexes._kept import Kept, Origin, names, read, read_all
-    from plughost.indexes._lookup import Found, look_up
+    from plughost.indexes._lookup import Found, is_bare_name, look_up
     from plughost.indexes._manage import Updated, add, remove, update
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Updated",
     "add",
     "build",
+    "is_bare_name",
     "look_up",
     "names",
     "read",
@@ -36,7 +37,7 @@ __getattr__ = lazily(
         "_build": ("build",),
         "_entry": ("Entry", "Listing"),
         "_kept": ("Kept", "Origin", "names", "read", "read_all"),
-        "_lookup": ("Found", "look_up"),
+        "_lookup": ("Found", "is_bare_name", "look_up"),
         "_manage": ("Updated", "add", "remove", "update"),
     },
 )

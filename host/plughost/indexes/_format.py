@@ -33,6 +33,7 @@ _MOST_SIGNERS = 100
 _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 _KEYS = ("format", "name", "plugins")
 _PLUGIN_KEYS = ("name", "source", "summary", "tags", "signers")
+_SSH_KEYS = ("ssh-", "ecdsa-", "sk-ssh-", "sk-ecdsa-")
 #: Keys that begin so are for whoever writes them: readers pass them over.
 _OWN = "x-"
 
@@ -95,7 +96,7 @@ def _entry(table: object, path: str, *, is_here: bool) -> Entry:
         _source(table, f"{path}.source", is_here=is_here),
         _text(table, "summary", f"{path}.summary", longest=_LONGEST_TEXT),
         _texts(table, "tags", f"{path}.tags", longest=_LONGEST_NAME, most=_MOST_TAGS),
-        _texts(table, "signers", f"{path}.signers", longest=_LONGEST_SIGNER, most=_MOST_SIGNERS),
+        _signers(table, f"{path}.signers"),
     )
 
 
@@ -117,6 +118,16 @@ def _source(table: Mapping[str, object], path: str, *, is_here: bool) -> str:
     if (source.path or source.url.startswith("file:")) and not is_here:
         raise InvalidIndexError("is on this machine, where an index from elsewhere has nothing to look for", path)
     return source.text
+
+
+def _signers(table: Mapping[str, object], path: str) -> tuple[str, ...]:
+    signers = _texts(table, "signers", path, longest=_LONGEST_SIGNER, most=_MOST_SIGNERS)
+    for number, line in enumerate(signers):
+        if not any(word.startswith(_SSH_KEYS) for word in line.split()[1:]):
+            raise InvalidIndexError(
+                "must be a line of an allowed-signers file, as `ada@example.org ssh-ed25519 AAAA…`", f"{path}[{number}]"
+            )
+    return signers
 
 
 def _text(table: Mapping[str, object], key: str, path: str, *, longest: int, needed: bool = False) -> str:

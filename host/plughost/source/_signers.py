@@ -19,7 +19,7 @@ from plughost.errors import SourceError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from plughost.source._records import Source
 
@@ -64,8 +64,8 @@ class AllowedSigners:
     gpg: tuple[GpgSigner, ...]
 
 
-def demand_signature(source: Source, path: str) -> AllowedSigners:
-    """Those who may have signed `source`, by the file at `path`.
+def demand_signature(source: Source, path: str, *, lines: Sequence[str] = ()) -> AllowedSigners:
+    """Those who may have signed `source`, by the file at `path`, or by the `lines` for SSH keys that an index has.
 
     Raises: SourceError: what is no repository can't be signed. UsageError: there is no such file, or a line for a GPG key in it
     can't be read.
@@ -77,7 +77,7 @@ def demand_signature(source: Source, path: str) -> AllowedSigners:
             causes=[f"{_NOT_SIGNED[source.kind]}; commits and tags of git have"],
             hint="Give the repository that it comes from, as `git+https://…`, or leave it out of `require-signed`",
         )
-    return _read(path)
+    return AllowedSigners(path="signers", ssh="".join(f"{line}\n" for line in lines), gpg=()) if lines else _read(path)
 
 
 def _read(path: str) -> AllowedSigners:

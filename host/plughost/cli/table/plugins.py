@@ -20,7 +20,8 @@ SOURCE is one of
     a URL that ends in .git                                likewise
     ./folder                                               a project on this machine
     weather-1.2-py3-none-any.whl, weather-1.2.tar.gz       a wheel or an sdist
-    weather==1.2                                           a package from the index
+    weather==1.2                                           a package from the package index
+    weather                                                what an index of plugins lists, see `plughost index`; else likewise
     weather-1.2.plughost                                   a bundle, which needs no network
 
 Adding the same commit with the same options again changes nothing.""",
@@ -34,6 +35,7 @@ Adding the same commit with the same options again changes nothing.""",
         option("--constraint", "FILE", "Narrow the versions of dependencies by the requirements in FILE", completes="path"),
         option("--exclude-newer", "DATE", "Leave out what was published after DATE, such as 2026-01-31, or within '7 days'"),
         option("--installer", "NAME", "What builds, resolves and installs: uv, or pip with virtualenv", choices=("pip", "uv")),
+        option("--index", "NAME", "Look the name SOURCE up in this index", completes="index"),
         flag("--offline", "Use nothing from the network"),
         flag("--editable", "Run the code as it is in the folder SOURCE, not a copy of it"),
         flag("--require-signed", "Refuse what none of the allowed signers has signed"),
