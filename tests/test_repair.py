@@ -18,6 +18,7 @@ import pytest
 import plughost
 from plughost import _interpreters as interpreters
 from plughost import errors, registry
+from plughost._repair import repair_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -493,11 +494,27 @@ def test_doctor_tells_and_changes_nothing(patient: Patient, plughost_command: Ca
     assert plughost_command("--store", store, "doctor").returncode == 0
 
 
-def test_a_damaged_index_is_found_set_aside_and_made_again(patient: Patient, plughost_command: Callable[..., object]) -> None:
-    store = patient.host.store
-    patient.host.plugins()
-    Path(store.index).write_bytes(b"garbage\n")
-    assert [fault.reference for fault in patient.host.diagnose()] == ["index-corrupt"]
-    assert plughost_command("--store", store.root, "repair").returncode == 0
-    assert patient.host.diagnose() == []
-    assert b"garbage\n" in patient.put_aside("plughost.json")
+def test_a_damaged_index_is_found_set_aside_and_made_again(patient: Patient) -> None:
+    host, index = patient.host, Path(patient.host.store.index)
+    for damaged in (b"garbage\n", index_with(host, b'"1.0"', b'"6.6"')):
+        index.write_bytes(damaged)
+        (fault,) = host.diagnose()
+        assert (fault.reference, fault.where) == ("index-corrupt", str(index))
+        assert index.read_bytes() == damaged
+        assert [found.reference for found in repair_store(host.store)] == ["index-corrupt"]
+        assert host.diagnose() == []
+        assert damaged in patient.put_aside("plughost.json")
+        assert [summary.version for summary in host.plugins()] == ["1.0"]
+
+
+def test_a_list_that_meets_a_damaged_index_sets_it_aside(patient: Patient) -> None:
+    Path(patient.host.store.index).write_bytes(b"met by a list")
+    assert [summary.name for summary in patient.host.plugins()] == ["needs-dep"]
+    assert b"met by a list" in patient.put_aside("plughost.json")
+
+
+def index_with(host: plughost.Host, old: bytes, new: bytes) -> bytes:
+    host.plugins()
+    made = Path(host.store.index).read_bytes()
+    assert old in made
+    return made.replace(old, new)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from plughost import lock as locks
 from plughost import registry
-from plughost.errors import PlughostError, StoreError
+from plughost.errors import PlughostError, StoreError, UnknownError
 from plughost.health._environment import ExaminedVenv, Venvs
 from plughost.health._fault import Fault
 from plughost.health._plugin import ExaminedPlugin, ExaminedRevision
@@ -59,17 +59,33 @@ class Examiner:
         """What is wrong with the store and is no plugin's."""
         try:
             with open(self.store.index, "rb") as file:
-                wire.unpack(file.read())
+                for line in file:
+                    wire.unpack(line)
         except FileNotFoundError:
             return []
         except (OSError, wire.WireError) as error:
-            what = f"The index of what is installed can't be read: {_said(error)}"
-            return [
-                Fault(
-                    plugin="", reference="index-corrupt", what=what, where=self.store.index, remedy="`repair --all` makes it anew"
-                )
-            ]
+            return [self._index_fault(f"The index of what is installed can't be read: {_said(error)}")]
+        for summary in registry.listed(self.store):
+            if said := self._contradiction(summary):
+                return [self._index_fault(f"The index of what is installed is wrong: {said}")]
         return []
+
+    def _index_fault(self, what: str) -> Fault:
+        remedy = "`repair --all` makes it again"
+        return Fault(plugin="", reference="index-corrupt", what=what, where=self.store.index, remedy=remedy)
+
+    def _contradiction(self, summary: registry.PluginSummary) -> str:
+        """What the index has of a plugin otherwise than its receipt; a damaged receipt is a fault of its own."""
+        try:
+            receipt = registry.load_receipt(Path(registry.find(self.store, summary.name).folder, _RECEIPT))
+        except UnknownError:
+            return f"it lists `{summary.name}`, which isn't installed"
+        except PlughostError:
+            return ""
+        for key in ("version", "source", "commit_id"):
+            if (listed := getattr(summary, key)) != (there := getattr(receipt, key)):
+                return f"it lists `{summary.name}` with the {key} `{listed}`, and the receipt has `{there}`"
+        return ""
 
 
 class _Revision:

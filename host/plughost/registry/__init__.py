@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from plughost.registry._aside import set_aside
     from plughost.registry._collect import collect_all
     from plughost.registry._garbage import collect_garbage, sweep, users_of_venvs
-    from plughost.registry._index import summaries
+    from plughost.registry._index import listed, summaries
     from plughost.registry._intact import check_file, check_receipt
     from plughost.registry._leftovers import Leftover, measured
     from plughost.registry._mend import exchange, put_state_back
@@ -51,6 +51,7 @@ __all__ = [
     "find",
     "find_callable",
     "installed_names",
+    "listed",
     "load_receipt",
     "mark",
     "measured",
@@ -82,7 +83,7 @@ __getattr__ = lazily(
         "_collect": ("collect_all",),
         "_garbage": ("collect_garbage", "sweep", "users_of_venvs"),
         "_intact": ("check_file", "check_receipt"),
-        "_index": ("summaries",),
+        "_index": ("listed", "summaries"),
         "_leftovers": ("Leftover", "measured"),
         "_mend": ("exchange", "put_state_back"),
         "_read": (

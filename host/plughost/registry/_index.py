@@ -20,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from plughost.paths import Store
 
-__all__ = ["summaries"]
+__all__ = ["listed", "summaries"]
 
 #: Up to so many plugins, their files are looked at for each reading. It takes longer than all the rest.
 _MOST_LOOKED_INTO = 200
@@ -44,6 +44,12 @@ def summaries(store: Store) -> list[PluginSummary]:
     return remade(store, kept, details, in_place=in_place, few=few)
 
 
+def listed(store: Store) -> list[PluginSummary]:
+    """What the index lists, whether or not that is so; nothing where it is out of date and known to be. Writes nothing."""
+    kept, _details, in_place = _read(store)
+    return kept if in_place else []
+
+
 def _read(store: Store) -> tuple[list[PluginSummary], Details, bool]:
     """What the index lists, and whether nothing has changed since it was made."""
     for path in (store.index, outdated(store.index)):
@@ -52,10 +58,24 @@ def _read(store: Store) -> tuple[list[PluginSummary], Details, bool]:
                 data = file.read()
             end = data.find(b"\n") + 1
             index = wire.unpack(data[:end])
-        except (OSError, wire.WireError):
+        except OSError:
+            continue
+        except wire.WireError:
+            _keep_damaged(store, path)
             continue
         details = Details(data, end)
         columns = index.get("columns")
         if index.get("format") == FORMAT and isinstance(columns, list) and (read := PluginSummary.from_columns(columns, details)):
             return read, details, path == store.index
     return [], Details(), False
+
+
+def _keep_damaged(store: Store, path: str) -> None:
+    """Set it aside: it is about to be made again."""
+    from plughost.registry._aside import set_aside
+
+    try:
+        set_aside(store, [path], name="index")
+        os.unlink(path)
+    except OSError:  # another user's store, or a read-only one
+        return
