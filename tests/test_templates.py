@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -65,14 +66,59 @@ def test_the_template_of_a_tool_is_added_and_runs(tmp_path, host, commit):
     assert host.call("my-tool", text="Crème brûlée, please") == "creme-brulee-please"
 
 
-def test_a_template_passes_its_own_tests(tmp_path, weather, uv_cache):
-    environment = _uv_settings.environment(cache=str(uv_cache), extra={})  # reaches the index as plughost does
-    python = tmp_path / "venv" / "bin" / "python"
-    uv = [sys.executable, "-m", "uv"]
-    for command in (
-        [*uv, "venv", "--quiet", "--python", sys.executable, str(python.parents[1])],
-        [*uv, "pip", "install", "--quiet", "--python", str(python), str(weather), "--group", f"{weather}/pyproject.toml:dev"],
-        [str(python), "-m", "pytest", "-q", str(weather)],
-    ):
-        completed = subprocess.run(command, env=environment, cwd=weather, capture_output=True, text=True, check=False)
-        assert completed.returncode == os.EX_OK, completed.stdout + completed.stderr
+def test_no_template_has_a_file_that_installers_would_compile():
+    assert not [path for template in templates().values() for path in template.folder.rglob("*.py")]
+
+
+@pytest.mark.parametrize("template", templates())
+def test_every_template_gives_python_and_toml_without_placeholders(tmp_path, template):
+    render(
+        template,
+        tmp_path / "made",
+        name="two-words",
+        description='A "quoted" text',
+        author="Ada <ada@example.org>",
+        project="my.app",
+    )
+    for path in (path for path in (tmp_path / "made").rglob("*") if path.is_file()):
+        text = path.read_text(encoding="utf-8")
+        assert not any(left in f"{path}{text}" for left in ("${", "__module__", ".in/"))
+        assert path.suffix != ".in"
+        if path.suffix == ".py":
+            compile(text, str(path), "exec")
+        elif path.suffix == ".toml":
+            tomllib.loads(text)
+
+
+@pytest.mark.parametrize("template", templates())
+def test_the_next_steps_are_those_of_the_readme(tmp_path, template):
+    steps = render(template, tmp_path / "made", name="my-plugin", project="myapp")
+    readme = (tmp_path / "made" / "README.md").read_text(encoding="utf-8")
+    assert [run for run, what in steps if what and run not in readme] == []
+
+
+def run_tests(folder, command, uv_cache):
+    environment = {**_uv_settings.environment(cache=str(uv_cache), extra={}), "GIT_CONFIG_GLOBAL": os.devnull}
+    completed = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=False)
+    assert completed.returncode == os.EX_OK, completed.stdout + completed.stderr
+    assert re.search(r"\d+ passed", completed.stdout)
+
+
+def test_the_readmes_one_line_runs_the_tests(weather, uv_cache):
+    assert "$ uv run pytest " in (weather / "README.md").read_text(encoding="utf-8")
+    run_tests(weather, [sys.executable, "-m", "uv", "run", "--python", sys.executable, "pytest"], uv_cache)
+
+
+@pytest.mark.parametrize("template", ["hooks", "code-review"])
+def test_templates_that_need_nothing_more_pass_their_own_tests(tmp_path, uv_cache, template):
+    render(template, tmp_path / "made", name="my-plugin", project="myapp")
+    run_tests(tmp_path / "made", [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"], uv_cache)
+
+
+def test_the_data_analyzer_passes_its_own_tests(tmp_path, uv_cache):
+    """With the packages that it asks for, in an environment without it: it is found by pytest's own setting."""
+    render("data-analyzer", tmp_path / "made", name="sales")
+    dependencies = tomllib.loads((tmp_path / "made" / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+    with_them = [word for requirement in (*dependencies, "pytest") for word in ("--with", requirement)]
+    uv_run = [sys.executable, "-m", "uv", "run", "--no-project", "--isolated", "--python", sys.executable, *with_them]
+    run_tests(tmp_path / "made", [*uv_run, "python", "-m", "pytest"], uv_cache)
