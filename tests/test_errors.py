@@ -1034,7 +1034,7 @@ def test_a_receipt_that_was_edited(lab):
     The receipt `TMP/store/plugins/plughost/weather/…/receipt.toml` can't be read
       Caused by: …
 
-    hint: Add the plugin again with `--force`, or `plughost remove weather`
+    hint: `plughost repair weather` mends it, `plughost remove weather` takes it away
     """
     receipt = lab.add(lab.wheel()).json()["receipt"]
     Path(receipt).write_text("edited")
@@ -1047,9 +1047,24 @@ def test_an_environment_that_was_deleted(lab):
     The environment of `weather` can't be started
       Caused by: [Errno 2] No such file or directory: 'TMP/store/venvs/…'
 
-    hint: Add it again with `--force`: `plughost info weather` shows from where
+    hint: `plughost repair weather` makes it again
     """
     shutil.rmtree(lab.add(lab.wheel()).json()["environment"])
+    return lab.run("run", "weather", "city=Bern")
+
+
+@tells("venv-damaged", exit_code=5)
+def test_a_file_of_an_environment_that_was_deleted(lab):
+    """
+    The environment of `weather` is damaged
+      Caused by: `lib/…/site-packages/weather.py` is missing
+      Caused by: `weather:forecast` can't be imported: ModuleNotFoundError: No module named 'weather'
+
+    hint: `plughost repair weather` makes it again
+    """
+    environment = Path(lab.add(lab.wheel()).json()["environment"])
+    for path in (*environment.glob("lib/*/site-packages/weather.py"), *environment.rglob("__pycache__/weather.*")):
+        path.unlink()
     return lab.run("run", "weather", "city=Bern")
 
 
