@@ -170,11 +170,12 @@ class Journal:
         if head is None:
             if len(self._heads) >= _MOST_KEPT:
                 self._heads.clear()
+            origin = plugin.manifest.get("origin")
             head = self._heads[key] = fields(
                 {
                     "plugin": plugin.name,
                     "version": str(plugin.manifest.get("version", "")),
-                    "commit": str(plugin.manifest.get("commit", "")),
+                    "commit": str(origin.get("commit_id", "")) if isinstance(origin, dict) else "",
                     "revision": plugin.revision,
                     "tool": tool,
                 }
