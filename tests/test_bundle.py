@@ -178,11 +178,11 @@ def test_a_package_from_an_index_goes_into_a_bundle_too(
     monkeypatch.setenv("UV_FIND_LINKS", str(links))
     monkeypatch.setenv("UV_DEFAULT_INDEX", (tmp_path / "empty").as_uri())
     with plughost.Host(store=tmp_path / "store") as host:
-        host.add("weather==1.0")
-        bundle = host.export("weather", tmp_path).path
+        host.add("weather==1.0", entry_points={"tell": "weather:forecast"}, name="sky")
+        bundle = host.export("sky", tmp_path).path
     shutil.rmtree(links)
     assert alone.add(str(bundle)).plugin.receipt.source == "weather==1.0"
-    assert alone.call("weather", "forecast", city="Bern") == "Bern: warm"
+    assert alone.call("sky", "tell", city="Bern") == "Bern: warm"
 
 
 def test_options_that_a_bundle_has_room_for_are_taken_and_the_others_named(lab: Lab, alone: plughost.Host) -> None:
@@ -568,6 +568,15 @@ def test_what_is_not_for_this_machine_is_refused_with_what_would_fit(lab: Lab, t
     assert refused().startswith(f"`weather.plughost` is for {sys.platform} on pdp11, and this machine is {sys.platform} on ")
     written(bundle, members_of(lab.bundle), project="myapp")
     assert refused() == "`weather.plughost` is for the project `myapp`, and this is `plughost`"
+    elsewhere = "climate-1.0-cp27-cp27m-win32.whl"
+    members = members_of(lab.bundle)
+    lock = members["pylock.toml"].replace(b"climate-1.0-py3-none-any.whl", elsewhere.encode())
+    receipt = members["receipt.toml"].replace(
+        *(hashlib.sha256(data).hexdigest().encode() for data in (members["pylock.toml"], lock))
+    )
+    members |= {f"wheels/{elsewhere}": members.pop(CLIMATE), "pylock.toml": lock, "receipt.toml": receipt}
+    written(bundle, members)
+    assert refused() == f"`{elsewhere}` in `weather.plughost` doesn't fit this machine"
     shutil.copyfile(lab.bundle, bundle)
     series = ".".join(map(str, sys.version_info[:2]))
     assert refused(python="3.99") == f"`weather.plughost` is for Python {series}"

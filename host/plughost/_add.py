@@ -65,8 +65,7 @@ def _add_bundle(store: Store, request: Request, bundle: Source, tell: Report, *,
     log = log_path(store, request.source)
     with failures_told(store, log), registry.adding(store), registry.staging(store) as stage:
         given = unpack(bundle, request, project=store.project, into=stage / "bundle")
-        request.name = request.name or given.name
-        request.offline = True
+        request.name, request.entry_points, request.offline = request.name or given.name, given.entry_points, True
         return _add(store, request, given.source, given.origin, given.options, tell, describe=describe, vet=vet, given=given)
 
 

@@ -54,13 +54,15 @@ _WHEEL = re.compile(r"wheels/([A-Za-z0-9][A-Za-z0-9._+!-]*\.whl)")
 class Unpacked:
     """What is known of a plugin once its bundle is unpacked; no wheel of its own where it came from an index.
 
-    `options` are those of the request that it was added with. `name` is what it was called where it was exported.
+    `name` is what it was called where it was exported. `options` are those of the request that it was added with, `entry_points`
+    what that named.
     """
 
     name: str
     source: Source
     origin: Origin
     options: dict[str, object]
+    entry_points: dict[str, str]
     wheel: BuiltWheel | None
     python: Interpreter
     lockfile: Lockfile
@@ -99,6 +101,7 @@ def unpack(bundle: Source, request: Request, *, project: str, into: Path) -> Unp
         source=source,
         origin=origin,
         options=_options(receipt, request, python),
+        entry_points=_entry_points(path, receipt),
         wheel=wheel,
         python=python,
         lockfile=lockfile,
@@ -258,6 +261,13 @@ def _own_wheel(path: Path, receipt: registry.Receipt, lockfile: Lockfile) -> Bui
     if wheel.name != receipt.package or wheel.version != receipt.version:
         refuse(path, f"`wheels/{receipt.wheel}` is not `{receipt.package}` {receipt.version}, which `receipt.toml` names")
     return wheel
+
+
+def _entry_points(path: Path, receipt: registry.Receipt) -> dict[str, str]:
+    named = receipt.request.get("entry_points", {})
+    if not isinstance(named, dict):
+        refuse(path, "`receipt.toml` was altered: its `request.entry_points` is not a table")
+    return {str(name): str(target) for name, target in named.items()}
 
 
 def _options(receipt: registry.Receipt, request: Request, python: Interpreter) -> dict[str, object]:
