@@ -184,7 +184,8 @@ def test_what_is_not_what_a_lock_says_is_refused_by_name_and_the_others_installe
     assert "idna" in str(synced[1].error)
     path.write_text(replaced(r'(echo.*?commit = ")[^"]*', rf"\g<1>{'0' * 40}", lock_text))
     assert statuses(one.sync(locked_set)) == {"echo": "git-ref-not-found", "needs-dep": "added"}
-    assert [plugin.name for plugin in one.plugins()] == ["echo", "needs-dep"]
+    path.write_text(replaced(r'(name = "idna"\nversion = "3.7"\n)marker = [^\n]*\n', r"\1", lock_text))
+    assert statuses(one.sync(locked_set)) == {"echo": "unchanged", "needs-dep": "changed"}
 
 
 DYING_HOST = """
@@ -337,7 +338,9 @@ def test_the_command_tells_of_each_plugin_and_ends_with_the_first_error(declare,
     assert plughost_command("list", "--json").json() == []
 
 
-def test_a_wheel_is_built_with_the_locked_backend_where_the_newest_gives_another(declare, commit, machine, tmp_path):
+@pytest.fixture
+def flat(tmp_path):
+    """A project whose backend is small, and writes its own version and the times of files into the wheel."""
     project = tmp_path / "flat"
     project.mkdir()
     (project / "pyproject.toml").write_text(
@@ -345,8 +348,22 @@ def test_a_wheel_is_built_with_the_locked_backend_where_the_newest_gives_another
         '[project]\nname = "flat"\nversion = "1.0"\ndescription = "x"\n[project.entry-points.plughost]\nhi = "flat:hi"\n'
     )
     (project / "flat.py").write_text('def hi() -> str:\n    return "hi"\n')
-    commit(project)
-    folder = declare(flat=f"git+{project.as_uri()}")
+    return project
+
+
+def test_the_wheel_of_a_folder_is_the_same_whatever_commit_it_is_in(declare, commit, machine, flat):
+    folder = declare(flat="./flat")
+    flat.rename(folder / "flat")
+    machine("one").lock_set(folder)
+    commit(folder)
+    for path in (folder / "flat").iterdir():
+        os.utime(path, (2_000_000_000, 2_000_000_000))
+    assert statuses(machine("two").sync(folder, locked=True)) == {"flat": "added"}
+
+
+def test_a_wheel_is_built_with_the_locked_backend_where_the_newest_gives_another(declare, commit, machine, flat):
+    commit(flat)
+    folder = declare(flat=f"git+{flat.as_uri()}")
     old, new = machine("old"), machine("new")
     old.lock_set(folder)
     newest = locked(folder)["flat"]["wheel"]
@@ -359,5 +376,6 @@ def test_a_wheel_is_built_with_the_locked_backend_where_the_newest_gives_another
         (kept / "kept.json").unlink()
     old.lock_set(folder, upgrade=True)
     assert locked(folder)["flat"]["wheel"]["generator"] == "flit 3.11.0" != newest["generator"]
-    assert statuses(new.sync(folder, locked=True)) == {"flat": "added"}
+    new.add(f"git+{flat.as_uri()}", name="newest", python=locked(folder)["flat"]["python"])  # whose wheel is kept
+    assert statuses(new.sync(folder, locked=True)) == {"flat": "added", "newest": "undeclared"}
     assert new.info("flat").receipt.wheel_sha256 == locked(folder)["flat"]["wheel"]["sha256"] != newest["sha256"]
