@@ -21,10 +21,11 @@ PYTHON = _interpreters.own()
 LOG = "install.log"
 
 
-def make_wheel(folder: Path, name: str, code: str, *, requires=()) -> Path:
+def make_wheel(folder: Path, name: str, code: str, *, requires=(), more=None) -> Path:
     stem = f"{name}-1.0"
     files = {
         f"{name}.py": code,
+        **(more or {}),
         f"{stem}.dist-info/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"
         + "".join(f"Requires-Dist: {line}\n" for line in requires),
         f"{stem}.dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
@@ -63,10 +64,10 @@ def uv(tmp_path):
 def make_lock(tmp_path):
     """`make_lock(installer)` locks `weather`, which says its own name, and `sky`, which it needs."""
 
-    def run(installer, code: str = "print(__name__)\n"):
+    def run(installer, code: str = "print(__name__)\n", *, more=lambda name: {}):
         folder = tmp_path / f"lock-{installer.name}"
-        sky = make_wheel(tmp_path / "sky", "sky", "COLOUR = 'blue'\n")
-        weather = make_wheel(folder, "weather", code, requires=[f"sky @ {sky.as_uri()}"])
+        sky = make_wheel(tmp_path / "sky", "sky", "COLOUR = 'blue'\n", more=more("sky"))
+        weather = make_wheel(folder, "weather", code, requires=[f"sky @ {sky.as_uri()}"], more=more("weather"))
         return lock.resolve(wheel.read(weather), installer=installer, python=PYTHON, into=folder, log=tmp_path / LOG)
 
     return run
@@ -96,6 +97,16 @@ def test_a_venv_has_what_is_locked_and_nothing_else(installer, make_lock, tmp_pa
     assert seen == "['sky', 'weather']"
     assert run_python(made, "import site; print(site.ENABLE_USER_SITE)") == "False"
     assert os.readlink(made.python) == PYTHON.executable
+
+
+def test_packages_that_bring_a_file_of_the_same_name_are_installed(installer, make_lock, tmp_path):
+    made = create(make_lock(installer, more=lambda name: {"tests/__init__.py": f"# {name}\n"}), installer, tmp_path)
+    (shared,) = made.path.rglob("tests/__init__.py")
+    assert shared.read_text() in {"# sky\n", "# weather\n"}
+    assert venv.find_damage(str(made.path), None) == []
+    shared.unlink()
+    shared.write_text("# else\n")
+    assert venv.find_damage(str(made.path), None) != []
 
 
 def test_the_same_lock_is_installed_once(uv, make_lock, tmp_path):

@@ -121,7 +121,7 @@ class Updated:
             "after": self.after.record(),
             "newest": self.newest or None,
             "commits": [commit.record() for commit in history.commits] if history else [],
-            "rewritten": history is not None and not history.continues,
+            "rewritten": history is not None and history.rewritten,
             "dependencies": [change.record() for change in self.dependencies],
             "contract": [change.record() for change in self.contract],
         }

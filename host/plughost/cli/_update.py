@@ -92,8 +92,10 @@ def _tell_commits(context: Context, updated: Updated) -> None:
     history = updated.history
     if history is None:
         return
-    if not history.continues:
-        printer.line("  the new commit doesn't lead back to the old one: the branch was rewritten, or is far ahead")
+    if history.rewritten:
+        printer.line("  the new commit doesn't lead back to the old one: the branch was rewritten")
+    elif not history.commits:
+        printer.line("  there are too many commits between them to list")
     for commit in history.commits[:_MOST_COMMITS]:
         printer.line(f"  {out.paint('dim', commit.commit_id[:_SHORT_COMMIT])}  {visible(commit.subject)}")
     if len(history.commits) > _MOST_COMMITS:

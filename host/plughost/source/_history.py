@@ -43,11 +43,11 @@ class Commit:
 class History:
     """The commits since an earlier one, newest first.
 
-    Where they don't lead to it, `continues` is false: the branch was rewritten, or there are more commits than are looked at.
+    Where they don't lead to it there are none here: the branch was `rewritten`, or there are more than are looked at.
     """
 
     commits: tuple[Commit, ...]
-    continues: bool
+    rewritten: bool
 
 
 def commits_between(git: Git, earlier: str, later: str, folder: Path) -> History | None:
@@ -66,7 +66,8 @@ def commits_between(git: Git, earlier: str, later: str, folder: Path) -> History
         listed = git.check([*here, "log", "-z", f"--format={_FORMAT}", *span, "--"], doing=doing)
     except (PlughostError, OSError):
         return None
-    return History(commits=tuple(_commits(listed)) if known else (), continues=known)
+    is_all = not (folder / "shallow").exists()
+    return History(commits=tuple(_commits(listed)) if known else (), rewritten=is_all and not known)
 
 
 def _commits(listed: str) -> list[Commit]:

@@ -12,7 +12,7 @@ from plughost.venv._standing import dist_infos, rows
 
 TYPE_CHECKING = False
 
-__all__ = ["entry_points", "file_fault", "package_of", "size_bytes", "verify"]
+__all__ = ["entry_points", "file_fault", "is_anothers", "package_of", "size_bytes", "verify"]
 
 #: How much is hashed; beyond it only existence and size are checked. SHA-256 does about 1 GB/s, reading small files less.
 _HASHED_BYTES = 8 << 20
@@ -65,7 +65,7 @@ def verify(path: str, *, first: str, log: str | os.PathLike[str]) -> None:
         for name, digest, size in rows(text):
             fault, cost = file_fault(path, os.path.join(os.path.dirname(folder), name), digest, size, hashed=budget > 0)
             budget -= cost
-            if fault:
+            if fault and not is_anothers(path, os.path.join(os.path.dirname(folder), name), folder):
                 raise _damaged(path, name, fault, package=package_of(folder), log=log)
 
 
@@ -89,6 +89,27 @@ def file_fault(root: str, path: str, digest: str, size: str, *, hashed: bool = T
         return "", 0
     same = base64.urlsafe_b64encode(found).rstrip(b"=").decode() == expected
     return "" if same else "Its content is another one", found_bytes
+
+
+def is_anothers(root: str, path: str, folder: str) -> bool:
+    """Whether the file is as another package has it than the one whose metadata are in `folder`.
+
+    Packages may bring files of the same name, such as `tests/__init__.py`; then the one that is installed last has it.
+    """
+    path = os.path.normpath(path)
+    for other in dist_infos(root):
+        if other == folder:
+            continue
+        try:
+            with open(os.path.join(other, "RECORD"), newline="", encoding="utf-8") as file:
+                text = file.read()
+        except OSError:
+            continue
+        for name, digest, size in rows(text):
+            claimed = os.path.normpath(os.path.join(os.path.dirname(other), name))
+            if claimed == path and not file_fault(root, claimed, digest, size)[0]:
+                return True
+    return False
 
 
 def package_of(dist_info: str) -> str:

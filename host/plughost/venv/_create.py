@@ -101,8 +101,10 @@ def create(
             verify(path, first=plugin, log=log)
             _check_packages(lock, path, log)
             _mark(key, path, python)
-        except BaseException:
+        except BaseException as error:
             _delete(store, path)
+            if isinstance(error, VenvError) and error.package:  # the cache has what was installed, so it may be damaged there
+                installer.forget(error.package)
             raise
         return read_marker(path).venv(path)
 

@@ -13,7 +13,7 @@ import os
 from dataclasses import dataclass
 
 from plughost.paths import scan
-from plughost.venv._contents import file_fault, package_of
+from plughost.venv._contents import file_fault, is_anothers, package_of
 from plughost.venv._standing import MARKER, dist_infos, rows
 
 TYPE_CHECKING = False
@@ -95,7 +95,7 @@ def _in_packages(path: str, was: Fingerprint | None) -> Iterator[Damage]:
             site = os.path.join(path, os.path.dirname(folder))
             for name, digest, size in rows(data.decode("utf-8", "replace")):
                 fault, _ = file_fault(path, os.path.join(site, name), digest, size)
-                if fault:
+                if fault and not is_anothers(path, os.path.join(site, name), os.path.join(path, folder)):
                     yield Damage(package=package, file=os.path.relpath(os.path.join(site, name), path), fault=fault)
 
 
