@@ -562,6 +562,79 @@ def test_a_name_that_another_source_has(lab):
     return lab.add(project)
 
 
+@pytest.fixture
+def listed(lab):
+    """`listed("team", "weather==1.0")` adds an index of that name, which lists `weather` with that source."""
+
+    def add(name: str, source: str) -> Path:
+        path = lab.root / f"{name}.toml"
+        path.write_text(f'format = 1\nname = "{name}"\n[[plugins]]\nname = "weather"\nsource = "{source}"\n')
+        lab.run("index", "add", name, path)
+        return path
+
+    return add
+
+
+@tells("index-taken", exit_code=2)
+def test_a_name_that_another_index_has(lab, listed):
+    """
+    There is an index named `team` already
+
+    hint: `plughost index update team` fetches it again; `--force` puts this one in its place
+    """
+    return lab.run("index", "add", "team", listed("team", "weather==1.0"))
+
+
+@tells("index-unknown", exit_code=3)
+def test_an_index_that_is_not_there(lab, listed):
+    """
+    There is no index named `teem`
+
+    hint: There are `team`
+    """
+    listed("team", "weather==1.0")
+    return lab.run("search", "--index", "teem")
+
+
+@tells("index-ambiguous", exit_code=3)
+def test_a_name_that_two_indexes_have(lab, listed):
+    """
+    `weather` is in more than one index, from different sources
+      Caused by: `team`: `weather==1.0`
+      Caused by: `others`: `weather==2.0`
+
+    hint: `plughost add weather --index team` takes the first
+    """
+    listed("team", "weather==1.0")
+    listed("others", "weather==2.0")
+    return lab.add("weather")
+
+
+@tells("index-invalid", exit_code=5)
+def test_an_index_with_a_source_that_is_none(lab, listed):
+    """
+    `TMP/team.toml` is no index
+      Caused by: `plugins[0].source` is no source: `--x` is not a source that can be added; …
+
+    hint: Correct the file, or tell whoever maintains it
+    """
+    return lab.run("index", "add", "team", listed("team", "--x"))
+
+
+@tells("index-corrupt", exit_code=6)
+def test_an_index_that_was_edited_where_it_is_kept(lab, listed):
+    """
+    The index `team` is damaged
+      Caused by: `TMP/store/indexes/team.json`: an entry is not as it was written
+
+    hint: `plughost index update team` fetches it again
+    """
+    listed("team", "weather==1.0")
+    kept = lab.root / "store" / "indexes" / "team.json"
+    kept.write_text(kept.read_text().replace("weather==1.0", "weather==9.9"))
+    return lab.add("weather")
+
+
 @tells("usage", exit_code=2)
 def test_an_extra_that_the_package_lacks(lab):
     """

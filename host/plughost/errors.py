@@ -95,6 +95,7 @@ class UsageError(PlughostError, ValueError):
         "source-invalid",
         "name-invalid",
         "name-taken",
+        "index-taken",
         "arguments-invalid",
         "value-unsupported",
         "settings-invalid",
@@ -115,6 +116,8 @@ class UnknownError(PlughostError, LookupError):
         "version-unknown",
         "record-unknown",
         "revision-gone",
+        "index-unknown",
+        "index-ambiguous",
     )
 
 
@@ -198,6 +201,7 @@ class SourceError(InstallError):
         "subdirectory-missing",
         "not-a-python-project",
         "package-file-invalid",
+        "index-invalid",
         "signature-missing",
         "signature-invalid",
         "signer-not-allowed",
@@ -255,4 +259,4 @@ class DescribeError(InstallError):
 class StoreError(PlughostError):
     """The store on disk can't be read or written."""
 
-    references = ("store-unwritable", "store-corrupt", "venv-missing", "records-unreadable")
+    references = ("store-unwritable", "store-corrupt", "index-corrupt", "venv-missing", "records-unreadable")

@@ -32,16 +32,17 @@ def build(given: Iterable[str], *, name: str = "", repository: str = "") -> byte
 
     Without `repository` a project on this machine is listed by its path; with it, as a folder of that repository.
 
-    Raises: UsageError, SourceError: one of them can't be read, or says too little. InstallError: a server can't be asked.
+    Raises: UsageError, SourceError: one of them can't be read, or says too little, or two have one name. InstallError: a server
+    can't be asked.
     """
     given = tuple(given)
     entries = [entry for text in given for entry in _entries(text, repository)]
     listing = Listing(name or _name_after(given[0]), tuple(entries))
     data = to_toml(listing)
     try:
-        parse(data, is_here=not repository)  # no index that nobody could read
+        parse(data, is_here=True)  # no index that nobody could read
     except InvalidIndexError as error:
-        raise UsageError(
+        raise SourceError(
             "No index can be made of this",
             reference="index-invalid",
             causes=[str(error)],
