@@ -20,6 +20,7 @@ from plughost import registry
 from plughost import source as sources
 from plughost import wheel as wheels
 from plughost._interpreters import find as find_interpreter
+from plughost._names import normalized
 from plughost.bundle._archive import opened, refuse
 from plughost.bundle._contents import CONTENTS, read_contents
 from plughost.errors import BuildError, BundleError, ResolveError, SourceError, StoreError, UsageError
@@ -47,6 +48,8 @@ _KINDS: dict[str, Kind] = {
     "sdist": "sdist",
     "requirement": "requirement",
 }
+#: A lock has some 1,000 bytes for each file; the largest that are known have a few thousand.
+_MOST_TEXT_BYTES = 64 << 20
 _WHEEL = re.compile(r"wheels/([A-Za-z0-9][A-Za-z0-9._+!-]*\.whl)")
 
 
@@ -79,6 +82,13 @@ def unpack(bundle: Source, request: Request, *, project: str, into: Path) -> Unp
     if bundle.sha256 and bundle.sha256 != (found := _digest(path)):
         refuse(path, f"Its SHA-256 is `{found}`, and `{bundle.sha256}` is asked for")
     into.mkdir()
+    try:
+        return _unpack(path, request, project=project, into=into)
+    except RecursionError:
+        refuse(path, "A file in it is nested deeper than any that is meant to be read")
+
+
+def _unpack(path: Path, request: Request, *, project: str, into: Path) -> Unpacked:
     with opened(path) as archive:
         contents = _read_contents(path, archive)
         _check_names(path, archive, contents)
@@ -136,9 +146,12 @@ def _check_names(path: Path, archive: Archive, contents: Contents) -> None:
         refuse(path, f"`{name}` is in it, and `{CONTENTS}` doesn't list it")
     for name in sorted((listed | _TEXTS) - archive.names):
         refuse(path, f"`{name}` is missing in it")
-    for name in sorted(listed - _TEXTS - _OPTIONAL):
-        if not _WHEEL.fullmatch(name):
+    for name in sorted(listed):
+        is_text = name in _TEXTS or name in _OPTIONAL
+        if not is_text and not _WHEEL.fullmatch(name):
             refuse(path, f"`{name}` is not a file that a bundle has")
+        if is_text and archive.size_bytes(name) > _MOST_TEXT_BYTES:
+            refuse(path, f"`{name}` has {archive.size_bytes(name):,} bytes, more than it ever needs")
 
 
 def _check_machine(path: Path, contents: Contents, project: str) -> None:
@@ -207,10 +220,22 @@ def _origin(path: Path, receipt: registry.Receipt) -> tuple[Source, Origin]:
         sha256=receipt.digest,
         requirement=receipt.source if kind == "requirement" else "",
     )
+    if kind == "requirement" and _required(receipt.source) != receipt.package:
+        refuse(path, f"`receipt.toml` was altered: its `source` is no requirement for `{receipt.package}`")
     if origin.direct_url() != url:
         refuse(path, "`receipt.toml` was altered: its `direct_url` contradicts the rest")
     address = origin.url if kind in {"git", "wheel", "sdist"} else ""
     return sources.Source(text=receipt.source, kind=kind, url=address, requirement=origin.requirement), origin
+
+
+def _required(requirement: str) -> str:
+    """The normalized name of the package that is required; "" if that can't be told."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        return normalized(Requirement(requirement).name)
+    except InvalidRequirement:
+        return ""
 
 
 def _python(path: Path, contents: Contents, request: Request) -> Interpreter:
@@ -251,6 +276,8 @@ def _lock(path: Path, contents: Contents, into: Path, python: Interpreter) -> Lo
 
 def _own_wheel(path: Path, receipt: registry.Receipt, lockfile: Lockfile) -> BuiltWheel | None:
     if receipt.kind == "requirement":
+        if receipt.package not in {package.name for package in lockfile.packages}:
+            refuse(path, f"`pylock.toml` has no `{receipt.package}`, which `receipt.toml` names")
         return None
     if not receipt.wheel or lockfile.wheels.get(receipt.wheel) != receipt.wheel_sha256:
         refuse(path, f"`wheels/{receipt.wheel}` is not the wheel that `receipt.toml` names")
