@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Importing", "measure"]
 
 _TIMEOUT_S = 60.0
-_SLOW_S = 2.0
+_SLOW_S = 3.0
 _LARGE_BYTES = 200 << 20
 _SHOWN_CHARACTERS = 80
 
@@ -58,16 +58,23 @@ def measure(environment: Path, package: str, entry_points: Mapping[str, str]) ->
     script = Path(__file__).with_name("_measure.py")
     argv = [str(environment / "bin" / "python"), "-I", str(script), *modules, "--", *_scripts(environment, package)]
     try:
-        completed = _process.run(argv, env=_process.base_environment(), timeout_s=_TIMEOUT_S)
-        found = json.loads(completed.stdout.splitlines()[-1])
-        return Importing(
-            duration_s=float(found["duration_s"]),
-            memory_bytes=int(found["memory_bytes"]),
-            printed=str(found["printed"]),
-            unresolved={str(name): str(fault) for name, fault in found["unresolved"].items()},
-        )
+        first = _run(argv)
+        # On a busy machine, or from a cold disk, everything is slow once.
+        return first if first.duration_s <= _SLOW_S else min(first, _run(argv), key=lambda found: found.duration_s)
     except (TimeoutError, LookupError, TypeError, ValueError):
         return None
+
+
+def _run(argv: list[str]) -> Importing:
+    """Raises: TimeoutError: it doesn't end. LookupError, TypeError, ValueError: it doesn't say what it has to."""
+    completed = _process.run(argv, env=_process.base_environment(), timeout_s=_TIMEOUT_S)
+    found = json.loads(completed.stdout.splitlines()[-1])
+    return Importing(
+        duration_s=float(found["duration_s"]),
+        memory_bytes=int(found["memory_bytes"]),
+        printed=str(found["printed"]),
+        unresolved={str(name): str(fault) for name, fault in found["unresolved"].items()},
+    )
 
 
 def _scripts(environment: Path, package: str) -> list[str]:
