@@ -12,7 +12,9 @@ from plughost._lazy import lazily
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from plughost._attach import PluginNotAttached
+    from plughost._gc import Collected
     from plughost._info import Plugin
+    from plughost._repair import Repaired
     from plughost._request import Added, Progress
     from plughost.bundle import Exported
     from plughost.call import Outcome
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
         UsageError,
         VenvError,
     )
+    from plughost.health import Fault
     from plughost.host import Host
     from plughost.registry import PluginSummary, Removed
     from plughost.sets import LockResult, Synced
@@ -48,9 +51,11 @@ __all__ = [
     "BuildError",
     "BundleError",
     "CallTimeout",
+    "Collected",
     "ContractError",
     "DescribeError",
     "Exported",
+    "Fault",
     "Finding",
     "Host",
     "InstallError",
@@ -65,6 +70,7 @@ __all__ = [
     "PluginSummary",
     "Progress",
     "Removed",
+    "Repaired",
     "ResolveError",
     "Settings",
     "SourceError",
@@ -84,11 +90,14 @@ __getattr__ = lazily(
     __name__,
     {
         "_attach": ("PluginNotAttached",),
+        "_gc": ("Collected",),
         "_info": ("Plugin",),
+        "_repair": ("Repaired",),
         "_request": ("Added", "Progress"),
         "bundle": ("Exported",),
         "call": ("Outcome",),
         "errors": _ERRORS,
+        "health": ("Fault",),
         "host": ("Host",),
         "registry": ("PluginSummary", "Removed"),
         "sets": ("LockResult", "Synced"),

@@ -14,7 +14,7 @@ from plughost import registry
 from plughost._gather import taken_ahead
 from plughost.call import Begun, HookCall, HookWrapping, IsolatedPlugin, Terms, make_plugin
 from plughost.contract import find_faults, manager_with, read_hooks
-from plughost.errors import ContractError, PlughostError, PluginDisabled, UsageError
+from plughost.errors import ContractError, PlughostError, PluginCrashed, PluginDisabled, PluginError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -183,7 +183,11 @@ class _Door:
             if "generator" in implementation.kind:
                 return self._items(implementation, args, kwargs)
             begun = self._begin(installed, implementation, args, kwargs)
-        return begun.finish()
+        try:
+            return begun.finish()
+        except (PluginError, PluginCrashed) as error:
+            self._workers.blame_environment(self._sound[0], error)
+            raise
 
     def begin(self, implementation: HookImplementation, args: Sequence[object]) -> Begun | None:
         """Ask the plugin without waiting for its answer; None where its process is in the middle of a call of this thread's."""

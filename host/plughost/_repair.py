@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from plughost import registry
 from plughost._log import failures_told, log_path
 from plughost._remake import Remaking
-from plughost.errors import StoreError
+from plughost.errors import StoreError, UnknownError
 from plughost.health import Examiner, Fault, recover_state
 
 TYPE_CHECKING = False
@@ -79,8 +79,15 @@ def repair(store: Store, name: str, *, describe: Describe, report: Report | None
                     with registry.staging(store) as stage:
                         remaking = Remaking(store, plugin, revision, stage=stage, log=log, report=report, offline=offline)
                         notes += remaking.run(describe)
-    left = Examiner(store).plugin(found.name).faults if found.faults else ()
+    left = _faults_left(store, found.name) if found.faults else ()
     return Repaired(name=found.name, faults=found.faults, left=left, notes=tuple(notes), duration_s=time.monotonic() - started)
+
+
+def _faults_left(store: Store, name: str) -> tuple[Fault, ...]:
+    try:
+        return Examiner(store).plugin(name).faults
+    except UnknownError:  # another process has removed it meanwhile
+        return ()
 
 
 def repair_store(store: Store) -> list[Fault]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import _thread
 import errno
+import time
 
 from plughost import registry
 from plughost.call import describe, describe_exception
@@ -27,9 +28,10 @@ __all__ = ["Workers"]
 DESCRIBE_TIMEOUT_S = 120.0
 #: What says that this process or the machine has no descriptors, processes or memory left: nothing is wrong with a plugin then.
 _USED_UP = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
-
 #: What a plugin raises, or seems to, where files of its environment are missing.
 _DAMAGE_SHOWS_AS = ("FileNotFoundError", "ImportError", "ModuleNotFoundError", "SyntaxError")
+#: How long an environment that was sound counts as such.
+_LOOKED_AT_EVERY_S = 10.0
 
 
 class Workers:
@@ -50,6 +52,8 @@ class Workers:
         self.exception_types: dict[str, type[Exception]] = {}
         self._switches: dict[str, str] = {}
         self._found: dict[str, tuple[tuple[int, int], Installed]] = {}
+        #: When an environment was last looked at and found sound: a plugin may fail often, and for other reasons.
+        self._looked_at: dict[str, float] = {}
 
     def names(self) -> list[str]:
         """The plugins that there are, sorted."""
@@ -216,7 +220,12 @@ class Workers:
             return
         from plughost.health import first_fault
 
+        now = time.monotonic()
+        if now - self._looked_at.get(installed.venv, -_LOOKED_AT_EVERY_S) < _LOOKED_AT_EVERY_S:
+            return
+        self._looked_at[installed.venv] = now
         if fault := first_fault(installed.venv):
+            self._looked_at.pop(installed.venv)
             raise VenvError(
                 f"The environment of `{installed.name}` is damaged",
                 reference="venv-damaged",

@@ -104,7 +104,8 @@ def _look_at_folder(folder: str, *, exists: bool, faults: list[Fault], notes: li
             notes.append(f"{whose}: what is added now, its owner can't change")
     if not exists:
         return True
-    probe = os.path.join(folder, f".doctor-{os.getpid()}")
+    swept = os.path.join(folder, "tmp")
+    probe = os.path.join(swept if os.path.isdir(swept) else folder, f"doctor-{os.getpid()}")
     try:
         return _probe(folder, probe, faults, notes)
     except OSError as error:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from plughost.errors import StoreError
 from plughost.paths import Store, scan, sync_folder
+from plughost.registry._aside import set_aside
 from plughost.registry._changing import changing
 from plughost.registry._garbage import (
     PLACING,
@@ -25,7 +26,7 @@ from plughost.registry._garbage import (
 )
 from plughost.registry._read import normalize_name, unknown
 from plughost.registry._receipt import load_receipt
-from plughost.registry._state import KEPT_REVISIONS, State, read_state
+from plughost.registry._state import KEPT_REVISIONS, State, read_whole_state
 from plughost.registry._transaction import sync_file, writing
 from plughost.runner import wire
 
@@ -82,14 +83,16 @@ def place(store: Store, revision: Path, receipt: Receipt, *, keep: int = KEPT_RE
         pointer.write_bytes((state.advanced(receipt.revision, keep=keep) if state else State(receipt.revision)).pack())
         for file in (*revision.iterdir(), pointer):
             sync_file(file)
-        if state:
+        if plugin.is_dir():
+            if state is None:
+                set_aside(store, [plugin / "current"], name=receipt.name)
             placing = revision.with_name(PLACING)
             placing.symlink_to(plugin)  # has a sweep finish what a kill interrupts
             _put_in_force(plugin, revision, pointer, receipt.revision)
             drop_revisions(store, str(plugin))
             placing.unlink()
             return
-        if os.path.lexists(plugin):  # nothing that could be in force
+        if os.path.lexists(plugin):  # no folder at all
             to_trash(store, str(plugin))
         _put_first(plugin, revision, pointer, receipt.revision)
 
@@ -110,6 +113,7 @@ def remove(store: Store, name: str) -> Removed:
             to_trash(store, folder)
         except FileNotFoundError:  # somebody else has just done it
             raise unknown(store, normalized) from None
+    delete(store.index_of(normalized))
     for log in scan(store.logs):
         if _is_log_of(normalized, log.name):
             delete(log.path)
@@ -135,7 +139,7 @@ def size_bytes(path: str) -> int:
 def _state(plugin: Path) -> State | None:
     """The state of a plugin; None if it isn't there, or is damaged."""
     try:
-        return read_state(str(plugin))
+        return read_whole_state(str(plugin))
     except (OSError, ValueError):
         return None
 
