@@ -275,13 +275,19 @@ def test_with_an_app_the_hooks_are_held_against_it(plughost_command, make_projec
     assert last.startswith("Checked `under-test` for `app`: 1 error (0 tools, 1 hook, 0 examples")
 
 
-def test_the_project_that_it_is_for_is_found_in_its_entry_points(make_project):
-    assert project_of(str(make_project({}, group="app"))) == "app"
-    assert (
-        project_of(str(make_project({}, group='"my.app"', entry_points='a = "b"\n[project.entry-points.pytest11]'))) == "my.app"
-    )
-    assert project_of(str(make_project({}, group="plughost", entry_points='a = "b"\n[project.entry-points.app]'))) == "plughost"
-    assert project_of("missing") == "plughost"
+@pytest.mark.parametrize(
+    ("groups", "expected"),
+    [
+        ("[app]", "app"),
+        ('["my.app"]\n[console_scripts]', "my.app"),
+        ("[plughost]\n[app]", "plughost"),
+        ("[app]\n[other]", "plughost"),
+        ("[", "plughost"),
+    ],
+)
+def test_the_project_that_it_is_for_is_found_in_its_entry_points(tmp_path, groups, expected):
+    (tmp_path / "pyproject.toml").write_text(groups.replace("[", "[project.entry-points."))
+    assert project_of(str(tmp_path)) == expected
 
 
 def examples_of(docstring):
