@@ -266,6 +266,8 @@ def test_where_a_plugin_cannot_be_locked_the_lock_stays_as_it_was(declare, git_r
     assert [(one["name"], one["status"]) for one in told["plugins"]] == [("echo", "failed"), ("values", "added")]
     assert told["plugins"][0]["error"]["reference"] == "git-not-found"
     assert (told["written"], (folder / "plughost.lock").read_bytes()) == (False, before)
+    mistaken = plughost_command("lock", "--upgrade", "values", cwd=folder)
+    assert mistaken.stderr.endswith("hint: For the plugin of that name: `plughost lock --upgrade-plugin values`\n")
 
 
 def test_a_sync_locks_what_changed_unless_it_must_not(declare, git_repository, machine):

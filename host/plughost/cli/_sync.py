@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
 from plughost.cli._printer import visible
+from plughost.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,10 +51,14 @@ def lock(context: Context, values: Values) -> int:
     from plughost.cli._progress import ProgressLine
 
     printer = context.printer
+    path = values.text("path") or "."
+    if values.flag("upgrade") and not os.path.exists(path):
+        hint = f"For the plugin of that name: `lock --upgrade-plugin {path}`"
+        raise UsageError(f"There is no file `{path}`", reference="usage", hint=hint)
     progress = ProgressLine(printer.err, quiet=printer.quiet)
     with context.host(progress) as host, progress:
         upgrade = values.flag("upgrade") or values.texts("upgrade_plugin")
-        result = host.lock_set(values.text("path") or ".", upgrade=upgrade, offline=values.flag("offline"))
+        result = host.lock_set(path, upgrade=upgrade, offline=values.flag("offline"))
     if values.flag("json"):
         records = [_locked_record(context, change) for change in result.changes]
         printer.json({"path": result.path, "written": result.written, "plugins": records})
