@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from plughost.errors import StoreError
-from plughost.registry import HistoryEntry, Installed, Receipt, load_receipt
+from plughost.registry import HistoryEntry, Installed, Receipt, State, load_receipt, read_state
 
 __all__ = ["Plugin", "read_plugin"]
 
@@ -29,6 +29,7 @@ class Plugin:
     size_bytes: int
     folder: Path
     environment: Path
+    state: State
 
     @property
     def history(self) -> tuple[HistoryEntry, ...]:
@@ -64,6 +65,9 @@ class Plugin:
             "size_bytes": self.size_bytes,
             "added_at": receipt.added_at,
             "revision": receipt.revision,
+            "disabled": self.state.disabled,
+            "pinned": self.state.pinned,
+            "kept": [_kept(revision) for revision in self.state.revisions],
             "history": [asdict(entry) for entry in receipt.history],
         }
 
@@ -87,7 +91,21 @@ def read_plugin(installed: Installed) -> Plugin:
         size_bytes=_size_bytes(folder) + _size_bytes(Path(installed.venv)),
         folder=folder,
         environment=Path(installed.venv),
+        state=_state(folder.parent),
     )
+
+
+def _state(plugin: Path) -> State:
+    try:
+        return read_state(str(plugin))
+    except (OSError, ValueError) as error:
+        raise StoreError(f"The state of `{plugin.name}` can't be read", reference="store-corrupt", causes=[str(error)]) from error
+
+
+def _kept(revision: str) -> dict[str, str]:
+    """A revision's name is VERSION-COMMIT-RANDOM, with the first digits of the commit, or of a digest."""
+    version, _, rest = revision.partition("-")
+    return {"revision": revision, "version": version, "commit": rest.partition("-")[0]}
 
 
 def _locked(path: Path) -> list[tuple[str, str]]:

@@ -15,6 +15,7 @@ replaced, not what is in it.
           *.whl, SHA256SUMS                 of a plugin from a bundle: the wheels of its dependencies, and all their digests
       venvs/<key>/                          content-addressed; `plughost-venv.json`, written last, marks it as whole
       index/<project>.json                  made from the receipts; may be deleted at any time
+      index/<project>/<name>.json           likewise: all that is known of one plugin
       indexes/<name>.json                   a list of plugins that was fetched, for searching
       cache/uv/                             uv's own cache: on the venvs' filesystem, for hard links, and shared with nobody
       cache/build/<key>/                    build environments that are kept, because making one takes longer than a build
@@ -77,6 +78,9 @@ class Store:
     @property
     def index(self) -> str:
         return os.path.join(self.root, "index", f"{self.project}.json")
+
+    def index_of(self, name: str) -> str:
+        return os.path.join(self.root, "index", self.project, f"{name}.json")
 
     @property
     def plugin_indexes(self) -> str:

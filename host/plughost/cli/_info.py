@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from plughost import registry
 from plughost.call import type_text
 from plughost.cli._printer import compact, visible
 from plughost.cli._remove import size_text
@@ -10,7 +11,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from plughost._info import Plugin
     from plughost.cli._context import Context
     from plughost.cli._declaration import Values
     from plughost.cli._terminal import Stream
@@ -19,62 +19,80 @@ __all__ = ["info"]
 
 
 def info(context: Context, values: Values) -> int:
-    plugin = context.host().info(values.text("name"))
+    store = context.paths()
+    installed = registry.find(store, values.text("name"))
+    record: Mapping[str, object] | None = registry.kept_record(store, installed)
+    if record is None:
+        from plughost._info import read_plugin
+
+        record = read_plugin(installed).record()
+        registry.keep_record(store, installed, record)
     if values.flag("json"):
-        context.printer.json(plugin.record())
-        return 0
-    for line in _page(plugin, context.printer.out):
-        context.printer.line(line.rstrip())
+        context.printer.json(record)
+    else:
+        context.printer.line("\n".join(line.rstrip() for line in _page(record, context.printer.out)))
     return 0
 
 
-def _page(plugin: Plugin, out: Stream) -> Iterator[str]:
-    yield f"{out.paint('bold', plugin.name)} {plugin.version}"
-    if plugin.summary:
-        yield visible(plugin.summary)
+def _page(plugin: Mapping[str, object], out: Stream) -> Iterator[str]:
+    yield f"{out.paint('bold', str(plugin['name']))} {plugin['version']}"
+    if plugin["summary"]:
+        yield visible(str(plugin["summary"]))
     yield ""
     facts = [fact for fact in _facts(plugin) if fact[1]]
     width = max(len(name) for name, _ in facts)
     for name, value in facts:
         yield f"{out.paint('dim', name.ljust(width))}  {visible(value)}"
-    if plugin.tools:
+    if tools := _records(plugin["tools"]):
         yield from _section("Tools", out)
-        for tool in plugin.tools:
+        for tool in tools:
             yield from _tool(tool, out)
-    if plugin.hooks:
+    if hooks := _records(plugin["hooks"]):
         yield from _section("Hook implementations", out)
-        for hook in plugin.hooks:
+        for hook in hooks:
             yield f"  {out.paint('bold', visible(_signature(hook)))}  {out.paint('dim', visible(str(hook.get('target', ''))))}"
-    if plugin.dependencies:
+    if dependencies := _records(plugin["dependencies"]):
         yield from _section("Dependencies", out)
-        yield from _columns(plugin.dependencies)
-    if plugin.history:
+        yield from _columns([(str(one["name"]), str(one["version"])) for one in dependencies])
+    kept = [version for version in _records(plugin["kept"]) if version["revision"] != plugin["revision"]]
+    if kept:
+        yield from _section("Kept, for a rollback or for a call of NAME@VERSION", out)
+        yield from _columns([(str(one["version"]), str(one["commit"])) for one in kept])
+    if history := _records(plugin["history"]):
         yield from _section("Before it", out)
-        yield from _columns([(entry.version, entry.commit_id[:7], entry.added_at) for entry in plugin.history])
+        yield from _columns([(str(one["version"]), str(one["commit_id"])[:7], str(one["added_at"])) for one in history])
 
 
-def _facts(plugin: Plugin) -> list[tuple[str, str]]:
-    receipt = plugin.receipt
-    package = receipt.package if receipt.package != plugin.name else ""
-    editable = " (editable)" if plugin.editable else ""
+def _facts(plugin: Mapping[str, object]) -> list[tuple[str, str]]:
+    wheel, lock, python = (_mapping(plugin[key]) for key in ("wheel", "lock", "python"))
+    signer, request = _mapping(plugin["signer"]), _mapping(plugin["request"])
+    package = str(plugin["package"]) if plugin["package"] != plugin["name"] else ""
+    editable = " (editable)" if plugin["editable"] else ""
+    size = plugin["size_bytes"]
+    marks = [word for word in ("disabled", "pinned") if plugin[word]]
     return [
+        ("state", ", ".join(marks)),
         ("package", package),
-        ("source", f"{receipt.source}{editable}"),
-        ("commit", receipt.commit_id),
-        ("signed by", _signer(receipt.signer)),
-        ("wheel", f"{receipt.wheel}  sha256:{receipt.wheel_sha256}" if receipt.wheel else ""),
-        ("lock", f"{plugin.folder / 'pylock.toml'}  sha256:{receipt.lock_sha256}"),
-        ("python", f"{receipt.python_version}  {receipt.python}"),
-        ("environment", str(plugin.environment)),
-        ("installed by", receipt.installer),
-        ("excludes newer", str(receipt.request.get("exclude_newer") or "")),
-        ("size", size_text(plugin.size_bytes)),
-        ("added", receipt.added_at),
+        ("source", f"{plugin['source']}{editable}"),
+        ("commit", str(plugin["commit_id"] or "")),
+        ("signed by", f"{signer['principal']}  {signer['kind']} {signer['fingerprint']}" if signer else ""),
+        ("wheel", f"{wheel['filename']}  sha256:{wheel['sha256']}" if wheel else ""),
+        ("lock", f"{lock['path']}  sha256:{lock['sha256']}"),
+        ("python", f"{python['version']}  {python['executable']}"),
+        ("environment", str(plugin["environment"])),
+        ("installed by", str(plugin["installer"])),
+        ("excludes newer", str(request.get("exclude_newer") or "")),
+        ("size", size_text(size) if isinstance(size, int) else ""),
+        ("added", str(plugin["added_at"])),
     ]
 
 
-def _signer(signer: Mapping[str, str]) -> str:
-    return f"{signer['principal']}  {signer['kind']} {signer['fingerprint']}" if signer else ""
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, dict) else {}
+
+
+def _records(value: object) -> list[Mapping[str, object]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _section(title: str, out: Stream) -> Iterator[str]:

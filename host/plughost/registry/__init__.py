@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from plughost.registry._garbage import collect_garbage, sweep, users_of_venvs
     from plughost.registry._index import listed, summaries
     from plughost.registry._intact import check_file, check_receipt
+    from plughost.registry._known import keep_record, kept_record
     from plughost.registry._leftovers import Leftover, measured
     from plughost.registry._mend import exchange, put_state_back
     from plughost.registry._read import (
@@ -51,6 +52,8 @@ __all__ = [
     "find",
     "find_callable",
     "installed_names",
+    "keep_record",
+    "kept_record",
     "listed",
     "load_receipt",
     "mark",
@@ -84,6 +87,7 @@ __getattr__ = lazily(
         "_garbage": ("collect_garbage", "sweep", "users_of_venvs"),
         "_intact": ("check_file", "check_receipt"),
         "_index": ("listed", "summaries"),
+        "_known": ("keep_record", "kept_record"),
         "_leftovers": ("Leftover", "measured"),
         "_mend": ("exchange", "put_state_back"),
         "_read": (

@@ -158,6 +158,7 @@ def sweep_all(store: Store) -> None:
     for grave in list(scan(store.trash)):
         delete(grave.path)
     _delete_if(os.path.dirname(store.index), lambda name: name.endswith(".new"))
+    _delete_if(os.path.dirname(store.index_of("")), lambda name: not os.path.isdir(store.plugin(name.removesuffix(".json"))))
     for cache in scan(os.path.dirname(store.uv_cache)):
         if cache.is_dir(follow_symlinks=False):  # else others use it too
             _delete_if(cache.path, lambda name: name.startswith(".tmp"))  # a killed uv's half-unpacked packages

@@ -1,8 +1,8 @@
 """The index: what `list` shows of every plugin, in one file, made from the receipts and checked against them at each reading.
 
 Whoever changes something moves it out of the way (`_changing`), so an index that is in its place is right, whenever somebody was
-killed. All the same an entry counts only while the plugin's files are those it was made from, so that damage shows (`_remade`); of
-very many plugins, whose files it would take too long to look at, `doctor` finds that.
+killed. All the same an entry counts only while the plugin's files are those it was made from, so that damage shows (`_remade`);
+of very many plugins, whose files it would take too long to look at, `doctor` finds that.
 
 Its first line has what is shown, in columns, which are read several times as quickly as objects; its second has what is asked for
 more seldom, and is read when it is.
