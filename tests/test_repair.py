@@ -160,12 +160,36 @@ FILES = {
 }
 
 
-@pytest.mark.parametrize("damage", ENVIRONMENT)
-def test_a_damaged_environment_is_named_and_made_again(patient: Patient, damage: str) -> None:
+#: Of which each is mended in another way.
+MENDED = (
+    "a file was changed, and with it the cache",
+    "the plugin's own file was changed",
+    "a path file was slipped in",
+    "half of it is gone",
+)
+
+
+@pytest.mark.parametrize("damage", [damage for damage in ENVIRONMENT if damage not in MENDED])
+def test_a_damaged_environment_is_named(patient: Patient, damage: str, tmp_path: Path) -> None:
+    venv = patient.venv
+    shutil.copytree(venv, tmp_path / "sound", symlinks=True)
+    shutil.rmtree(venv)
+    shutil.copytree(tmp_path / "sound", venv, symlinks=True)  # without hard links into the cache
+    assert patient.faults() == []
     ENVIRONMENT[damage](patient)
     faults = patient.faults()
     assert {fault.reference for fault in faults} == {"venv-damaged"}
     assert {fault.remedy for fault in faults} == {"`repair needs-dep`"}
+    assert all(str(venv) in fault.where for fault in faults)
+    shutil.rmtree(venv)
+    shutil.move(tmp_path / "sound", venv)
+
+
+@pytest.mark.parametrize("damage", MENDED)
+def test_a_damaged_environment_is_named_and_made_again(patient: Patient, damage: str) -> None:
+    ENVIRONMENT[damage](patient)
+    faults = patient.faults()
+    assert {fault.reference for fault in faults} == {"venv-damaged"}
     before = patient.venv
     repaired = patient.host.repair("needs-dep")
     assert (repaired.faults, repaired.left, repaired.notes) == (tuple(faults), (), ())
@@ -303,19 +327,18 @@ def test_a_wheel_of_which_no_copy_is_left_is_built_again_from_its_commit(patient
     assert patient.works()
 
 
-def test_a_plugin_that_has_the_same_damaged_bytes_is_named(host: plughost.Host, git_repository: Callable[..., str]) -> None:
-    shutil.rmtree(os.path.dirname(host.store.uv_cache))  # not the cache that all tests share
-    source = git_repository("needs-dep")
-    host.add(source, name="one")
-    host.add(source, name="two", force=True)
-    overwrite(next(host.info("one").environment.glob("lib/*/site-packages/idna/core.py")), b"x = 1\n")
-    (fault,) = host.diagnose("one")
-    assert fault.what.endswith("The same bytes are in the environment of `two`")
-    assert [fault.plugin for fault in host.diagnose()] == ["one", "two"]
-    for name in ("one", "two"):
+def test_a_plugin_that_has_the_same_damaged_bytes_is_named(patient: Patient) -> None:
+    host = patient.host
+    host.add(patient.source, name="other", force=True)
+    overwrite(patient.packages / "idna" / "core.py", b"x = 1\n")
+    (fault,) = patient.faults()
+    assert fault.what.endswith("The same bytes are in the environment of `other`")
+    assert [fault.plugin for fault in host.diagnose()] == ["needs-dep", "other"]
+    for name in ("needs-dep", "other"):
         assert host.repair(name).left == ()
         assert host.call(name, "encode", domain="example.org") == "example.org"
     assert host.diagnose() == []
+    host.remove("other")
 
 
 def test_a_call_that_runs_finishes_on_what_it_began_on(host: plughost.Host, git_repository: Callable[..., str]) -> None:
@@ -355,12 +378,8 @@ def test_revisions_that_are_kept_for_a_way_back_are_repaired_too(host: plughost.
 #: The stages of a repair at which it is killed, as the events by which they are known.
 STAGES = {
     "venv": "os.posix_spawn venv --no-project",
-    "packages": "os.posix_spawn sync pylock.toml",
-    "marked": "os.rename plughost-venv.json",
     "describe": "os.posix_spawn runner/__main__.py",
-    "receipt": "open revision/receipt.toml",
     "set aside": "os.mkdir set-aside/",
-    "placing": "os.rename /revision plugins/plughost/needs-dep",
     "pointer": "os.rename /current plugins/plughost/needs-dep/current",
     "clearing up": "os.remove placing",
 }
