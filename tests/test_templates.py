@@ -12,6 +12,7 @@ import pytest
 
 from plughost import _uv_settings
 from plughost._templates import render, templates
+from plughost.cli.table import COMMANDS
 from plughost.errors import UsageError
 
 
@@ -64,6 +65,11 @@ def test_the_template_of_a_tool_is_added_and_runs(tmp_path, host, commit):
     commit(folder)
     host.add(f"git+{folder.as_uri()}")
     assert host.call("my-tool", text="Crème brûlée, please") == "creme-brulee-please"
+
+
+def test_the_command_offers_every_template():
+    (choices,) = (parameter.choices for parameter in COMMANDS["new"].parameters if parameter.name == "template")
+    assert choices == tuple(templates())
 
 
 def test_no_template_has_a_file_that_installers_would_compile():

@@ -64,7 +64,7 @@ def make_project(
             hint="`--force` makes it there all the same, without a repository of its own; `--into FOLDER` makes it elsewhere",
         )
     missing = _missing_parents(folder)
-    aside = (missing[-1].parent if missing else folder.parent) / f".{folder.name}-{os.urandom(4).hex()}.new"
+    aside = (missing[-1].parent if missing else folder) / f".{folder.name}-{os.urandom(4).hex()}.new"
     try:
         steps = render(template, aside, name=name, description=description, author=author, project=project)
         if program and not around:

@@ -6,13 +6,14 @@ has left there, the next one takes away.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
-from contextlib import contextmanager
 from pathlib import Path
 
 from plughost._add import forget_packages
+from plughost.errors import PlughostError
 from plughost.host import Host
 from plughost.paths import Store, locked
 
@@ -25,7 +26,7 @@ __all__ = ["throw_away_host"]
 _PREFIX = "plughost-looking-"
 
 
-@contextmanager
+@contextlib.contextmanager
 def throw_away_host(project: str, *, downloads: Store) -> Iterator[tuple[Host, Path]]:
     """A host with an empty store that is gone at the end of the block, and a folder for whatever else is only for now.
 
@@ -43,12 +44,13 @@ def throw_away_host(project: str, *, downloads: Store) -> Iterator[tuple[Host, P
             try:
                 yield host, scratch
             finally:
-                packages = tuple(str(host.manifest(plugin.name)["package"]) for plugin in host.plugins())
                 host.close()
-                forget_packages(host.store, packages)
+                with contextlib.suppress(PlughostError):  # what is damaged goes with the store; its wheel is only space
+                    packages = tuple(str(host.manifest(plugin.name)["package"]) for plugin in host.plugins())
+                    forget_packages(host.store, packages)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _folder(top: Path) -> Iterator[Path]:
     """A folder of our own, which has its name only once its lock is held."""
     suffix = os.urandom(8).hex()

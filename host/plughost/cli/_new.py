@@ -12,8 +12,6 @@ from plughost.authoring import make_project, your_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from plughost.authoring import Made
     from plughost.cli._context import Context
     from plughost.cli._declaration import Values
@@ -80,14 +78,14 @@ def _choose(printer: Printer) -> str:
         printer.line(
             f"  {number}  {printer.out.paint('bold', template.name)}{' ' * (width - len(template.name))}  {template.summary}"
         )
-    answers = {**{str(number): template.name for number, template in enumerate(known, 1)}, **_named(t.name for t in known)}
-    while (found := answers.get(_ask(printer, "Template", known[0].name))) is None:
-        printer.line(f"Give a name, or a number from 1 to {len(known)}")
-    return found
-
-
-def _named(names: Iterable[str]) -> dict[str, str]:
-    return {name: name for name in names}
+    names = [template.name for template in known]
+    while True:
+        answer = _ask(printer, "Template", names[0])
+        if answer in names:
+            return answer
+        if answer.isdecimal() and 0 < int(answer) <= len(names):
+            return names[int(answer) - 1]
+        printer.line(f"Give a name, or a number from 1 to {len(names)}")
 
 
 def _ask(printer: Printer, question: str, default: str) -> str:
