@@ -388,6 +388,8 @@ STAGES = {
 def test_a_repair_that_is_killed_leaves_the_old_or_the_new_and_can_be_repeated(patient: Patient) -> None:
     host = patient.host
     for stage, event in STAGES.items():
+        host.close()
+        registry.sweep(host.store)  # an environment that a worker has used until now could be taken again
         before = patient.revision.name
         (patient.packages / "zzz.pth").write_text("")
         (patient.revision / "needs_dep-1.0-py3-none-any.whl").write_bytes(stage.encode())
