@@ -64,7 +64,7 @@ def uv(tmp_path):
 def make_lock(tmp_path):
     """`make_lock(installer)` locks `weather`, which says its own name, and `sky`, which it needs."""
 
-    def run(installer, code: str = "print(__name__)\n", *, more=lambda name: {}):
+    def run(installer, code: str = "print(__name__)\n", *, more=lambda _name: {}):
         folder = tmp_path / f"lock-{installer.name}"
         sky = make_wheel(tmp_path / "sky", "sky", "COLOUR = 'blue'\n", more=more("sky"))
         weather = make_wheel(folder, "weather", code, requires=[f"sky @ {sky.as_uri()}"], more=more("weather"))

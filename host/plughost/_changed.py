@@ -6,7 +6,6 @@ are asked for: a rollback takes less time than to import what reads TOML.
 
 from __future__ import annotations
 
-
 from plughost import registry
 from plughost.venv import installed
 
