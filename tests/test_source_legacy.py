@@ -389,6 +389,24 @@ def test_types_of_other_languages_are_understood(tmp_path, written, annotation):
     assert annotation in (tmp_path / "_plughost_n.py").read_text()
 
 
+@pytest.mark.parametrize(
+    ("lines", "signature"),
+    [
+        ("arguments: [{city: str}, {days: {type: int, default: 2.0}}]", "(city: Optional[str] = None, days: int = 2)"),
+        ("arguments: {a: {type: list, default: 'x, y'}}", "(a: list = ['x', 'y'])"),
+        ("arguments: {a: {type: dict, default: '{\"b\": 1}'}}", "(a: dict = {'b': 1})"),
+        ("arguments: {a: {type: int, default: ''}}", "(a: Optional[int] = None)"),
+        (
+            "parameters: {type: object, required: [b], properties: {a: {type: string, enum: [x]}, b: {type: number}}}",
+            "(b: float, a: Optional[Literal['x']] = None)",
+        ),
+    ],
+)
+def test_arguments_are_understood_as_people_write_them(tmp_path, lines, signature):
+    project_of(tmp_path, lines)
+    assert signature in (tmp_path / "_plughost_n.py").read_text().replace("_typing.", "")
+
+
 def test_aliases_are_refused_before_they_grow(tmp_path):
     laughs = "a: &a [x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}' if n else '*a'] * 9)}]\n" for n in range(12))
     with pytest.raises(SourceError, match=r"aliases .* line 4"):

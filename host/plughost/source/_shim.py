@@ -31,7 +31,8 @@ from dataclasses import dataclass
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from plughost.source._package_file import Argument, PackageFile
+    from plughost.source._argument import Argument
+    from plughost.source._package_file import PackageFile
 
 __all__ = ["Target", "render"]
 
