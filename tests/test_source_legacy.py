@@ -313,8 +313,7 @@ TOOL = "class Tool:\n    greeting = 'hi '\n    def {method}(self, name='x'):\n  
         ("main.Tool", {"main.py": TOOL.format(method="__call__")}),
     ],
 )
-@pytest.mark.parametrize("arguments", ["", "arguments: {name: str}"])
-def test_an_entry_point_is_found_however_it_is_written(tmp_path, entry_point, files, arguments):
+def test_an_entry_point_is_found_however_it_is_written(tmp_path, entry_point, files, arguments=""):
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
@@ -325,6 +324,12 @@ def test_an_entry_point_is_found_however_it_is_written(tmp_path, entry_point, fi
     base = project["tool"]["hatch"]["build"]["targets"]["wheel"].get("sources", ["."])[0]
     call = f"import importlib\nf = importlib.import_module({module!r}).{function}\nf = f() if inspect.isclass(f) else f"
     assert run(tmp_path / base, f"{call}\nprint(json.dumps([f(), f(name='y')]))") == ["hi x", "hi y"]
+
+
+@pytest.mark.parametrize("entry_point", ["main:Tool", "main.Tool.run", "my-tool:Tool"])
+def test_with_arguments_a_function_stands_before_it(tmp_path, entry_point):
+    files = {f"{entry_point[:-5]}.py" if "-" in entry_point else "main.py": TOOL.format(method="run")}
+    test_an_entry_point_is_found_however_it_is_written(tmp_path, entry_point, files, "arguments: {name: str}")
 
 
 @pytest.mark.parametrize(
