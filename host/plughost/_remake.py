@@ -173,7 +173,7 @@ class Remaking:
         if kept and same_wheel and satisfies(python.version, lock_requires(kept)):
             folder = self.stage / "lock"
             folder.mkdir()
-            for path in {kept, *self._uv_lock(receipt), *([wheel.path] if wheel else []), *self._wheels_from_a_bundle()}:
+            for path in {kept, *([wheel.path] if wheel else []), *self._wheels_from_a_bundle()}:
                 shutil.copyfile(path, folder / path.name)
             return locks.read(folder, python=python)
         lockfile = self._lock_again(receipt, wheel, python, installer)
@@ -191,10 +191,14 @@ class Remaking:
         sound = len(files) > 1 and not set(files) & set(self.revision.damaged) and all(file.is_file() for file in files)
         return files if sound else []
 
-    def _uv_lock(self, receipt: Receipt) -> list[Path]:
-        """The lock from which an update keeps versions, if it is sound; without it the next update takes those that it finds."""
-        path = self.revision.folder / "uv.lock"
-        return [path] if receipt.uv_lock_sha256 and sha256_of(path) == receipt.uv_lock_sha256 else []
+    def _uv_lock(self, receipt: Receipt, lockfile: Lockfile) -> Path:
+        """The lock from which an update keeps versions: that of the same lock, if it is sound, else the one just made, if any.
+
+        It is of no use for installing: uv wants the project that it was made for.
+        """
+        kept = self.revision.folder / "uv.lock"
+        is_same = lockfile.digest == receipt.lock_sha256 and sha256_of(kept) == receipt.uv_lock_sha256
+        return kept if is_same else lockfile.folder / "uv.lock"
 
     def _lock_again(self, receipt: Receipt, wheel: BuiltWheel | None, python: Interpreter, installer: Installer) -> Lockfile:
         """With the versions that are locked or installed, from the cache; else from the index; else with other versions."""
@@ -301,11 +305,11 @@ class Remaking:
     def _write(self, folder: Path, receipt: Receipt, made: Made) -> Receipt:
         """Make the folder of the new revision, complete but for its receipt, and that receipt."""
         folder.mkdir()
-        for name in ("pylock.toml", "uv.lock", *made.lockfile.wheels, *([locks.SUMS] if made.lockfile.wheels else [])):
-            if (made.lockfile.folder / name).is_file():
-                shutil.copyfile(made.lockfile.folder / name, folder / name)
-        if made.wheel:
-            shutil.copyfile(made.wheel.path, folder / made.wheel.path.name)
+        beside = [*made.lockfile.wheels, locks.SUMS] if made.lockfile.wheels else []
+        files = [made.lockfile.folder / name for name in ("pylock.toml", *beside)]
+        for path in {*files, self._uv_lock(receipt, made.lockfile), *([made.wheel.path] if made.wheel else [])}:
+            if path.is_file():
+                shutil.copyfile(path, folder / path.name)
         python = made.environment.interpreter
         new = replace(
             receipt,
