@@ -295,6 +295,20 @@ HELLO = "def hello(name='x'):\n    return 'hi ' + name\n"
 TOOL = "class Tool:\n    greeting = 'hi '\n    def {method}(self, name='x'):\n        return self.greeting + name\n"
 
 
+def called(tmp_path, entry_point, files, arguments=""):
+    """What the tool of such a package gives, called without an argument and with one."""
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (tmp_path / "package.yaml").write_text(f"name: n\nentry_point: {entry_point}\n{arguments}\n")
+    write_project(tmp_path / "package.yaml", project="plughost")
+    project = tomllib.loads((tmp_path / "pyproject.toml").read_text())
+    module, _, function = project["project"]["entry-points"]["plughost"]["n"].partition(":")
+    base = project["tool"]["hatch"]["build"]["targets"]["wheel"].get("sources", ["."])[0]
+    call = f"import importlib\nf = importlib.import_module({module!r}).{function}\nf = f() if inspect.isclass(f) else f"
+    return run(tmp_path / base, f"{call}\nprint(json.dumps([f(), f(name='y')]))")
+
+
 @pytest.mark.parametrize(
     ("entry_point", "files"),
     [
@@ -313,23 +327,14 @@ TOOL = "class Tool:\n    greeting = 'hi '\n    def {method}(self, name='x'):\n  
         ("main.Tool", {"main.py": TOOL.format(method="__call__")}),
     ],
 )
-def test_an_entry_point_is_found_however_it_is_written(tmp_path, entry_point, files, arguments=""):
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
-    (tmp_path / "package.yaml").write_text(f"name: n\nentry_point: {entry_point}\n{arguments}\n")
-    write_project(tmp_path / "package.yaml", project="plughost")
-    project = tomllib.loads((tmp_path / "pyproject.toml").read_text())
-    module, _, function = project["project"]["entry-points"]["plughost"]["n"].partition(":")
-    base = project["tool"]["hatch"]["build"]["targets"]["wheel"].get("sources", ["."])[0]
-    call = f"import importlib\nf = importlib.import_module({module!r}).{function}\nf = f() if inspect.isclass(f) else f"
-    assert run(tmp_path / base, f"{call}\nprint(json.dumps([f(), f(name='y')]))") == ["hi x", "hi y"]
+def test_an_entry_point_is_found_however_it_is_written(tmp_path, entry_point, files):
+    assert called(tmp_path, entry_point, files) == ["hi x", "hi y"]
 
 
 @pytest.mark.parametrize("entry_point", ["main:Tool", "main.Tool.run", "my-tool:Tool"])
 def test_with_arguments_a_function_stands_before_it(tmp_path, entry_point):
     files = {f"{entry_point[:-5]}.py" if "-" in entry_point else "main.py": TOOL.format(method="run")}
-    test_an_entry_point_is_found_however_it_is_written(tmp_path, entry_point, files, "arguments: {name: str}")
+    assert called(tmp_path, entry_point, files, "arguments: {name: str}") == ["hi x", "hi y"]
 
 
 @pytest.mark.parametrize(
