@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from plughost.paths import Store
     from plughost.registry import PluginSummary
 
-    #: The rank, the name, the number of the index (one more than there are: installed), and the line.
-    Hit = tuple[int, str, int, str]
+    #: The rank, the name, and the number of the index; one more than there are: installed.
+    Hit = tuple[int, str, int]
 
 __all__ = ["Match", "Matches", "search"]
 
@@ -104,22 +104,24 @@ def search(
 def _hits(entries: str, words: Sequence[str], tags: Sequence[str], number: int) -> list[Hit]:
     """Of entries, a line each as an index has them, those with all words and tags."""
     rarest, whole = max((*words, *tags), key=len, default=""), "-".join(words)
+    tagged = [f"{TAGS}{tag}{TAGS}" for tag in tags]
+    ranked = [(word, f"{TAGS}{word}{TAGS}") for word in words]
     hits: list[Hit] = []
     for line in _lines_with(rarest, entries):
-        name, summary, its_tags, _ = line.split("\t")
+        name, _, rest = line.partition("\t")
         rank = 0
-        for word in words:
+        for word, as_tag in ranked:
             if word in name:
                 rank += 1 if name == word else 2 if name.startswith(word) else 3
-            elif word in its_tags:
-                rank += 4 if word in its_tags.split(TAGS) else 5
-            elif word in summary:
-                rank += 6
+            elif as_tag in rest:
+                rank += 4
+            elif (found := rest.find(word)) >= 0:
+                rank += 5 if found < rest.find("\t") else 6
             else:
                 break
         else:
-            if not tags or set(tags).issubset(its_tags.split(TAGS)):
-                hits.append((0 if name == whole else rank, name, number, line))
+            if all(tag in rest for tag in tagged):
+                hits.append((0 if name == whole else rank, name, number))
     return hits
 
 
@@ -137,20 +139,20 @@ def _lines_with(word: str, text: str) -> Iterator[str]:
 
 def _words(installed: Iterable[PluginSummary]) -> str:
     """What is installed, as an index would have it; tools count as much as tags."""
-    lines = (f"{one.name}\t{' '.join(one.summary.split())}\t{TAGS.join(one.tools)}\t\n" for one in installed)
+    lines = (f"{one.name}\t{TAGS}{TAGS.join(one.tools)}{TAGS}\t{' '.join(one.summary.split())}\n" for one in installed)
     return "".join(lines).casefold()
 
 
 def _match(hit: Hit, indexes: Sequence[Kept], here: Mapping[str, PluginSummary]) -> Match:
-    _, name, number, line = hit
+    _, name, number = hit
     summary = here.get(name)
     version, tools = (summary.version, summary.tools) if summary else ("", ())
-    if number == len(indexes):
+    entry = indexes[number].find(name) if number < len(indexes) else None
+    if entry is None:
         assert summary is not None
-        return Match(name=summary.name, summary=summary.summary, source=summary.source, tools=tools, installed=version)
-    entry = indexes[number].entry(line)
+        return Match(name=name, summary=summary.summary, source=summary.source, tools=tools, installed=version)
     return Match(
-        name=entry.name,
+        name=name,
         summary=entry.summary,
         source=entry.source,
         tags=entry.tags,

@@ -1,15 +1,15 @@
-r"""An index as it is kept: one file, in a form that is searched without being parsed, under checksums.
+"""An index as it is kept: one file, in a form that is searched without being parsed, under checksums.
 
 Above it: what adds, updates, searches and looks up; below it: the store's paths. To find something among ten thousand entries
 must take milliseconds, so the file is
 
-    {"origin": CRC, "rest": CRC, "sha256": …}           of the second line, and of all after it
-    {"name": …, "source": …, …, "words": SIZE}          where it came from, and what the server said of it
-    weather\tsays how warm it will be\tclimate\t0        the entries by name: their words in lower case, and where the JSON begins
-    {"name": "weather", …}                              the entries' JSON
+    {"format": 1, "origin": CRC, "rest": CRC, "sha256": …}    of the second line, and of all after it
+    {"name": …, "source": …, …, "words": SIZE}                where it came from, and what the server said of it
+    weather TAB US climate US TAB says how warm it will be    the words of the entries, in lower case, by name
+    {"name":"weather", …}                                     the entries, by name
 
-The CRCs find what a failing disk does, or an editor; to import a better digest would take as long as the search. Before something
-is installed, or fetched again, there is time for the SHA-256, too.
+where US is the unit separator, around each tag. The CRCs find what a failing disk does, or an editor; to import a better digest
+would take as long as the search. Before something is installed, or fetched again, there is time for the SHA-256, too.
 """
 
 from __future__ import annotations
@@ -28,9 +28,11 @@ if TYPE_CHECKING:
 
 __all__ = ["TAGS", "Kept", "Origin", "read", "read_all"]
 
-#: Between the tags of an entry's line; no text of an index has control characters.
+FORMAT = 1
+#: Around the tags of an entry's line; no text of an index has control characters.
 TAGS = "\x1f"
 _ENDING = ".json"
+_BEFORE_NAME = b'{"name":"'
 
 
 class Origin:
@@ -90,9 +92,9 @@ class Origin:
 
 
 class Kept:
-    """An index that is kept. `words` has a line for each entry, by name, in lower case: `name TAB summary TAB tags TAB place`."""
+    """An index that is kept. `words` has a line for each entry, by name, in lower case: `name TAB tags TAB summary`."""
 
-    __slots__ = ("_begin", "_data", "origin", "path", "words")
+    __slots__ = ("_data", "_entries", "_rest", "origin", "path", "words")
 
     def __init__(self, path: str, data: bytes) -> None:
         """Raises: ValueError: it isn't as it was written."""
@@ -101,17 +103,18 @@ class Kept:
         first = data.find(b"\n") + 1
         second = data.find(b"\n", first) + 1
         checksums = wire.unpack(data[:first])
-        if not second or zlib.crc32(data[first:second]) != checksums.get("origin"):
+        if checksums.get("format") != FORMAT or not second or zlib.crc32(data[first:second]) != checksums.get("origin"):
             raise ValueError("what it says of where it came from is not as it was written")
-        self.path = path
         about = wire.unpack(data[first:second])
+        size = about.get("words")
+        self.path = path
         self.origin = Origin.from_record(about)
+        self._data = data
+        self._rest = second
+        self._entries = second + (size if isinstance(size, int) else 0)
         if zlib.crc32(memoryview(data)[second:]) != checksums.get("rest"):
             raise DamagedEntriesError(self.origin)
-        size = about.get("words")
-        self._data = data
-        self._begin = second + (size if isinstance(size, int) else 0)
-        self.words = data[second : self._begin].decode()
+        self.words = data[second : self._entries].decode()
 
     @property
     def name(self) -> str:
@@ -122,19 +125,21 @@ class Kept:
         import hashlib
 
         wanted = wire.unpack(self._data[: self._data.find(b"\n") + 1]).get("sha256")
-        rest = memoryview(self._data)[self._begin - len(self.words.encode()) :]
-        if hashlib.sha256(rest).hexdigest() != wanted:
+        if hashlib.sha256(memoryview(self._data)[self._rest :]).hexdigest() != wanted:
             raise damaged(self.name, self.path, "an entry is not as it was written")
 
     def find(self, name: str) -> Entry | None:
         """The entry of that normalized name."""
-        begin = f"\n{self.words}".find(f"\n{name}\t")
-        return self.entry(self.words[begin : self.words.find("\n", begin)]) if begin >= 0 else None
-
-    def entry(self, line: str) -> Entry:
-        """The entry of a line of `words`."""
-        begin = self._begin + int(line.rpartition("\t")[2])
-        return Entry.from_record(wire.unpack(self._data[begin : self._data.find(b"\n", begin)]))
+        data, wanted = self._data, name.encode()
+        low, high = self._entries, len(data)  # where lines begin
+        while low < high:
+            begin = data.rfind(b"\n", low, (low + high) // 2) + 1 or low
+            end = data.find(b"\n", begin) + 1
+            its_name = data[begin + len(_BEFORE_NAME) : data.find(b'"', begin + len(_BEFORE_NAME))]
+            if its_name == wanted:
+                return Entry.from_record(wire.unpack(data[begin:end]))
+            low, high = (end, high) if its_name < wanted else (low, begin)
+        return None
 
     @staticmethod
     def pack(origin: Origin, entries: Iterable[Entry]) -> bytes:
@@ -142,17 +147,12 @@ class Kept:
         import hashlib
         import zlib
 
-        words, records, place = [], [], 0
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            tags = TAGS.join(entry.tags)
-            words.append(f"{entry.name}\t{entry.summary}\t{tags}".casefold() + f"\t{place}\n")
-            records += wire.pack(entry.record())
-            place += len(records[-1])
-        text = "".join(words).encode()
-        rest = b"".join([text, *records])
-        about = wire.pack({**origin.record(), "words": len(text)})[0]
+        listed = sorted(entries, key=lambda entry: entry.name)
+        words = "".join(_words(entry) for entry in listed).encode()
+        rest = b"".join([words, *(line for entry in listed for line in wire.pack(entry.record()))])
+        about = wire.pack({**origin.record(), "words": len(words)})[0]
         checksums = {"origin": zlib.crc32(about), "rest": zlib.crc32(rest), "sha256": hashlib.sha256(rest).hexdigest()}
-        return wire.pack(checksums)[0] + about + rest
+        return wire.pack({"format": FORMAT, **checksums})[0] + about + rest
 
 
 class DamagedEntriesError(ValueError):
@@ -204,3 +204,8 @@ def damaged(name: str, path: str, why: str) -> StoreError:
         causes=[f"`{path}`: {why}"],
         hint=f"`index update {name}` fetches it again",
     )
+
+
+def _words(entry: Entry) -> str:
+    tags = f"{TAGS}{TAGS.join(entry.tags)}{TAGS}" if entry.tags else ""
+    return f"{entry.name}\t{tags}\t{entry.summary}\n".casefold()
