@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import replace
-from pathlib import Path
 
 from plughost import _interpreters as interpreters
 from plughost import lock as locks
@@ -20,24 +19,24 @@ from plughost import wheel as wheels
 from plughost._installer import choose
 from plughost._log import write_log
 from plughost._names import satisfies
+from plughost._reinstall import lock_again, reinstall
 from plughost._request import Progress
 from plughost._revision import Made, write_manifest
 from plughost._salvage import find_wheel, fits, installed_pins, lock_requires, lock_series, rebuild_wheel
 from plughost.errors import (
     CallTimeout,
     DescribeError,
-    InstallError,
     PluginCrashed,
     PluginError,
     ResolveError,
     StoreError,
-    VenvError,
 )
 from plughost.health import recover_receipt, sha256_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from plughost._installer import Installer
     from plughost._interpreters import Interpreter
@@ -52,9 +51,6 @@ if TYPE_CHECKING:
     Report = Callable[[Progress], None]
 
 __all__ = ["Remaking"]
-
-#: How often an installation is tried whose files come out damaged: each time what brought them is dropped from the cache.
-_ATTEMPTS = 3
 
 
 class Remaking:
@@ -176,7 +172,11 @@ class Remaking:
             for path in {kept, *([wheel.path] if wheel else []), *self._wheels_from_a_bundle()}:
                 shutil.copyfile(path, folder / path.name)
             return locks.read(folder, python=python)
-        lockfile = self._lock_again(receipt, wheel, python, installer)
+        self.tell(Progress(stage="lock", detail="Resolving dependencies"))
+        pins = installed_pins(self.revision, leave_out=receipt.package)
+        lockfile = lock_again(
+            receipt, wheel, pins=pins, installer=installer, python=python, stage=self.stage, log=self.log, offline=self.offline
+        )
         if lockfile.digest != receipt.lock_sha256 and not kept:
             self.notes.append("Its dependencies were locked again, since the lock was damaged")
         return lockfile
@@ -200,35 +200,6 @@ class Remaking:
         is_same = lockfile.digest == receipt.lock_sha256 and sha256_of(kept) == receipt.uv_lock_sha256
         return kept if is_same else lockfile.folder / "uv.lock"
 
-    def _lock_again(self, receipt: Receipt, wheel: BuiltWheel | None, python: Interpreter, installer: Installer) -> Lockfile:
-        """With the versions that are locked or installed, from the cache; else from the index; else with other versions."""
-        self.tell(Progress(stage="lock", detail="Resolving dependencies"))
-        asked = receipt.request
-        constraints = _texts(asked.get("constraints"))
-        pins = installed_pins(self.revision, leave_out=receipt.package)
-        attempts = [([*constraints, *pins], True), ([*constraints, *pins], False), (constraints, False)]
-        attempts = [(lines, offline) for lines, offline in attempts if offline or not self.offline]
-        for number, (lines, offline) in enumerate(attempts, 1):
-            listed = self.stage / f"constraints-{number}.txt"
-            listed.write_text("\n".join(lines), encoding="utf-8")
-            try:
-                return locks.resolve(
-                    wheel or f"{receipt.package}=={receipt.version}",
-                    installer=installer,
-                    python=python,
-                    into=self.stage / f"lock-{number}",
-                    log=self.log,
-                    extras=_texts(asked.get("extras")),
-                    with_=_texts(asked.get("with")),
-                    constraints=listed,
-                    exclude_newer=str(asked.get("exclude_newer") or ""),
-                    offline=offline,
-                )
-            except InstallError:
-                if number == len(attempts):
-                    raise
-        raise AssertionError
-
     def _venv(self, receipt: Receipt, lockfile: Lockfile, python: Interpreter, installer: Installer) -> PluginVenv:
         """The environment that there is, if it is sound and as locked; else a new one beside it."""
         old = self.revision.venv
@@ -239,39 +210,8 @@ class Remaking:
                 return marker.venv(old.path)
         count = len(lockfile.packages)
         self.tell(Progress(stage="venv", detail=f"Installing {count} package{'s' * (count != 1)}", packages=count))
-        for package in old.shared:  # the cache has the damaged bytes, too
-            installer.forget(package)
-        for attempt in range(_ATTEMPTS):
-            # Plugins that had one environment have one again. Where that is damaged by now, it is left to whoever has it.
-            salt = os.urandom(8).hex() if attempt else f"instead of {old.key}"
-            try:
-                made = venvs.create(
-                    lockfile,
-                    store=self.store,
-                    installer=installer,
-                    python=python,
-                    offline=self.offline,
-                    log=self.log,
-                    editable=Path(source) if (source := receipt.editable_source) else None,
-                    plugin=receipt.package,
-                    salt=salt,
-                )
-                damaged = {
-                    one.package for one in venvs.find_damage(str(made.path), venvs.read_marker(str(made.path)).fingerprint)
-                }
-            except VenvError as error:
-                if error.reference != "venv-damaged" or not error.package:
-                    raise
-                damaged = {error.package}
-            if not damaged:
-                return made
-            for package in damaged:
-                installer.forget(package)
-        raise VenvError(
-            f"The environment of `{receipt.name}` comes out damaged each time",
-            reference="venv-damaged",
-            causes=[f"Files of {', '.join(f'`{package}`' for package in sorted(damaged))} are not what is locked"],
-            hint="Delete the store's `cache` folder, then repeat the command",
+        return reinstall(
+            lockfile, receipt, old, store=self.store, installer=installer, python=python, log=self.log, offline=self.offline
         )
 
     def _entry_points(self, receipt: Receipt, wheel: BuiltWheel | None, environment: PluginVenv) -> dict[str, str]:
@@ -342,10 +282,6 @@ class Remaking:
             return receipt.request
         self.notes.append(f"It was added with `--python {wish}`, which is gone: `--python {python.series}` holds from now on")
         return {**receipt.request, "python": python.series}
-
-
-def _texts(value: object) -> list[str]:
-    return [str(item) for item in value] if isinstance(value, list) else []
 
 
 def _offered(manifest: Mapping[str, object]) -> tuple[object, object]:
