@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from dataclasses import asdict, dataclass
@@ -23,6 +24,10 @@ _VERSION_TIMEOUT_S = 10.0
 _PYTHONS = ">=3.8"
 #: An environment with next to nothing in it, and the files of a revision, take about a tenth of that.
 _LEAST_FREE_BYTES = 10 << 20
+
+
+#: What says nothing of locks.
+_NOTHING_CAN_BE_WRITTEN = (errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EPERM, errno.EROFS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +67,7 @@ def examine_machine(store: Store) -> tuple[Machine, list[Fault]]:
     free = os.statvfs(folder)
     free_bytes = free.f_bavail * free.f_frsize
     if free_bytes < _LEAST_FREE_BYTES:
-        what = f"The disk that holds the store is full: {free_bytes:,} bytes are free"
+        what = f"The disk that holds the store is nearly full: {free_bytes:,} bytes are free"
         _fault(faults, "disk-full", what, folder, "Free some space: `gc --dry-run` lists what may go")
     uv, uv_version = _look_at_uv(faults, notes)
     git, git_version = _look_at_git(notes)
@@ -91,7 +96,7 @@ def examine_machine(store: Store) -> tuple[Machine, list[Fault]]:
 
 def _look_at_folder(folder: str, *, exists: bool, faults: list[Fault], notes: list[str]) -> bool:
     """Whether the store's folder, or the one that it would be made in, serves; true if it has hard links."""
-    if not os.access(folder, os.W_OK | os.X_OK):
+    if not os.access(folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
         what = "The store can't be written" if exists else "The store isn't there yet, and can't be made"
         _fault(faults, "store-unwritable", what, folder, "Point `PLUGHOST_HOME` to a folder that you may write to")
         return True
@@ -127,6 +132,8 @@ def _probe(folder: str, probe: str, faults: list[Fault], notes: list[str]) -> bo
     except BlockingIOError:  # as it should be
         pass
     except OSError as error:
+        if error.errno in _NOTHING_CAN_BE_WRITTEN:
+            raise
         what = f"There are no locks on the store's file system: {error.strerror}"
     if what:
         _fault(faults, "no-locks", what, folder, "Move the store to another disk with `PLUGHOST_HOME`")
@@ -153,8 +160,9 @@ def _look_at_uv(faults: list[Fault], notes: list[str]) -> tuple[str, str]:
         _fault(faults, "uv-missing", f"uv can't be started: {error}", uv, "Install it again: `pip install --force-reinstall uv`")
         return uv, ""
     if version < OLDEST:
-        oldest = ".".join(map(str, OLDEST))
-        what = f"uv {_dotted(version)} is too old: plughost needs {oldest}"
+        oldest = _dotted(OLDEST)
+        what = f"uv {_dotted(version)} is too old" if version else "uv doesn't say its version"
+        what = f"{what}: plughost needs {oldest}"
         _fault(faults, "uv-missing", what, uv, f"Update it: `pip install 'uv>={oldest}'`")
     return uv, _dotted(version)
 
