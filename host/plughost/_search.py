@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Match", "Matches", "search"]
 
+#: For more characters CPython prepares each search in a long text, which pays only where there is nothing to be found.
+_QUICKEST = 5
+
 
 class Match:
     """A plugin that was found. `installed` is its version here, "" where it isn't; `index` is the one that lists it, or ""."""
@@ -97,7 +100,9 @@ def search(
         hits += [hit for hit in _hits(_words(here.values()), wanted, [], len(indexes)) if hit[1] not in listed]
     if installed:
         hits = [hit for hit in hits if hit[1] in here]
-    hits.sort()
+    # One after the other, because both find most of it in order: several times as quick as comparing tuples.
+    hits.sort(key=lambda hit: hit[1])
+    hits.sort(key=lambda hit: hit[0])
     return Matches([_match(hit, indexes, here) for hit in (hits[:limit] if limit else hits)], len(hits))
 
 
@@ -126,15 +131,16 @@ def _hits(entries: str, words: Sequence[str], tags: Sequence[str], number: int) 
 
 
 def _lines_with(word: str, text: str) -> Iterator[str]:
-    """The lines with the word in them: to look for it in all of them at once is many times as quick as in each."""
+    """The lines with the word in them, or more: to look for it in all of them at once is many times as quick as in each."""
     if not word:
         yield from text.splitlines()
         return
-    found = text.find(word)
+    beginning = word[:_QUICKEST]
+    found = text.find(beginning)
     while found >= 0:
         end = text.find("\n", found)
         yield text[text.rfind("\n", 0, found) + 1 : end]
-        found = text.find(word, end)
+        found = text.find(beginning, end)
 
 
 def _words(installed: Iterable[PluginSummary]) -> str:
