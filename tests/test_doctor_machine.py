@@ -94,11 +94,14 @@ def test_a_store_of_somebody_else_is_a_fault(tmp_path: Path, mode: int, referenc
     os.mkdir(store.root)
     os.chmod(store.root, mode)
     examine_machine(store)  # what is imported late must be there before we are somebody else
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        os.chmod(folder, 0o755)
+    folders = (tmp_path, *tmp_path.parents[:2])
+    for folder in folders:
+        folder.chmod(0o755)
     os.seteuid(65534)
     try:
         _machine, faults = examine_machine(store)
     finally:
         os.seteuid(0)
+        for folder in folders:
+            folder.chmod(0o700)
     assert reference in {fault.reference for fault in faults}
