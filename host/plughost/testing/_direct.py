@@ -24,6 +24,8 @@ from plughost.worker import Channel, Worker
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from plughost.errors import PluginCrashed, PluginError
+
 __all__ = ["Direct"]
 
 _READ_BYTES = 1 << 16
@@ -60,6 +62,9 @@ class _DirectWorkers(Workers):
                 f"No plugin named `{name}` runs here", reference="plugin-unknown", hint=f"It is `{self._installed.name}`"
             )
         return self._installed
+
+    def blame_environment(self, installed: Installed, error: PluginError | PluginCrashed) -> None:
+        """It has none."""
 
     def launch(self, name: str, _venv: str, _env: Mapping[str, str] | None = None) -> Worker:
         (requests, our_in), (our_out, replies) = os.pipe(), os.pipe()
