@@ -85,13 +85,12 @@ class Venvs:
 
     def _python(self, path: str, made_with: Interpreter) -> Iterator[VenvFault]:
         """Whether the base interpreter is still the one that the environment was made with."""
-        python = os.path.join(path, "bin", "python")
-        base = os.path.realpath(python)
-        if base not in self._pythons:
-            self._pythons[base] = interpreters.ask(python) if os.path.exists(base) else None
-        found = self._pythons[base]
-        if not os.path.lexists(python):  # one file among those that are missing
+        base = os.path.realpath(made_with.executable)
+        if os.path.realpath(os.path.join(path, "bin", "python")) != base:  # then that is one of the files that were changed
             return
+        if base not in self._pythons:  # the base, never what lies in the environment: nothing of a plugin is to be started
+            self._pythons[base] = interpreters.ask(base) if os.path.exists(base) else None
+        found = self._pythons[base]
         if found is None:
             gone = "is gone" if not os.path.exists(base) else "doesn't start"
             what = f"Python {made_with.version} at `{made_with.executable}`, which its environment was made with, {gone}"

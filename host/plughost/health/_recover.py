@@ -91,8 +91,15 @@ def recover_receipt(store: Store, plugin: ExaminedPlugin, revision: ExaminedRevi
         venv_digest=venv_digest,
         python=python,
         python_version=python_version,
+        history=_history(plugin, revision),
     )
     return RecoveredReceipt(receipt=receipt, witness=witness)
+
+
+def _history(plugin: ExaminedPlugin, revision: ExaminedRevision) -> tuple[registry.HistoryEntry, ...]:
+    """What was in force before the revision, as far as it is kept."""
+    before = plugin.state.before if plugin.state and plugin.state.revision == revision.name else ()
+    return tuple(other.receipt.as_history() for other in plugin.revisions if other.receipt and other.name in before)
 
 
 def _origin(plugin: ExaminedPlugin, revision: ExaminedRevision, commit: str) -> tuple[dict[str, object], str]:
