@@ -26,7 +26,9 @@ def question(words, shell="bash"):
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        ("plughost in", ["info"]),
+        ("plughost inf", ["info"]),
+        ("plughost index ", ["add", "list", "remove", "update", "build"]),
+        ("plughost index update --js", ["--json"]),
         ("plughost info ", PLUGINS),
         ("plughost remove echo ", PLUGINS[1:]),
         ("plughost run ec", ["echo"]),
