@@ -199,6 +199,19 @@ def test_a_damaged_environment_is_named_and_made_again(patient: Patient, damage:
     assert not before.exists()
 
 
+def test_what_somebody_has_edited_in_an_environment_is_set_aside(patient: Patient) -> None:
+    edited = {
+        patient.packages / "idna" / "__init__.py": b"edited = 1\n",
+        patient.packages / "needs_dep" / "__init__.py": b"edited = 2\n",
+    }
+    for path, content in edited.items():
+        path.unlink()
+        path.write_bytes(content)
+    patient.host.repair("needs-dep")
+    assert set(edited.values()) <= set(patient.put_aside("__init__.py*"))
+    assert patient.works()
+
+
 def test_an_environment_that_is_gone_is_made_again_without_a_network(patient: Patient) -> None:
     shutil.rmtree(patient.venv)
     assert patient.references() == {"venv-missing"}

@@ -102,7 +102,8 @@ class Remaking:
         )
         folder = self.stage / "revision"
         new = self._write(folder, receipt, made)
-        if not registry.exchange(self.store, self.revision.name, folder, new, damaged=self.revision.damaged):
+        damaged = [*self.revision.damaged, *(self.revision.venv.changed if environment.key != receipt.venv else ())]
+        if not registry.exchange(self.store, self.revision.name, folder, new, damaged=damaged):
             self.notes.append(f"Another process has put a further revision of `{receipt.name}` in force meanwhile")
         return self.notes
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 
 from plughost import _interpreters as interpreters
 from plughost import venv as venvs
@@ -12,13 +13,17 @@ from plughost.paths import scan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from plughost._interpreters import Interpreter
     from plughost.paths import Store
     from plughost.registry import Receipt
 
 __all__ = ["ExaminedVenv", "VenvFault", "Venvs"]
+
+
+_MOST_KEPT = 100
+_MOST_KEPT_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,12 +37,16 @@ class VenvFault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExaminedVenv:
-    """An environment. `shared` are its packages whose damaged files have the same bytes on disk as the installer's cache."""
+    """An environment. `shared` are its packages whose damaged files have the same bytes on disk as the installer's cache.
+
+    `changed` are files that somebody may want to look at: what they hold is nowhere else.
+    """
 
     key: str
     path: str
     faults: tuple[VenvFault, ...] = ()
     shared: tuple[str, ...] = ()
+    changed: tuple[Path, ...] = ()
 
 
 class Venvs:
@@ -81,7 +90,8 @@ class Venvs:
             if package and any(_links(os.path.join(path, one.file)) > 1 for one in found):
                 shared.add(package)
             faults.append(self._files(key, package, found))
-        return ExaminedVenv(key=key, path=path, faults=tuple(faults), shared=tuple(sorted(shared)))
+        changed = _worth_keeping(Path(path, one.file) for one in damage)
+        return ExaminedVenv(key=key, path=path, faults=tuple(faults), shared=tuple(sorted(shared)), changed=changed)
 
     def _python(self, path: str, made_with: Interpreter) -> Iterator[VenvFault]:
         """Whether the base interpreter is still the one that the environment was made with."""
@@ -124,6 +134,19 @@ class Venvs:
             if other.name != key and any(_is_same(self.store, key, other.name, file) for file in linked):
                 found |= users.get(other.name, set())
         return found
+
+
+def _worth_keeping(files: Iterable[Path]) -> tuple[Path, ...]:
+    """Those that are there, as far as they are few and small: somebody has edited them, or put them there."""
+    kept: list[Path] = []
+    left_bytes = _MOST_KEPT_BYTES
+    for file in files:
+        if len(kept) == _MOST_KEPT or file.is_symlink() or not file.is_file():
+            continue
+        left_bytes -= file.stat().st_size
+        if left_bytes >= 0:
+            kept.append(file)
+    return tuple(kept)
 
 
 def _links(path: str) -> int:

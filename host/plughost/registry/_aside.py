@@ -30,8 +30,9 @@ def set_aside(store: Store, paths: Iterable[str | os.PathLike[str]], *, name: st
         return ""
     folder = os.path.join(store.set_aside, f"{time.strftime(_TIME, time.gmtime())}-{name}-{os.urandom(4).hex()}")
     os.makedirs(folder)
-    for path in there:
-        _link(path, os.path.join(folder, os.path.basename(path)))
+    for number, path in enumerate(there):
+        kept = os.path.join(folder, os.path.basename(path))
+        _link(path, f"{kept}.{number}" if os.path.lexists(kept) else kept)
     return folder
 
 
