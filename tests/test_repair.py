@@ -13,6 +13,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pluggy
 import pytest
 
 import plughost
@@ -232,6 +233,18 @@ def test_a_call_that_fails_by_the_damage_says_so_and_any_other_does_not(patient:
     patient.host.repair("needs-dep")
     with pytest.raises(errors.PluginError):
         patient.host.call("needs-dep", "encode", domain="..")
+
+
+def test_a_hook_whose_plugin_is_damaged_says_so(host: plughost.Host, git_repository: Callable[..., str]) -> None:
+    host.add(git_repository("hooks"))
+    manager = pluggy.PluginManager("plughost")
+    host.attach(manager)
+    next(host.info("hooks").environment.glob("lib/*/site-packages/hooks/plain.py")).unlink()
+    with pytest.raises(errors.VenvError) as caught:
+        manager.hook.score(text="abc")
+    assert caught.value.hint == "`repair hooks` makes it again"
+    host.repair("hooks")
+    assert 3 in manager.hook.score(text="abc")
 
 
 @pytest.mark.parametrize("gone", [False, True], ids=["damaged", "gone"])
