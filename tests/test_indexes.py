@@ -201,6 +201,16 @@ def test_a_bad_answer_never_takes_the_place_of_what_is_kept(place: Store, server
     assert Path(place.plugin_index("team")).read_bytes() == before
 
 
+def test_offline_nobody_is_asked_and_a_file_here_is_read(place: Store, server: Server, file: Path) -> None:
+    indexes.add(place, "team", server.url())
+    for ask in (lambda: indexes.update(place, "team", offline=True), lambda: indexes.add(place, "x", server.url(), offline=True)):
+        with pytest.raises(errors.InstallError) as caught:
+            ask()
+        assert caught.value.reference == "offline"
+    assert server.answered == [200]
+    assert indexes.add(place, "here", str(file), offline=True).count == 2
+
+
 def test_credentials_are_used_and_left_nowhere(place: Store, server: Server, tmp_path: Path, monkeypatch) -> None:
     server.credentials = "ada:s3cret"
     assert indexes.add(place, "team", server.url("ada:s3cret")).source == server.url()

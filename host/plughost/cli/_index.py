@@ -16,7 +16,8 @@ __all__ = ["add", "list_", "remove", "update"]
 
 
 def add(context: Context, values: Values) -> int:
-    origin = indexes.add(context.paths(), values.text("name"), values.text("source"), force=values.flag("force"))
+    name, source = values.text("name"), values.text("source")
+    origin = indexes.add(context.paths(), name, source, force=values.flag("force"), offline=context.host().settings.offline)
     printer, out = context.printer, context.printer.out
     if values.flag("json"):
         printer.json(origin.record())
@@ -74,11 +75,12 @@ def remove(context: Context, values: Values) -> int:
 def update(context: Context, values: Values) -> int:
     """Each is fetched, or its error told; the exit code is that of the first error."""
     printer, store = context.printer, context.paths()
+    offline = context.host().settings.offline
     records: list[object] = []
     failed: PlughostError | None = None
     for name in dict.fromkeys(values.texts("names")) or indexes.names(store):
         try:
-            updated = indexes.update(store, name)
+            updated = indexes.update(store, name, offline=offline)
         except PlughostError as error:
             failed = failed or error
             records.append({"name": name, "error": printer.record(error)})

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from plughost import source as sources
-from plughost.errors import SourceError, UsageError
+from plughost.errors import InstallError, SourceError, UsageError
 from plughost.indexes._format import FILE_NAME, MOST_BYTES, InvalidIndexError
 from plughost.source._remote import redact_urls
 
@@ -71,11 +71,17 @@ def locate(text: str) -> Place:
     return Place(text=source.text, repository=source)
 
 
-def fetch(place: Place, before: Origin | None = None) -> Fetched | None:
+def fetch(place: Place, before: Origin | None = None, *, offline: bool = False) -> Fetched | None:
     """What is there; None if that is what was there `before`.
 
-    Raises: SourceError, InstallError: it can't be had. InvalidIndexError: what is there can't be an index.
+    Raises: SourceError, InstallError: it can't be had, or `offline` forbids to ask. InvalidIndexError: it can't be an index.
     """
+    if offline and not place.is_here:
+        raise InstallError(
+            f"`{place.text}` can't be asked offline",
+            reference="offline",
+            hint="Unset `PLUGHOST_OFFLINE`, and `offline` in the settings; what was fetched before is still there",
+        )
     if place.repository:
         return _from_repository(place.repository, before)
     return _from_server(place, before) if place.url else _from_file(place.path)

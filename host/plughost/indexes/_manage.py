@@ -47,7 +47,7 @@ class Updated:
         return {**about, "appeared": list(self.appeared), "gone": list(self.gone)}
 
 
-def add(store: Store, name: str, source: str, *, force: bool = False) -> Origin:
+def add(store: Store, name: str, source: str, *, force: bool = False, offline: bool = False) -> Origin:
     """Fetch the index at `source`, and keep it under `name`. With `force` it takes the place, and the rank, of one of that name.
 
     Raises: UsageError: no valid name or source, or the name is taken. SourceError: what is there is no index. InstallError: it
@@ -57,7 +57,7 @@ def add(store: Store, name: str, source: str, *, force: bool = False) -> Origin:
     if not force:
         _refuse_taken(store, name)
     place = locate(source)
-    listing, fetched = _listing(place, None)
+    listing, fetched = _listing(place, offline=offline)
     origin = _origin(Origin(name, place.text, added=time.time_ns()), listing, fetched)
     with _changing(store):
         if not force:
@@ -68,7 +68,7 @@ def add(store: Store, name: str, source: str, *, force: bool = False) -> Origin:
     return origin
 
 
-def update(store: Store, name: str) -> Updated:
+def update(store: Store, name: str, *, offline: bool = False) -> Updated:
     """Fetch an index again. One that is damaged is set aside as `NAME.damaged` once there is a sound one.
 
     Raises: UnknownError: there is none of that name. Else as `add`; what was kept is then as it was.
@@ -77,7 +77,7 @@ def update(store: Store, name: str) -> Updated:
     kept, origin = _kept_or_origin(store, name)
     place = locate(origin.source)
     try:
-        fetched = fetch(place, origin if kept else None)
+        fetched = fetch(place, origin if kept else None, offline=offline)
         if fetched is None:
             return Updated(origin=origin, changed=False)
         listing = parse(fetched.data, is_here=place.is_here)
@@ -138,9 +138,9 @@ def _refuse_taken(store: Store, name: str) -> None:
         )
 
 
-def _listing(place: Place, before: Origin | None) -> tuple[Listing, Fetched]:
+def _listing(place: Place, *, offline: bool) -> tuple[Listing, Fetched]:
     try:
-        fetched = fetch(place, before)
+        fetched = fetch(place, offline=offline)
         assert fetched is not None
         return parse(fetched.data, is_here=place.is_here), fetched
     except InvalidIndexError as error:
