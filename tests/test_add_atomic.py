@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import plughost
+from plughost import registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -85,7 +86,7 @@ def litter(host: plughost.Host) -> list[str]:
     kept = {plugin.environment.name for plugin in plugins}
     revisions: set[str] = set()
     for plugin in plugins:
-        revisions |= {plugin.receipt.revision, *(entry.revision for entry in plugin.history[:1])}
+        revisions |= {*registry.read_state(str(plugin.folder.parent)).revisions}
     before = [path for path in root.glob("plugins/*/*/*/manifest.json") if path.parent.name in revisions]
     kept |= {part for path in before for part in path.read_text().split('"') if len(part) == 32}
     found = [path for folder in ("tmp", "trash") for path in root.glob(f"{folder}/*")]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 from plughost import registry
@@ -54,21 +55,23 @@ class Repaired:
 
 def diagnose(store: Store, names: Sequence[str]) -> list[Fault]:
     """What is wrong with the plugins of these names."""
-    examiner = Examiner(store)
-    return [fault for name in names for fault in examiner.plugin(name).faults]
+    return [fault for name in names for fault in _examined(store, name).faults]
 
 
 def diagnose_store(store: Store) -> list[Fault]:
     """What is wrong with the store, and with each plugin of the project."""
     examiner = Examiner(store)
-    plugins = [fault for name in registry.installed_names(store) for fault in examiner.plugin(name).faults]
-    return [*examiner.store_faults(), *plugins]
+    faults = examiner.store_faults()
+    for name in registry.installed_names(store):
+        with suppress(UnknownError):  # another process has removed it meanwhile
+            faults += _examined(store, name).faults
+    return faults
 
 
 def repair(store: Store, name: str, *, describe: Describe, report: Report | None, offline: bool) -> Repaired:
     """Mend all that is wrong with the plugin, as far as it can be. `describe` starts it in a finished environment."""
     started = time.monotonic()
-    found = Examiner(store).plugin(name)
+    found = _examined(store, name)
     notes: list[str] = []
     if found.faults:
         log = log_path(store, found.name)
@@ -81,6 +84,19 @@ def repair(store: Store, name: str, *, describe: Describe, report: Report | None
                         notes += remaking.run(describe)
     left = _faults_left(store, found.name) if found.faults else ()
     return Repaired(name=found.name, faults=found.faults, left=left, notes=tuple(notes), duration_s=time.monotonic() - started)
+
+
+def _examined(store: Store, name: str) -> ExaminedPlugin:
+    """What is wrong with the plugin, and not only on its way: another process may be changing it.
+
+    Raises: UnknownError: it isn't installed, or was removed meanwhile.
+    """
+    switch = registry.switch(store, name)
+    while True:
+        before = registry.stamp(switch)
+        found = Examiner(store).plugin(name)
+        if not found.faults or registry.stamp(switch) == before:
+            return found
 
 
 def _faults_left(store: Store, name: str) -> tuple[Fault, ...]:

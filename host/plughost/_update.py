@@ -13,7 +13,7 @@ from pathlib import Path
 from plughost import registry
 from plughost._changed import Snapshot, Updated, look
 from plughost._request import Request
-from plughost.errors import ContractError, StoreError
+from plughost.errors import ContractError, SourceError, StoreError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def update(store: Store, name: str, *, install: Install, allow_breaking: bool, d
         if not allow_breaking:
             _refuse_breaking(plugin, before.manifest, manifest)
 
+    _refuse_unknown(receipt)
     with _again(before, receipt, offline=offline) as request, _asking(store, request, receipt) as asked:
         request.anew = dependencies or receipt.kind == "requirement"
         if not dependencies:
@@ -67,6 +68,7 @@ def check_update(store: Store, name: str, *, offline: bool) -> Updated:
     if before.state.pinned:
         return Updated(before, before, "pinned")
     receipt = before.receipt()
+    _refuse_unknown(receipt)
     with _again(before, receipt, offline=offline) as request, _asking(store, request, receipt) as asked:
         assert request.origin is not None
         if receipt.kind == "requirement":
@@ -174,6 +176,17 @@ def _newest_release(store: Store, request: Request, receipt: Receipt, *, offline
             offline=offline,
         )
     return next(package.version for package in locked.packages if package.name == receipt.package)
+
+
+def _refuse_unknown(receipt: Receipt) -> None:
+    """Raises: SourceError: a repair has put the receipt together from what was left, and where it came from was not."""
+    if not receipt.source:
+        raise SourceError(
+            f"Nobody knows any more where `{receipt.name}` came from",
+            reference="source-missing",
+            causes=["Its receipt was lost, and a repair made it again without"],
+            hint=f"`add SOURCE --name {receipt.name} --force` says so",
+        )
 
 
 def _refuse_breaking(name: str, before: Mapping[str, object], after: Mapping[str, object]) -> None:
