@@ -1,4 +1,4 @@
-"""`plughost update` against `uv tool upgrade` after a further commit whose dependencies are the same; and a rollback, a whole process.
+"""`plughost update` against `uv tool upgrade` after a further commit with the same dependencies; and a rollback, a whole process.
 
 Both make the wheel of the new commit and an environment with it. plughost also checks that calls that were right still are, and
 keeps the old version. Needs the package index.

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from plughost import errors, indexes
+from plughost.health import Examiner
 from plughost.indexes._format import InvalidIndexError, parse, to_toml
 from plughost.paths import Store
 
@@ -260,6 +261,8 @@ def test_a_kept_index_that_was_changed_is_refused_and_fetched_again(place: Store
         with pytest.raises(errors.StoreError) as caught:
             use(place, "team")
         assert (caught.value.reference, str(path) in caught.value.causes[0]) == ("index-corrupt", True)
+    (fault,) = Examiner(place).store_faults()
+    assert (fault.reference, fault.where) == ("index-corrupt", str(path))
     assert indexes.update(place, "team").changed
     assert indexes.look_up(place, "weather").entry.source == SOURCE
     assert path.with_suffix(".damaged").read_bytes() != whole

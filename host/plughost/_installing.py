@@ -98,7 +98,7 @@ def pinned(wheels: Mapping[str, str], venv: str) -> Iterator[str]:
 
 
 def wheels_below(folder: str, name: str, version: str) -> list[Path]:
-    """The wheels of that version, or if it is "" of any, anywhere below the folders that the pattern `folder` matches, the newest first."""
+    """The wheels of that version, or if it is "" of any, below the folders that the pattern `folder` matches, newest first."""
     found = glob(os.path.join(folder, "**", f"*-{escape(version) or '*'}-*.whl"), recursive=True)
     paths = [Path(path) for path in found if normalized(os.path.basename(path).partition("-")[0]) == name]
     return sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True)

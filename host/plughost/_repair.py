@@ -107,8 +107,8 @@ def _faults_left(store: Store, name: str) -> tuple[Fault, ...]:
 
 
 def repair_store(store: Store) -> list[Fault]:
-    """Mend what belongs to no plugin, and say what that was."""
-    faults = Examiner(store).store_faults()
+    """Make the index of what is installed again if it is damaged, and say what that was. Others are fetched again by name."""
+    faults = [fault for fault in Examiner(store).store_faults() if fault.where == store.index]
     for fault in faults:
         registry.set_aside(store, [fault.where], name="index")
         os.unlink(fault.where)

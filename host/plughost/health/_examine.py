@@ -7,8 +7,8 @@ import os
 import tomllib
 from pathlib import Path
 
+from plughost import indexes, registry
 from plughost import lock as locks
-from plughost import registry
 from plughost.errors import PlughostError, StoreError, UnknownError
 from plughost.health._environment import ExaminedVenv, Venvs
 from plughost.health._fault import Fault
@@ -18,7 +18,7 @@ from plughost.runner import wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from plughost.paths import Store
     from plughost.registry import Receipt, State
@@ -57,6 +57,19 @@ class Examiner:
 
     def store_faults(self) -> list[Fault]:
         """What is wrong with the store and is no plugin's."""
+        return [*self._registry_faults(), *self._catalogue_faults()]
+
+    def _catalogue_faults(self) -> Iterator[Fault]:
+        """The indexes of plugins whose kept copy was altered."""
+        for name in indexes.names(self.store):
+            try:
+                indexes.read(self.store, name).check()
+            except PlughostError as error:
+                what = f"The kept copy of the index `{name}` is damaged"
+                remedy = error.hint or f"`index update {name}` fetches it again"
+                yield Fault(plugin="", reference="index-corrupt", what=what, where=self.store.plugin_index(name), remedy=remedy)
+
+    def _registry_faults(self) -> list[Fault]:
         try:
             with open(self.store.index, "rb") as file:
                 for line in file:
