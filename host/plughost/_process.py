@@ -1,6 +1,6 @@
 """The one module that starts a process, waits for it, and ends it with all that it started.
 
-Above it: uv, pip, git and the workers; below it: the standard library. It knows nothing of what runs in the child.
+Above it: uv, pip, git and the workers; below it: `_kernel`. It knows nothing of what runs in the child.
 
 Every child leads a session and a process group of its own, without a terminal, and holds the read end of a pipe, its *lifeline*,
 whose write end only this process has. When this process ends, however it ends, the kernel sends SIGKILL to the group (Linux:
@@ -14,8 +14,9 @@ import _thread
 import errno
 import os
 import select
-import sys
 import time
+
+from plughost._kernel import FAMILY_MARK, LINUX, await_ends, members, open_pidfd, peak_memory, signal, signal_group
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 
 __all__ = ["Child", "Completed", "base_environment", "disown", "find_program", "own", "peak_memory", "run", "spawn"]
-
-LINUX = sys.platform == "linux"
 
 # Numbers, not the `signal` module: that one imports `enum`, which takes longer than starting the child does.
 SIGINT, SIGKILL, SIGPIPE, SIGTERM = 2, 9, 13, 15
@@ -52,9 +51,6 @@ PASSED_ON = (
     "TZ",
     "USER",
 )
-
-#: In every child's environment, with a value of its own: how `kill_tree` finds a grandchild that left the group and its parent.
-FAMILY_MARK = "PLUGHOST_FAMILY"
 
 _LIFELINE = 3  # the descriptor's number in the child, unless that is to be kept
 _READ_BYTES = 1 << 16
@@ -111,7 +107,7 @@ class Child:
         self.returncode: int | None = None
         self._lifeline = lifeline
         self._family = family
-        self._pidfd = _open_pidfd(pid)  # where there is none, `wait` falls back to asking
+        self._pidfd = open_pidfd(pid)  # where there is none, `wait` falls back to asking
         own(self)
 
     def wait(self, timeout_s: float | None = None) -> int | None:
@@ -141,22 +137,22 @@ class Child:
     def interrupt(self) -> None:
         """Kill the child and its process group, and leave the rest to the thread that waits for it."""
         if self.returncode is None:
-            _signal_group(self.pid, SIGKILL)
+            signal_group(self.pid, SIGKILL)
 
     def kill_tree(self) -> None:
         """Kill the child and everything it started, also what has left its process group, and see them gone."""
         if self.returncode is None:
             # Stopped first, so that the family can't grow while it is being listed.
-            _signal_group(self.pid, SIGSTOP)
-        family = _family(self.pid if self.returncode is None else -1, self._family)
-        watched = [_open_pidfd(pid) for pid in family]
+            signal_group(self.pid, SIGSTOP)
+        family = members(self.pid if self.returncode is None else -1, self._family)
+        watched = [open_pidfd(pid) for pid in family]
         for pid in family:
-            _signal(pid, SIGKILL)
+            signal(pid, SIGKILL)
         if self.returncode is None:
-            _signal_group(self.pid, SIGKILL)
-            _signal(self.pid, SIGKILL)
+            signal_group(self.pid, SIGKILL)
+            signal(self.pid, SIGKILL)
             self.wait()
-        _await_ends([fd for fd in watched if fd >= 0], GONE_WITHIN_S)
+        await_ends([fd for fd in watched if fd >= 0], GONE_WITHIN_S)
         self.close()
 
     def close(self) -> None:
@@ -176,7 +172,7 @@ class Child:
                 # Left unreaped for a moment, so that its number can't be another group's when the rest of the group is killed.
                 if os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT | options) is None:
                     return None
-                _signal_group(self.pid, SIGKILL)
+                signal_group(self.pid, SIGKILL)
             pid, status = self._wait(options)
         except ChildProcessError:  # the host app ignores SIGCHLD or reaps for us: the code is lost, the end is not
             self.returncode = 0
@@ -194,17 +190,6 @@ class Child:
         # Until its exec, a child that was spawned has our memory, and that counts: only what is more is its own for sure.
         self.peak_bytes = peak_bytes if peak_bytes > peak_memory() else 0
         return pid, status
-
-
-def peak_memory(pid: int | None = None) -> int:
-    """The most memory that a process, by default this one, has needed so far, in bytes; 0 where that can't be told."""
-    try:
-        with open(f"/proc/{'self' if pid is None else pid}/status", "rb") as file:
-            status = file.read()
-    except OSError:
-        return 0
-    _, found, rest = status.partition(b"VmHWM:")
-    return int(rest.split(maxsplit=1)[0]) * 1024 if found else 0
 
 
 def base_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -417,63 +402,3 @@ def _tie(lifeline: int, group: int) -> None:
     except OSError as error:
         if error.errno != errno.ESRCH:  # ESRCH: the child is gone already
             raise
-
-
-def _open_pidfd(pid: int) -> int:
-    """A descriptor that turns readable when the process ends; -1 if it is gone, or on a kernel before 5.3."""
-    if not LINUX:
-        return -1
-    try:
-        return os.pidfd_open(pid)
-    except OSError:
-        return -1
-
-
-def _await_ends(pidfds: list[int], timeout_s: float) -> None:
-    """Wait until all of these processes have ended, or `timeout_s` is over; closes the descriptors."""
-    deadline = time.monotonic() + timeout_s
-    for fd in pidfds:
-        poller = select.poll()
-        poller.register(fd, select.POLLIN)
-        poller.poll(max(0, deadline - time.monotonic()) * 1000)
-        os.close(fd)
-
-
-def _signal(pid: int, number: int) -> None:
-    try:
-        os.kill(pid, number)
-    except (ProcessLookupError, PermissionError):
-        pass
-
-
-def _signal_group(group: int, number: int) -> None:
-    try:
-        os.killpg(group, number)
-    except (ProcessLookupError, PermissionError):
-        pass
-
-
-def _family(root: int, mark: str) -> list[int]:
-    """The processes descended from `root`, and those that bear `mark` in the environment they were started with."""
-    if not LINUX:
-        return []
-    wanted = f"{FAMILY_MARK}={mark}".encode()
-    parents: dict[int, int] = {}
-    marked: set[int] = set()
-    for entry in os.listdir("/proc"):
-        if not entry.isdigit():
-            continue
-        try:
-            with open(f"/proc/{entry}/stat", "rb") as file:
-                parents[int(entry)] = int(file.read().rpartition(b")")[2].split()[1])
-            with open(f"/proc/{entry}/environ", "rb") as file:
-                if wanted in file.read().split(b"\0"):
-                    marked.add(int(entry))
-        except OSError:  # gone, or somebody else's
-            continue
-    found = {root} if root > 0 else set()
-    size = -1
-    while size != len(found):
-        size = len(found)
-        found |= {pid for pid, parent in parents.items() if parent in found}
-    return sorted((found | marked) - {os.getpid(), root})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from plughost import _process
+from plughost import _kernel, _process
 from plughost.errors import PlughostError, PluginCrashed
 from plughost.runner.wire import WireError
 from plughost.worker._channel import Channel, ChannelClosed
@@ -242,7 +242,7 @@ class Worker:
 
     def _measure_for_the_last_time(self) -> None:
         if self.on_end is not None:
-            self._child.is_measured = not _process.LINUX
+            self._child.is_measured = not _kernel.LINUX
             self.measure()
 
     def _may_have_left_some(self) -> bool:
@@ -250,7 +250,7 @@ class Worker:
 
         Numbers are given in turn, up to a largest one: within a minute they don't come round to where they were.
         """
-        if not _process.LINUX:
+        if not _kernel.LINUX:
             return False
         if time.monotonic() - self._launched > _NUMBERS_LAST_S:
             return True
@@ -310,7 +310,7 @@ def _descends_from_a_child(pid: str) -> bool:
     """Whether the process has in its environment what only our children have, and theirs."""
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:
-            return f"{_process.FAMILY_MARK}=".encode() in file.read()
+            return f"{_kernel.FAMILY_MARK}=".encode() in file.read()
     except OSError:  # gone, or somebody else's
         return False
 

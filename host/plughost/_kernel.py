@@ -1,0 +1,89 @@
+"""Processes as the kernel shows them: who descends from whom, when they end, what they have needed; and signals to them.
+
+Above it: `_process`, which starts them; below it: the standard library.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import time
+
+__all__ = ["FAMILY_MARK", "LINUX", "await_ends", "members", "open_pidfd", "peak_memory", "signal", "signal_group"]
+
+LINUX = sys.platform == "linux"
+
+#: In every child's environment, with a value of its own: how `kill_tree` finds a grandchild that left the group and its parent.
+FAMILY_MARK = "PLUGHOST_FAMILY"
+
+
+def peak_memory(pid: int | None = None) -> int:
+    """The most memory that a process, by default this one, has needed so far, in bytes; 0 where that can't be told."""
+    try:
+        with open(f"/proc/{'self' if pid is None else pid}/status", "rb") as file:
+            status = file.read()
+    except OSError:
+        return 0
+    _, found, rest = status.partition(b"VmHWM:")
+    return int(rest.split(maxsplit=1)[0]) * 1024 if found else 0
+
+
+def members(root: int, mark: str) -> list[int]:
+    """The processes descended from `root`, and those that bear `mark` in the environment they were started with."""
+    if not LINUX:
+        return []
+    wanted = f"{FAMILY_MARK}={mark}".encode()
+    parents: dict[int, int] = {}
+    marked: set[int] = set()
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        try:
+            with open(f"/proc/{entry}/stat", "rb") as file:
+                parents[int(entry)] = int(file.read().rpartition(b")")[2].split()[1])
+            with open(f"/proc/{entry}/environ", "rb") as file:
+                if wanted in file.read().split(b"\0"):
+                    marked.add(int(entry))
+        except OSError:  # gone, or somebody else's
+            continue
+    found = {root} if root > 0 else set()
+    size = -1
+    while size != len(found):
+        size = len(found)
+        found |= {pid for pid, parent in parents.items() if parent in found}
+    return sorted((found | marked) - {os.getpid(), root})
+
+
+def open_pidfd(pid: int) -> int:
+    """A descriptor that turns readable when the process ends; -1 if it is gone, or on a kernel before 5.3."""
+    if not LINUX:
+        return -1
+    try:
+        return os.pidfd_open(pid)
+    except OSError:
+        return -1
+
+
+def await_ends(pidfds: list[int], timeout_s: float) -> None:
+    """Wait until all of these processes have ended, or `timeout_s` is over; closes the descriptors."""
+    deadline = time.monotonic() + timeout_s
+    for fd in pidfds:
+        poller = select.poll()
+        poller.register(fd, select.POLLIN)
+        poller.poll(max(0, deadline - time.monotonic()) * 1000)
+        os.close(fd)
+
+
+def signal(pid: int, number: int) -> None:
+    try:
+        os.kill(pid, number)
+    except (ProcessLookupError, PermissionError):
+        pass
+
+
+def signal_group(group: int, number: int) -> None:
+    try:
+        os.killpg(group, number)
+    except (ProcessLookupError, PermissionError):
+        pass
