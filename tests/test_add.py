@@ -22,12 +22,12 @@ PACKAGES = Path(__file__).parent / "packages"
 
 
 def files_of(host: plughost.Host) -> set[str]:
-    """What is in the store but for its cache, its index and its (empty) locks."""
+    """What is in the store but for its cache, its index, its records of calls and its (empty) locks."""
     root = Path(host.store.root)
     return {
         str(path.relative_to(root))
         for path in root.rglob("*")
-        if path.relative_to(root).parts[0] not in {"cache", "index", "locks"} and not path.is_dir()
+        if path.relative_to(root).parts[0] not in {"cache", "index", "journal", "locks"} and not path.is_dir()
     }
 
 

@@ -18,11 +18,12 @@ from pathlib import Path
 
 import pytest
 
-from plughost import registry
+from plughost import _interpreters, registry
 from plughost.call import describe
 from plughost.cli._example import arguments, example
 from plughost.host import Host
 from plughost.paths import Store
+from plughost.venv import _create
 from plughost.worker import launch
 
 PACKAGES = Path(__file__).parent / "packages"
@@ -53,6 +54,7 @@ def place(store: Store, package: str) -> None:
     project = tomllib.loads((PACKAGES / package / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     entry_points = project["entry-points"]["plughost"]
     venv = make_venv(Path(store.venvs, f"{package}-venv"), PACKAGES / package / package)
+    _create._mark(venv.name, str(venv), _interpreters.own())
     worker = launch(str(venv), name=package, project="plughost", bytecode=store.runner_bytecode)
     manifest = describe(worker, package, entry_points, timeout_s=60)
     worker.stop()
@@ -275,7 +277,7 @@ def test_the_envelope_of_a_failed_call_has_the_error_and_what_came_before(run):
 )
 def test_a_failed_run_says_why_and_ends_with_its_code(run, argv, code, stderr):
     completed = run("run", *argv)
-    assert (completed.returncode, completed.stdout) == (code, "")
+    assert (completed.returncode, completed.stdout) == (code, ""), completed.stderr
     assert stderr in (None, completed.stderr)
     assert "error: " in completed.stderr
     record = run("run", *argv, "--json")
