@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from plughost import indexes
+from plughost.cli._each import for_each
 from plughost.cli._printer import visible
 from plughost.errors import PlughostError, UnknownError
 
@@ -74,25 +75,16 @@ def remove(context: Context, values: Values) -> int:
 
 def update(context: Context, values: Values) -> int:
     """Each is fetched, or its error told; the exit code is that of the first error."""
-    printer, store = context.printer, context.paths()
+    store = context.paths()
     offline = context.host().settings.offline
-    records: list[object] = []
-    failed: PlughostError | None = None
-    for name in dict.fromkeys(values.texts("names")) or indexes.names(store):
-        try:
-            updated = indexes.update(store, name, offline=offline)
-        except PlughostError as error:
-            failed = failed or error
-            records.append({"name": name, "error": printer.record(error)})
-            if not values.flag("json"):
-                printer.error(error)
-            continue
-        records.append(updated.record())
-        if not values.flag("json"):
-            _tell(context, updated)
-    if values.flag("json"):
-        printer.json(records)
-    return failed.exit_code if failed else 0
+    return for_each(
+        dict.fromkeys(values.texts("names")) or indexes.names(store),
+        lambda name: indexes.update(store, name, offline=offline),
+        record=lambda _name, updated: updated.record(),
+        tell=lambda _name, updated: _tell(context, updated),
+        printer=context.printer,
+        as_json=values.flag("json"),
+    )
 
 
 def _tell_all(context: Context, origins: list[Origin]) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from plughost.cli._each import for_each
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Protocol
 
     from plughost.cli._context import Context
     from plughost.cli._declaration import Values
-    from plughost.errors import PlughostError
     from plughost.host import Host
 
     class Verb(Protocol):
@@ -35,26 +36,18 @@ def unpin(context: Context, values: Values) -> int:
 
 
 def _mark(context: Context, values: Values, verb: Verb, words: tuple[str, str]) -> int:
-    """Each is marked, or its error told; the exit code is that of the first error."""
-    from plughost.errors import PlughostError
-
     printer, out = context.printer, context.printer.out
-    records: list[object] = []
-    failed: PlughostError | None = None
+
+    def tell(name: str, changed: bool) -> None:  # noqa: FBT001 - what `for_each` has got of the verb
+        label = out.highlight(f"`{name}`")
+        printer.message(f"{out.paint('green', words[0])} {label}" if changed else f"{label} {words[1]}")
+
     with context.host() as host:
-        for name in dict.fromkeys(values.texts("names")):
-            try:
-                changed = verb(host, name)
-            except PlughostError as error:
-                failed = failed or error
-                records.append({"name": name, "error": printer.record(error)})
-                if not values.flag("json"):
-                    printer.error(error)
-                continue
-            records.append({"name": name, "changed": changed})
-            if not values.flag("json"):
-                label = out.highlight(f"`{name}`")
-                printer.message(f"{out.paint('green', words[0])} {label}" if changed else f"{label} {words[1]}")
-    if values.flag("json"):
-        printer.json(records)
-    return failed.exit_code if failed else 0
+        return for_each(
+            dict.fromkeys(values.texts("names")),
+            lambda name: verb(host, name),
+            record=lambda name, changed: {"name": name, "changed": changed},
+            tell=tell,
+            printer=printer,
+            as_json=values.flag("json"),
+        )

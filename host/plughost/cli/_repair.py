@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from plughost.cli._doctor import fault_record, tell_faults
+from plughost.cli._each import for_each
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -10,7 +11,6 @@ if TYPE_CHECKING:
     from plughost.cli._context import Context
     from plughost.cli._declaration import Values
     from plughost.cli._printer import Printer
-    from plughost.errors import PlughostError
     from plughost.host import Host
 
 __all__ = ["repair"]
@@ -19,33 +19,30 @@ _FAULTY = 5
 
 
 def repair(context: Context, values: Values) -> int:
-    """Each is repaired, or its error told; the exit code is that of the first error, or says that something is left."""
+    """The exit code is that of the first error, or says that something is left."""
     from plughost.cli._progress import ProgressLine
-    from plughost.errors import PlughostError
 
-    printer, as_json = context.printer, values.flag("json")
-    records: list[object] = []
-    failed: PlughostError | None = None
-    left = False
+    printer = context.printer
     progress = ProgressLine(printer.err, quiet=printer.quiet)
+    left: list[str] = []
     with context.host(progress) as host:
-        for name in _names(values, host):
-            try:
-                with progress:
-                    repaired = host.repair(name, offline=values.flag("offline"))
-            except PlughostError as error:
-                failed = failed or error
-                records.append({"name": name, "error": printer.record(error)})
-                if not as_json:
-                    printer.error(error)
-                continue
-            left = left or bool(repaired.left)
-            records.append(_record(printer, repaired))
-            if not as_json:
-                _tell(printer, repaired)
-    if as_json:
-        printer.json(records)
-    return failed.exit_code if failed else _FAULTY if left else 0
+
+        def repair_one(name: str) -> Repaired:
+            with progress:
+                repaired = host.repair(name, offline=values.flag("offline"))
+            if repaired.left:
+                left.append(name)
+            return repaired
+
+        code = for_each(
+            _names(values, host),
+            repair_one,
+            record=lambda _name, repaired: _record(printer, repaired),
+            tell=lambda _name, repaired: _tell(printer, repaired),
+            printer=printer,
+            as_json=values.flag("json"),
+        )
+    return code or (_FAULTY if left else 0)
 
 
 def _names(values: Values, host: Host) -> list[str]:

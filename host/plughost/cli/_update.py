@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from plughost.cli._each import for_each
 from plughost.cli._printer import visible
 
 TYPE_CHECKING = False
@@ -9,7 +10,6 @@ if TYPE_CHECKING:
     from plughost._changed import Snapshot, Updated
     from plughost.cli._context import Context
     from plughost.cli._declaration import Values
-    from plughost.errors import PlughostError
     from plughost.host import Host
 
 __all__ = ["tell_changes", "update", "version_of"]
@@ -20,31 +20,29 @@ _DIGESTS = (40, 64)  # the lengths of SHA-1 and SHA-256
 
 
 def update(context: Context, values: Values) -> int:
-    """Each is updated, or its error told; the exit code is that of the first error."""
     from plughost.cli._progress import ProgressLine
-    from plughost.errors import PlughostError
 
     printer = context.printer
-    records: list[object] = []
-    failed: PlughostError | None = None
     progress = ProgressLine(printer.err, quiet=printer.quiet)
+
+    def tell(_name: str, updated: Updated) -> None:
+        if not printer.quiet:
+            _tell(context, updated)
+
     with context.host(progress) as host:
-        for name in _names(values, host):
-            try:
-                with progress:
-                    updated = _update(host, name, values)
-            except PlughostError as error:
-                failed = failed or error
-                records.append({"name": name, "error": printer.record(error)})
-                if not values.flag("json"):
-                    printer.error(error)
-                continue
-            records.append(updated.record())
-            if not values.flag("json") and not printer.quiet:
-                _tell(context, updated)
-    if values.flag("json"):
-        printer.json(records)
-    return failed.exit_code if failed else 0
+
+        def update_one(name: str) -> Updated:
+            with progress:
+                return _update(host, name, values)
+
+        return for_each(
+            _names(values, host),
+            update_one,
+            record=lambda _name, updated: updated.record(),
+            tell=tell,
+            printer=printer,
+            as_json=values.flag("json"),
+        )
 
 
 def _names(values: Values, host: Host) -> list[str]:
