@@ -13,7 +13,7 @@ from glob import escape, glob
 from plughost import registry
 from plughost import venv as venvs
 from plughost._installer import choose
-from plughost.paths import scan
+from plughost.paths import read_file, scan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,9 +81,9 @@ def _wanted(store: Store) -> set[str]:
     wanted: set[str] = set()
     for lock in glob(os.path.join(escape(store.root), "plugins", "*", "*", "*", "pylock.toml")):
         try:
-            with open(lock, "rb") as file:
-                wanted |= {str(package["name"]) for package in tomllib.load(file).get("packages", [])}
-        except (OSError, ValueError, KeyError, TypeError):
+            packages = tomllib.loads(read_file(lock).decode()).get("packages", [])
+            wanted |= {str(package["name"]) for package in packages}
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             continue
     for venv in (*scan(store.venvs), *scan(store.build_environments)):
         wanted |= {name for name, _version in venvs.installed(venv.path)}

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from plughost.errors import StoreError
+from plughost.paths import read_file
 from plughost.registry import HistoryEntry, Installed, Receipt, State, load_receipt, read_state
 
 __all__ = ["Plugin", "read_plugin"]
@@ -110,9 +111,9 @@ def _kept(revision: str) -> dict[str, str]:
 
 def _locked(path: Path) -> list[tuple[str, str]]:
     try:
-        packages = tomllib.loads(path.read_text(encoding="utf-8"))["packages"]
+        packages = tomllib.loads(read_file(path).decode())["packages"]
         return sorted((str(package["name"]), str(package.get("version", ""))) for package in packages)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise StoreError(f"The lock `{path}` can't be read", reference="store-corrupt", causes=[str(error)]) from error
 
 

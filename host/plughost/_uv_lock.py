@@ -9,6 +9,8 @@ from __future__ import annotations
 import shutil
 import tomllib
 
+from plughost.paths import read_file
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,9 +28,9 @@ def begin_with(previous: Path, folder: Path, *, exclude_newer: str = "") -> None
         shutil.copyfile(previous / "uv.lock", folder / "uv.lock")
         return
     try:
-        lock = tomllib.loads((previous / "pylock.toml").read_text(encoding="utf-8"))
+        lock = tomllib.loads(read_file(previous / "pylock.toml").decode())
         packages = [_preferred(package) for package in lock["packages"] if "version" in package]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return
     import tomli_w
 

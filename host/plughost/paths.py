@@ -35,7 +35,9 @@ replaced, not what is in it.
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import sys
 
 TYPE_CHECKING = False
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Self
 
-__all__ = ["Store", "default_store", "locked", "replace_file", "scan", "sync_folder"]
+__all__ = ["Store", "default_store", "locked", "read_file", "regular", "replace_file", "scan", "sync_folder"]
 
 
 def default_store(project: str = "plughost") -> str:
@@ -170,6 +172,24 @@ class locked:  # noqa: N801 - reads as the context manager it is: `with locked(p
 
     def __exit__(self, *_: object) -> None:
         os.close(self.fd)
+
+
+def regular(path: str, flags: int) -> int:
+    """An opener for `open`, of what should be a file: a pipe or a device in its place is refused, and keeps nobody waiting."""
+    fd = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
+    if stat.S_IFMT(os.fstat(fd).st_mode) not in (stat.S_IFREG, stat.S_IFDIR):  # `open` refuses a folder itself
+        os.close(fd)
+        raise OSError(errno.EINVAL, "Not a regular file", path)
+    return fd
+
+
+def read_file(path: str | os.PathLike[str]) -> bytes:
+    """What is in the file at `path`; never waits for a pipe in its place.
+
+    Raises: OSError.
+    """
+    with open(path, "rb", opener=regular) as file:
+        return file.read()
 
 
 def replace_file(path: str, data: bytes, *, durable: bool = True) -> None:

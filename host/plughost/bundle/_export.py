@@ -17,6 +17,7 @@ from plughost.bundle._archive import write
 from plughost.bundle._contents import CONTENTS, Contents, Member
 from plughost.bundle._wheels import gather
 from plughost.errors import InstallError, UsageError
+from plughost.paths import read_file, regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def export(store: Store, name: str, path: str | os.PathLike[str] | None, *, offl
         )
     target = _target(path, f"{installed.name}-{receipt.version}{ENDING}")
     _check_revision(installed, receipt)
-    texts = {name: (folder / name).read_bytes() for name in (*_TEXTS, *_OPTIONAL) if name in _TEXTS or (folder / name).exists()}
+    texts = {name: read_file(folder / name) for name in (*_TEXTS, *_OPTIONAL) if name in _TEXTS or (folder / name).exists()}
     log = log_path(store, installed.name)
     with failures_told(store, log), registry.adding(store), registry.staging(store) as stage:
         gathered = _Wheels(store, installed, receipt, stage=stage, offline=offline, log=log).gather()
@@ -197,7 +198,7 @@ def _write(target: Path, texts: dict[str, bytes], files: dict[str, Path]) -> str
 
 def _digest(path: Path) -> str:
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=regular) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError:
         return "no file"

@@ -24,7 +24,7 @@ from urllib.parse import unquote, urlsplit
 from plughost import lock as locks
 from plughost._names import normalized
 from plughost.errors import ResolveError
-from plughost.paths import scan
+from plughost.paths import regular, scan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -183,5 +183,5 @@ def _drop_old(store: Store) -> None:
 
 
 def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
+    with open(path, "rb", opener=regular) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -13,7 +13,7 @@ from plughost.errors import PlughostError, StoreError, UnknownError
 from plughost.health._environment import ExaminedVenv, Venvs
 from plughost.health._fault import Fault
 from plughost.health._plugin import ExaminedPlugin, ExaminedRevision
-from plughost.paths import scan
+from plughost.paths import read_file, regular, scan
 from plughost.runner import wire
 
 TYPE_CHECKING = False
@@ -71,7 +71,7 @@ class Examiner:
 
     def _registry_faults(self) -> list[Fault]:
         try:
-            with open(self.store.index, "rb") as file:
+            with open(self.store.index, "rb", opener=regular) as file:
                 for line in file:
                     wire.unpack(line)
         except FileNotFoundError:
@@ -174,7 +174,7 @@ class _Revision:
     def _manifest(self, receipt: Receipt | None) -> Mapping[str, object] | None:
         path = self.folder / _MANIFEST
         try:
-            data = path.read_bytes()
+            data = read_file(path)
             manifest = wire.unpack(data)
         except (OSError, wire.WireError) as error:
             self._file_fault("manifest-corrupt", "manifest", path, _said(error))
@@ -190,10 +190,10 @@ class _Revision:
     def _lock(self, receipt: Receipt | None) -> Path | None:
         path = self.folder / _LOCK
         try:
-            data = path.read_bytes()
+            data = read_file(path)
             packages = tomllib.loads(data.decode()).get("packages")
             fault = "" if isinstance(packages, list) and packages else "It has no packages"
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             fault, data = _said(error), b""
         if receipt and not fault and hashlib.sha256(data).hexdigest() != receipt.lock_sha256:
             fault = "Its SHA-256 is not the one in the receipt"
@@ -285,7 +285,7 @@ def _shape_fault(manifest: Mapping[str, object]) -> str:
 
 def _digest_fault(path: Path, sha256: str, *, where: str) -> str:
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=regular) as file:
             same = hashlib.file_digest(file, "sha256").hexdigest() == sha256
     except OSError as error:
         return _said(error)

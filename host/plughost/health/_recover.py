@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from plughost import __version__, registry
 from plughost import venv as venvs
 from plughost.health._digest import sha256_of
+from plughost.paths import regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ def _read_left(path: os.PathLike[str]) -> dict[str, object]:
     found: dict[str, object] = {}
     table = found
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
+        with open(path, encoding="utf-8", errors="replace", opener=regular) as file:
             lines = file.read().splitlines()
     except OSError:
         return found
@@ -164,7 +165,7 @@ def _read_left(path: os.PathLike[str]) -> dict[str, object]:
                     table = _subtable(table, name)
             else:
                 table.update(tomllib.loads(line))
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             continue
     return {key: value for key, value in found.items() if key in {field.name for field in fields(registry.Receipt)}}
 
@@ -198,7 +199,7 @@ def _rank(revision: ExaminedRevision) -> tuple[bool, bool, str]:
 
 def _lines_left(path: str) -> list[str]:
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=regular) as file:
             return file.read(1 << 16).decode("utf-8", "replace").splitlines()
     except OSError:
         return []

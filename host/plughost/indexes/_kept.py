@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from plughost.errors import StoreError, UnknownError
 from plughost.indexes._entry import Entry
-from plughost.paths import scan
+from plughost.paths import read_file, scan
 from plughost.runner import wire
 
 TYPE_CHECKING = False
@@ -170,8 +170,7 @@ def read(store: Store, name: str) -> Kept:
     """
     path = store.plugin_index(name)
     try:
-        with open(path, "rb") as file:
-            return Kept(path, file.read())
+        return Kept(path, read_file(path))
     except FileNotFoundError:
         raise unknown(store, name) from None
     except (OSError, ValueError) as error:

@@ -17,7 +17,7 @@ from plughost.errors import StoreError, UsageError
 from plughost.indexes._fetch import fetch, invalid, locate
 from plughost.indexes._format import InvalidIndexError, parse
 from plughost.indexes._kept import DamagedEntriesError, Kept, Origin, read, unknown
-from plughost.paths import locked, replace_file, scan
+from plughost.paths import locked, read_file, replace_file, scan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -182,8 +182,7 @@ def _kept_or_origin(store: Store, name: str) -> tuple[Kept | None, Origin]:
 def _readable_origin(store: Store, name: str) -> Origin | None:
     path = store.plugin_index(name)
     try:
-        with open(path, "rb") as file:
-            return Kept(path, file.read()).origin
+        return Kept(path, read_file(path)).origin
     except DamagedEntriesError as error:
         return error.origin
     except (OSError, ValueError):

@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 from plughost._names import normalized
 from plughost.errors import StoreError
 from plughost.lock._tags import tags_in_order
+from plughost.paths import read_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,9 +53,9 @@ def files(folder: Path, *, python: Interpreter) -> tuple[LockedFile, ...]:
     """
     order = {tag: rank for rank, tag in enumerate(tags_in_order(python))}
     try:
-        lock = tomllib.loads((folder / "pylock.toml").read_text(encoding="utf-8"))
+        lock = tomllib.loads(read_file(folder / "pylock.toml").decode())
         return tuple(_file(table, folder, order) for table in _tables(lock["packages"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise StoreError(f"The lock in `{folder}` can't be read", reference="store-corrupt", causes=[str(error)]) from error
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from plughost._names import normalized
 from plughost.errors import StoreError
 from plughost.lock._tags import tags_in_order, tags_of
+from plughost.paths import read_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,10 +70,10 @@ def read(folder: Path, *, python: Interpreter) -> Lockfile:
     Raises: StoreError: there is none, it can't be read, or it and the wheels beside it contradict each other.
     """
     try:
-        data = (folder / "pylock.toml").read_bytes()
+        data = read_file(folder / "pylock.toml")
         tables: list[dict[str, object]] = tomllib.loads(data.decode()).get("packages", [])
         packages = tuple(_package(table) for table in tables)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise StoreError(f"The lock in `{folder}` can't be read", reference="store-corrupt", causes=[str(error)]) from error
     fitting: frozenset[Tag] | None = None
     from_source: list[str] = []
@@ -101,7 +102,7 @@ def sums(folder: Path) -> dict[str, str]:
     Raises: StoreError: the file that says so can't be read.
     """
     try:
-        lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
+        lines = read_file(folder / SUMS).decode().splitlines()
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from plughost.paths import Store, locked, scan
+from plughost.paths import Store, locked, read_file, scan
 from plughost.registry._state import read_whole_state
 from plughost.runner import wire
 
@@ -112,8 +112,7 @@ def manifests(plugin: str, *, leave_out: Container[str] = ()) -> Iterator[dict[s
         if revision.path in leave_out:
             continue
         try:
-            with open(os.path.join(revision.path, "manifest.json"), "rb") as file:
-                yield wire.unpack(file.read())
+            yield wire.unpack(read_file(os.path.join(revision.path, "manifest.json")))
         except (OSError, wire.WireError):
             yield from _by_receipt(revision.path)
 

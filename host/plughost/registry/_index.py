@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 
+from plughost.paths import read_file
 from plughost.registry._changing import outdated
 from plughost.registry._summary import FORMAT, Details, PluginSummary
 from plughost.runner import wire
@@ -54,8 +55,7 @@ def _read(store: Store) -> tuple[list[PluginSummary], Details, bool]:
     """What the index lists, and whether nothing has changed since it was made."""
     for path in (store.index, outdated(store.index)):
         try:
-            with open(path, "rb") as file:
-                data = file.read()
+            data = read_file(path)
             end = data.find(b"\n") + 1
             index = wire.unpack(data[:end])
         except OSError:

@@ -10,6 +10,7 @@ import hashlib
 import os
 
 from plughost.errors import StoreError
+from plughost.paths import regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def check_file(folder: str | os.PathLike[str], receipt: Receipt, name: str, sha2
     """
     path = os.path.join(folder, name)
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=regular) as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise _altered(receipt, path, error.strerror or str(error)) from error

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from plughost.paths import replace_file
+from plughost.paths import read_file, replace_file
 from plughost.registry._read import pointed_to
 from plughost.runner import wire
 
@@ -27,8 +27,7 @@ _FILES = ("receipt.toml", "manifest.json", "pylock.toml")
 def kept_record(store: Store, installed: Installed) -> dict[str, object] | None:
     """The record of a plugin as it is; None if it has to be read."""
     try:
-        with open(store.index_of(installed.name), "rb") as file:
-            kept = wire.unpack(file.read())
+        kept = wire.unpack(read_file(store.index_of(installed.name)))
     except (OSError, wire.WireError):
         return None
     record = kept.get("record")

@@ -10,7 +10,7 @@ import os
 import time
 from dataclasses import dataclass, replace
 
-from plughost.paths import Store, scan
+from plughost.paths import Store, read_file, scan
 from plughost.registry._aside import aside_since
 from plughost.registry._garbage import users_of_venvs
 from plughost.registry._state import read_whole_state
@@ -113,8 +113,7 @@ def _build_environments(store: Store) -> Iterator[Leftover]:
     week = int(time.time() // (7 * _DAY_S))
     for entry in scan(store.build_environments):
         try:
-            with open(os.path.join(entry.path, "plughost-build.json"), "rb") as file:
-                made = int(json.load(file)["week"])
+            made = int(json.loads(read_file(os.path.join(entry.path, "plughost-build.json")))["week"])
         except (OSError, ValueError, KeyError, TypeError):
             made = 0
         if made < week - 1:

@@ -6,7 +6,7 @@ import os
 
 from plughost._names import normalized
 from plughost.errors import PluginDisabled, StoreError, UnknownError, UsageError
-from plughost.paths import Store, scan
+from plughost.paths import Store, read_file, scan
 from plughost.registry._state import State, is_entry, read_state
 from plughost.runner import wire
 
@@ -197,8 +197,8 @@ def unreadable(store: Store, error: OSError) -> StoreError:
 
 
 def _load(store: Store, name: str, revision: str, *, disabled: bool) -> Installed:
-    with open(os.path.join(store.plugin(name), revision, "manifest.json"), "rb") as file:
-        return Installed(store, name, revision, wire.unpack(file.read()), disabled=disabled)
+    manifest = read_file(os.path.join(store.plugin(name), revision, "manifest.json"))
+    return Installed(store, name, revision, wire.unpack(manifest), disabled=disabled)
 
 
 def _revision_called(name: str, version: str, state: State) -> str:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from plughost.errors import StoreError
+from plughost.paths import read_file
 from plughost.registry._read import normalize_name, state_of, unknown
 
 TYPE_CHECKING = False
@@ -110,9 +111,9 @@ def load_receipt(path: Path) -> Receipt:
     Raises: StoreError: it is missing, no TOML, of another format, or lacks a value; the fault is named by its key.
     """
     try:
-        record = tomllib.loads(path.read_text(encoding="utf-8"))
+        record = tomllib.loads(read_file(path).decode())
         return _from_record(record)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise StoreError(
             f"The receipt `{path}` can't be read",
             reference="store-corrupt",

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import os
 
+from plughost.paths import regular
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Self
@@ -109,7 +111,7 @@ def read_state(plugin: str) -> State:
 
     Raises: OSError: it can't be read. ValueError: it is damaged.
     """
-    with open(os.path.join(plugin, "current"), "rb") as file:
+    with open(os.path.join(plugin, "current"), "rb", opener=regular) as file:
         return State.parse(file.read(_MOST_BYTES))
 
 

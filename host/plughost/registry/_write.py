@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from plughost.errors import StoreError
-from plughost.paths import Store, scan, sync_folder
+from plughost.paths import Store, read_file, scan, sync_folder
 from plughost.registry._aside import set_aside
 from plughost.registry._changing import changing
 from plughost.registry._garbage import (
@@ -158,7 +158,7 @@ def _is_same(before: Receipt, there: Path, receipt: Receipt, revision: Path) -> 
         return False
     try:
         for file in revision.iterdir():
-            kept, made = (there / file.name).read_bytes(), file.read_bytes()
+            kept, made = read_file(there / file.name), read_file(file)
             if kept != made and (file.name != "manifest.json" or _offered(kept) != _offered(made)):
                 return False
     except (OSError, wire.WireError):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from plughost import registry
 from plughost.errors import PlughostError
+from plughost.paths import read_file
 from plughost.venv import is_whole
 
 TYPE_CHECKING = False
@@ -58,9 +59,9 @@ def _is_exactly(store: Store, receipt: Receipt, request: Request, locked: Locked
 
 def _packages(store: Store, receipt: Receipt) -> object:
     try:
-        with Path(store.plugin(receipt.name), receipt.revision, "pylock.toml").open("rb") as file:
-            return tomllib.load(file).get("packages")
-    except (OSError, ValueError):
+        lock = read_file(Path(store.plugin(receipt.name), receipt.revision, "pylock.toml"))
+        return tomllib.loads(lock.decode()).get("packages")
+    except (OSError, ValueError, RecursionError):
         return None
 
 

@@ -122,7 +122,7 @@ def read_lock(path: str) -> SetLock | None:
             document: dict[str, object] = tomllib.load(file)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         _refuse(path, said)
     top = _Table(path, "", document)

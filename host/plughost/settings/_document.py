@@ -60,7 +60,7 @@ def read_document(path: str, *, lenient: bool = False) -> dict[str, object]:
     try:
         with open(path, "rb") as file:
             document: dict[str, object] = tomllib.load(file)
-    except (OSError, ValueError) as error:  # of which TOMLDecodeError is one, and UnicodeDecodeError another
+    except (OSError, ValueError, RecursionError) as error:  # of which TOMLDecodeError is one, and UnicodeDecodeError another
         if lenient and not ours:
             return {}
         said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)

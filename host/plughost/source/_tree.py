@@ -188,7 +188,7 @@ def _pyproject(folder: Path) -> Mapping[str, object]:
         return {}
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise SourceError(
             "`pyproject.toml` can't be read",
             reference="package-file-invalid",

@@ -12,6 +12,7 @@ from plughost import lock as locks
 from plughost import registry
 from plughost._interpreters import Interpreter
 from plughost.errors import PlughostError, StoreError
+from plughost.paths import regular
 from plughost.trust._contents import examine
 from plughost.trust._environment import read_environment
 from plughost.trust._findings import Audit, Finding
@@ -156,5 +157,5 @@ def _of(package: LockedPackage, level: Level, kind: str, message: str) -> Findin
 
 
 def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
+    with open(path, "rb", opener=regular) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

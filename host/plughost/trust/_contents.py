@@ -12,6 +12,7 @@ import stat
 import sys
 from collections import Counter, defaultdict
 
+from plughost.paths import regular
 from plughost.trust._findings import Finding
 
 TYPE_CHECKING = False
@@ -76,7 +77,7 @@ def _startup_code(environment: Environment, owned: dict[str, Distribution]) -> I
 
 
 def _first_code(path: str) -> str:
-    with open(path, encoding="utf-8", errors="replace") as file:
+    with open(path, encoding="utf-8", errors="replace", opener=regular) as file:
         return next((line.strip() for line in file if line.startswith(("import ", "import\t"))), "")
 
 

@@ -11,6 +11,7 @@ import os
 from dataclasses import dataclass
 from email.parser import HeaderParser
 
+from plughost.paths import regular
 from plughost.venv._contents import package_of
 from plughost.venv._standing import dist_infos, rows
 
@@ -100,7 +101,7 @@ def _files(site_packages: str, record: str) -> Iterator[RecordedFile]:
 
 def _text(folder: str, name: str) -> str | None:
     try:
-        with open(os.path.join(folder, name), encoding="utf-8", errors="replace", newline="") as file:
+        with open(os.path.join(folder, name), encoding="utf-8", errors="replace", newline="", opener=regular) as file:
             return file.read()
     except OSError:
         return None

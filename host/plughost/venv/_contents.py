@@ -8,6 +8,7 @@ import os
 
 from plughost._names import normalized
 from plughost.errors import VenvError
+from plughost.paths import regular
 from plughost.venv._standing import dist_infos, rows
 
 TYPE_CHECKING = False
@@ -58,7 +59,7 @@ def verify(path: str, *, first: str, log: str | os.PathLike[str]) -> None:
     for folder in sorted(dist_infos(path), key=lambda folder: (package_of(folder) != first, folder)):
         record = os.path.join(folder, "RECORD")
         try:
-            with open(record, newline="", encoding="utf-8") as file:
+            with open(record, newline="", encoding="utf-8", opener=regular) as file:
                 text = file.read()
         except OSError:
             raise _damaged(path, record, "It is missing", package=package_of(folder), log=log) from None
@@ -81,7 +82,7 @@ def file_fault(root: str, path: str, digest: str, size: str, *, hashed: bool = T
         algorithm, _, expected = digest.partition("=")
         if not hashed or not expected:
             return "", 0
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=regular) as file:
             found = hashlib.file_digest(file, algorithm).digest()
     except OSError:
         return "It is missing", 0
@@ -101,7 +102,7 @@ def is_anothers(root: str, path: str, folder: str) -> bool:
         if other == folder:
             continue
         try:
-            with open(os.path.join(other, "RECORD"), newline="", encoding="utf-8") as file:
+            with open(os.path.join(other, "RECORD"), newline="", encoding="utf-8", opener=regular) as file:
                 text = file.read()
         except OSError:
             continue

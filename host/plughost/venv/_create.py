@@ -16,7 +16,7 @@ from pathlib import Path
 
 from plughost._interpreters import Interpreter
 from plughost.errors import StoreError, VenvError
-from plughost.paths import locked, replace_file
+from plughost.paths import locked, read_file, replace_file
 from plughost.venv._contents import verify
 from plughost.venv._fingerprint import Fingerprint, take_fingerprint
 from plughost.venv._standing import MARKER, installed, missing
@@ -125,8 +125,7 @@ def read_marker(path: str) -> Marker:
 
     Raises: OSError: it was never finished. ValueError: it can't be read.
     """
-    with open(os.path.join(path, MARKER), "rb") as file:
-        data = file.read()
+    data = read_file(os.path.join(path, MARKER))
     try:
         marker = json.loads(data)
         python = marker["interpreter"]

@@ -12,7 +12,7 @@ import json
 import os
 from dataclasses import dataclass
 
-from plughost.paths import scan
+from plughost.paths import read_file, scan
 from plughost.venv._contents import file_fault, is_anothers, package_of
 from plughost.venv._standing import MARKER, dist_infos, rows
 
@@ -130,8 +130,7 @@ def _content(path: str) -> str:
 
 def _read(path: str) -> bytes | None:
     try:
-        with open(path, "rb") as file:
-            return file.read()
+        return read_file(path)
     except OSError:
         return None
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from plughost._names import normalized
-from plughost.paths import scan
+from plughost.paths import read_file, regular, scan
 from plughost.runner import wire
 
 TYPE_CHECKING = False
@@ -30,8 +30,7 @@ def is_whole(store: Store, key: str) -> bool:
     if not os.access(os.path.join(path, "bin", "python"), os.X_OK):  # follows the link to the base interpreter
         return False
     try:
-        with open(os.path.join(path, MARKER), "rb") as file:
-            marker = wire.unpack(file.read())
+        marker = wire.unpack(read_file(os.path.join(path, MARKER)))
     except (OSError, wire.WireError):
         return False
     packages = [list(package) for package in installed(path)]
@@ -52,7 +51,7 @@ def missing(path: str | os.PathLike[str]) -> str:
     root = os.fspath(path)
     for folder in dist_infos(root):
         try:
-            with open(os.path.join(folder, "RECORD"), newline="", encoding="utf-8") as file:
+            with open(os.path.join(folder, "RECORD"), newline="", encoding="utf-8", opener=regular) as file:
                 names = [name for name, _digest, _size in rows(file.read())]
         except (OSError, UnicodeDecodeError):
             return os.path.relpath(os.path.join(folder, "RECORD"), root)

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from plughost.paths import scan
+from plughost.paths import read_file, regular, scan
 from plughost.wheel._record import BuiltWheel
 
 TYPE_CHECKING = False
@@ -47,9 +47,9 @@ def find_kept(store: Store, made_from: Sequence[str]) -> KeptWheel | None:
     """The wheel that was made from exactly that, if it is kept, and is whole."""
     folder = _folder(store, made_from)
     try:
-        record = json.loads((folder / "kept.json").read_bytes())
+        record = json.loads(read_file(folder / "kept.json"))
         path = folder / str(record["filename"])
-        with path.open("rb") as file:
+        with open(path, "rb", opener=regular) as file:
             if hashlib.file_digest(file, "sha256").hexdigest() != record["sha256"]:
                 return None
         wheel = BuiltWheel(
@@ -105,7 +105,7 @@ def _renew(folder: Path, made: Path) -> None:
     """
     new = json.loads((made / "kept.json").read_bytes())
     try:
-        same = json.loads((folder / "kept.json").read_bytes())["sha256"] == new["sha256"]
+        same = json.loads(read_file(folder / "kept.json"))["sha256"] == new["sha256"]
         for name in ("uv.lock", "kept.json") if same else (new["filename"], "uv.lock", "kept.json"):
             if (made / name).exists():
                 (made / name).replace(folder / name)
@@ -125,7 +125,7 @@ def _fresh_lock(folder: Path, sha256: str) -> Path | None:
     path = folder / "uv.lock"
     try:
         age_s = time.time() - path.stat().st_mtime
-        fresh = 0 <= age_s < _LOCK_AGE_S and hashlib.sha256(path.read_bytes()).hexdigest() == sha256
+        fresh = 0 <= age_s < _LOCK_AGE_S and hashlib.sha256(read_file(path)).hexdigest() == sha256
     except OSError:
         return None
     return folder if fresh else None

@@ -19,6 +19,7 @@ from packaging.utils import (
 )
 
 from plughost.errors import BuildError
+from plughost.paths import regular
 from plughost.wheel._record import BuiltWheel
 
 TYPE_CHECKING = False
@@ -62,7 +63,7 @@ def read(path: Path) -> BuiltWheel:
     own_name, own_version = _header(metadata, "Name"), _header(metadata, "Version")
     if canonicalize_name(own_name) != name or canonicalize_version(own_version) != canonicalize_version(version):
         _refuse(path, f"The metadata in it is that of `{own_name}` {own_version}")
-    with path.open("rb") as file:
+    with open(path, "rb", opener=regular) as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return BuiltWheel(
         path=path,
