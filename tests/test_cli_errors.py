@@ -259,5 +259,13 @@ def test_an_error_begins_a_line_of_its_own(capfd):
 
 
 def test_what_a_terminal_would_obey_is_escaped(printed):
-    error = PluginError("`a` raised \x1b]0;title\x07", causes=["two\nlines\x9b"])
-    assert printed(error) == "error: `a` raised \\x1b]0;title\\x07\n  Caused by: two\n    lines\\x9b\n"
+    error = PluginError("`a` raised \x1b]0;title\x07", causes=["two\nlines\x9b"], hint="`info \x1b[2J` shows it")
+    assert printed(error) == (
+        "error: `a` raised \\x1b]0;title\\x07\n  Caused by: two\n    lines\\x9b\n\nhint: `plughost info \\x1b[2J` shows it\n"
+    )
+
+
+def test_of_what_a_terminal_obeys_a_line_has_only_our_colors(capfd):
+    printer = Printer(color=True)
+    printer.line(f"{printer.out.paint('yellow', 'note')}: \x1b[2J\x1b]0;title\x07\x1b[8m\x9b")
+    assert capfd.readouterr().out == "\x1b[33mnote\x1b[0m: \\x1b[2J\\x1b]0;title\\x07\\x1b[8m\\x9b\n"

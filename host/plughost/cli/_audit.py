@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
     from plughost.cli._context import Context
     from plughost.cli._declaration import Values
-    from plughost.cli._terminal import Stream
+    from plughost.cli._terminal import Stream, Style
     from plughost.trust import Audit, Finding
 
 __all__ = ["audit"]
 
-_COLORS = {"vulnerable": "red", "warning": "bold", "info": "dim"}
+_COLORS: dict[str, Style] = {"vulnerable": "red", "warning": "bold", "info": "dim"}
 _FOUND = 1
 
 

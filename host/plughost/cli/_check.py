@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from plughost.cli._declaration import Values
     from plughost.cli._hooks import Installed
     from plughost.cli._printer import Printer
+    from plughost.cli._terminal import Style
 
 __all__ = ["check"]
 
 _FAILED = 1
+_STYLES: dict[str, Style] = {"error": "red", "warning": "cyan"}
 _MIB = 1 << 20
 
 
@@ -84,7 +86,7 @@ def _show(printer: Printer, report: Report) -> None:
 
 def _line(printer: Printer, finding: Finding) -> str:
     out = printer.out
-    style = {"error": "red", "warning": "cyan"}.get(finding.severity, "dim")
+    style = _STYLES.get(finding.severity, "dim")
     said = f"{visible(finding.where)}: {visible(finding.message)}; {finding.advice[:1].lower()}{finding.advice[1:]}"
     reference = out.paint("dim", f"[{finding.reference}]")
     return f"{out.paint(style, finding.severity)}: {out.highlight(' '.join(said.split()))} {reference}"

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from plughost.cli._context import Context
     from plughost.cli._declaration import Command, Family, Parameter, Value
+    from plughost.cli._terminal import Style
 
     Run = Callable[[Command, Context, Values], int]
 
@@ -315,7 +316,7 @@ def _heading(title: str) -> str:
     return _paint("bold", f"{title}:")
 
 
-def _paint(style: str, text: str) -> str:
+def _paint(style: Style, text: str) -> str:
     return Stream("stdout").paint(style, text)
 
 

@@ -5,7 +5,7 @@ Above it: the commands; below it: the two output streams. It knows nothing of pl
 
 from __future__ import annotations
 
-from plughost.cli._terminal import Stream
+from plughost.cli._terminal import Stream, visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Printer:
 
     def line(self, text: str = "") -> None:
         """A line of a result, for people."""
-        self.out.write(home_as_tilde(text) + "\n")
+        self.out.write(home_as_tilde(visible(text, painted=True)) + "\n")
 
     def message(self, text: str = "") -> None:
         """A line that says what was done; nothing if `quiet`."""
@@ -82,9 +82,9 @@ class Printer:
         lines = [f"{err.paint('red', 'error')}: {err.highlight(_paragraph(error.message))}"]
         lines += [f"  {err.paint('dim', 'Caused by')}: {err.highlight(_paragraph(cause))}" for cause in error.causes]
         if error.log:
-            lines.append(f"{err.paint('dim', 'log')}: {error.log}")
+            lines.append(f"{err.paint('dim', 'log')}: {visible(error.log)}")
         if error.hint:
-            lines += ["", f"{err.paint('cyan', 'hint')}: {err.highlight(self.typed(error.hint))}"]
+            lines += ["", f"{err.paint('cyan', 'hint')}: {err.highlight(visible(self.typed(error.hint)))}"]
         return "\n".join(lines) + "\n"
 
     def typed(self, hint: str) -> str:
@@ -144,13 +144,6 @@ def home_as_tilde(text: str) -> str:
         ends = not part or part[0].isspace() or part[0] in "/`'\",:;)"
         parts += ["~" if begins and ends else home, part]
     return "".join(parts)
-
-
-def visible(text: str) -> str:
-    """Somebody else's text, with what a terminal would take for an instruction escaped."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
 
 
 def _paragraph(text: str) -> str:

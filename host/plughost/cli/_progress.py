@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+from plughost.cli._terminal import visible
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Self
@@ -54,5 +56,5 @@ class ProgressLine:
         while not self._ended.wait(_REDRAW_S):
             if self._text:
                 elapsed = f"{time.monotonic() - self._started:.1f} s"
-                text = self._text[: max(0, self._stream.width() - len(elapsed) - 3)]
+                text = visible(self._text)[: max(0, self._stream.width() - len(elapsed) - 3)]
                 self._stream.write(f"{_ERASE}{text}  {self._stream.paint('dim', elapsed)}")

@@ -12,11 +12,14 @@ from plughost.errors import PlughostError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import BinaryIO, TextIO
+    from typing import BinaryIO, Literal, TextIO
 
-__all__ = ["Stream", "wants_color"]
+    Style = Literal["bold", "cyan", "dim", "green", "red", "yellow"]
 
-_CODES = {"bold": "1", "cyan": "36", "dim": "2", "green": "1;32", "red": "1;31"}
+__all__ = ["Stream", "visible", "wants_color"]
+
+_CODES: dict[Style, str] = {"bold": "1", "cyan": "36", "dim": "2", "green": "1;32", "red": "1;31", "yellow": "33"}
+_OURS = {"0", *_CODES.values()}
 
 
 def wants_color(*, is_terminal: bool) -> bool:
@@ -26,6 +29,21 @@ def wants_color(*, is_terminal: bool) -> bool:
     if os.environ.get("FORCE_COLOR"):
         return True
     return is_terminal and os.environ.get("TERM") != "dumb"
+
+
+def visible(text: str, *, painted: bool = False) -> str:
+    """Somebody else's text, with what a terminal would take for an instruction escaped; of a `painted` one all but colors."""
+    if text.isprintable():
+        return text
+    if painted:
+        first, *others = text.split("\x1b[")
+        return visible(first) + "".join(_after_escape(part) for part in others)
+    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
+
+
+def _after_escape(text: str) -> str:
+    code, m, rest = text.partition("m")
+    return f"\x1b[{code}m{visible(rest)}" if m and code in _OURS else visible(f"\x1b[{text}")
 
 
 class Stream:
@@ -48,7 +66,7 @@ class Stream:
     def can_redraw(self) -> bool:
         return self.is_terminal and os.environ.get("TERM") != "dumb"
 
-    def paint(self, style: str, text: str) -> str:
+    def paint(self, style: Style, text: str) -> str:
         return f"\x1b[{_CODES[style]}m{text}\x1b[0m" if self.color and text else text
 
     def highlight(self, text: str) -> str:

@@ -85,7 +85,9 @@ def _prepared(path: str) -> sqlite3.Connection:
 
 
 def _format(connection: sqlite3.Connection, path: str) -> int:
-    """The format of the tables; 0 where there are none yet."""
+    """The format of the tables; 0 where there are none yet. The connection hasn't read anything before."""
+    if not os.path.isfile(path):  # SQLite would wait for a pipe
+        raise _unreadable(path, "Not a regular file")
     found: int = connection.execute("PRAGMA user_version").fetchone()[0]
     if found not in {0, FORMAT}:
         raise _unreadable(path, f"It is of the format {found}, and this version of plughost reads {FORMAT}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from plughost.paths import Store, locked, read_file, scan
+from plughost.paths import Store, locked, read_file, regular, scan
 from plughost.registry._state import read_whole_state
 from plughost.runner import wire
 
@@ -181,7 +181,7 @@ def _delete_venv(store: Store, key: str) -> None:
     path = os.path.join(store.venvs, key)
     with locked(store.lock(f"venv-{key}")):  # an installer that outlives its host by a moment has it too
         try:
-            marker = os.open(os.path.join(path, "plughost-venv.json"), os.O_RDONLY | os.O_CLOEXEC)
+            marker = regular(os.path.join(path, "plughost-venv.json"), os.O_RDONLY)
         except OSError:
             to_trash(store, path)  # never completed
             return

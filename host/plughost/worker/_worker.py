@@ -7,6 +7,7 @@ import time
 
 from plughost import _kernel, _process
 from plughost.errors import PlughostError, PluginCrashed
+from plughost.paths import regular
 from plughost.runner.wire import WireError
 from plughost.worker._channel import Channel, ChannelClosed
 from plughost.worker._exchange import MOST_SHOWN, STOP_GRACE_S, Exchange
@@ -55,7 +56,7 @@ def launch(venv: str, *, name: str, project: str, bytecode: str, extra_environme
     environment = _process.base_environment({"VIRTUAL_ENV": venv})
     environment["PATH"] = os.pathsep.join(filter(None, (bin_folder, environment.get("PATH"))))
     environment.update(extra_environment or {})
-    lease = os.open(os.path.join(venv, "plughost-venv.json"), os.O_RDONLY | os.O_CLOEXEC)
+    lease = regular(os.path.join(venv, "plughost-venv.json"), os.O_RDONLY)
     opened = [lease]
     try:
         fcntl.flock(lease, fcntl.LOCK_SH)
