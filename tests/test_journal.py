@@ -391,6 +391,15 @@ def test_a_damaged_database_is_set_aside_and_named(host, root, caplog):
     assert f"are set aside as `{aside}`" in caplog.text
 
 
+def test_a_pipe_in_the_place_of_the_database_keeps_nobody_waiting(host, root):
+    host.call("echo", "add", a=1)
+    (root / "journal" / "plughost").mkdir(parents=True, exist_ok=True)
+    os.mkfifo(root / "journal" / "plughost" / "calls.sqlite3")
+    with pytest.raises(StoreError) as caught:
+        host.calls()
+    assert (caught.value.reference, caught.value.causes) == ("records-unreadable", ("Not a regular file",))
+
+
 def test_records_can_be_queried_by_the_views(root):
     with Host(store=root, record_arguments=True) as host:
         host.call("echo", "add", a=3)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from plughost.journal._database import writing
 from plughost.journal._spool import NAME, SUFFIX
-from plughost.paths import locked, scan
+from plughost.paths import locked, regular, scan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,7 +115,7 @@ def _renamed(folder: str) -> list[str]:
 
 def _take_file(database: sqlite3.Connection, path: str) -> None:
     name = os.path.basename(path)
-    with open(path, "rb") as file:
+    with open(path, "rb", opener=regular) as file:
         has_ended = _is_left(file)  # asked first: what comes afterwards is for the next time
         row = database.execute("SELECT taken_bytes FROM spool WHERE name = ?", (name,)).fetchone()
         taken = row[0] if row else 0

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from plughost._names import normalized
 from plughost.errors import UsageError
+from plughost.paths import regular
 from plughost.settings import shown
 from plughost.wheel import WheelContents
 
@@ -118,7 +119,7 @@ def read_lock(path: str) -> SetLock | None:
     Raises: UsageError: it can't be read, or says something that can't be relied on; the fault is named by its path of keys.
     """
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=regular) as file:
             document: dict[str, object] = tomllib.load(file)
     except FileNotFoundError:
         return None
