@@ -7,7 +7,7 @@ that is no longer taken, a result of another type.
 
 from __future__ import annotations
 
-from plughost.contract._subschema import mapping, names, plain, takes_all
+from plughost.contract._subschema import gives_all, mapping, names, takes_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Change", "changes"]
 
 _STREAMS = frozenset({"generator", "async-generator"})
+_LONGEST_DEFAULT = 40  # characters of it that a message shows
 
 
 class Change:
@@ -63,44 +64,69 @@ def _tool(name: str, before: Record, after: Record) -> Iterator[Change]:
         yield Change("changed", name, f"`{name}` {now}", breaking=True)
         return
     old, new = before.get("returns"), after.get("returns")
-    if isinstance(old, dict) and plain(old) != plain(new):
-        breaking = not (isinstance(new, dict) and takes_all(new, old, new, old))
+    if isinstance(old, dict) and not (isinstance(new, dict) and gives_all(old, new) and gives_all(new, old)):
+        breaking = not (isinstance(new, dict) and gives_all(old, new))
         yield Change("changed", name, f"`{name}` gives a result of another type", breaking=breaking)
 
 
 def _parameters(tool: str, before: Record, after: Record) -> Iterator[Change]:
     old, new = _schema(before), _schema(after)
     old_places, new_places = mapping(old.get("properties")), mapping(new.get("properties"))
-    demanded, was_demanded = names(new.get("required")), names(old.get("required"))
-    takes_any = new.get("additionalProperties", False) is not False
     for name, place in old_places.items():
         where = f"{tool}({name})"
-        if name not in new_places:
-            yield Change("removed", where, f"`{tool}` no longer has the parameter `{name}`", breaking=not takes_any)
-        elif name in demanded and name not in was_demanded:
-            yield Change("changed", where, f"`{tool}` now demands `{name}`, which was optional", breaking=True)
-        elif not takes_all(mapping(place), mapping(new_places[name]), old, new):
-            yield Change("changed", where, f"`{tool}` no longer takes all the values for `{name}` that it took", breaking=True)
-        elif plain(mapping(place)) != plain(mapping(new_places[name])) or (name in was_demanded and name not in demanded):
-            yield Change("changed", where, f"`{tool}` takes more for `{name}`", breaking=False)
+        if name in new_places:
+            yield from _parameter(tool, name, old, new)
+        else:
+            taken = _takes_others(new) and takes_all(mapping(place), mapping(new.get("additionalProperties")), old, new)
+            yield Change("removed", where, f"`{tool}` no longer has the parameter `{name}`", breaking=not taken)
     for name in new_places:
         if name not in old_places:
-            demands = name in demanded
+            demands = name in names(new.get("required"))
             text = f"`{tool}` has a new parameter `{name}`" + (", which it demands" if demands else "")
             yield Change("added", f"{tool}({name})", text, breaking=demands)
     yield from _places(tool, before, after)
 
 
+def _parameter(tool: str, name: str, old: Record, new: Record) -> Iterator[Change]:
+    """What became of a parameter that is still there."""
+    where, was, now = f"{tool}({name})", mapping(mapping(old["properties"])[name]), mapping(mapping(new["properties"])[name])
+    demanded, was_demanded = name in names(new.get("required")), name in names(old.get("required"))
+    if demanded and not was_demanded:
+        yield Change("changed", where, f"`{tool}` now demands `{name}`, which was optional", breaking=True)
+    elif not takes_all(was, now, old, new):
+        yield Change("changed", where, f"`{tool}` no longer takes all the values for `{name}` that it took", breaking=True)
+    elif not takes_all(now, was, new, old) or (was_demanded and not demanded):
+        yield Change("changed", where, f"`{tool}` takes more for `{name}`", breaking=False)
+    if not demanded and "default" in was and "default" in now and was["default"] != now["default"]:
+        text = f"`{tool}` takes {_shown(now['default'])} for `{name}` where nothing is given, and took {_shown(was['default'])}"
+        yield Change("changed", where, text, breaking=False)
+
+
 def _places(tool: str, before: Record, after: Record) -> Iterator[Change]:
-    """What arguments by position mean: those that had a place keep it, and further ones come after."""
-    old, new = names(before.get("positional")), names(after.get("positional"))
-    still_there = [name for name in old if name in mapping(_schema(after).get("properties"))]
-    if new[: len(still_there)] != still_there:
+    """What arguments without a name, or of any name, mean: those that had a place keep it, and further ones come after."""
+    old, new, offered = names(before.get("positional")), names(after.get("positional")), mapping(_schema(after).get("properties"))
+    still_there = [name for name in old if name in offered]
+    variadic, was_variadic = after.get("variadic") is True, before.get("variadic") is True
+    if lost := [name for name in still_there if name not in new]:
+        yield Change("changed", tool, f"`{tool}` takes `{lost[0]}` only by its name", breaking=True)
+    elif new[: len(still_there)] != still_there or (was_variadic and variadic and len(new) > len(old)):
         yield Change("changed", tool, f"`{tool}` takes its arguments in another order", breaking=True)
-    if before.get("variadic") is True and after.get("variadic") is not True:
+    if was_variadic and not variadic:
         yield Change("changed", tool, f"`{tool}` no longer takes any number of arguments", breaking=True)
-    if _schema(before).get("additionalProperties", False) is not False and not _schema(after).get("additionalProperties", False):
+    elif len(still_there) < len(old) and _takes_others(_schema(after)) and not variadic:
+        yield Change("changed", tool, f"`{tool}` takes fewer arguments without a name", breaking=True)
+    yield from _others(tool, _schema(before), _schema(after))
+
+
+def _others(tool: str, old: Record, new: Record) -> Iterator[Change]:
+    """What becomes of arguments of any name."""
+    if not _takes_others(old):
+        return
+    if not _takes_others(new):
         yield Change("changed", tool, f"`{tool}` no longer takes arguments of any name", breaking=True)
+    elif not takes_all(mapping(old["additionalProperties"]), mapping(new["additionalProperties"]), old, new):
+        text = f"`{tool}` no longer takes all the values for arguments of any name that it took"
+        yield Change("changed", tool, text, breaking=True)
 
 
 def _hooks(before: Record, after: Record) -> Iterator[Change]:
@@ -119,6 +145,18 @@ def _hooks(before: Record, after: Record) -> Iterator[Change]:
 
 def _schema(tool: Record) -> Record:
     return mapping(tool.get("parameters"))
+
+
+def _takes_others(parameters: Record) -> bool:
+    """Whether arguments of any name are taken."""
+    return parameters.get("additionalProperties", False) is not False
+
+
+def _shown(default: object) -> str:
+    import json
+
+    text = json.dumps(default, ensure_ascii=False)
+    return f"`{text if len(text) <= _LONGEST_DEFAULT else text[:_LONGEST_DEFAULT] + '…'}`"
 
 
 def _by(manifest: Record, what: str, *keys: str) -> dict[str, Record]:
