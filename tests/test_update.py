@@ -130,7 +130,47 @@ def test_a_rollback_to_a_version_without_its_environment_is_refused(host: plugho
     with pytest.raises(plughost.StoreError) as caught:
         host.rollback("probe")
     assert caught.value.reference == "venv-missing"
+    assert "`repair probe`" in caught.value.hint
     assert host.call("probe", "answer") == "1.1"
+    assert host.repair("probe").changed
+    assert host.call("probe", "answer") == "1.1"
+    assert host.rollback("probe").version == "1.0"
+    assert host.call("probe", "answer") == "1.0"
+
+
+def test_an_update_that_keeps_no_version_before_can_be_told_all_the_same(
+    store: Path, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLUGHOST_KEEP_REVISIONS", "1")
+    with plughost.Host(store=store) as host:
+        before = host.add(publish("1.0", dependencies=("iniconfig",))).commit_id
+        publish("1.1", dependencies=("iniconfig",))
+        record = host.update("probe").record()
+        host.collect_garbage()
+        assert record["before"]["commit_id"] == before
+        assert record["dependencies"] == []
+
+
+def test_an_update_does_not_bring_back_what_was_removed_meanwhile(store: Path, publish: Publish) -> None:
+    with plughost.Host(store=store) as other:
+
+        def interfere(progress: plughost.Progress) -> None:
+            if progress.stage == "describe":
+                other.remove("probe")
+
+        other.add(publish("1.0"))
+        publish("1.1")
+        with plughost.Host(store=store, on_progress=interfere) as host, pytest.raises(plughost.UnknownError):
+            host.update("probe")
+        assert other.plugins() == []
+
+
+def test_what_is_done_to_all_versions_of_a_plugin_takes_none(host: plughost.Host, publish: Publish) -> None:
+    host.add(publish("1.0"))
+    for verb in (host.update, host.check_update, host.pin, host.disable, host.repair, host.remove):
+        with pytest.raises(plughost.UsageError) as caught:
+            verb("probe@1.0")
+        assert (caught.value.reference, caught.value.hint) == ("name-invalid", "A name has no version: leave out `@1.0`")
 
 
 def test_a_call_that_runs_finishes_on_the_version_that_it_began_on(host: plughost.Host, publish: Publish, tmp_path: Path) -> None:

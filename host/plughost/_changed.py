@@ -24,9 +24,23 @@ __all__ = ["DependencyChange", "Snapshot", "Updated", "look"]
 
 
 class Snapshot:
-    """What is in force of a plugin at one moment. `commit_id` is as much of it as the revision's name has."""
+    """What is in force of a plugin at one moment. `commit_id` is as much of it as the revision's name has.
 
-    __slots__ = ("commit_id", "environment", "folder", "manifest", "name", "revision", "state", "version")
+    Files are read when they are asked for, and then kept: what comes next may drop the revision.
+    """
+
+    __slots__ = (
+        "_packages",
+        "_receipt",
+        "commit_id",
+        "environment",
+        "folder",
+        "manifest",
+        "name",
+        "revision",
+        "state",
+        "version",
+    )
 
     def __init__(self, found: Installed, state: State) -> None:
         self.name = found.name
@@ -35,6 +49,8 @@ class Snapshot:
         self.revision = found.revision
         self.manifest = found.manifest
         self.state = state
+        self._receipt: Receipt | None = None
+        self._packages: dict[str, str] | None = None
         self.version = str(found.manifest.get("version"))
         commit = self.revision.partition("-")[2].partition("-")[0]
         self.commit_id = commit if commit != self.version else ""
@@ -43,12 +59,16 @@ class Snapshot:
         """Raises: StoreError: it can't be read."""
         from pathlib import Path
 
-        return registry.load_receipt(Path(self.folder, "receipt.toml"))
+        if self._receipt is None:
+            self._receipt = registry.load_receipt(Path(self.folder, "receipt.toml"))
+        return self._receipt
 
     def packages(self) -> dict[str, str]:
         """The versions of what is installed for it, its own package left out; nothing where its environment is gone."""
-        own = str(self.manifest.get("package"))
-        return {name: version for name, version in installed(self.environment) if name != own}
+        if self._packages is None:
+            own = str(self.manifest.get("package"))
+            self._packages = {name: version for name, version in installed(self.environment) if name != own}
+        return self._packages
 
     def record(self) -> dict[str, object]:
         return {"version": self.version, "commit_id": self.receipt().commit_id or None, "revision": self.revision}

@@ -34,7 +34,7 @@ def rollback(store: Store, name: str, *, to: str, vet: Vet) -> Updated:
             f"The environment of `{target.name}` {version} is damaged or missing",
             reference="venv-missing",
             causes=[f"`{target.venv}`"],
-            hint=f"`repair {target.name}@{version}` makes it again from its lock",
+            hint=f"`repair {target.name}` makes it again from its lock",
         )
     vet(target.name, target.manifest)
     changed = registry.turn_to(store, target.name, target.revision)

@@ -36,13 +36,14 @@ def update(store: Store, name: str, *, install: Install, allow_breaking: bool, d
 
     Raises: UnknownError: it isn't installed. ContractError: callers of what is installed might fail. Else as `add`.
     """
-    before = look(store, name)
+    before, receipt = _read(store, name)
     if before.state.pinned:
         return Updated(before, before, "pinned")
-    receipt = before.receipt()
-    registry.check_receipt(before.folder, receipt, before.manifest)
+    before.packages()
 
     def vet(plugin: str, manifest: Mapping[str, object]) -> None:
+        if registry.state_of(store, before.name) is None:  # removed meanwhile, and not to come back
+            raise registry.unknown(store, before.name)
         if not allow_breaking:
             _refuse_breaking(plugin, before.manifest, manifest)
 
@@ -50,8 +51,6 @@ def update(store: Store, name: str, *, install: Install, allow_breaking: bool, d
     with _again(before, receipt, offline=offline) as request, _asking(store, request, receipt) as asked:
         request.anew = dependencies or receipt.kind == "requirement"
         if not dependencies:
-            if receipt.uv_lock_sha256:
-                registry.check_file(before.folder, receipt, "uv.lock", receipt.uv_lock_sha256)
             request.lock_from = before.folder
         install(request, vet)
         history = asked()
@@ -64,10 +63,9 @@ def check_update(store: Store, name: str, *, offline: bool) -> Updated:
 
     Raises: UnknownError: it isn't installed. SourceError, InstallError: it can't be asked.
     """
-    before = look(store, name)
+    before, receipt = _read(store, name)
     if before.state.pinned:
         return Updated(before, before, "pinned")
-    receipt = before.receipt()
     _refuse_unknown(receipt)
     with _again(before, receipt, offline=offline) as request, _asking(store, request, receipt) as asked:
         assert request.origin is not None
@@ -80,6 +78,27 @@ def check_update(store: Store, name: str, *, offline: bool) -> Updated:
         if same:
             return Updated(before, before, "current")
         return Updated(before, before, "available", newest=newest, history=asked())
+
+
+def _read(store: Store, name: str) -> tuple[Snapshot, Receipt]:
+    """What is in force, and its receipt, which is sound, and not only on its way: another process may be changing it.
+
+    Raises: UsageError: `name` has a version. UnknownError: it isn't installed. StoreError: its files are damaged.
+    """
+    normalized = registry.normalize_name(name)
+    while True:
+        before = look(store, normalized)
+        try:
+            receipt = before.receipt()
+            registry.check_receipt(before.folder, receipt, before.manifest)
+            if receipt.uv_lock_sha256:
+                registry.check_file(before.folder, receipt, "uv.lock", receipt.uv_lock_sha256)
+        except StoreError:
+            now = registry.state_of(store, normalized)
+            if now is not None and now.revision == before.revision:
+                raise
+        else:
+            return before, receipt
 
 
 def _again(before: Snapshot, receipt: Receipt, *, offline: bool) -> AbstractContextManager[Request]:

@@ -68,7 +68,9 @@ def normalize_name(name: str) -> str:
             f"`{name}` is not a valid plugin name",
             reference="name-invalid",
             causes=["A name has ASCII letters and digits, with single `-`, `_` or `.` between them"],
-            hint="`plughost list` shows the names of what is installed",
+            hint="`plughost list` shows the names of what is installed"
+            if "@" not in name
+            else f"A name has no version: leave out `@{name.partition('@')[2]}`",
         )
     return lowered
 
