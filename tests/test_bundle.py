@@ -430,6 +430,12 @@ FORMS: dict[str, tuple[Callable[[Path, Members], object], str]] = {
         lambda path, members: written(path, {**members, "receipt.toml": required(members["receipt.toml"], "!")}),
         "`receipt.toml` was altered: its `source` is no requirement for `weather`",
     ),
+    "a receipt that leads updates elsewhere": (
+        lambda path, members: written(
+            path, altered(members, "receipt.toml", b'\nsource = "', b'\nsource = "git+https://example.org/other.git" #')
+        ),
+        "`receipt.toml` was altered: its `source` is not the place that its `direct_url` names",
+    ),
     "a receipt that is nested too deep": (
         lambda path, members: written(path, {**members, "receipt.toml": b"a=" + b"[" * 9999}),
         "",

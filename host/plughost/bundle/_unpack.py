@@ -224,8 +224,31 @@ def _origin(path: Path, receipt: registry.Receipt) -> tuple[Source, Origin]:
         refuse(path, f"`receipt.toml` was altered: its `source` is no requirement for `{receipt.package}`")
     if origin.direct_url() != url:
         refuse(path, "`receipt.toml` was altered: its `direct_url` contradicts the rest")
+    if kind != "requirement" and not _leads_to(receipt.source, origin):
+        refuse(path, "`receipt.toml` was altered: its `source` is not the place that its `direct_url` names")
     address = origin.url if kind in {"git", "wheel", "sdist"} else ""
     return sources.Source(text=receipt.source, kind=kind, url=address, requirement=origin.requirement), origin
+
+
+def _leads_to(text: str, origin: Origin) -> bool:
+    """Whether the source, which an update reads again, is the place that the plugin came from."""
+    try:
+        source = sources.parse(text)
+    except SourceError:  # a path to nothing on this machine
+        return origin.url.startswith("file:") and origin.kind != "git"
+    except UsageError:
+        return False
+    if source.path:
+        return origin.url.startswith("file:") and source.kind == origin.kind
+    read = sources.Origin(
+        kind=source.kind,
+        url=source.url,
+        requested_revision=source.requested_revision,
+        commit_id=origin.commit_id,
+        subdirectory=source.subdirectory if source.kind == "git" else origin.subdirectory,
+        sha256=origin.sha256,
+    )
+    return read.direct_url() == origin.direct_url()
 
 
 def _required(requirement: str) -> str:
