@@ -46,6 +46,29 @@ def test_a_name_that_can_not_name_a_module_is_refused(tmp_path, name):
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize(
+    ("template", "name"),
+    [
+        ("tool", "test"),
+        ("tool", "slugify"),
+        ("tool", "python-slugify"),
+        ("hooks", "pluggy"),
+        ("data-analyzer", "Pandas"),
+        ("app", "pytest"),
+    ],
+)
+def test_a_name_that_would_take_the_place_of_what_the_project_needs_is_refused(tmp_path, template, name):
+    with pytest.raises(UsageError, match=f"`{name}` can't name a plugin") as raised:
+        render(template, tmp_path / "new", name=name)
+    assert raised.value.hint == f"Use a name with more words, such as `{name}-tools`"
+    assert not (tmp_path / "new").exists()
+
+
+def test_an_app_is_not_called_a_plugin(tmp_path):
+    render("app", tmp_path / "desk", name="desk")
+    assert "The desk app." in (tmp_path / "desk" / "README.md").read_text(encoding="utf-8")
+
+
 def test_a_folder_with_something_in_it_is_left_alone(tmp_path):
     (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(UsageError, match="is not an empty folder"):

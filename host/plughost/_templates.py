@@ -25,6 +25,12 @@ __all__ = ["Template", "render", "templates"]
 _NAME = re.compile(r"[a-z0-9]([a-z0-9_-]*[a-z0-9])?", re.IGNORECASE | re.ASCII)
 _PROJECT = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?", re.IGNORECASE | re.ASCII)
 
+#: Python's own tests, which come with it: `sys.stdlib_module_names` leaves them out.
+_ALSO_PYTHONS = "test"
+
+_IMPORT = re.compile(r"^\s*(?:import|from) +(\w+)", re.MULTILINE)
+_REQUIREMENT = re.compile(r'"([a-z][\w-]*)[<>=]', re.IGNORECASE)
+
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 
 #: Where a value stands between double quotes. JSON's escapes are TOML's and Python's as well.
@@ -36,12 +42,26 @@ _FILLED_IN = ".in"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
-    """`steps` are command lines for whoever has just made a project from it, each with what it does, placeholders filled in."""
+    """`steps` are command lines for whoever has just made a project from it, each with what it does; `kind` is what it makes."""
 
     name: str
     folder: Path
     summary: str
+    kind: str
     steps: tuple[tuple[str, str], ...]
+
+    def description(self, name: str) -> str:
+        """What stands in a project for which nobody has said what it is."""
+        return f"The {name} {self.kind}."
+
+    def needed(self) -> set[str]:
+        """The modules and packages that its projects use, as module names: a project of that name would take their place."""
+        found: set[str] = set()
+        for path in self.folder.rglob("*.py" + _FILLED_IN):
+            found.update(_IMPORT.findall(path.read_text(encoding="utf-8")))
+        for path in self.folder.rglob("pyproject.toml"):
+            found.update(_REQUIREMENT.findall(path.read_text(encoding="utf-8")))
+        return {name.lower().replace("-", "_") for name in found}
 
 
 def templates() -> dict[str, Template]:
@@ -51,7 +71,9 @@ def templates() -> dict[str, Template]:
         if (folder / _ABOUT).is_file():
             about = tomllib.loads((folder / _ABOUT).read_text(encoding="utf-8"))
             steps = tuple((str(step["run"]), str(step["what"])) for step in about.get("steps", ()))
-            found.append((about["place"], Template(name=folder.name, folder=folder, summary=about["summary"], steps=steps)))
+            kind = about.get("kind", "plugin")
+            template = Template(name=folder.name, folder=folder, summary=about["summary"], kind=kind, steps=steps)
+            found.append((about["place"], template))
     return {template.name: template for _, template in sorted(found, key=lambda item: item[0])}
 
 
@@ -69,7 +91,10 @@ def render(
         raise UsageError(f"There is no template `{template}`", reference="usage", hint=f"Use one of: {', '.join(known)}")
     if into.exists() and (not into.is_dir() or any(into.iterdir())):
         raise UsageError(f"`{into}` is not an empty folder", reference="usage", hint="Name a folder that is new or empty")
-    values = _values(name, description, author, project)
+    module = _module(name)
+    if module in known[template].needed():
+        raise _taken(name, f"What is made from the template `{template}` uses a package or a module of that name")
+    values = _values(name, module, _one_line(description) or known[template].description(name), author, project)
     folder = known[template].folder
     for source in sorted(folder.rglob("*")):
         if source.is_file() and "__pycache__" not in source.parts and source != folder / _ABOUT:
@@ -89,8 +114,7 @@ def _folder() -> Path:
     raise PlughostError("The templates are missing", hint="Install plughost again")
 
 
-def _values(name: str, description: str, author: str, project: str) -> dict[str, str]:
-    module = _module(name)
+def _values(name: str, module: str, description: str, author: str, project: str) -> dict[str, str]:
     if not _PROJECT.fullmatch(project):
         raise UsageError(
             f"`{project}` can't name a project",
@@ -103,7 +127,7 @@ def _values(name: str, description: str, author: str, project: str) -> dict[str,
     return {
         "name": name,
         "module": module,
-        "description": _one_line(description) or f"The {name} plugin.",
+        "description": description,
         "author": named["name"],
         "authors": f"{{ {', '.join(f'{key} = {_quoted(value)}' for key, value in named.items())} }}",
         "project": project,
@@ -112,20 +136,26 @@ def _values(name: str, description: str, author: str, project: str) -> dict[str,
 
 def _module(name: str) -> str:
     module = name.lower().replace("-", "_")
-    if not _NAME.fullmatch(name) or not module.isidentifier() or keyword.iskeyword(module):
+    if not _NAME.fullmatch(name) or not module.isidentifier():
         raise UsageError(
             f"`{name}` can't name a plugin",
             reference="name-invalid",
             hint="Use letters, digits and dashes, a letter first, such as `weather-tools`",
         )
-    if module in sys.stdlib_module_names:
-        raise UsageError(
-            f"`{name}` can't name a plugin",
-            reference="name-invalid",
-            causes=[f"Python has a module `{module}` of its own"],
-            hint=f"Use a name with more words, such as `{name}-tools`",
-        )
+    if keyword.iskeyword(module):
+        raise _taken(name, f"`{module}` is a word of Python's own language")
+    if module in sys.stdlib_module_names or module == _ALSO_PYTHONS:
+        raise _taken(name, f"Python has a module `{module}` of its own")
     return module
+
+
+def _taken(name: str, cause: str) -> UsageError:
+    return UsageError(
+        f"`{name}` can't name a plugin",
+        reference="name-invalid",
+        causes=[cause],
+        hint=f"Use a name with more words, such as `{name}-tools`",
+    )
 
 
 def _one_line(text: str) -> str:

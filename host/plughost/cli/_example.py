@@ -20,7 +20,7 @@ _BY_FORMAT = {
     "date-time": "2026-01-31T12:00:00",
     "time": "12:00:00",
     "uuid": "00000000-0000-0000-0000-000000000000",
-    "path": "./file",
+    "path": "./…",
 }
 _BY_TYPE = {"string": "…", "integer": 1, "number": 1.5, "boolean": True, "array": [], "object": {}, "null": None}
 _MOST_LEVELS = 5  # of objects in objects

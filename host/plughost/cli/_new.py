@@ -27,7 +27,8 @@ def new(context: Context, values: Values) -> int:
     asked = not (values.flag("json") or printer.quiet)
     if asked and sys.stdin is not None and sys.stdin.isatty() and printer.out.is_terminal:
         template = _choose(printer) if template is None else template
-        description = _ask(printer, "Description", f"The {name} plugin.") if description is None else description
+        about = templates()[template].description(name)
+        description = _ask(printer, "Description", about) if description is None else description
         author = _ask(printer, "Author", your_name() or f"The {name} authors") if author is None else author
     template = template or "tool"
     made = make_project(
