@@ -98,6 +98,26 @@ def test_another_wheel_of_the_same_version_is_another_wheel(host: plughost.Host,
     assert host.call("probe", "work") == 2
 
 
+def test_a_commit_that_is_tagged_later_gets_the_version_of_its_tag(
+    host: plughost.Host, tmp_path: Path, commit: Callable[[Path], str]
+) -> None:
+    folder = tmp_path / "tagged"
+    folder.mkdir()
+    (folder / "tagged.py").write_text("def answer(): return 1")
+    (folder / "setup.py").write_text(
+        "import subprocess, setuptools\n"
+        "version = subprocess.check_output(['git', 'describe', '--tags'], text=True).strip()\n"
+        "points = {'plughost': ['answer = tagged:answer']}\n"
+        "setuptools.setup(name='tagged', version=version, py_modules=['tagged'], entry_points=points)\n"
+    )
+    commit(folder)
+    subprocess.run(["git", "-C", folder, "tag", "v1.0rc1"], check=True)
+    assert host.add(f"git+{folder.as_uri()}").version == "1.0rc1"
+    subprocess.run(["git", "-C", folder, "tag", "-d", "v1.0rc1"], check=True)
+    subprocess.run(["git", "-C", folder, "tag", "v1.0"], check=True)
+    assert host.add(f"git+{folder.as_uri()}@v1.0").version == "1.0"
+
+
 def test_a_rewritten_branch_is_said(host: plughost.Host, publish: Publish, tmp_path: Path) -> None:
     host.add(publish("1.0"))
     repository = tmp_path / "repositories" / "probe"

@@ -91,6 +91,8 @@ class Preparation:
         kept = wheels.find_kept(self.store, self._made_from)
         if kept is None or self.request.wheel_sha256 not in {"", kept.wheel.sha256}:
             return None
+        if kept.versioned_by_tags and not self.request.offline:  # there may be a new tag
+            return None
         wheel = kept.wheel
         python = interpreters.find(wheel.requires_python, requested=self.request.python)
         if kept.python and kept.python != python.version:
@@ -111,7 +113,8 @@ class Preparation:
             lockfile = self._lock(wheel, fitting, ahead=ahead if fitting is python else None)
         if self.origin.kind == "git":
             lock = lockfile.folder if self._locks_plainly else None
-            wheels.keep(self.store, self._made_from, wheel, fitting, stage=self.stage, lock=lock)
+            by_tags = tree.versioned_by_tags
+            wheels.keep(self.store, self._made_from, wheel, fitting, stage=self.stage, lock=lock, versioned_by_tags=by_tags)
         return wheel, fitting, lockfile
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from plughost.errors import InstallError, UsageError
@@ -79,13 +80,15 @@ def check_out(
         return _archive.check_out(source, origin, into)
     signer: Signer | None = None
     epoch: int | None = None
+    versioned_by_tags = False
     if origin.kind == "git":
         from plughost.source import _git
 
         git = Git(source.url, source.credentials)
         epoch, signer = _git.check_out(git, origin, into, signers=signers)
         folder = project_folder(into, origin)
-        if has_version_from_git(folder):
+        versioned_by_tags = has_version_from_git(folder)
+        if versioned_by_tags:
             _git.deepen(git, origin, into)
     elif origin.editable:
         folder = Path(source.path)
@@ -95,7 +98,7 @@ def check_out(
         history = has_version_from_git(Path(source.path))
         folder, epoch = _folder.copy(origin, Path(source.path), into, history=history)
     make_project(folder, origin, project=project)
-    return read_tree(folder, origin, epoch=epoch, signer=signer)
+    return replace(read_tree(folder, origin, epoch=epoch, signer=signer), versioned_by_tags=versioned_by_tags)
 
 
 def _refuse_server(source: Source) -> None:

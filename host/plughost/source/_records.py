@@ -85,6 +85,7 @@ class SourceTree:
 
     The rest is what its metadata says without being run: "" or None where it doesn't. `epoch` is the commit's time, in seconds;
     `build_requires` is None where there is no `[build-system]`. `signer` is who signed it, where that was demanded.
+    `versioned_by_tags` says that its version comes from the repository's tags, so that the same commit may get another one.
     """
 
     path: Path
@@ -95,3 +96,4 @@ class SourceTree:
     name: str = ""
     dependencies: tuple[str, ...] | None = None
     signer: Signer | None = None
+    versioned_by_tags: bool = False

@@ -35,12 +35,14 @@ _LOCK_AGE_S = 600.0
 class KeptWheel:
     """A wheel from the cache. `python` is the version that built it, "" if any may have it.
 
-    `lock` is the folder of the lock it had a moment ago, without options; None if that is too long ago.
+    `lock` is the folder of the lock it had a moment ago, without options; None if that is too long ago. Of a wheel that is
+    `versioned_by_tags` the commit doesn't tell the version.
     """
 
     wheel: BuiltWheel
     python: str
     lock: Path | None
+    versioned_by_tags: bool
 
 
 def find_kept(store: Store, made_from: Sequence[str]) -> KeptWheel | None:
@@ -64,13 +66,21 @@ def find_kept(store: Store, made_from: Sequence[str]) -> KeptWheel | None:
             entry_points=dict(record["entry_points"]),
         )
         python = "" if path.name.endswith("-none-any.whl") else str(record["python"])
-        return KeptWheel(wheel=wheel, python=python, lock=_fresh_lock(folder, str(record["lock_sha256"])))
+        lock = _fresh_lock(folder, str(record["lock_sha256"]))
+        return KeptWheel(wheel=wheel, python=python, lock=lock, versioned_by_tags=record["versioned_by_tags"] is not False)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def keep(
-    store: Store, made_from: Sequence[str], wheel: BuiltWheel, python: Interpreter, *, stage: Path, lock: Path | None
+    store: Store,
+    made_from: Sequence[str],
+    wheel: BuiltWheel,
+    python: Interpreter,
+    *,
+    stage: Path,
+    lock: Path | None,
+    versioned_by_tags: bool = False,
 ) -> None:
     """Put a copy of the wheel into the cache, by way of the folder `stage`, with what uv locked in the folder `lock`.
 
@@ -83,6 +93,7 @@ def keep(
         "filename": wheel.path.name,
         "python": python.version,
         "lock_sha256": "",
+        "versioned_by_tags": versioned_by_tags,
         **{name: getattr(wheel, name) for name in BuiltWheel.__slots__ if name != "path"},
     }
     if lock and (lock / "uv.lock").is_file():
