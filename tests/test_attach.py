@@ -634,6 +634,8 @@ def test_several_versions_serve_one_hook_call(pm, app, add):
     assert pm.hook.score(text="", weight=0) == ["2.0", "1.0"]
     with pytest.raises(plughost.UnknownError, match="`alpha` is not installed in the version `9`"):
         app.attach(pm, ["alpha@9"])
+    with pytest.raises(plughost.UnknownError, match="No plugin named `alhpa` is installed"):
+        app.attach(pm, versions={"alhpa": "1.0"})
 
 
 def test_hook_calls_go_on_without_a_disabled_plugin(pm, app, add):

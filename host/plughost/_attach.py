@@ -65,9 +65,9 @@ def attach(
             f"The PluginManager is of the project `{manager.project_name}`, and the host of `{workers.project}`",
             hint=f'Make the host with its name: `Host("{manager.project_name}")`',
         )
-    names = workers.names() if plugins is None else list(plugins)
     limits_s = {registry.normalize_name(name): limit_s for name, limit_s in timeouts.items()}
     wanted = {registry.normalize_name(name): version for name, version in versions.items()}
+    names = list(dict.fromkeys([*workers.names(), *wanted])) if plugins is None else list(plugins)
     attached: list[IsolatedPlugin] = []
     failures: list[Exception] = []
     for given in names:
