@@ -296,6 +296,34 @@ def test_a_lost_state_is_worked_out_from_the_revisions(patient: Patient, content
     assert content is None or content in patient.put_aside("current")
 
 
+def test_a_folder_in_the_place_of_the_state_is_set_aside(patient: Patient) -> None:
+    current = patient.folder / "current"
+    current.unlink()
+    (current / "inside").mkdir(parents=True)
+    assert patient.references() == {"state-corrupt"}
+    assert patient.host.repair("needs-dep").left == ()
+    assert patient.works()
+    assert list(Path(patient.host.store.set_aside).rglob("current/inside"))
+
+
+@pytest.mark.parametrize("marker", ["[" * 100_000, "utf-16"])
+def test_a_marker_that_is_no_json_is_damage(patient: Patient, marker: str) -> None:
+    path = patient.venv / "plughost-venv.json"
+    data = path.read_text().encode("utf-16") if marker == "utf-16" else marker.encode()
+    path.unlink()
+    path.write_bytes(data)
+    assert patient.references() == {"venv-damaged"}
+    assert patient.host.repair("needs-dep").left == ()
+
+
+def test_no_bill_of_materials_is_made_of_an_altered_lock(patient: Patient) -> None:
+    replace_text(patient.revision / "pylock.toml", '"3.7"', '"3.8"')
+    with pytest.raises(errors.StoreError) as caught:
+        patient.host.sbom("needs-dep")
+    assert caught.value.message == "The files of `needs-dep` have been altered"
+    assert caught.value.hint == "`repair needs-dep` mends them, `remove needs-dep` takes the plugin away"
+
+
 def test_what_can_still_be_read_of_a_damaged_state_holds(patient: Patient) -> None:
     host = patient.host
     host.disable("needs-dep")
@@ -398,6 +426,20 @@ def test_revisions_that_are_kept_for_a_way_back_are_repaired_too(host: plughost.
     assert host.info("echo").version == "2.0"
     host.rollback("echo")
     assert host.info("echo").version == "1.0"
+    assert host.call("echo", "add", a=1) == 3
+
+
+def test_a_revision_whose_description_was_altered_does_not_come_into_force_again(
+    host: plughost.Host, git_repository: Callable[..., str]
+) -> None:
+    host.add(git_repository("echo"))
+    git_repository("echo", version="2.0")
+    host.update("echo")
+    newer = host.info("echo").folder
+    host.rollback("echo")
+    replace_text(newer / "manifest.json", '"add"', '"sub"')
+    host.update("echo")
+    assert host.info("echo").folder != newer
     assert host.call("echo", "add", a=1) == 3
 
 

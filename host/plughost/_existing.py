@@ -39,6 +39,7 @@ def find_existing(store: Store, origin: Origin, options: Mapping[str, object], n
             if _is_made_of(receipt, origin, options) and is_whole(store, receipt.venv):
                 try:
                     installed = registry.find(store, f"{candidate}@{receipt.revision}")
+                    registry.check_file(installed.folder, receipt, "manifest.json", receipt.manifest_sha256)
                 except PlughostError:
                     continue
                 return Existing(installed=installed, in_force=number == 0)

@@ -114,7 +114,12 @@ def _locked(path: Path) -> list[tuple[str, str]]:
         packages = tomllib.loads(read_file(path).decode())["packages"]
         return sorted((str(package["name"]), str(package.get("version", ""))) for package in packages)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise StoreError(f"The lock `{path}` can't be read", reference="store-corrupt", causes=[str(error)]) from error
+        raise StoreError(
+            f"The lock `{path}` can't be read",
+            reference="store-corrupt",
+            causes=[str(error)],
+            hint=f"`repair {path.parent.parent.name}` makes it again",
+        ) from error
 
 
 def _mappings(items: object) -> tuple[dict[str, object], ...]:

@@ -50,7 +50,7 @@ class Examiner:
             state, faults = _read_state(normalized, folder)
         except PermissionError as error:
             raise registry.unreadable(self.store, error) from error
-        names = state.revisions if state else sorted(entry.name for entry in scan(folder) if entry.is_dir(follow_symlinks=False))
+        names = state.revisions if state else sorted(_revisions_in(folder))
         in_force = state.revision if state else ""
         revisions = tuple(_Revision(self, normalized, one, in_force=one == in_force).examine() for one in names)
         return ExaminedPlugin(name=normalized, state=state, revisions=revisions, own_faults=faults)
@@ -273,6 +273,10 @@ def _state_fault(plugin: str, folder: str, error: Exception) -> Fault:
     lost = isinstance(error, FileNotFoundError)
     what = "The file that says which of its revisions is in force is " + ("missing" if lost else f"damaged: {_said(error)}")
     return Fault(plugin=plugin, reference="state-corrupt", what=what, where=path, remedy=f"`repair {plugin}`")
+
+
+def _revisions_in(plugin: str) -> Iterator[str]:
+    return (entry.name for entry in scan(plugin) if entry.is_dir(follow_symlinks=False) and entry.name != "current")
 
 
 def _shape_fault(manifest: Mapping[str, object]) -> str:

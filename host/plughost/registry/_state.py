@@ -24,6 +24,7 @@ __all__ = ["KEPT_REVISIONS", "State", "is_entry", "read_state", "read_whole_stat
 #: How many revisions of a plugin are kept, the one in force included, where nobody says otherwise.
 KEPT_REVISIONS = 5
 _MOST_BYTES = 1 << 16
+_LONGEST_ENTRY = 255
 
 
 class State:
@@ -129,4 +130,4 @@ def read_whole_state(plugin: str) -> State:
 
 def is_entry(name: str) -> bool:
     """Whether it is the name of one entry of a folder, and of no place elsewhere."""
-    return bool(name) and name.isprintable() and os.path.basename(name) == name and name not in {".", ".."}
+    return 0 < len(name) <= _LONGEST_ENTRY and name.isprintable() and os.path.basename(name) == name and name not in {".", ".."}

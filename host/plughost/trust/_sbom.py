@@ -12,7 +12,7 @@ import re
 import uuid
 from urllib.parse import quote
 
-from plughost import __version__
+from plughost import __version__, registry
 from plughost import lock as locks
 from plughost._interpreters import Interpreter
 from plughost.errors import StoreError
@@ -41,6 +41,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 def bill_of_materials(plugin: Plugin) -> Table:
     """Raises: StoreError: the lock or the environment can't be read."""
     receipt = plugin.receipt
+    registry.check_file(plugin.folder, receipt, "pylock.toml", receipt.lock_sha256)
     python = Interpreter(executable=receipt.python, version=receipt.python_version)
     files = {file.name: file for file in locks.files(plugin.folder, python=python)}
     try:

@@ -127,7 +127,7 @@ def read_marker(path: str) -> Marker:
     """
     data = read_file(os.path.join(path, MARKER))
     try:
-        marker = json.loads(data)
+        marker = json.loads(data.decode())
         python = marker["interpreter"]
         return Marker(
             key=str(marker["key"]),
@@ -135,7 +135,7 @@ def read_marker(path: str) -> Marker:
             packages=tuple((str(name), str(version)) for name, version in marker["packages"]),
             fingerprint=Fingerprint(records=dict(marker["records"]), others=dict(marker["others"])),
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"`{MARKER}` can't be read") from error
 
 
