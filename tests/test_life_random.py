@@ -74,7 +74,7 @@ class Model:
             return self
         if wanted in self.before:
             place = self.before.index(wanted)
-            undone = (*reversed(self.before[:place]), self.current)
+            undone = (self.current, *self.before[:place])  # what was in force last comes first
             return replace(self, current=wanted, before=self.before[place + 1 :], after=(*undone, *self.after))
         return replace(
             self,
