@@ -49,6 +49,7 @@ class Server(ThreadingHTTPServer):
         self.text = index(WEATHER)
         self.etag = '"1"'
         self.status = 200
+        self.cut_bytes = 0
         self.credentials = ""
         self.answered: list[int] = []
 
@@ -74,7 +75,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("ETag", self.server.etag)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self.wfile.write(content)
+        self.wfile.write(content[: len(content) - self.server.cut_bytes])
 
     def log_message(self, *_: object) -> None:
         pass
@@ -200,6 +201,14 @@ def test_a_bad_answer_never_takes_the_place_of_what_is_kept(place: Store, server
     with pytest.raises(errors.InstallError):
         indexes.add(place, "team", server.url(), force=True)
     assert Path(place.plugin_index("team")).read_bytes() == before
+
+
+def test_an_index_that_breaks_off_is_not_taken_for_the_whole(place: Store, server: Server) -> None:
+    server.text = index(WEATHER, TABLES)
+    server.cut_bytes = len(server.text) - len(index(WEATHER))
+    with pytest.raises(errors.InstallError) as caught:
+        indexes.add(place, "team", server.url())
+    assert caught.value.causes == (f"It broke off with {server.cut_bytes} bytes to come",)
 
 
 def test_offline_nobody_is_asked_and_a_file_here_is_read(place: Store, server: Server, file: Path) -> None:

@@ -48,6 +48,7 @@ class Server(ThreadingHTTPServer):
         self.moved_to = ""
         self.refusal = 401
         self.dumb = self.protocol_0 = False
+        self.cut_bytes = 0
         self.seen: list[tuple[str, str]] = []
 
     def url(self, path: str, userinfo: str = "") -> str:
@@ -100,7 +101,7 @@ class Handler(BaseHTTPRequestHandler):
         for name, value in (*headers, ("Content-Length", str(len(content)))):
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(content)
+        self.wfile.write(content[: len(content) - self.server.cut_bytes])
 
     def log_message(self, *_: object) -> None:
         pass
@@ -343,6 +344,13 @@ def test_an_archive_that_is_refused_or_missing_is_told(server, archive):
     with pytest.raises(SourceError) as caught:
         resolve(parse(server.url("nothing.whl")))
     assert caught.value.reference == "source-missing"
+
+
+def test_an_archive_that_breaks_off_is_not_taken_for_the_whole(server, archive):
+    server.cut_bytes = 5
+    with pytest.raises(InstallError) as caught:
+        resolve(parse(archive))
+    assert (caught.value.reference, caught.value.causes) == ("network", ("It broke off with 5 bytes to come",))
 
 
 def test_an_archives_credentials_are_not_sent_on_either(server, start, archive):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Fetched", "Place", "fetch", "invalid", "locate"]
 
+_ALL_TIMEOUT_S = 60.0
 _FORMS = f"Give `git+https://HOST/REPOSITORY.git`, `https://HOST/{FILE_NAME}`, or the path of such a file"
 
 
@@ -131,20 +132,24 @@ def _from_file(path: str) -> Fetched:
 def _from_server(place: Place, before: Origin | None) -> Fetched | None:
     from http.client import HTTPException
 
-    from plughost.source._http import NOT_MODIFIED, Refusal, get, told
+    from plughost.source._http import NOT_MODIFIED, Refusal, blocks, get, told
 
     asked = {"If-None-Match": before.etag, "If-Modified-Since": before.last_modified} if before else {}
     headers = {name: value for name, value in asked.items() if value}
     try:
         with get(place.url, place.credentials or _from_netrc(place.url), headers=headers) as reply:
-            data = reply.read(MOST_BYTES + 1)
+            data = bytearray()
+            for block in blocks(reply, within_s=_ALL_TIMEOUT_S):
+                data += block
+                if len(data) > MOST_BYTES:
+                    break
             told_by_server = reply.headers
     except (OSError, HTTPException, Refusal) as error:
         if before and isinstance(error, Refusal) and error.code == NOT_MODIFIED:
             return None
         raise told(place.url, error) from error
     etag, last_modified = (told_by_server.get(name, "") for name in ("ETag", "Last-Modified"))
-    return Fetched(data=data, etag=etag, last_modified=last_modified)
+    return Fetched(data=bytes(data), etag=etag, last_modified=last_modified)
 
 
 def _from_netrc(url: str) -> str:

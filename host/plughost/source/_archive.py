@@ -20,7 +20,6 @@ from plughost.source._records import Origin, Source, SourceTree
 
 __all__ = ["check_out", "resolve"]
 
-_BLOCK_BYTES = 1 << 20
 #: An archive of at most this size is kept from the moment its digest is known until it is wanted; a larger one is fetched again.
 _KEPT_BYTES = 64 << 20
 _METADATA_BYTES = 1 << 20
@@ -109,12 +108,12 @@ def _is_package_information(name: str) -> bool:
 def _download(source: Source, path: Path) -> None:
     from http.client import HTTPException
 
-    from plughost.source._http import Refusal, get, told
+    from plughost.source._http import Refusal, blocks, get, told
 
     url = f"{source.url}?{source.query}" if source.query else source.url
     try:
         with get(url, source.credentials) as reply, path.open("wb") as file:
-            shutil.copyfileobj(reply, file, _BLOCK_BYTES)
+            file.writelines(blocks(reply))
     except (OSError, HTTPException, Refusal) as error:
         if path.exists() and isinstance(error, OSError) and not isinstance(error, TimeoutError | ConnectionError):
             raise  # it is our disk

@@ -5,6 +5,7 @@ Above it: archives on a server, and indexes; below it: urllib.
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 
 from plughost.errors import InstallError, SourceError
@@ -15,10 +16,11 @@ if TYPE_CHECKING:
     from http.client import HTTPResponse
     from urllib.request import OpenerDirector
 
-__all__ = ["NOT_MODIFIED", "Refusal", "get", "told"]
+__all__ = ["NOT_MODIFIED", "Refusal", "blocks", "get", "told"]
 
 NOT_MODIFIED = 304
 _TIMEOUT_S = 60.0
+_BLOCK_BYTES = 1 << 20
 
 
 class Refusal(Exception):
@@ -51,6 +53,20 @@ def get(url: str, credentials: str = "", *, headers: Mapping[str, str] | None = 
         raise Refusal(error.code, str(error.reason)) from error
     with reply:
         yield reply
+
+
+def blocks(reply: HTTPResponse, *, within_s: float = float("inf")) -> Iterator[bytes]:
+    """What the server sends, up to the end that it has announced.
+
+    Raises: OSError, HTTPException: it breaks off, or takes longer than `within_s` in all.
+    """
+    deadline = time.monotonic() + within_s
+    while block := reply.read1(_BLOCK_BYTES):
+        yield block
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"It took longer than {within_s:g} s")
+    if reply.length:
+        raise ConnectionError(f"It broke off with {reply.length:,} bytes to come")
 
 
 def told(url: str, error: Exception) -> InstallError:

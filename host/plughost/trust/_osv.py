@@ -123,18 +123,18 @@ class Service:
         try:
             record = json.loads(answer)
             return dict(record.items())
-        except (ValueError, AttributeError) as error:
+        except (ValueError, AttributeError, RecursionError) as error:
             raise self._unreadable(str(error)) from error
 
     def _read(self, reply: HTTPResponse) -> bytes:
-        answer = b""
+        answer = bytearray()
         while block := reply.read1(_BLOCK_BYTES):
             answer += block
             if len(answer) > _ANSWER_BYTES:
                 raise self._unreadable(f"It has more than {_ANSWER_BYTES >> 20} MiB")
             if time.monotonic() > self._deadline:
                 raise TimeoutError(f"It took longer than {_ALL_TIMEOUT_S:g} s")
-        return answer
+        return bytes(answer)
 
     def _unreachable(self, cause: str) -> AuditError:
         return AuditError(
