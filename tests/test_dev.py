@@ -104,7 +104,7 @@ def test_each_change_is_described_and_called_again(dev, project, tmp_path, plugh
     assert "breaking: `double` no longer has the parameter `number`" in told
 
     replace(project / "doubling.py", CODE.format(parameters="number: int", factor=5))
-    working.read_until("20\n")
+    assert "info doubling" not in working.read_until("20\n"), "it is in no store that `info` would find it in"
 
     replace(project / "pyproject.toml", PROJECT.format(version="2.0", more='triple = "doubling:double"'))
     assert "Installed `doubling` 2.0 for `plughost`: `double`, `triple`" in working.read_until("`triple` is new")

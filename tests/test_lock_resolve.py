@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from packaging.pylock import Pylock
 
-from plughost import _installer, _interpreters, lock, wheel
+from plughost import Host, _installer, _interpreters, lock, wheel
 from plughost.errors import InstallError, ResolveError, StoreError, UsageError
 from plughost.paths import Store
 
@@ -119,13 +119,19 @@ def build_wheel(folder, *_):
 
 
 @pytest.fixture
-def index(tmp_path, monkeypatch):
-    (tmp_path / "index").mkdir()
-    index = Index(tmp_path / "index")
+def settings(monkeypatch):
+    """The environment without anybody's settings of pip and uv."""
     for name in [name for name in os.environ if name.startswith(("PIP_", "UV_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    name_index(monkeypatch, index.url())
+    return monkeypatch
+
+
+@pytest.fixture
+def index(tmp_path, settings):
+    (tmp_path / "index").mkdir()
+    index = Index(tmp_path / "index")
+    name_index(settings, index.url())
     yield index
     index.server.shutdown()
     index.server.server_close()
@@ -401,3 +407,15 @@ def test_a_damaged_lock_is_named(tmp_path):
     with pytest.raises(StoreError) as caught:
         lock.read(tmp_path, python=PYTHON)
     assert caught.value.reference == "store-corrupt"
+
+
+@pytest.mark.parametrize("installer", ["uv", "pip"])
+def test_a_folder_of_wheels_is_found_from_the_folder_that_the_user_is_in(tmp_path, settings, installer):
+    (tmp_path / "wheels").mkdir()
+    make_wheel(tmp_path / "wheels", "rain")
+    settings.chdir(tmp_path)
+    settings.setenv(f"{installer.upper()}_FIND_LINKS", "wheels")
+    settings.setenv(f"{installer.upper()}_NO_INDEX", "1")
+    with Host(store=tmp_path / "store") as host:
+        host.add("rain", installer=installer, entry_points={"shout": "rain:VERSION.upper"})
+        assert host.call("rain", "shout") == "1.0"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import select
@@ -170,6 +171,21 @@ def test_without_git_there_is_a_folder_and_a_word_about_it(plughost_command, tmp
     assert "it is no git repository, since there is no `git`" in ran.stdout
     assert f"{sys.executable} -m uv run pytest" in ran.stdout
     assert not (tmp_path / "weather" / ".git").exists()
+
+
+@pytest.mark.parametrize(
+    ("template", "step"),
+    [
+        ("tool", "-m venv .venv && .venv/bin/pip install --editable . pytest && .venv/bin/pytest"),
+        ("app", "-m pip install --editable . pytest"),
+    ],
+)
+def test_without_any_uv_the_next_steps_do_without_it(tmp_path, template, step):
+    without_uv = "import sys; sys.modules['uv'] = None; from plughost.__main__ import main; main()"
+    argv = [sys.executable, "-c", without_uv, "new", "weather", "--template", template, "--no-git", "--json"]
+    environment = {**os.environ, "PATH": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    ran = subprocess.run(argv, env=environment, cwd=tmp_path, capture_output=True, check=True)
+    assert f"{sys.executable} {step}" in [each["run"] for each in json.loads(ran.stdout)["steps"]]
 
 
 def test_an_empty_folder_is_filled_and_stays_the_same_folder(plughost_command, tmp_path):

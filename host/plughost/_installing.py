@@ -78,6 +78,11 @@ class LockRequest:
     subject: str = "the plugin"
 
 
+def rooted(places: Iterable[str]) -> list[str]:
+    """URLs, and folders by their whole paths: an installer doesn't run in the user's folder."""
+    return [place if "://" in place else os.path.abspath(place) for place in places]
+
+
 def passed_on(names: Iterable[str]) -> dict[str, str]:
     """What our environment has under `names`; one that ends with a star is a prefix."""
     prefixes = tuple(name[:-1] for name in names if name.endswith("*"))

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from plughost import _process
 from plughost._failures import Doing
-from plughost._installing import NETWORK, passed_on, pinned, wheels_below, write_log
+from plughost._installing import NETWORK, passed_on, pinned, rooted, wheels_below, write_log
 from plughost._pip_errors import failure
 from plughost._pip_lock import has_hashes, pylock, requirements
 from plughost.errors import BuildError, InstallError, ResolveError, UsageError, VenvError
@@ -280,6 +280,8 @@ class Pip:
         if cwd:
             argv = ["/bin/sh", "-c", 'cd "$0" && exec "$@"', str(cwd), *argv]
         env = {**_process.base_environment(self._temporary), **passed_on((*NETWORK, *_USERS_OWN)), **_FIXED}
+        if places := env.get("PIP_FIND_LINKS"):
+            env["PIP_FIND_LINKS"] = " ".join(rooted(places.split()))
         env["PIP_CACHE_DIR"] = self._cache
         try:
             completed = _process.run(argv, env={**env, **(extra or {})}, keep=keep)

@@ -12,7 +12,7 @@ import os
 from urllib.parse import quote
 
 from plughost import _process
-from plughost._installing import NETWORK, passed_on
+from plughost._installing import NETWORK, passed_on, rooted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ _PLAIN_KEYS = {
 
 def environment(*, cache: str, extra: Mapping[str, str]) -> dict[str, str]:
     """The whole environment of one call: `extra` over the fixed part, over the user's."""
-    inherited = passed_on((*NETWORK, *_USERS_OWN))
+    inherited = {**passed_on(NETWORK), **_users_own()}
     return {**_process.base_environment(), **_from_files(), **inherited, **_FIXED, "UV_CACHE_DIR": cache, **extra}
 
 
@@ -76,7 +76,7 @@ def is_offline() -> bool:
 
 def for_pip() -> dict[str, str]:
     """The same indexes in pip's variables, with their credentials: for pip to fetch what uv has locked."""
-    settings = {**_from_files(), **passed_on(_USERS_OWN)}
+    settings = {**_from_files(), **_users_own()}
     default = settings.get("UV_DEFAULT_INDEX") or settings.get("UV_INDEX_URL", "")
     others = f"{settings.get('UV_INDEX', '')} {settings.get('UV_EXTRA_INDEX_URL', '')}".split()
     found = {
@@ -88,6 +88,14 @@ def for_pip() -> dict[str, str]:
         "PIP_KEYRING_PROVIDER": settings.get("UV_KEYRING_PROVIDER", ""),
     }
     return {name: value for name, value in found.items() if value}
+
+
+def _users_own() -> dict[str, str]:
+    """What the user's own environment sets."""
+    settings = passed_on(_USERS_OWN)
+    if places := settings.get("UV_FIND_LINKS"):
+        settings["UV_FIND_LINKS"] = ",".join(rooted(places.split(",")))
+    return settings
 
 
 def _with_credentials(index: str, settings: Mapping[str, str]) -> str:

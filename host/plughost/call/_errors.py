@@ -47,7 +47,7 @@ def error_from(error: Mapping[str, object], *, what: str, types: Mapping[str, ty
         _summary(what, stage, kind, message, data),
         reference="result-unsupported" if stage == "result" else "plugin-raised",
         causes=[_line(cause.get("type"), cause.get("message")) for cause in _mappings(data.get("causes"))],
-        hint=_HINTS.get(stage, ""),
+        hint=_hint(what, stage),
     )
     raised.type_name = kind
     raised.builtin_name = str(data.get("builtin") or "Exception")
@@ -61,10 +61,13 @@ def error_from(error: Mapping[str, object], *, what: str, types: Mapping[str, ty
     return raised
 
 
-_HINTS = {
-    "import": "`doctor` tells whether its environment is whole; if it is, tell its author",
-    "result": "It may return text, numbers, bytes, dates, paths, dataclasses, and lists, sets and dicts of these",
-}
+def _hint(what: str, stage: str) -> str:
+    if stage == "import":
+        plugin = what.strip("`").partition(":")[0]
+        return f"`doctor {plugin}` tells whether its environment is whole; if it is, tell its author"
+    if stage == "result":
+        return "It may return text, numbers, bytes, dates, paths, dataclasses, and lists, sets and dicts of these"
+    return ""
 
 
 def _summary(what: str, stage: str, kind: str, message: str, data: Mapping[str, object]) -> str:

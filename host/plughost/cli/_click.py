@@ -144,6 +144,9 @@ class _Family(click.Group):
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.write_usage(_paint("cyan", ctx.command_path), "[OPTIONS] COMMAND …", prefix=f"{_heading('Usage')} ")
 
+    def format_help_text(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        _write_paragraphs(formatter, self._family.description)
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         commands = [COMMANDS[f"{self._family.name} {word}"] for word in self._words]
         _write_section(formatter, "Commands", [(_paint("cyan", command.name), command.summary) for command in commands])
@@ -188,12 +191,7 @@ class _Command(click.Command):
         formatter.write_usage(_paint("cyan", ctx.command_path), pieces, prefix=f"{_heading('Usage')} ")
 
     def format_help_text(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        for paragraph in self._command.description.split("\n\n"):
-            formatter.write_paragraph()
-            if paragraph.startswith(" "):
-                formatter.write(paragraph + "\n")
-            else:
-                formatter.write_text(paragraph)
+        _write_paragraphs(formatter, self._command.description)
 
     def format_options(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         own = [_record(parameter) for parameter in self._command.parameters if parameter.flags]
@@ -206,6 +204,16 @@ class _Command(click.Command):
         for line, purpose in self._command.examples:
             comment = _paint("dim", f"  # {purpose}") if purpose else ""
             formatter.write(f"  {_paint('cyan', f'{_program(ctx)} {line}')}{comment}\n")
+
+
+def _write_paragraphs(formatter: click.HelpFormatter, text: str) -> None:
+    """Paragraphs that are indented keep their lines."""
+    for paragraph in text.split("\n\n"):
+        formatter.write_paragraph()
+        if paragraph.startswith(" "):
+            formatter.write(paragraph + "\n")
+        else:
+            formatter.write_text(paragraph)
 
 
 class _UnknownCommand(click.UsageError):

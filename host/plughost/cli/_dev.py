@@ -41,6 +41,8 @@ def dev(context: Context, values: Values) -> int:
     call = _call(values, printer)
     with contextlib.suppress(KeyboardInterrupt), _host(context, project, keep=values.flag("keep")) as host:
         for event in develop(host, folder, manager=manager, call=call):
+            if isinstance(event, Failed) and not values.flag("keep") and printer.typed(event.error.hint) != event.error.hint:
+                event.error.hint = ""  # the command in it would look for the plugin in another store
             _tell(printer, event)
     printer.err.end_line()
     return 0

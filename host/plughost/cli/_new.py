@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from importlib.util import find_spec
 
 from plughost._process import find_program
 from plughost._templates import templates
@@ -43,7 +44,7 @@ def new(context: Context, values: Values) -> int:
     )
     shown = os.path.relpath(made.folder)
     if values.flag("json"):
-        steps = [{"run": run, "what": what} for run, what in made.steps]
+        steps = [{"run": _runnable(run), "what": what} for run, what in made.steps]
         printer.json({"folder": str(made.folder), "template": template, "repository": made.repository == "made", "steps": steps})
     elif not printer.quiet:
         _tell(printer, made, shown, template)
@@ -64,10 +65,16 @@ def _tell(printer: Printer, made: Made, shown: str, template: str) -> None:
 
 
 def _runnable(command: str) -> str:
-    """The command with our own uv, where there is none on PATH."""
-    if command.startswith("uv ") and not find_program("uv"):
-        return f"{shlex.quote(sys.executable)} -m {command}"
-    return command
+    """The command with our own uv, where there is none on PATH; with pip, where there is none at all."""
+    if not command.startswith("uv ") or find_program("uv"):
+        return command
+    python = shlex.quote(sys.executable)
+    if find_spec("uv"):
+        return f"{python} -m {command}"
+    rest = command.removeprefix("uv ")
+    if rest.startswith("pip "):
+        return f"{python} -m {rest}"
+    return f"{python} -m venv .venv && .venv/bin/pip install --editable . pytest && .venv/bin/{rest.removeprefix('run ')}"
 
 
 def _choose(printer: Printer) -> str:

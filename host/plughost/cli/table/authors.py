@@ -22,7 +22,7 @@ at git repositories; `app` is an app with a hook, a plugin of its own, and two t
         option(
             "--template",
             "TEMPLATE",
-            "What to make; a tool if not given",
+            "The template to start from; a tool if not given",
             choices=("tool", "hooks", "data-analyzer", "code-review", "app"),
         ),
         option("--into", "FOLDER", "The folder to make, instead of one with the name", completes="path"),

@@ -36,7 +36,7 @@ _FAMILY = Family(
     group=_GROUP,
     summary="Manage the indexes that plugins are found in",
     description="""\
-An index is a list of plugins: a git repository with a file `plughost-index.toml`, or that file itself, here or on a server. \
+An index is a list of plugins: the file `plughost-index.toml` in a git repository, or that file itself, here or on a server. \
 It is kept in the store, so that `search` and `add NAME` need no network for it.""",
 )
 
