@@ -265,6 +265,16 @@ def test_what_a_terminal_would_obey_is_escaped(printed):
     )
 
 
+def test_what_json_leaves_and_a_terminal_would_obey_is_escaped(capfd):
+    printer = Printer(color=False)
+    printer.json("\x1b[2J\x9b2J\x7f")
+    printer.out.is_terminal = True
+    printer.json(["\x1b[2J\x9b2J\x7f"])
+    piped, *shown = capfd.readouterr().out.splitlines()
+    assert piped == '"\\u001b[2J\x9b2J\x7f"'
+    assert shown == ["[", '  "\\u001b[2J\\u009b2J\\u007f"', "]"]
+
+
 def test_of_what_a_terminal_obeys_a_line_has_only_our_colors(capfd):
     printer = Printer(color=True)
     printer.line(f"{printer.out.paint('yellow', 'note')}: \x1b[2J\x1b]0;title\x07\x1b[8m\x9b")

@@ -316,6 +316,16 @@ def test_a_marker_that_is_no_json_is_damage(patient: Patient, marker: str) -> No
     assert patient.host.repair("needs-dep").left == ()
 
 
+def test_a_record_with_a_field_that_is_too_long_is_damage(patient: Patient) -> None:
+    (record,) = patient.packages.glob("idna-*.dist-info/RECORD")
+    record.unlink()
+    record.write_text('"' + "x" * 200_000)
+    assert patient.references() == {"venv-damaged"}
+    patient.host.audit("needs-dep", offline=True)
+    assert patient.host.repair("needs-dep").left == ()
+    assert patient.works()
+
+
 def test_no_bill_of_materials_is_made_of_an_altered_lock(patient: Patient) -> None:
     replace_text(patient.revision / "pylock.toml", '"3.7"', '"3.8"')
     with pytest.raises(errors.StoreError) as caught:

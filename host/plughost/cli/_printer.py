@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from plughost.errors import PlughostError
 
-__all__ = ["Printer", "compact", "home_as_tilde", "visible"]
+__all__ = ["Printer", "compact", "escaped", "home_as_tilde", "visible"]
 
 
 class Printer:
@@ -47,7 +47,8 @@ class Printer:
 
     def json(self, value: object) -> None:
         nested = isinstance(value, dict | list | tuple | set | frozenset)
-        self.out.write((indented(value) if nested and self.out.is_terminal else compact(value)).encode() + b"\n")
+        text = indented(value) if nested and self.out.is_terminal else compact(value)
+        self.out.write((escaped(text) if self.out.is_terminal else text).encode() + b"\n")
 
     def item(self, value: object) -> None:
         """An item of a stream, on one line."""
@@ -55,7 +56,8 @@ class Printer:
         if self.out.is_terminal and isinstance(value, str) and "\n" not in value:
             self.out.write(value + "\n")
         else:
-            self.out.write(compact(value).encode() + b"\n")
+            text = compact(value)
+            self.out.write((escaped(text) if self.out.is_terminal else text).encode() + b"\n")
 
     def error(self, error: PlughostError, *, as_json: bool = False) -> None:
         """An error: for people to the standard error, or as a JSON record to the standard output."""
@@ -126,6 +128,11 @@ def _dumped(value: object, *, indent: int | None = None, separators: tuple[str, 
     except UnicodeEncodeError:  # lone surrogates: JSON can escape them, UTF-8 has no form for them
         return json.dumps(plain(value), indent=indent, separators=separators)
     return text
+
+
+def escaped(text: str) -> str:
+    """The same JSON, with those control characters escaped that JSON allows as they are, and terminals obey."""
+    return text if text.isprintable() else "".join(f"\\u{ord(c):04x}" if "\x7f" <= c <= "\x9f" else c for c in text)
 
 
 def home_as_tilde(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 
+from plughost.cli._printer import escaped
 from plughost.errors import UsageError
 
 TYPE_CHECKING = False
@@ -20,7 +21,8 @@ def sbom(context: Context, values: Values) -> int:
     text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     path = values.text("output")
     if not path:
-        context.printer.out.write(text)
+        out = context.printer.out
+        out.write(escaped(text) if out.is_terminal else text)
         return 0
     from plughost.paths import replace_file
 

@@ -75,13 +75,16 @@ def dist_infos(path: str | os.PathLike[str]) -> list[str]:
 
 def rows(text: str) -> Iterator[tuple[str, str, str]]:
     """Path, digest and size of each line of a RECORD that names a file."""
-    if '"' in text:
-        import csv
-
-        records = (tuple(row) for row in csv.reader(text.splitlines()))
-    else:
-        records = (tuple(line.split(",")) for line in text.splitlines())
-    for record in records:
+    for record in _quoted(text) if '"' in text else (tuple(line.split(",")) for line in text.splitlines()):
         name, digest, size = (*record, "", "", "")[:3]
         if name:
             yield name, digest, size
+
+
+def _quoted(text: str) -> Iterator[tuple[str, ...]]:
+    import csv
+
+    try:
+        yield from (tuple(row) for row in csv.reader(text.splitlines()))
+    except csv.Error:  # a field that is longer than any path: nothing can be told of what follows
+        return
