@@ -94,6 +94,24 @@ def test_a_project_cannot_take_away_what_the_operator_demands(loaded, tmp_path):
     assert settings.audit_service == "https://osv.example"
 
 
+@pytest.mark.parametrize(
+    ("users", "projects", "holds"),
+    [
+        ("7 days", "1 day", "user"),
+        ("7 days", "", "user"),
+        ("7 days", "9999-01-01", "user"),
+        ("7 days", "2020-01-01", "project"),
+        ("2020-01-02", "2020-01-01T12:00:00Z", "project"),
+    ],
+)
+def test_of_two_cool_downs_the_longer_holds(loaded, users, projects, holds):
+    files = {"user": f'exclude-newer = "{users}"', "plughost": f'exclude-newer = "{projects}"'}
+    settings = loaded(**files)
+    assert settings.exclude_newer == {"user": users, "project": projects}[holds]
+    assert [place.level for place in settings.origins["exclude-newer"]] == [holds]
+    assert loaded(**files, variables={"PLUGHOST_EXCLUDE_NEWER": "1 hour"}).exclude_newer == "1 hour"
+
+
 def test_a_path_is_relative_to_the_file_that_it_stands_in(loaded, tmp_path):
     settings = loaded(plughost='allowed-signers = "keys/signers"\npython = "venv/bin/python"')
     assert settings.allowed_signers == str(tmp_path / "project" / "keys" / "signers")

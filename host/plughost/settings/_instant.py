@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from plughost.errors import UsageError
 
-__all__ = ["absolute", "as_text"]
+__all__ = ["absolute", "as_text", "moment"]
 
 _UNITS = {
     "weeks": ("weeks", "week", "wks", "wk", "w"),
@@ -50,6 +50,11 @@ def absolute(text: str, *, now: datetime | None = None) -> str:
         hint = "Write it as in `2025-03-31`, or as in `7 days`"
         raise UsageError(f"`{text}` is not a date", reference="usage", hint=hint)
     return text
+
+
+def moment(text: str) -> datetime:
+    """The moment that a date, an instant or a duration means now, to compare it; "" lies after all."""
+    return datetime.fromisoformat(absolute(text)).astimezone(UTC) if text else datetime.max.replace(tzinfo=UTC)
 
 
 def _is_date(text: str) -> bool:

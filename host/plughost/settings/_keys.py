@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     #: `path` and `python` are texts too; a relative path is relative to the file that it stands in.
     Kind = Literal["text", "path", "python", "instant", "count", "switch", "patterns"]
     #: `project`: a project's file is stronger than the user's. `operator`: the other way round. `all`: the lists add up.
-    Decides = Literal["project", "operator", "all"]
+    Decides = Literal["project", "operator", "all", "earlier"]
 
 __all__ = ["KEYS", "Key"]
 
@@ -38,7 +38,13 @@ _KEYS = (
     # A project that came with somebody else's repository must not say whose signatures are good.
     Key("allowed-signers", "path", "The OpenSSH file of those who may sign what is installed", decides="operator"),
     Key("audit-service", "text", "The URL of the OSV-compatible service that knows of vulnerabilities", decides="operator"),
-    Key("exclude-newer", "instant", "Leave out what was published after this date, or within this time, such as `7 days`"),
+    # Nor may it shorten the time that the operator has others wait for.
+    Key(
+        "exclude-newer",
+        "instant",
+        "Leave out what was published after this date, or within this time, such as `7 days`",
+        decides="earlier",
+    ),
     Key("installer", "text", "What builds, resolves and installs", choices=("pip", "uv")),
     Key("keep-revisions", "count", "How many revisions of a plugin are kept, the one in force included"),
     Key("offline", "switch", "Use nothing from the network"),

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["load", "user_file"]
 
 _SWITCHES = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
-_ORDERS = {"project": ("environment", "project", "user"), "operator": ("environment", "user", "project")}
+_PROJECT_FIRST = ("environment", "project", "user")
+_ORDERS = {"project": _PROJECT_FIRST, "earlier": _PROJECT_FIRST, "operator": ("environment", "user", "project")}
 
 
 def load(
@@ -81,9 +82,19 @@ def _together(layers: list[Layer]) -> Settings:
             origins[name] = tuple(place for place, _ in said)
         else:
             order = _ORDERS[key.decides]
+            if key.decides == "earlier" and len(said) > 1:
+                said = _earliest(said)
             place, chosen[name] = min(said, key=lambda entry: order.index(entry[0].level))
             origins[name] = (place,)
     return _settings(chosen, origins)
+
+
+def _earliest(said: list[tuple[Place, Value]]) -> list[tuple[Place, Value]]:
+    """What the environment says, else the earlier of what the files say."""
+    from plughost.settings._instant import moment
+
+    strongest = [entry for entry in said if entry[0].level == "environment"]
+    return strongest or [min(said, key=lambda entry: moment(str(entry[1])))]
 
 
 def _settings(chosen: Mapping[str, Value], origins: Mapping[str, tuple[Place, ...]]) -> Settings:
