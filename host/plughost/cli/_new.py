@@ -99,8 +99,12 @@ def _choose(printer: Printer) -> str:
 def _ask(printer: Printer, question: str, default: str) -> str:
     """A line from the terminal; `default` for an empty one."""
     printer.out.write(f"{printer.out.paint('bold', question)} {printer.out.paint('dim', f'[{default}]')}: ")
-    line = sys.stdin.readline()
-    if not line:  # the end of the input, Ctrl-D
-        printer.out.write("\n")
+    line = ""
+    try:
+        line = sys.stdin.readline()
+    finally:
+        if not line:  # Ctrl-C, or the end of the input, Ctrl-D
+            printer.out.write("\n")
+    if not line:
         raise KeyboardInterrupt
     return line.strip() or default
