@@ -253,12 +253,12 @@ def test_a_wheel_of_an_older_version_is_rather_taken_than_a_newer_sdist(index, u
     assert (versions(lockfile)["sky"], lockfile.built_from_source) == ("0.9", ())
 
 
-def test_earlier_versions_stay_where_they_still_fit(index, uv, resolve):
+def test_earlier_versions_stay_where_they_still_fit(index, installer, resolve):
     index.add("sky", "1.0")
-    before = resolve(uv, requires=["sky"], folder="before")
+    before = resolve(installer, requires=["sky"], folder="before")
     index.add("sky", "2.0")
-    assert versions(resolve(uv, requires=["sky"], previous=before.folder))["sky"] == "1.0"
-    assert versions(resolve(uv, requires=["sky>1"], previous=before.folder, folder="later"))["sky"] == "2.0"
+    assert versions(resolve(installer, requires=["sky"], previous=before.folder))["sky"] == "1.0"
+    assert versions(resolve(installer, requires=["sky>1"], previous=before.folder, folder="later"))["sky"] == "2.0"
 
 
 def test_what_was_locked_ahead_is_what_is_locked(index, uv, resolve, tmp_path):

@@ -14,6 +14,7 @@ import os
 import sys
 import tomllib
 import zipfile
+from dataclasses import replace
 from glob import glob
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from plughost import _process
 from plughost._failures import Doing
 from plughost._installing import NETWORK, passed_on, pinned, rooted, wheels_below, write_log
 from plughost._pip_errors import failure
-from plughost._pip_lock import has_hashes, pylock, requirements
+from plughost._pip_lock import has_hashes, locked_versions, pylock, requirements
 from plughost.errors import BuildError, InstallError, ResolveError, UsageError, VenvError
 from plughost.paths import locked
 
@@ -107,12 +108,25 @@ class Pip:
             message=f"Failed to lock the dependencies of {request.subject}", error=ResolveError, reference="resolution-conflict"
         )
         try:
-            report = self._report(request, doing, "--only-binary=:all:")
+            report = self._report_like_before(request, doing) or self._report(request, doing, "--only-binary=:all:")
         except InstallError as error:
             if error.reference not in _MAYBE_NO_WHEEL:
                 raise
             report = self._report(request, doing)
         (request.folder / "pylock.toml").write_text(pylock(report, request), encoding="utf-8")
+
+    def _report_like_before(self, request: LockRequest, doing: Doing) -> dict[str, object] | None:
+        """The report with every version as it is locked in `request.previous`; None where they don't all fit any more."""
+        own = {request.wheel_name, request.upgrade}
+        versions = locked_versions(request.previous, leave_out=own) if request.previous else []
+        if not versions:
+            return None
+        try:
+            return self._report(replace(request, constraints=(*request.constraints, *versions)), doing, "--only-binary=:all:")
+        except InstallError as error:
+            if error.reference not in _MAYBE_NO_WHEEL:
+                raise
+            return None
 
     def _report(self, request: LockRequest, doing: Doing, *options: str) -> dict[str, object]:
         folder = request.folder

@@ -10,12 +10,14 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+import tomllib
 from pathlib import Path
 from urllib.parse import unquote
 
 from packaging.utils import canonicalize_name
 
 from plughost._installing import without_passwords
+from plughost.paths import read_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
     Table = dict[str, object]
 
-__all__ = ["pylock", "requirements"]
+__all__ = ["locked_versions", "pylock", "requirements"]
 
 
 def pylock(report: Mapping[str, object], request: LockRequest) -> str:
@@ -45,6 +47,16 @@ def pylock(report: Mapping[str, object], request: LockRequest) -> str:
     }
     Pylock.from_dict(lock)  # raises where it isn't the format
     return tomli_w.dumps(lock)
+
+
+def locked_versions(folder: Path, *, leave_out: set[str]) -> list[str]:
+    """`NAME==VERSION` of each package from an index that is locked in `folder`; none where that lock can't be read."""
+    try:
+        lock = tomllib.loads(read_file(folder / "pylock.toml").decode())
+        packages = [table for table in _tables(lock["packages"]) if "wheels" in table or "sdist" in table]
+        return [f"{table['name']}=={table['version']}" for table in packages if table["name"] not in leave_out]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return []
 
 
 def requirements(lock: Mapping[str, object], names: set[str]) -> str:
