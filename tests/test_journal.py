@@ -280,7 +280,7 @@ def test_a_reader_that_is_killed_takes_nothing_twice_and_loses_nothing(root):
         if not spool_files(root):
             break
     refresh(Store(root))
-    with sqlite3.connect(root / "journal" / "plughost" / "calls.sqlite3") as database:
+    with contextlib.closing(sqlite3.connect(root / "journal" / "plughost" / "calls.sqlite3")) as database:
         counted = database.execute("SELECT count(*), count(DISTINCT started_ns) FROM call").fetchone()
     assert counted == (20_000, 20_000)
     assert spool_files(root) == []
@@ -339,7 +339,7 @@ def test_a_spool_that_grows_is_taken_in_by_who_writes(host, root):
     (folder / "now.jsonl").write_text(record(message="x" * 500) * 8000)
     host.call("echo", "add", a=1)
     host.close()
-    with sqlite3.connect(root / "journal" / "plughost" / "calls.sqlite3") as database:
+    with contextlib.closing(sqlite3.connect(root / "journal" / "plughost" / "calls.sqlite3")) as database:
         assert database.execute("SELECT count(*) FROM call").fetchone()[0] >= 8000
 
 
@@ -404,7 +404,7 @@ def test_records_can_be_queried_by_the_views(root):
     with Host(store=root, record_arguments=True) as host:
         host.call("echo", "add", a=3)
     take_in(Store(root))
-    with sqlite3.connect(root / "journal" / "plughost" / "calls.sqlite3") as database:
+    with contextlib.closing(sqlite3.connect(root / "journal" / "plughost" / "calls.sqlite3")) as database:
         rows = database.execute(
             "SELECT plugin, tool, outcome, json_extract(arguments, '$.kwargs.a'), time > '2026-01-01' FROM calls"
         ).fetchall()
