@@ -232,6 +232,13 @@ def test_records_that_hold_themselves_in_many_ways_are_compared_at_once() -> Non
     assert told(tree(tag=TEXT), tree(tag=WHOLE)) == [("`work` no longer takes all the values for `x` that it took", True)]
 
 
+def test_bounds_that_are_no_numbers_are_compared_too() -> None:
+    after_2020, after_2021 = TEXT | {"minimum": "2020-01-01"}, TEXT | {"minimum": "2021-01-01"}
+    assert is_taken(after_2020, after_2020)
+    assert not is_taken(after_2020, after_2021)
+    assert not is_taken(TEXT, after_2021)
+
+
 def test_definitions_of_a_library_stand_within_its_own() -> None:
     def model(city: Record) -> Record:
         one = tool(x={"$ref": "#/$defs/Trip"})

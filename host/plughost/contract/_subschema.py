@@ -31,6 +31,8 @@ _LONGEST_CHAIN = 20
 def takes_all(old: Schema, new: Schema, old_root: Schema, new_root: Schema) -> bool:
     """Whether every value that is valid by `old` is valid by `new`; false where that can't be told."""
     try:
+        if old == new and old_root.get("$defs") == new_root.get("$defs"):
+            return True
         return _Comparison(old_root, new_root).holds(old, new)
     except RecursionError:
         return False
@@ -138,11 +140,13 @@ class _Comparison:
 
 def _bounds_hold(old: Schema, new: Schema) -> bool:
     for key, bound in plain(new).items():
-        if key in _LOWER_BOUNDS and not (_is_number(old.get(key)) and float(str(old[key])) >= float(str(bound))):
-            return False
-        if key in _UPPER_BOUNDS and not (_is_number(old.get(key)) and float(str(old[key])) <= float(str(bound))):
-            return False
-        if key in _EXACT and old.get(key) != bound and not (key == "format" and _types(old) <= _TAKE_ANY.get(str(bound), set())):
+        had = old.get(key)
+        if key in _LOWER_BOUNDS | _UPPER_BOUNDS and had != bound:
+            if not (isinstance(had, int | float) and isinstance(bound, int | float)):
+                return False
+            if (had < bound) if key in _LOWER_BOUNDS else (had > bound):
+                return False
+        if key in _EXACT and had != bound and not (key == "format" and _types(old) <= _TAKE_ANY.get(str(bound), set())):
             return False
     return True
 
@@ -188,10 +192,6 @@ def _types(schema: Schema) -> set[str]:
 def _type_of(value: object) -> str:
     names = ((bool, "boolean"), (int, "integer"), (float, "number"), (str, "string"), (list, "array"), (dict, "object"))
     return next((name for kind, name in names if isinstance(value, kind)), "null")
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def plain(schema: object) -> dict[str, object]:
