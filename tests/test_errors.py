@@ -94,6 +94,7 @@ def write_wheel(
     entry_points: dict[str, str] | None = None,
     code: str = "def forecast(city: str) -> str:\n    return city\n",
     without: str = "",
+    module: str = "",
 ) -> None:
     """`without` is a file that it should have and lacks."""
     info = f"{name}-{version}.dist-info"
@@ -101,7 +102,7 @@ def write_wheel(
     metadata += f"Requires-Dist: {requires}\n" * bool(requires) + f"Requires-Python: {python}\n" * bool(python)
     offered = FORECAST if entry_points is None else entry_points
     files = {
-        f"{name}.py": code,
+        f"{module or name}.py": code,
         f"{info}/METADATA": metadata,
         f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: hand\nRoot-Is-Purelib: true\nTag: {tag}\n",
         f"{info}/entry_points.txt": "[plughost]\n" + "".join(f"{key} = {value}\n" for key, value in offered.items()),
@@ -691,6 +692,19 @@ def test_a_package_that_declares_nothing(lab):
     hint: Name what to call: `--entry-point weather=weather:FUNCTION`
     """
     return lab.add(lab.wheel(entry_points={}))
+
+
+@tells("entry-points-missing", exit_code=5)
+def test_a_package_that_declares_nothing_and_has_a_module_of_another_name(lab):
+    """
+    `python-weather` declares no entry points in the group `plughost`
+      Caused by: A plugin says what it offers in `[project.entry-points.plughost]`
+
+    hint: Name what to call: `--entry-point python-weather=weather:FUNCTION`
+    """
+    path = lab.root / "python_weather-1.0-py3-none-any.whl"
+    write_wheel(path, "python_weather", "1.0", tag="py3-none-any", entry_points={}, module="weather")
+    return lab.add(path)
 
 
 @tells("resolution-conflict", exit_code=5)

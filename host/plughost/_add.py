@@ -178,7 +178,7 @@ class _Installation:
         previous = previous_of(self.store, preparation.origin, name, force=self.request.force or self.request.replaces)
         environment = self._venv(lockfile, python, package)
         declared = wheel.entry_points if wheel else venvs.entry_points(environment.path, package)
-        entry_points = preparation.entry_points(declared, package)
+        entry_points = preparation.entry_points(declared, package, files=lambda: venvs.files_of(environment.path, package))
         manifest = self._describe(name, environment, entry_points, describe)
         vet(name, manifest)
         self.tell(Progress(stage="receipt", detail=f"Recording {name}", packages=len(lockfile.packages)))

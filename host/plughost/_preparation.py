@@ -17,7 +17,7 @@ from plughost.errors import BuildError, InstallError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from plughost._installer import Ahead, Installer
     from plughost._interpreters import Interpreter
@@ -65,8 +65,10 @@ class Preparation:
         """The wheel, the interpreter for it, and the lock; no wheel for a requirement, which the lock finds."""
         return self._kept() or self._built()
 
-    def entry_points(self, declared: Mapping[str, Mapping[str, str]], package: str) -> dict[str, str]:
-        """What the package declares for this project, and what the user names.
+    def entry_points(
+        self, declared: Mapping[str, Mapping[str, str]], package: str, *, files: Callable[[], Iterable[str]]
+    ) -> dict[str, str]:
+        """What the package declares for this project, and what the user names. `files` are asked for where a hint needs them.
 
         Raises: BuildError: neither.
         """
@@ -77,7 +79,7 @@ class Preparation:
                 f"`{package}` declares no entry points in the group `{group}`",
                 reference="entry-points-missing",
                 causes=[f"A plugin says what it offers in `[project.entry-points.{group}]`"],
-                hint=f"Name what to call: `--entry-point {package}={package.replace('-', '_')}:FUNCTION`",
+                hint=f"Name what to call: `--entry-point {package}={_module_of(package, files())}:FUNCTION`",
             )
         return points
 
@@ -97,7 +99,7 @@ class Preparation:
         python = interpreters.find(wheel.requires_python, requested=self.request.python)
         if kept.python and kept.python != python.version:
             return None
-        self.entry_points(wheel.entry_points, wheel.name)
+        self.entry_points(wheel.entry_points, wheel.name, files=lambda: _files_of(wheel))
         return wheel, python, self._lock(wheel, python, previous=kept.lock if self._locks_plainly else None)
 
     def _built(self) -> tuple[BuiltWheel | None, Interpreter, Lockfile]:
@@ -109,7 +111,7 @@ class Preparation:
             return None, python, self._lock(None, python)
         with self._locking_ahead(tree, python) as ahead:
             wheel, fitting = self._wheel(tree, python)
-            self.entry_points(wheel.entry_points, wheel.name)
+            self.entry_points(wheel.entry_points, wheel.name, files=lambda: _files_of(wheel))
             lockfile = self._lock(wheel, fitting, ahead=ahead if fitting is python else None)
         if self.origin.kind == "git":
             lock = lockfile.folder if self._locks_plainly else None
@@ -250,6 +252,21 @@ class Preparation:
             previous=earlier or previous,
             anew=earlier is not None and not _needs_the_same(wheel, earlier),
         )
+
+
+def _files_of(wheel: BuiltWheel) -> list[str]:
+    import zipfile
+
+    with zipfile.ZipFile(wheel.path) as archive:
+        return archive.namelist()
+
+
+def _module_of(package: str, files: Iterable[str]) -> str:
+    """The module of the package that its author most likely means to be called."""
+    own = package.replace("-", "_")
+    modules = {name.partition("/")[0].removesuffix(".py") for name in files if name.endswith(".py") and ".dist-info/" not in name}
+    named = sorted((module for module in modules if module.isidentifier()), key=lambda module: module not in own)
+    return own if own in modules or not named else named[0]
 
 
 def _needs_the_same(wheel: BuiltWheel | None, revision: Path) -> bool:

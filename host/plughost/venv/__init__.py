@@ -7,7 +7,7 @@ from plughost._lazy import lazily
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from plughost.venv._contents import entry_points, size_bytes
+    from plughost.venv._contents import entry_points, files_of, size_bytes
     from plughost.venv._create import PluginVenv, create, read_marker, remove
     from plughost.venv._fingerprint import Damage, find_damage
     from plughost.venv._standing import MARKER, installed, is_whole, missing
@@ -18,6 +18,7 @@ __all__ = [
     "PluginVenv",
     "create",
     "entry_points",
+    "files_of",
     "find_damage",
     "installed",
     "is_whole",
@@ -30,7 +31,7 @@ __all__ = [
 __getattr__ = lazily(
     __name__,
     {
-        "_contents": ("entry_points", "size_bytes"),
+        "_contents": ("entry_points", "files_of", "size_bytes"),
         "_create": ("PluginVenv", "create", "read_marker", "remove"),
         "_fingerprint": ("Damage", "find_damage"),
         "_standing": ("MARKER", "installed", "is_whole", "missing"),

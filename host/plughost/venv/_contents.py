@@ -13,7 +13,7 @@ from plughost.venv._standing import dist_infos, rows
 
 TYPE_CHECKING = False
 
-__all__ = ["entry_points", "file_fault", "is_anothers", "package_of", "size_bytes", "verify"]
+__all__ = ["entry_points", "file_fault", "files_of", "is_anothers", "package_of", "size_bytes", "verify"]
 
 #: How much is hashed; beyond it only existence and size are checked. SHA-256 does about 1 GB/s, reading small files less.
 _HASHED_BYTES = 8 << 20
@@ -29,6 +29,15 @@ def entry_points(path: str | os.PathLike[str], package: str) -> dict[str, dict[s
             for point in distribution.entry_points:
                 groups.setdefault(point.group, {})[point.name] = point.value
     return groups
+
+
+def files_of(path: str | os.PathLike[str], package: str) -> list[str]:
+    """The files of `package` in the venv at `path`, from its `site-packages` on."""
+    for folder in dist_infos(path):
+        if package_of(folder) == package:
+            with open(os.path.join(folder, "RECORD"), newline="", encoding="utf-8") as file:
+                return [name for name, _digest, _size in rows(file.read())]
+    return []
 
 
 def size_bytes(path: str | os.PathLike[str]) -> int:
