@@ -6,13 +6,20 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from plughost import errors, registry
 from plughost.paths import Store, locked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+NOBODY = 65534
 
 LISTED = """
 import sys, time
@@ -338,6 +345,33 @@ def test_the_index_may_be_lost_or_damaged(store: Store, index: bytes) -> None:
     registry.summaries(store)
     Path(store.index).write_bytes(index)
     assert [summary.version for summary in registry.summaries(store)] == ["1.0"]
+
+
+@pytest.fixture
+def as_somebody() -> Iterator[Callable[[Path], None]]:
+    """Become somebody to whom permissions apply, who has these files. Root may read whatever it likes."""
+
+    def become(folder: Path) -> None:
+        if os.geteuid() == 0:
+            for path in (folder, *folder.rglob("*")):
+                os.chown(path, NOBODY, NOBODY)
+            os.seteuid(NOBODY)
+
+    before = os.geteuid()
+    yield become
+    os.seteuid(before)
+
+
+def test_a_plugin_that_this_user_may_not_read_hides_no_other(as_somebody: Callable[[Path], None]) -> None:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as root:
+        store = Store(root)
+        for name in ("other", "weather"):
+            place(store, receipt(name, 1))
+        Path(store.plugin("weather"), "current").chmod(0)
+        as_somebody(Path(root))
+        healthy, unreadable = registry.summaries(store)
+    assert (healthy.name, healthy.fault) == ("other", "")
+    assert "Permission denied" in unreadable.fault
 
 
 def test_what_is_no_plugin_is_not_listed(store: Store) -> None:

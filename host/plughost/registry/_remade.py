@@ -6,6 +6,7 @@ Above it: the index; below it: the plugins' files.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from plughost.errors import StoreError, UnknownError, UsageError
 from plughost.paths import Store, locked, replace_file, scan
@@ -83,7 +84,9 @@ def _files(folder: str, revision: str) -> str:
 def _make(store: Store, name: str, details: Details) -> PluginSummary | None:
     """The summary of a plugin, from its files; None if there is no such plugin, or none any more."""
     folder = store.plugin(name)
-    stamp, revision = _stamp(folder), pointed_to(folder)
+    stamp, revision = _stamp(folder), ""
+    with suppress(PermissionError):  # of which the summary says it
+        revision = pointed_to(folder)
     files = _files(folder, revision)
     details.put(name, stamp=stamp, revision=revision, files=files)
     try:
