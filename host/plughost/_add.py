@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from plughost import registry
-from plughost._existing import find_existing, previous_of
+from plughost._existing import Existing, find_existing, previous_of
 from plughost._log import failures_told, last_part, log_path, write_log
 from plughost._preparation import Preparation
 from plughost._request import Added, Progress
 from plughost._revision import Made, write_revision
-from plughost.errors import CallTimeout, DescribeError, PluginCrashed, PluginError
+from plughost.errors import CallTimeout, DescribeError, PluginCrashed, PluginError, UnknownError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,27 +83,35 @@ def _add(
 ) -> Added:
     existing = None if request.force or request.anew else find_existing(store, origin, options, request.name)
     changed = existing is None or not existing.in_force
+    if existing and changed:
+        existing = _put_in_force(store, existing, vet)
     if existing:
-        name = existing.installed.name
-        if changed:
-            vet(name, existing.installed.manifest)
-            registry.turn_to(store, name, existing.installed.revision)
+        name, version = existing.installed.name, str(existing.installed.manifest["version"])
     else:
         log = log_path(store, request.source)
         with failures_told(store, log), registry.adding(store), registry.staging(store) as stage:
             preparation = Preparation(store, request, source, origin, tell, stage=stage, log=log, signers=signers)
-            name = _Installation(preparation, options, (given.wheel, given.python, given.lockfile) if given else None).run(
-                describe, vet
-            )
-    manifest = registry.find(store, name).manifest
+            made = _Installation(preparation, options, (given.wheel, given.python, given.lockfile) if given else None)
+            name, version = made.run(describe, vet)
     return Added(
         store,
         name=name,
-        version=str(manifest["version"]),
+        version=version,
         commit_id=origin.commit_id,
         changed=changed,
         duration_s=time.monotonic() - request.started,
     )
+
+
+def _put_in_force(store: Store, existing: Existing, vet: Vet) -> Existing | None:
+    """Turn to a revision that is kept; None if another process has just taken it away."""
+    name = existing.installed.name
+    vet(name, existing.installed.manifest)
+    try:
+        registry.turn_to(store, name, existing.installed.revision)
+    except UnknownError:
+        return None
+    return existing
 
 
 def _signers(source: Source, request: Request) -> AllowedSigners | None:
@@ -168,7 +176,8 @@ class _Installation:
         self.tell = preparation.tell
         self.log = preparation.log
 
-    def run(self, describe: Describe, vet: Vet) -> str:
+    def run(self, describe: Describe, vet: Vet) -> tuple[str, str]:
+        """The plugin's name and version."""
         from plughost import venv as venvs
 
         preparation = self._preparation
@@ -205,7 +214,7 @@ class _Installation:
             signer=preparation.signer,
         )
         registry.place(self.store, folder, receipt, keep=self.request.keep)
-        return name
+        return name, receipt.version
 
     def _venv(self, lockfile: Lockfile, python: Interpreter, package: str) -> PluginVenv:
         from plughost import venv as venvs
