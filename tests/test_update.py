@@ -268,6 +268,7 @@ def test_the_commands_tell_what_changed(plughost_command: Callable[..., Complete
     assert plughost_command("pin", "probe", "nope").returncode == 3
     assert plughost_command("update").stdout.endswith(" is pinned\n")
     assert plughost_command("disable", "probe").stdout == "Disabled `probe`\n"
+    assert "probe  1.0 (disabled, pinned)  " in plughost_command("list").stdout
     assert plughost_command("run", "probe:answer").returncode == 3
     assert json.loads(plughost_command("enable", "probe", "--json").stdout) == [{"name": "probe", "changed": True}]
     assert plughost_command("update", "--all", "probe").returncode == 2

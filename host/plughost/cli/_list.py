@@ -34,7 +34,7 @@ def _table(context: Context, plugins: list[PluginSummary]) -> list[str]:
     """Made for a thousand plugins: a row takes a microsecond or two."""
     columns = [
         ["NAME", *(plugin.name for plugin in plugins)],
-        ["VERSION", *(plugin.version for plugin in plugins)],
+        ["VERSION", *map(_version, plugins)],
         ["TOOLS", *(_names(plugin.tools) for plugin in plugins)],
         ["HOOKS", *(_names(plugin.hooks) for plugin in plugins)],
         ["SOURCE", *map(_source, plugins)],
@@ -53,6 +53,13 @@ def _table(context: Context, plugins: list[PluginSummary]) -> list[str]:
         last = out.paint("red", row[-1]) if plugin.fault else row[-1]
         lines.append(("  ".join([name, *map(str.ljust, row[1:-1], widths[1:]), last])).rstrip())
     return lines
+
+
+def _version(plugin: PluginSummary) -> str:
+    if not (plugin.disabled or plugin.pinned):
+        return plugin.version
+    marks = ", ".join(mark for mark, holds in (("disabled", plugin.disabled), ("pinned", plugin.pinned)) if holds)
+    return f"{plugin.version} ({marks})"
 
 
 def _names(names: tuple[str, ...]) -> str:
