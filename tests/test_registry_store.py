@@ -239,16 +239,18 @@ def test_of_removals_at_once_one_succeeds_and_the_others_find_nothing(store: Sto
 def test_who_finds_somebody_sweeping_has_them_sweep_once_more(store: Store) -> None:
     place(store, receipt("weather", 1))
     Path(store.venvs, "gone").mkdir(parents=True)
-    manifest = Path(store.plugin("weather"), "1.0-weather", "manifest.json")
-    whole = manifest.rename(manifest.with_name("whole"))
-    os.mkfifo(manifest)
-    sweeping = threading.Thread(target=registry.collect_garbage, args=(store,))
-    sweeping.start()
-    with manifest.open("w"):  # the sweeper has seen what environments there are, and reads which of them are used
-        Path(store.venvs, "gone-later").mkdir()
-        assert not registry.collect_garbage(store)
-        whole.replace(manifest)
-    sweeping.join()
+    manifest = os.path.join(store.plugin("weather"), "1.0-weather", "manifest.json")
+    swept: list[bool] = []
+
+    def sweep_too(event: str, values: tuple[object, ...]) -> None:
+        if event == "open" and values[0] == manifest and not swept:  # it has seen what there is, and reads what is used
+            swept.append(True)
+            Path(store.venvs, "gone-later").mkdir()
+            swept[0] = registry.collect_garbage(store)
+
+    sys.addaudithook(sweep_too)
+    registry.collect_garbage(store)
+    assert swept == [False]
     assert os.listdir(store.venvs) == []
 
 
