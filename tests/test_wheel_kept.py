@@ -66,6 +66,17 @@ def test_a_kept_wheel_that_is_damaged_is_not_used(store: Store, built: wheel.Bui
     assert wheel.find_kept(store, ["commit"]) is None
 
 
+@pytest.mark.parametrize("record", [b"", b"[]", b"\xff", b"[" * 100_000])
+def test_a_damaged_record_of_what_is_kept_is_replaced(store: Store, built: wheel.BuiltWheel, record: bytes) -> None:
+    keep(store, "commit", built)
+    (path,) = Path(store.kept_wheels).glob("*/kept.json")
+    path.write_bytes(record)
+    assert wheel.find_kept(store, ["commit"]) is None
+    keep(store, "commit", built)  # finds it damaged
+    keep(store, "commit", built)
+    assert wheel.find_kept(store, ["commit"]) is not None
+
+
 def test_a_kept_lock_that_was_altered_is_not_used(store: Store, built: wheel.BuiltWheel, tmp_path: Path) -> None:
     (tmp_path / "uv.lock").write_text("idna 3.7")
     keep(store, "commit", built)

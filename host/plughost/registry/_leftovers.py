@@ -114,7 +114,7 @@ def _build_environments(store: Store) -> Iterator[Leftover]:
     for entry in scan(store.build_environments):
         try:
             made = int(json.loads(read_file(os.path.join(entry.path, "plughost-build.json")))["week"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             made = 0
         if made < week - 1:
             yield Leftover(kind="build environment", path=entry.path)

@@ -16,7 +16,7 @@ import time
 from packaging.requirements import InvalidRequirement, Requirement
 
 from plughost._names import normalized
-from plughost.paths import locked, replace_file, scan
+from plughost.paths import locked, read_file, replace_file, scan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -100,13 +100,13 @@ def _sweep(installer: Installer, week: int) -> None:
     """Delete the environments of the weeks before the last one: no build takes that long."""
     for entry in list(scan(installer.store.build_environments)):
         try:
-            with open(os.path.join(entry.path, _MARKER), "rb") as file:
-                made = int(json.load(file)["week"])
+            made = int(json.loads(read_file(os.path.join(entry.path, _MARKER)))["week"])
         except (
             OSError,
             ValueError,
             KeyError,
             TypeError,
+            RecursionError,
         ):  # being made, or left by a kill: it is deleted when its key comes again
             continue
         if made < week - 1:

@@ -68,7 +68,7 @@ def find_kept(store: Store, made_from: Sequence[str]) -> KeptWheel | None:
         python = "" if path.name.endswith("-none-any.whl") else str(record["python"])
         lock = _fresh_lock(folder, str(record["lock_sha256"]))
         return KeptWheel(wheel=wheel, python=python, lock=lock, versioned_by_tags=record["versioned_by_tags"] is not False)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
@@ -120,7 +120,13 @@ def _renew(folder: Path, made: Path) -> None:
         for name in ("uv.lock", "kept.json") if same else (new["filename"], "uv.lock", "kept.json"):
             if (made / name).exists():
                 (made / name).replace(folder / name)
-    except (OSError, ValueError, KeyError):  # damaged, or being deleted: the next add that builds it keeps it
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        RecursionError,
+    ):  # damaged, or being deleted: the next add that builds it keeps it
         shutil.rmtree(folder, ignore_errors=True)
 
 
