@@ -120,13 +120,8 @@ def _renew(folder: Path, made: Path) -> None:
         for name in ("uv.lock", "kept.json") if same else (new["filename"], "uv.lock", "kept.json"):
             if (made / name).exists():
                 (made / name).replace(folder / name)
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        RecursionError,
-    ):  # damaged, or being deleted: the next add that builds it keeps it
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        # Damaged, or being deleted: the next add that builds it keeps it.
         shutil.rmtree(folder, ignore_errors=True)
 
 
