@@ -63,7 +63,7 @@ def reading(store: Store) -> Iterator[sqlite3.Connection | None]:
     try:
         # A file that can't be written can't be locked either; but nobody writes it then.
         immutable = "" if os.access(path, os.W_OK) else "&immutable=1"
-        connection = sqlite3.connect(f"{Path(path).as_uri()}?mode=ro{immutable}", uri=True, timeout=_PATIENCE_S)
+        connection = _connected(path, f"{Path(path).as_uri()}?mode=ro{immutable}")
         with contextlib.closing(connection):
             connection.row_factory = sqlite3.Row
             yield connection if _format(connection, path) else None
@@ -73,7 +73,7 @@ def reading(store: Store) -> Iterator[sqlite3.Connection | None]:
 
 def _prepared(path: str) -> sqlite3.Connection:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # SQLite would let everybody read it
-    connection = sqlite3.connect(path, timeout=_PATIENCE_S)
+    connection = _connected(path, Path(path).as_uri())
     try:
         connection.execute("PRAGMA secure_delete = ON")  # what is deleted may be a secret
         if not _format(connection, path):
@@ -84,10 +84,14 @@ def _prepared(path: str) -> sqlite3.Connection:
     return connection
 
 
+def _connected(path: str, uri: str) -> sqlite3.Connection:
+    if not os.path.isfile(path):  # SQLite would wait for a pipe, some versions as soon as they connect
+        raise _unreadable(path, "Not a regular file")
+    return sqlite3.connect(uri, uri=True, timeout=_PATIENCE_S)
+
+
 def _format(connection: sqlite3.Connection, path: str) -> int:
     """The format of the tables; 0 where there are none yet. The connection hasn't read anything before."""
-    if not os.path.isfile(path):  # SQLite would wait for a pipe
-        raise _unreadable(path, "Not a regular file")
     found: int = connection.execute("PRAGMA user_version").fetchone()[0]
     if found not in {0, FORMAT}:
         raise _unreadable(path, f"It is of the format {found}, and this version of plughost reads {FORMAT}")
