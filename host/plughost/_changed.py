@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from plughost.contract import Change
     from plughost.paths import Store
-    from plughost.registry import Installed, Receipt, State
+    from plughost.registry import Installed, Receipt
     from plughost.source._history import History
 
     Status = Literal["updated", "current", "pinned", "available", "rolled-back"]
@@ -42,13 +42,13 @@ class Snapshot:
         "version",
     )
 
-    def __init__(self, found: Installed, state: State) -> None:
+    def __init__(self, found: Installed) -> None:
         self.name = found.name
         self.folder = found.folder
         self.environment = found.venv
         self.revision = found.revision
         self.manifest = found.manifest
-        self.state = state
+        self.state = found.state
         self._receipt: Receipt | None = None
         self._packages: dict[str, str] | None = None
         self.version = str(found.manifest.get("version"))
@@ -151,8 +151,4 @@ def look(store: Store, name: str) -> Snapshot:
 
     Raises: UnknownError: it isn't installed. StoreError: its files can't be read.
     """
-    found = registry.find(store, name)
-    state = registry.state_of(store, found.name)
-    if state is None:
-        raise registry.unknown(store, found.name)
-    return Snapshot(found, state)
+    return Snapshot(registry.find(store, name))

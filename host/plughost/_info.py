@@ -9,7 +9,7 @@ from pathlib import Path
 
 from plughost.errors import StoreError
 from plughost.paths import read_file
-from plughost.registry import HistoryEntry, Installed, Receipt, State, load_receipt, read_state
+from plughost.registry import HistoryEntry, Installed, Receipt, State, load_receipt
 
 __all__ = ["Plugin", "read_plugin"]
 
@@ -92,15 +92,8 @@ def read_plugin(installed: Installed) -> Plugin:
         size_bytes=_size_bytes(folder) + _size_bytes(Path(installed.venv)),
         folder=folder,
         environment=Path(installed.venv),
-        state=_state(folder.parent),
+        state=installed.state,
     )
-
-
-def _state(plugin: Path) -> State:
-    try:
-        return read_state(str(plugin))
-    except (OSError, ValueError) as error:
-        raise StoreError(f"The state of `{plugin.name}` can't be read", reference="store-corrupt", causes=[str(error)]) from error
 
 
 def _kept(revision: str) -> dict[str, str]:

@@ -33,15 +33,15 @@ _SHORTEST_COMMIT = 4
 class Installed:
     """A revision of a plugin, by default the one in force: where it is, and its manifest as it was written.
 
-    `disabled` is the plugin's: none of its revisions may be called.
+    `state` is the plugin's as it was when the revision was looked for.
     """
 
-    __slots__ = ("disabled", "folder", "manifest", "name", "python", "revision", "venv")
+    __slots__ = ("folder", "manifest", "name", "python", "revision", "state", "venv")
 
-    def __init__(self, store: Store, name: str, revision: str, manifest: dict[str, object], *, disabled: bool = False) -> None:
+    def __init__(self, store: Store, name: str, revision: str, manifest: dict[str, object], state: State) -> None:
         self.name = name
         self.revision = revision
-        self.disabled = disabled
+        self.state = state
         self.folder = os.path.join(store.plugin(name), revision)
         self.manifest = manifest
         key = str(manifest["venv"])
@@ -88,7 +88,7 @@ def find(store: Store, name: str) -> Installed:
     while state is not None:
         revision = _revision_called(normalized, version.strip(), state) if at else state.revision
         try:
-            return _load(store, normalized, revision, disabled=state.disabled)
+            return _load(store, normalized, revision, state)
         except (OSError, wire.WireError, KeyError, ValueError) as error:
             now = state_of(store, normalized)
             if now is not None and now.pack() == state.pack():
@@ -103,7 +103,7 @@ def find_callable(store: Store, name: str) -> Installed:
     Raises: as `find`. PluginDisabled.
     """
     installed = find(store, name)
-    if installed.disabled:
+    if installed.state.disabled:
         raise PluginDisabled(
             f"`{installed.name}` is disabled",
             hint=f"`enable {installed.name}` lets it be called again",
@@ -198,9 +198,9 @@ def unreadable(store: Store, error: OSError) -> StoreError:
     return StoreError(f"The store at `{store.root}` can't be read", reference="store-corrupt", causes=[str(error)])
 
 
-def _load(store: Store, name: str, revision: str, *, disabled: bool) -> Installed:
+def _load(store: Store, name: str, revision: str, state: State) -> Installed:
     manifest = read_file(os.path.join(store.plugin(name), revision, "manifest.json"))
-    return Installed(store, name, revision, wire.unpack(manifest), disabled=disabled)
+    return Installed(store, name, revision, wire.unpack(manifest), state)
 
 
 def _revision_called(name: str, version: str, state: State) -> str:

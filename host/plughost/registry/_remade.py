@@ -11,7 +11,7 @@ from contextlib import suppress
 from plughost.errors import StoreError, UnknownError, UsageError
 from plughost.paths import Store, locked, replace_file, scan
 from plughost.registry._changing import outdated
-from plughost.registry._read import find, pointed_to, state_of, unreadable
+from plughost.registry._read import find, pointed_to, unreadable
 from plughost.registry._summary import FORMAT, Details, PluginSummary
 from plughost.runner import wire
 
@@ -105,7 +105,6 @@ def _summarize(store: Store, name: str, details: Details) -> PluginSummary:
 
     try:
         installed = find(store, name)
-        state = state_of(store, name)
         receipt = load_receipt(Path(installed.folder, "receipt.toml"))
     except StoreError as error:
         return PluginSummary(name, fault="; ".join([error.message, *error.causes]))
@@ -120,8 +119,8 @@ def _summarize(store: Store, name: str, details: Details) -> PluginSummary:
         receipt.added_at,
         _names(installed.manifest.get("tools")),
         _names(installed.manifest.get("hooks")),
-        disabled=installed.disabled,
-        pinned=state is not None and state.pinned,
+        disabled=installed.state.disabled,
+        pinned=installed.state.pinned,
         details=details,
     )
 

@@ -17,7 +17,7 @@ from plughost._caller import Caller
 from plughost._workers import Workers
 from plughost.errors import UnknownError
 from plughost.paths import Store
-from plughost.registry import Installed
+from plughost.registry import Installed, State
 from plughost.runner import wire
 from plughost.worker import Channel, Worker
 
@@ -50,8 +50,9 @@ class _DirectWorkers(Workers):
 
     def __init__(self, name: str, entry_points: Mapping[str, str], project: str) -> None:
         super().__init__(Store(os.devnull, project), project)
-        manifest = {"name": name, "version": "0", "venv": "direct", "entry_points": dict(entry_points)}
-        self._installed = Installed(self.store, name, "direct", {**manifest, **self.describe_new(name, "", entry_points)})
+        known: dict[str, object] = {"name": name, "version": "0", "venv": "direct", "entry_points": dict(entry_points)}
+        manifest = {**known, **self.describe_new(name, "", entry_points)}
+        self._installed = Installed(self.store, name, "direct", manifest, State("direct"))
 
     def names(self) -> list[str]:
         return [self._installed.name]
