@@ -48,9 +48,9 @@ if TYPE_CHECKING:
 
     _encode: Callable[[object, int], Iterable[str]]
     _encode_ascii: Callable[[object, int], Iterable[str]]
-    _scan: Callable[[str, int], tuple[object, int]]
+    scan: Callable[[str, int], tuple[object, int]]
 
-__all__ = ["TooDeep", "WireError", "pack", "path_text", "plain", "restore", "unpack"]
+__all__ = ["TooDeep", "WireError", "encode", "pack", "path_text", "plain", "restore", "scan", "unpack"]
 
 _PAYLOADS = ("result", "params", "error")
 _SPACE = " \t\r\n"
@@ -112,7 +112,7 @@ try:
     # costs a third less.
     _encode = _json.make_encoder(None, _refuse, _json.encode_basestring, None, ":", ",", False, False, False)  # noqa: FBT003
     _encode_ascii = _json.make_encoder(None, _refuse, _json.encode_basestring_ascii, None, ":", ",", False, False, False)  # noqa: FBT003
-    _scan = _json.make_scanner(_Strict)
+    scan = _json.make_scanner(_Strict)
 except (ImportError, AttributeError, TypeError):  # another Python than CPython, or one whose C half has changed
     import json
 
@@ -123,10 +123,20 @@ except (ImportError, AttributeError, TypeError):  # another Python than CPython,
         return lambda value, _level: encoder.iterencode(value)
 
     _encode, _encode_ascii = _encoder(ensure_ascii=False), _encoder(ensure_ascii=True)
-    _scan = json.JSONDecoder(parse_constant=_refuse_constant).raw_decode
+    scan = json.JSONDecoder(parse_constant=_refuse_constant).raw_decode
 
 
 _digits_limit = getattr(sys, "get_int_max_str_digits", lambda: _MAX_DIGITS)  # missing in the first releases of 3.8 to 3.11
+
+
+def encode(value: object) -> str:
+    """The JSON text of `value`; it may hold lone surrogates, for which UTF-8 has no form.
+
+    Raises: Exception: JSON has no form for it, or this Python's limits are not the usual ones; `pack` has the rules then.
+    """
+    if sys.getrecursionlimit() > _SAFE_RECURSION or _digits_limit() != _MAX_DIGITS:
+        raise ValueError("the limits of this Python are not the usual ones")
+    return "".join(_encode(value, 0))
 
 
 def pack(message: Mapping[str, object]) -> list[bytes]:
@@ -134,10 +144,8 @@ def pack(message: Mapping[str, object]) -> list[bytes]:
 
     Raises: WireError: a value in the payload has no wire form.
     """
-    if sys.getrecursionlimit() > _SAFE_RECURSION or _digits_limit() != _MAX_DIGITS:
-        return _pack_typed(message)  # which has limits of its own
     try:
-        return [("".join(_encode(message, 0)) + "\n").encode()]
+        return [(encode(message) + "\n").encode()]
     except MemoryError:
         raise
     except Exception:  # noqa: BLE001, S110 - whatever the fast way trips over, the slow way has the rule or the words for it
@@ -194,7 +202,7 @@ def unpack(line: bytes) -> dict[str, object]:
     """
     try:
         text = line.decode().strip(_SPACE)
-        message, end = _scan(text, 0)
+        message, end = scan(text, 0)
     except (StopIteration, SystemError):  # the scanner's way of saying so while nobody has imported `json.decoder`
         raise WireError("the line is not JSON") from None
     except RecursionError:
