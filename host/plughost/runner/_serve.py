@@ -7,12 +7,13 @@ needed, the modules that describe and convert. Whatever the plugin raises become
 from __future__ import annotations
 
 import _thread
-import itertools
 import os
 import sys
 
 from . import _failure, _printed, wire
 from ._connection import Ended
+from ._stages import Staged, stage
+from ._streams import Streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
         def receive(self) -> dict[str, object]: ...
         def send(self, message: dict[str, object]) -> None: ...
 
-    class Items(Protocol):
-        def __next__(self) -> object: ...
-
     Method = Callable[[object, dict[str, object]], object]
 
 __all__ = ["enter_environment", "serve"]
@@ -50,10 +48,6 @@ class _Refused(Exception):
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
         self.code = code
-
-
-class _Cancelled(Exception):
-    """The host wants no more of the stream that is being sent."""
 
 
 def serve(link: Link, *, enter: Callable[[], None]) -> None:
@@ -75,7 +69,7 @@ class _Server:
         self._thread = _thread.get_ident()
         self._running = 0
         self._callbacks = 0
-        self._later: list[dict[str, object]] = []  # what came for an outer stream while a callback was waited for
+        self._streams = Streams(link)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._project = "plughost"
         self._methods: dict[str, Method] = {
@@ -115,7 +109,7 @@ class _Server:
             raise
         except _Refused as error:
             return {"error": {"code": error.code, "message": str(error)}}
-        except _Staged as staged:
+        except Staged as staged:
             return {"error": _error(staged.error, staged.stage)}
         except BaseException as error:  # noqa: BLE001 - of a tracer or a signal handler of the plugin's, within our own code
             return {"error": _error(error, "call")}
@@ -136,7 +130,7 @@ class _Server:
         entry_points = params.get("entry_points")
         if not isinstance(entry_points, dict):
             raise _Refused(INVALID_PARAMS, "`entry_points` is not of its type")
-        with _stage("import"):
+        with stage("import"):
             return _own("_describe").describe(self._project, entry_points)
 
     def _call(self, number: object, params: dict[str, object]) -> object:
@@ -145,9 +139,9 @@ class _Server:
         if not isinstance(credit, int):
             raise _Refused(INVALID_PARAMS, "`credit` is not a number")
         if params.get("convert"):
-            with _stage("arguments"):
+            with stage("arguments"):
                 args, kwargs = _own("_convert").convert(tool, args, kwargs, params["convert"])
-        with _stage("call"):
+        with stage("call"):
             value: object = tool(*args, **kwargs)
             # Python looks for these in the class alone; an instance may have an answer for any name.
             if hasattr(type(value), "__await__"):
@@ -157,7 +151,7 @@ class _Server:
             items = value if hasattr(type(value), "__next__") and hasattr(value, "__next__") else None
         if items is None:
             return value
-        self._stream(number, items, credit)
+        self._streams.send(number, items, credit)
         return None
 
     def _called(self, params: dict[str, object]) -> tuple[Tool, list[object], dict[str, object]]:
@@ -167,7 +161,7 @@ class _Server:
             raise _Refused(INVALID_PARAMS, "`target`, `args` or `kwargs` is not of its type")
         tool = self._tools.get(target)
         if tool is None:
-            with _stage("import"):
+            with stage("import"):
                 tool = self._tools[target] = _own("_load").load(target)
         if isinstance(offered, dict):
             for place, name in offered.items():
@@ -184,18 +178,18 @@ class _Server:
         function, args, kwargs = self._called(params)
         if self._wrappers is None:
             self._wrappers = _own("_wrappers").Wrappers()
-        with _stage("call"):
+        with stage("call"):
             return self._wrappers.start(function(*args, **kwargs))
 
     def _resume(self, _number: object, params: dict[str, object]) -> object:
         if self._wrappers is None:
             raise _Refused(INVALID_PARAMS, "no wrapper has begun")
-        with _stage("call"):
+        with stage("call"):
             return self._wrappers.resume(params)
 
     def _drop(self, _number: object, params: dict[str, object]) -> object:
         if self._wrappers is not None:
-            with _stage("call"):
+            with stage("call"):
                 self._wrappers.drop(params.get("wrapper"))
         return {}
 
@@ -224,7 +218,7 @@ class _Server:
                     raise _own("_exceptions").revive(error.get("data") or {"message": error.get("message")})
                 return message.get("result")
             if message.get("id") is None:
-                self._later.append(message)
+                self._streams.put_off(message)
             else:
                 self.answer(message)
 
@@ -234,47 +228,7 @@ class _Server:
     def _shutdown(self, _number: object, _params: dict[str, object]) -> object:
         return None
 
-    # Streams and coroutines.
-
-    def _stream(self, number: object, items: Items, credit: int) -> None:
-        try:
-            for index in itertools.count():
-                while credit <= 0:
-                    credit += self._credit(number)
-                with _stage("call"):
-                    try:
-                        item = items.__next__()
-                    except StopIteration:
-                        return
-                _printed.flush()
-                with _stage("result"):
-                    self._send_item(number, index, item)
-                credit -= 1
-        except _Cancelled:
-            pass
-        finally:
-            close = getattr(items, "close", None)
-            if close is not None:
-                with _stage("call"):
-                    close()
-
-    def _send_item(self, number: object, index: int, item: object) -> None:
-        try:
-            self._send({"jsonrpc": "2.0", "method": "item", "params": {"id": number, "value": item}})
-        except wire.WireError as error:
-            path = ["items", index, *error.path[1:]]
-            raise wire.WireError("`{}` {}".format(wire.path_text(path), error.reason), path) from error.__cause__
-
-    def _credit(self, number: object) -> int:
-        while True:
-            message = self._later.pop(0) if self._later else self._receive()
-            params = message.get("params")
-            if not isinstance(params, dict) or params.get("id") != number:
-                continue
-            if message.get("method") == "cancel":
-                raise _Cancelled
-            if message.get("method") == "credit":
-                return int(params["items"])
+    # Coroutines.
 
     def _event_loop(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
@@ -294,31 +248,6 @@ class _Server:
 
     def _enter_thread(self) -> None:
         self._thread = _thread.get_ident()
-
-
-class _Staged(Exception):
-    """What the plugin raised, and at which stage."""
-
-    def __init__(self, stage: str, error: BaseException) -> None:
-        super().__init__(stage)
-        self.stage = stage
-        self.error = error
-
-
-class _stage:  # noqa: N801 - reads as the context manager it is: `with _stage(…):`
-    """Turns whatever a block of the plugin's code raises into `_Staged`, `sys.exit` and a stray Ctrl-C included."""
-
-    __slots__ = ("_name",)
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
-        if error is not None and not isinstance(error, Ended):
-            raise _Staged(self._name, error) from error
 
 
 def _own(name: str) -> ModuleType:
