@@ -144,3 +144,29 @@ def test_a_program_is_found_past_the_shims_of_a_version_manager(tmp_path: Path, 
 def test_a_program_has_no_terminal_to_ask_for_a_password_on():
     question = "import os; print(os.getsid(0) == os.getpgid(0) == os.getpid())"
     assert _process.run([sys.executable, "-c", question], env=_process.base_environment()).stdout.strip() == "True"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's help is Linux's")
+def test_children_share_a_lifeline_and_one_that_ends_takes_none_along() -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    children = [_process.spawn(["/bin/sleep", "1000"], env=ENVIRONMENT) for _ in range(5)]
+    assert len(os.listdir("/proc/self/fd")) - before <= len(children) + 2, "a pidfd each, and the one pipe"
+    children[0].kill_tree()
+    assert all(child.wait(0.05) is None for child in children[1:])
+    for child in children[1:]:
+        child.kill_tree()
+    assert len(os.listdir("/proc/self/fd")) - before <= 2
+
+
+@pytest.mark.parametrize("number", [3, 4, 40])
+def test_a_lock_that_a_child_holds_has_its_place_there_whatever_its_number_here(number: int, tmp_path: Path) -> None:
+    (tmp_path / "kept").write_text("kept")
+    program = (
+        "import os, sys; from plughost import _process; "
+        f"os.dup2(os.open({str(tmp_path / 'kept')!r}, os.O_RDONLY), {number}); "
+        "r, w = _process.pipe(); "
+        f"_process.spawn([sys.executable, '-I', '-c', 'import os; print(os.read(4, 9))'], env={{}}, stdout=w,"
+        f" held=_process.raised({number})).wait(30); "
+        "print(os.read(r, 100))"
+    )
+    assert "kept" in subprocess.check_output([sys.executable, "-c", program], text=True)

@@ -4,8 +4,9 @@ Above it: uv, pip, git and the workers; below it: `_kernel`. It knows nothing of
 
 Every child leads a session and a process group of its own, without a terminal, and holds the read end of a pipe, its *lifeline*,
 whose write end only this process has. When this process ends, however it ends, the kernel sends SIGKILL to the group (Linux:
-`F_SETSIG`), with no help from the child: a busy child, or one that holds the GIL in C, goes too. `posix_spawn` rather than
-`subprocess`: a third of the import time, and no fork of a host that may be large or threaded.
+`F_SETSIG`), with no help from the child: a busy child, or one that holds the GIL in C, goes too. All children share one pipe, and
+each has an open file description of its own for it, to which its group's number belongs. `posix_spawn` rather than `subprocess`:
+a third of the import time, and no fork of a host that may be large or threaded.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ PASSED_ON = (
 )
 
 _LIFELINE = 3  # the descriptor's number in the child, unless that is to be kept
+_HELD = 4  # the number of what the child only holds
 _READ_BYTES = 1 << 16
 #: SIGKILL needs no more than this, but in a process that the kernel itself holds up (a dead network file system).
 GONE_WITHIN_S = 1.0
@@ -62,6 +64,8 @@ GONE_WITHIN_S = 1.0
 _owned: set[Owned] = set()
 #: Held while a child is started, so that no fork in another thread copies a lifeline that isn't owned yet.
 _starting = _thread.RLock()
+#: The ends of the lifeline that children share; empty until there is a child. They are left to the end of this process.
+_shared_ends: list[int] = []
 
 
 def own(thing: Owned) -> None:
@@ -75,6 +79,8 @@ def disown(thing: Owned) -> None:
 
 def _forget_all() -> None:
     _starting.release()
+    while _shared_ends:
+        os.close(_shared_ends.pop())
     for thing in list(_owned):
         thing.forget()
 
@@ -219,20 +225,27 @@ def spawn(
     stdout: int | None = None,
     stderr: int | None = None,
     keep: Iterable[int] = (),
+    held: int | None = None,
 ) -> Child:
     """Start `argv` (its first item an absolute path) with exactly `env` and these descriptors; None is the null device.
 
-    `keep` are further descriptors that stay open in the child under the same number, such as a lock that must outlive us.
+    `keep` are further descriptors that stay open in the child under the same number, such as a lock that must outlive us. `held`
+    is one that the child has as number 4: a lock that it holds instead of us.
 
     Raises: OSError: the program can't be started.
     """
     with _starting:
-        return _spawn(argv, env, ((0, stdin), (1, stdout), (2, stderr)), keep)
+        return _spawn(argv, env, ((0, stdin), (1, stdout), (2, stderr)), tuple(keep), held)
 
 
-def _spawn(argv: Sequence[str], env: Mapping[str, str], streams: Iterable[tuple[int, int | None]], keep: Iterable[int]) -> Child:
-    keep = tuple(keep)
-    lifeline, ours = pipe()
+def _spawn(
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    streams: Iterable[tuple[int, int | None]],
+    keep: tuple[int, ...],
+    held: int | None,
+) -> Child:
+    lifeline, ours = new_lifeline()
     family = os.urandom(8).hex()
     actions: list[tuple[int, int, int] | tuple[int, int, str, int, int]] = []
     for target, source in streams:
@@ -243,6 +256,8 @@ def _spawn(argv: Sequence[str], env: Mapping[str, str], streams: Iterable[tuple[
     # A kept descriptor may have any number: a process with nothing else open has its first lock at 3.
     number = min({_LIFELINE, *(fd + 1 for fd in keep)} - set(keep))
     actions.append((os.POSIX_SPAWN_DUP2, lifeline, number))
+    if held is not None:
+        actions.append((os.POSIX_SPAWN_DUP2, held, _HELD))
     actions.extend((os.POSIX_SPAWN_DUP2, fd, fd) for fd in keep)
     try:
         pid = os.posix_spawn(
@@ -259,7 +274,8 @@ def _spawn(argv: Sequence[str], env: Mapping[str, str], streams: Iterable[tuple[
         if LINUX:
             _tie(lifeline, pid)
     except BaseException:
-        os.close(ours)
+        if ours >= 0:
+            os.close(ours)
         raise
     finally:
         os.close(lifeline)
@@ -307,15 +323,34 @@ def run(
 
 def pipe() -> tuple[int, int]:
     """A pipe whose ends are above the standard descriptors, also where the host has closed some of those."""
-    ends = os.pipe()
-    if min(ends) > _LIFELINE:
-        return ends
+    ours, theirs = os.pipe()
+    return raised(ours), raised(theirs)
+
+
+def raised(descriptor: int) -> int:
+    """The descriptor, or in its place one above those that a child has by number."""
+    if descriptor > _HELD:
+        return descriptor
     import fcntl
 
-    moved = tuple(fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 16) for fd in ends)
-    for fd in ends:
-        os.close(fd)
-    return moved[0], moved[1]
+    moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 16)
+    os.close(descriptor)
+    return moved
+
+
+def new_lifeline() -> tuple[int, int]:
+    """The end for one child, and ours; -1 where that is the one for all children.
+
+    F_SETOWN belongs to an open file description, so each child needs one of its own: the kernel makes it where a pipe is opened.
+    """
+    if LINUX:
+        if not _shared_ends:
+            _shared_ends.extend(pipe())
+        try:
+            return raised(os.open(f"/proc/self/fd/{_shared_ends[0]}", os.O_RDONLY | os.O_NONBLOCK)), -1
+        except OSError:  # no /proc here, or no descriptor left
+            pass
+    return pipe()
 
 
 def _converse(  # noqa: C901 - one loop over four descriptors; cut up, its state would have to be carried around

@@ -7,7 +7,7 @@ library, and it imports nothing of the plugin before the protocol is out of the 
 UTF-8. Before any other code runs, the runner moves both to private descriptors that no grandchild inherits, puts the null
 device on descriptor 0, and points descriptor 1 at 2. So `print`, `os.write(1, …)`, C code and grandchildren write to stderr,
 and `input()` finds the end of the file. Descriptor 3 is the lifeline: the host holds its other end, and the kernel kills the
-group when that closes.
+group when that closes. Descriptor 4 is the lease: a lock on the environment, which nobody deletes while this process lives.
 
 **A message** may carry values that JSON has not. `types` and `frames` beside `params` or `result` say which, as `wire.py` has it;
 frames are raw bytes that follow the line.
@@ -85,7 +85,11 @@ class _Loader(machinery.SourceFileLoader):
 
 def main() -> None:
     """Take the streams, then serve until the host has no more to ask."""
-    os.closerange(4, 256)  # whatever the host's own parents left open and inheritable
+    os.closerange(5, 256)  # whatever the host's own parents left open and inheritable
+    try:
+        os.set_inheritable(4, False)  # noqa: FBT003 - the lease is this process's, not that of a program it starts
+    except OSError:  # started by somebody who gives none
+        pass
     requests, replies = os.dup(0), os.dup(1)  # dup'ed descriptors are not inheritable (PEP 446)
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)

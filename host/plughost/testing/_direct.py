@@ -71,8 +71,7 @@ class _DirectWorkers(Workers):
         (requests, our_in), (our_out, replies) = os.pipe(), os.pipe()
         nothing = os.open(os.devnull, os.O_RDONLY)  # where a child's output comes from; poll has no end of it to tell
         channel = Channel(stdin=our_in, stdout=our_out, stderr=nothing, exit_fd=-1)
-        lease = os.open(os.devnull, os.O_RDONLY)
-        return Worker(_Thread(requests, replies), channel, lease=lease, name=name, project=self.project)
+        return Worker(_Thread(requests, replies), channel, name=name, project=self.project)
 
 
 class _Thread:

@@ -45,7 +45,7 @@ def launch(venv: str, *, name: str, project: str, bytecode: str, extra_environme
     """Start a worker in the environment at `venv`. Doesn't wait for it: the first request does.
 
     `name` is the plugin's, for messages; `bytecode` the folder for the runner's where it can't lie beside it. The child's
-    environment is the allow-list of `_process` and `extra_environment`. While the worker lives, it holds a shared lock on the
+    environment is the allow-list of `_process` and `extra_environment`. While the child lives, it holds a shared lock on the
     environment's marker, so that nobody deletes the environment under it.
 
     Raises: OSError: the environment is gone, or its interpreter can't be started.
@@ -56,12 +56,12 @@ def launch(venv: str, *, name: str, project: str, bytecode: str, extra_environme
     environment = _process.base_environment({"VIRTUAL_ENV": venv})
     environment["PATH"] = os.pathsep.join(filter(None, (bin_folder, environment.get("PATH"))))
     environment.update(extra_environment or {})
-    lease = regular(os.path.join(venv, "plughost-venv.json"), os.O_RDONLY)
-    opened = [lease]
+    opened: list[int] = []
+    lease = _process.raised(regular(os.path.join(venv, "plughost-venv.json"), os.O_RDONLY))
     try:
         fcntl.flock(lease, fcntl.LOCK_SH)
         (child_in, our_in), (our_out, child_out), (our_err, child_err) = _process.pipe(), _process.pipe(), _process.pipe()
-        opened += [our_in, our_out, our_err]
+        opened = [our_in, our_out, our_err]
         try:
             child = _process.spawn(
                 [os.path.join(bin_folder, "python"), "-I", "-S", *_bytecode_options(bytecode), _RUNNER],
@@ -69,6 +69,7 @@ def launch(venv: str, *, name: str, project: str, bytecode: str, extra_environme
                 stdin=child_in,
                 stdout=child_out,
                 stderr=child_err,
+                held=lease,
             )
         finally:
             for fd in (child_in, child_out, child_err):
@@ -77,8 +78,10 @@ def launch(venv: str, *, name: str, project: str, bytecode: str, extra_environme
         for fd in opened:
             os.close(fd)
         raise
+    finally:
+        os.close(lease)
     channel = Channel(stdin=our_in, stdout=our_out, stderr=our_err, exit_fd=child.exit_descriptor())
-    return Worker(child, channel, lease=lease, name=name, project=project)
+    return Worker(child, channel, name=name, project=project)
 
 
 def _bytecode_options(folder: str) -> list[str]:
@@ -98,7 +101,6 @@ class Worker:
         "_greeting",
         "_is_copy",
         "_launched",
-        "_lease",
         "_name",
         "_next_id",
         "_tail",
@@ -114,8 +116,8 @@ class Worker:
         "started_ns",
     )
 
-    def __init__(self, child: Process, channel: Channel, *, lease: int, name: str, project: str) -> None:
-        self._child, self.channel, self._lease, self._name = child, channel, lease, name
+    def __init__(self, child: Process, channel: Channel, *, name: str, project: str) -> None:
+        self._child, self.channel, self._name = child, channel, name
         self._tail = b""
         self._launched = time.monotonic()
         self.started_ns = time.time_ns()
@@ -279,7 +281,6 @@ class Worker:
         _process.disown(self)
         self._child.close()
         self.channel.close()
-        os.close(self._lease)
 
     def _printed(self, chunk: bytes) -> None:
         self._tail = (self._tail + chunk)[-_TAIL_BYTES:]
