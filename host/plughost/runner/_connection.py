@@ -49,16 +49,18 @@ class Connection:
 
         Raises: Ended: there is none.
         """
+        assembler = self._assembler
+        chunk = b"" if assembler.pending_bytes else self._chunk()
         while True:
             try:
-                message = self._assembler.next()
+                message = assembler.take(chunk)
             except wire.WireError as error:  # nested deeper than this Python reads, or with a longer integer
                 # Where the next message begins can't be known any more.
                 self.send({"jsonrpc": "2.0", "id": None, "error": {"code": _PARSE_ERROR, "message": str(error)}})
                 raise Ended from None
             if message is not None:
                 return message
-            self._assembler.feed(self._chunk())
+            chunk = self._chunk()
 
     def send(self, message: dict[str, object]) -> None:
         """Write all of it.
@@ -68,17 +70,26 @@ class Connection:
         if _getpid() != self._pid:
             self._leave(message)
         for buffer in framing.gathered(wire.pack(message)):
-            view = memoryview(buffer)
-            while view:
-                try:
-                    view = view[_write(self._replies, view) :]
-                except BlockingIOError:  # the setting belongs to the pipe, and the plugin has got at that
-                    os.set_blocking(self._replies, True)
-                except OSError:  # the plugin closed our descriptors: the host sees the end of its pipe
-                    os._exit(_USELESS)
-                except BaseException:  # noqa: BLE001 - of a signal handler of the plugin's: how much was written isn't known
-                    sys.excepthook(*sys.exc_info())
-                    os._exit(_USELESS)
+            self._write(buffer)
+
+    def _write(self, buffer: bytes) -> None:
+        view = memoryview(buffer)
+        while view:
+            try:
+                view = view[_write(self._replies, view) :]
+            except BlockingIOError:  # the setting belongs to the pipe, and the plugin has got at that
+                os.set_blocking(self._replies, True)
+            except OSError:  # the plugin closed our descriptors: the host sees the end of its pipe
+                os._exit(_USELESS)
+            except BaseException:  # noqa: BLE001 - of a signal handler of the plugin's: how much was written isn't known
+                sys.excepthook(*sys.exc_info())
+                os._exit(_USELESS)
+
+    def send_line(self, line: bytes) -> None:
+        """As `send`, a message that is a line already."""
+        if _getpid() != self._pid:
+            self._leave(wire.unpack(line))
+        self._write(line)
 
     def _chunk(self) -> bytes:
         while True:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
         def receive(self) -> dict[str, object]: ...
         def send(self, message: dict[str, object]) -> None: ...
+        def send_line(self, line: bytes) -> None: ...
 
     Method = Callable[[object, dict[str, object]], object]
 
@@ -39,7 +40,13 @@ __all__ = ["enter_environment", "serve"]
 
 PROTOCOL = 1
 PLUGIN_ERROR = -32000
+#: Items that a call may send ahead which says nothing of it.
+DEFAULT_CREDIT = 256
 METHOD_NOT_FOUND, INVALID_PARAMS = -32601, -32602
+
+
+#: Types of results that are neither awaited nor iterated.
+_PLAIN = frozenset((type(None), bool, int, float, str, bytes, list, dict, tuple))
 
 
 class _Refused(Exception):
@@ -53,16 +60,19 @@ class _Refused(Exception):
 def serve(link: Link, *, enter: Callable[[], None]) -> None:
     """Answer what comes over the link until it ends. `enter` is called once, before anything of the plugin is imported."""
     server = _Server(link, enter)
+    receive, answer_plainly, answer = link.receive, server.answer_plainly, server.answer
     try:
         while True:
-            server.answer(link.receive())
+            message = receive()
+            if not answer_plainly(message):
+                answer(message)
     except Ended:
         server.end()
 
 
 class _Server:
     def __init__(self, link: Link, enter: Callable[[], None]) -> None:
-        self._receive, self._send = link.receive, link.send
+        self._receive, self._send, self._send_line = link.receive, link.send, link.send_line
         self._enter = enter
         self._tools: dict[str, Tool] = {}
         self._wrappers: _wrappers.Wrappers | None = None
@@ -82,6 +92,45 @@ class _Server:
             "shutdown": self._shutdown,
         }
 
+    def answer_plainly(self, message: dict[str, object]) -> bool:
+        """Answer a call of a function that is known and is to be given its arguments as they are, in as few steps as can be.
+
+        False: it is none, and nothing was done.
+        """
+        params: object = message.get("params")
+        if type(params) is not dict or "credit" in params or "args" not in params:
+            return False
+        tool = self._tools.get(params["target"])
+        number = message.get("id")
+        if tool is None or number is None:
+            return False
+        self._running += 1
+        try:
+            value = tool(*params["args"], **params["kwargs"]) if "kwargs" in params else tool(*params["args"])
+            if type(value) not in _PLAIN:
+                value = self._settled(number, value, DEFAULT_CREDIT)
+        except BaseException as error:  # noqa: BLE001 - whatever the plugin raises, `sys.exit` and a stray Ctrl-C included
+            if isinstance(error, Ended):
+                raise
+            self._running -= 1
+            staged = error if isinstance(error, Staged) else Staged("call", error)
+            self._respond(number, {"error": _error(staged.error, staged.stage)})
+            return True
+        self._running -= 1
+        try:
+            text = "" if type(value) is str and len(value) >= wire.BULK_BYTES else wire.encode(value)
+            if len(text) >= wire.BULK_BYTES and wire.has_bulk(value):
+                text = ""
+            line = f'{{"jsonrpc":"2.0","id":{number},"result":{text}}}\n'.encode() if text else b""
+        except Exception:  # noqa: BLE001 - it is for the slow way, which has the rule for it, or the words
+            line = b""
+        if line:
+            _printed.flush()
+            self._send_line(line)
+        else:
+            self._respond(number, {"result": value})
+        return True
+
     def answer(self, message: dict[str, object]) -> None:
         number = message.get("id")
         if number is None:
@@ -90,13 +139,16 @@ class _Server:
         self._running += 1
         reply = self._reply(number, method or self._refuse, message.get("params"))
         self._running -= 1
+        self._respond(number, reply)
+        if method == self._shutdown:
+            raise Ended
+
+    def _respond(self, number: object, reply: dict[str, object]) -> None:
         _printed.flush()
         try:
             self._send({"jsonrpc": "2.0", "id": number, **reply})
         except BaseException as error:  # noqa: BLE001 - it has no wire form, no memory is left, or a method of its own raises
             self._send({"jsonrpc": "2.0", "id": number, "error": _error(error, "result")})
-        if method == self._shutdown:
-            raise Ended
 
     def end(self) -> None:
         if self._loop is not None:
@@ -135,14 +187,19 @@ class _Server:
 
     def _call(self, number: object, params: dict[str, object]) -> object:
         tool, args, kwargs = self._called(params)
-        credit = params.get("credit")
+        credit = params.get("credit", DEFAULT_CREDIT)
         if not isinstance(credit, int):
             raise _Refused(INVALID_PARAMS, "`credit` is not a number")
         if params.get("convert"):
             with stage("arguments"):
                 args, kwargs = _own("_convert").convert(tool, args, kwargs, params["convert"])
         with stage("call"):
-            value: object = tool(*args, **kwargs)
+            value = tool(*args, **kwargs)
+        return value if type(value) in _PLAIN else self._settled(number, value, credit)
+
+    def _settled(self, number: object, value: object, credit: int) -> object:
+        """What a tool has returned, once a coroutine has run and the items of a generator are sent."""
+        with stage("call"):
             # Python looks for these in the class alone; an instance may have an answer for any name.
             if hasattr(type(value), "__await__"):
                 value = self._run_coroutine(value)
@@ -156,7 +213,8 @@ class _Server:
 
     def _called(self, params: dict[str, object]) -> tuple[Tool, list[object], dict[str, object]]:
         """The tool or hook implementation that a request names, and the arguments for it."""
-        target, args, kwargs, offered = (params.get(name) for name in ("target", "args", "kwargs", "offered"))
+        target, args, offered = (params.get(name) for name in ("target", "args", "offered"))
+        kwargs = params.get("kwargs", {})
         if not (isinstance(target, str) and isinstance(args, list) and isinstance(kwargs, dict)):
             raise _Refused(INVALID_PARAMS, "`target`, `args` or `kwargs` is not of its type")
         tool = self._tools.get(target)

@@ -50,10 +50,13 @@ if TYPE_CHECKING:
     _encode_ascii: Callable[[object, int], Iterable[str]]
     scan: Callable[[str, int], tuple[object, int]]
 
-__all__ = ["TooDeep", "WireError", "encode", "pack", "path_text", "plain", "restore", "scan", "unpack"]
+__all__ = ["BULK_BYTES", "TooDeep", "WireError", "encode", "has_bulk", "pack", "path_text", "plain", "restore", "scan", "unpack"]
 
 _PAYLOADS = ("result", "params", "error")
 _SPACE = " \t\r\n"
+#: What is as long as this had better travel beside the line than in it.
+BULK_BYTES = 1 << 14
+_MOST_LOOKED_AT = 64  # values that one may hold before it costs more to look at them than to send them
 _SAFE_RECURSION = 5000  # levels for which the C encoder has stack enough; a plugin may have allowed itself more
 _MAX_DIGITS = 4300  # CPython's default limit (CVE-2020-10735): what one end writes, the other has to read
 _MOST_STEPS = 20  # of a path that a message shows
@@ -137,6 +140,15 @@ def encode(value: object) -> str:
     if sys.getrecursionlimit() > _SAFE_RECURSION or _digits_limit() != _MAX_DIGITS:
         raise ValueError("the limits of this Python are not the usual ones")
     return "".join(_encode(value, 0))
+
+
+def has_bulk(value: object) -> bool:
+    """Whether `value`, or what it directly holds, is a text that had better travel beside the line."""
+    if isinstance(value, str):
+        return len(value) >= BULK_BYTES
+    if not isinstance(value, (dict, list, tuple)) or len(value) > _MOST_LOOKED_AT:
+        return False
+    return any(isinstance(each, str) and len(each) >= BULK_BYTES for each in (value.values() if isinstance(value, dict) else value))
 
 
 def pack(message: Mapping[str, object]) -> list[bytes]:

@@ -132,9 +132,12 @@ class _Link:
 
     def send(self, message: dict[str, object]) -> None:
         for buffer in self._wire.pack(message):
-            view = memoryview(buffer)
-            while view:
-                try:
-                    view = view[os.write(self._replies, view) :]
-                except BrokenPipeError:  # nobody waits for it any more
-                    raise self._ended from None
+            self.send_line(buffer)
+
+    def send_line(self, line: bytes) -> None:
+        view = memoryview(line)
+        while view:
+            try:
+                view = view[os.write(self._replies, view) :]
+            except BrokenPipeError:  # nobody waits for it any more
+                raise self._ended from None
