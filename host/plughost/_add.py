@@ -91,6 +91,8 @@ def _add(
         log = log_path(store, request.source)
         with failures_told(store, log), registry.adding(store), registry.staging(store) as stage:
             preparation = Preparation(store, request, source, origin, tell, stage=stage, log=log, signers=signers)
+            if given:
+                preparation.declared = given.declared
             made = _Installation(preparation, options, (given.wheel, given.python, given.lockfile) if given else None)
             name, version = made.run(describe, vet)
     return Added(
@@ -198,7 +200,7 @@ class _Installation:
             lockfile=lockfile,
             environment=environment,
             entry_points=entry_points,
-            manifest=manifest,
+            manifest={**preparation.declared, **manifest},
             installer=preparation.installer.name,
         )
         folder = preparation.stage / "revision"

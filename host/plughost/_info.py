@@ -16,7 +16,11 @@ __all__ = ["Plugin", "read_plugin"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plugin:
-    """An installed plugin. `dependencies` are (name, version), its own package left out; sizes are bytes on disk."""
+    """An installed plugin. `dependencies` are (name, version), its own package left out; sizes are bytes on disk.
+
+    `isolation` and `concurrency` are what it declares, or what holds by default. `fork` says why a process of it can't be forked
+    for each call, if there is a reason.
+    """
 
     name: str
     version: str
@@ -27,6 +31,9 @@ class Plugin:
     hooks: tuple[dict[str, object], ...]
     entry_points: dict[str, str]
     editable: bool
+    isolation: str
+    concurrency: int
+    fork: str
     size_bytes: int
     folder: Path
     environment: Path
@@ -57,6 +64,9 @@ class Plugin:
             "environment": str(self.environment),
             "installer": receipt.installer,
             "editable": self.editable,
+            "isolation": self.isolation,
+            "concurrency": self.concurrency,
+            "fork": self.fork or None,
             "signer": receipt.signer or None,
             "dependencies": [{"name": name, "version": version} for name, version in self.dependencies],
             "built_from_source": list(receipt.built_from_source),
@@ -78,7 +88,7 @@ def read_plugin(installed: Installed) -> Plugin:
     folder = Path(installed.folder)
     receipt = load_receipt(folder / "receipt.toml")
     manifest = installed.manifest
-    entry_points = manifest.get("entry_points")
+    entry_points, concurrency = manifest.get("entry_points"), manifest.get("concurrency")
     return Plugin(
         name=installed.name,
         version=receipt.version,
@@ -89,6 +99,9 @@ def read_plugin(installed: Installed) -> Plugin:
         hooks=_mappings(manifest.get("hooks")),
         entry_points={str(key): str(value) for key, value in entry_points.items()} if isinstance(entry_points, dict) else {},
         editable=bool(manifest.get("editable")),
+        isolation=str(manifest.get("isolation") or "worker"),
+        concurrency=concurrency if isinstance(concurrency, int) else 1,
+        fork=str(manifest.get("fork") or ""),
         size_bytes=_size_bytes(folder) + _size_bytes(Path(installed.venv)),
         folder=folder,
         environment=Path(installed.venv),

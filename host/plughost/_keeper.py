@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from plughost import registry
 from plughost._caller import Caller
+from plughost._wishes import Wishes
 from plughost.paths import Store, default_store
 
 TYPE_CHECKING = False
@@ -43,6 +44,8 @@ class Keeper(Caller):
         hookspecs: ModuleType | type | Sequence[ModuleType | type] = (),
         settings: Settings | None = None,
         record_arguments: bool | None = None,
+        isolation: str | Mapping[str, str] | None = None,
+        concurrency: int | Mapping[str, int] | None = None,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> None:
         self.project = project
@@ -50,6 +53,7 @@ class Keeper(Caller):
         self.store = Store(store if store is not None else default_store(project), project)
         self._settings = self._given_settings = settings
         self._record_arguments = record_arguments
+        self._wishes = Wishes(isolation, concurrency)
         self._on_progress = on_progress
         super().__init__(self._new_workers)
 
@@ -68,7 +72,7 @@ class Keeper(Caller):
     def _new_workers(self) -> Workers:
         from plughost._workers import Workers
 
-        return Workers(self.store, self.project, open_journal=self._open_journal)
+        return Workers(self.store, self.project, open_journal=self._open_journal, wishes=self._wishes)
 
     def _open_journal(self) -> Journal:
         from plughost.journal import Journal, NoJournal

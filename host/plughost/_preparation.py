@@ -33,7 +33,11 @@ __all__ = ["Preparation"]
 
 
 class Preparation:
-    """One run up to the lock, in the folder `stage`. `signer` is known afterwards: who signed the commit, if anybody had to."""
+    """One run up to the lock, in the folder `stage`.
+
+    `signer` is known afterwards: who signed the commit, if anybody had to. So is `declared`: what the source tree says of how the
+    plugin is to be run.
+    """
 
     def __init__(
         self,
@@ -58,6 +62,7 @@ class Preparation:
         self.log = log
         self.signers = signers
         self.signer: dict[str, str] = {}
+        self.declared: Mapping[str, object] = {}
         (stage / "scratch").mkdir()
         self.installer: Installer = choose(store, request.installer, scratch=str(stage / "scratch"))
 
@@ -100,6 +105,7 @@ class Preparation:
         if kept.python and kept.python != python.version:
             return None
         self.entry_points(wheel.entry_points, wheel.name, files=lambda: _files_of(wheel))
+        self.declared = kept.declared
         return wheel, python, self._lock(wheel, python, previous=kept.lock if self._locks_plainly else None)
 
     def _built(self) -> tuple[BuiltWheel | None, Interpreter, Lockfile]:
@@ -115,8 +121,16 @@ class Preparation:
             lockfile = self._lock(wheel, fitting, ahead=ahead if fitting is python else None)
         if self.origin.kind == "git":
             lock = lockfile.folder if self._locks_plainly else None
-            by_tags = tree.versioned_by_tags
-            wheels.keep(self.store, self._made_from, wheel, fitting, stage=self.stage, lock=lock, versioned_by_tags=by_tags)
+            wheels.keep(
+                self.store,
+                self._made_from,
+                wheel,
+                fitting,
+                stage=self.stage,
+                lock=lock,
+                versioned_by_tags=tree.versioned_by_tags,
+                declared=tree.declared,
+            )
         return wheel, fitting, lockfile
 
     @property
@@ -150,6 +164,7 @@ class Preparation:
             signers=self.signers,
         )
         self.signer = tree.signer.record() if tree.signer else {}
+        self.declared = tree.declared
         if request.epoch is not None:
             tree = replace(tree, epoch=request.epoch)
         return tree, interpreters.find(tree.requires_python, requested=self.request.python)

@@ -23,6 +23,7 @@ from plughost._reinstall import lock_again, reinstall
 from plughost._request import Progress
 from plughost._revision import Made, write_manifest
 from plughost._salvage import find_wheel, fits, installed_pins, lock_requires, lock_series, rebuild_wheel
+from plughost.contract import declared_in
 from plughost.errors import (
     CallTimeout,
     DescribeError,
@@ -241,7 +242,7 @@ class Remaking:
         before = self.revision.manifest
         if before and _offered(before) != _offered(manifest):
             self.notes.append("It doesn't offer the same any more: `info` shows what it does")
-        return manifest
+        return {**declared_in(before or {}), **manifest}
 
     def _write(self, folder: Path, receipt: Receipt, made: Made) -> Receipt:
         """Make the folder of the new revision, complete but for its receipt, and that receipt."""

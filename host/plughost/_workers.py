@@ -10,6 +10,7 @@ import errno
 import time
 
 from plughost import registry
+from plughost._wishes import Wishes
 from plughost.call import describe, describe_exception
 from plughost.errors import PlughostError, PluginCrashed, PluginError, StoreError, VenvError
 from plughost.journal import Journal, NoJournal, Recording
@@ -37,13 +38,22 @@ _LOOKED_AT_EVERY_S = 10.0
 class Workers:
     """Safe to use from several threads.
 
-    `open_journal` gives what calls are recorded in. It is asked by the first call, while that waits for its plugin.
+    `open_journal` gives what calls are recorded in. It is asked by the first call, while that waits for its plugin. `wishes` are
+    what the app says of how plugins are run.
     """
 
-    def __init__(self, store: Store, project: str, *, open_journal: Callable[[], Journal] = NoJournal) -> None:
+    def __init__(
+        self,
+        store: Store,
+        project: str,
+        *,
+        open_journal: Callable[[], Journal] = NoJournal,
+        wishes: Wishes | None = None,
+    ) -> None:
         self.store = store
         self.project = project
         self._open_journal = open_journal
+        self._wishes = wishes or Wishes()
         self._opening = _thread.allocate_lock()
         self._journal: Journal | None = None
         self.pool = Pool()
@@ -75,6 +85,7 @@ class Workers:
             self._found.pop(name, None)
             self.pool.retire(known[1].name)  # updated or removed by another process, maybe
         installed = registry.find_callable(self.store, name)
+        self._wishes.apply(installed.name, installed.manifest)
         if stamp is not None:
             self._found[name] = (stamp, installed)
         return installed

@@ -9,6 +9,7 @@ Above it: `add`; below it: the archive, and the readers of wheels, locks and rec
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import sys
@@ -23,6 +24,7 @@ from plughost._interpreters import find as find_interpreter
 from plughost._names import normalized
 from plughost.bundle._archive import opened, refuse
 from plughost.bundle._contents import CONTENTS, read_contents
+from plughost.contract import declared_in
 from plughost.errors import BuildError, BundleError, ResolveError, SourceError, StoreError, UsageError
 
 TYPE_CHECKING = False
@@ -58,7 +60,7 @@ class Unpacked:
     """What is known of a plugin once its bundle is unpacked; no wheel of its own where it came from an index.
 
     `name` is what it was called where it was exported. `options` are those of the request that it was added with, `entry_points`
-    what that named.
+    what that named, `declared` what the plugin says of how it is to be run.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Unpacked:
     origin: Origin
     options: dict[str, object]
     entry_points: dict[str, str]
+    declared: dict[str, object]
     wheel: BuiltWheel | None
     python: Interpreter
     lockfile: Lockfile
@@ -112,6 +115,7 @@ def _unpack(path: Path, request: Request, *, project: str, into: Path) -> Unpack
         origin=origin,
         options=_options(receipt, request, python),
         entry_points=_entry_points(path, receipt),
+        declared=_declared(path, into),
         wheel=wheel,
         python=python,
         lockfile=lockfile,
@@ -318,6 +322,14 @@ def _entry_points(path: Path, receipt: registry.Receipt) -> dict[str, str]:
     if not isinstance(named, dict):
         refuse(path, "`receipt.toml` was altered: its `request.entry_points` is not a table")
     return {str(name): str(target) for name, target in named.items()}
+
+
+def _declared(path: Path, into: Path) -> dict[str, object]:
+    try:
+        manifest = json.loads((into / "manifest.json").read_bytes())
+    except ValueError as error:
+        refuse(path, f"`manifest.json` was altered: {error}")
+    return declared_in(manifest) if isinstance(manifest, dict) else {}
 
 
 def _options(receipt: registry.Receipt, request: Request, python: Interpreter) -> dict[str, object]:

@@ -80,11 +80,20 @@ def _facts(plugin: Mapping[str, object]) -> list[tuple[str, str]]:
         ("lock", f"{lock['path']}  sha256:{lock['sha256']}"),
         ("python", f"{python['version']}  {python['executable']}"),
         ("environment", str(plugin["environment"])),
+        ("isolation", _isolation(plugin)),
+        ("concurrency", f"{plugin['concurrency']} calls at once in one process" if plugin.get("concurrency", 1) != 1 else ""),
         ("installed by", str(plugin["installer"])),
         ("excludes newer", str(request.get("exclude_newer") or "")),
         ("size", size_text(size) if isinstance(size, int) else ""),
         ("added", str(plugin["added_at"])),
     ]
+
+
+def _isolation(plugin: Mapping[str, object]) -> str:
+    if plugin.get("isolation") != "call":
+        return ""
+    fork = plugin.get("fork")
+    return f"a new worker for each call; fork is {fork}" if fork else "a fresh process for each call"
 
 
 def _mapping(value: object) -> Mapping[str, object]:

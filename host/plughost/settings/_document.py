@@ -50,6 +50,8 @@ def find_document(folder: str) -> str:
 def read_document(path: str, *, lenient: bool = False) -> dict[str, object]:
     """What is ours in the file at `path`: of a `pyproject.toml` the table `tool.plughost`, else all of it.
 
+    What a plugin declares of itself in that table is none of it.
+
     `lenient` takes a pyproject.toml that can't be read for one that doesn't mean us.
 
     Raises: UsageError: it can't be read, or is no TOML.
@@ -73,7 +75,9 @@ def read_document(path: str, *, lenient: bool = False) -> dict[str, object]:
         return {}
     if not isinstance(table, dict):
         raise invalid(path, f"`tool.plughost` is `{shown(table)}`, and must be a table")
-    return table
+    from plughost.contract import DECLARED_KEYS
+
+    return {key: value for key, value in table.items() if key not in DECLARED_KEYS}
 
 
 def line_of(path: str, key: str) -> int:

@@ -10,6 +10,7 @@ import os
 import shutil
 import tarfile
 import tempfile
+import tomllib
 import zipfile
 from email.parser import HeaderParser
 from pathlib import Path
@@ -59,8 +60,10 @@ def check_out(source: Source, origin: Origin, into: Path) -> SourceTree:
             reference="hash-mismatch",
             causes=[f"Its SHA-256 is `{digest}`, and it should be `{origin.sha256}`"],
         )
-    name, requires_python = _metadata(path) if source.kind == "sdist" else ("", "")
-    return SourceTree(path=path, origin=origin, name=name, requires_python=requires_python)
+    if source.kind == "wheel":
+        return SourceTree(path=path, origin=origin)
+    name, requires_python = _metadata(path)
+    return SourceTree(path=path, origin=origin, name=name, requires_python=requires_python, declared=_declared(path))
 
 
 def _name(source: Source) -> str:
@@ -81,28 +84,44 @@ def _metadata(path: Path) -> tuple[str, str]:
     Source: PEP 643; before version 2.2 of the metadata a build may change what is stated, but hardly ever these two.
     """
     try:
-        message = HeaderParser().parsestr(_package_information(path).decode("utf-8", "replace"))
+        message = HeaderParser().parsestr(_member(path, "PKG-INFO").decode("utf-8", "replace"))
     except (OSError, tarfile.TarError, zipfile.BadZipFile, EOFError, LookupError):
         return "", ""  # the build says what is wrong with it
     return message.get("Name", ""), message.get("Requires-Python", "")
 
 
-def _package_information(path: Path) -> bytes:
-    """Raises: LookupError: there is none."""
+def _declared(path: Path) -> dict[str, object]:
+    """What the project in the sdist declares as a plugin; nothing where its `pyproject.toml` can't be read: the build says why.
+
+    Raises: SourceError: that can't be.
+    """
+    from plughost.source._tree import declared_by
+
+    try:
+        return declared_by(tomllib.loads(_member(path, "pyproject.toml").decode()))
+    except (OSError, tarfile.TarError, zipfile.BadZipFile, EOFError, LookupError, ValueError, RecursionError):
+        return {}
+
+
+def _member(path: Path, filename: str) -> bytes:
+    """The file of that name in the sdist's one folder.
+
+    Raises: LookupError: there is none.
+    """
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
-            name = next((name for name in archive.namelist() if _is_package_information(name)), "")
+            name = next((name for name in archive.namelist() if _is_at_the_top(name, filename)), "")
             return archive.open(name).read(_METADATA_BYTES)
     with tarfile.open(path) as unpacked:
         for member in unpacked:
-            file = unpacked.extractfile(member) if _is_package_information(member.name) else None
+            file = unpacked.extractfile(member) if _is_at_the_top(member.name, filename) else None
             if file:
                 return file.read(_METADATA_BYTES)
-    raise LookupError("PKG-INFO")
+    raise LookupError(filename)
 
 
-def _is_package_information(name: str) -> bool:
-    return name.removeprefix("./").count("/") == 1 and name.endswith("/PKG-INFO")
+def _is_at_the_top(name: str, filename: str) -> bool:
+    return name.removeprefix("./").count("/") == 1 and name.endswith(f"/{filename}")
 
 
 def _download(source: Source, path: Path) -> None:

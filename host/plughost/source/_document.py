@@ -86,7 +86,7 @@ class Node:
 
 def invalid(file: str, key: str, found: object, allowed: str) -> SourceError:
     """The error for the value `found` at `key`; None: there is none."""
-    shown = found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
+    shown = found if isinstance(found, str) else json.dumps(found, ensure_ascii=False, default=str)
     shown = shown if len(shown) <= _SHOWN_CHARACTERS else f"{shown[:_SHOWN_CHARACTERS]}…"
     return SourceError(
         f"`{file}: {key}` is missing" if found is None else f"`{file}: {key}` can't be `{shown}`",

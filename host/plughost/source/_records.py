@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
     from typing import Literal
 
@@ -86,6 +87,7 @@ class SourceTree:
     The rest is what its metadata says without being run: "" or None where it doesn't. `epoch` is the commit's time, in seconds;
     `build_requires` is None where there is no `[build-system]`. `signer` is who signed it, where that was demanded.
     `versioned_by_tags` says that its version comes from the repository's tags, so that the same commit may get another one.
+    `declared` is what it says of how it is to be run, as `contract` has it.
     """
 
     path: Path
@@ -97,3 +99,4 @@ class SourceTree:
     dependencies: tuple[str, ...] | None = None
     signer: Signer | None = None
     versioned_by_tags: bool = False
+    declared: Mapping[str, object] = field(default_factory=dict)

@@ -10,6 +10,7 @@ import re
 import tomllib
 
 from plughost._names import normalized
+from plughost.contract import declared_in, misfit
 from plughost.errors import SourceError, UsageError
 from plughost.source._records import Origin, SourceTree
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from plughost.source._signatures import Signer
 
-__all__ = ["has_version_from_git", "make_project", "project_folder", "read_tree"]
+__all__ = ["declared_by", "has_version_from_git", "make_project", "project_folder", "read_tree"]
 
 #: Build requirements that compute a version from git's tags: without history they would make a wrong one, and not say so.
 _FROM_GIT = frozenset(
@@ -129,7 +130,7 @@ def has_version_from_git(folder: Path) -> bool:
 def read_tree(folder: Path, origin: Origin, *, epoch: int | None, signer: Signer | None = None) -> SourceTree:
     """The record of the project in `folder`.
 
-    Raises: SourceError: its `pyproject.toml` can't be read.
+    Raises: SourceError: its `pyproject.toml` can't be read, or declares of the plugin what can't be.
     """
     document = _pyproject(folder)
     project, build = _table(document, "project"), document.get("build-system")
@@ -147,7 +148,22 @@ def read_tree(folder: Path, origin: Origin, *, epoch: int | None, signer: Signer
         build_requires=_texts(build.get("requires", [])) if isinstance(build, dict) else None,
         name=_text(project.get("name")) or config.get("metadata", "name", fallback=""),
         dependencies=_texts(project.get("dependencies", [])) if has_static_dependencies else None,
+        declared=declared_by(document),
     )
+
+
+def declared_by(pyproject: Mapping[str, object]) -> dict[str, object]:
+    """What the project says of how it is to be run, if it is a plugin.
+
+    Raises: SourceError: that can't be.
+    """
+    table = _table(_table(pyproject, "tool"), "plughost")
+    for key, value in table.items():
+        if wanted := misfit(key, value):
+            from plughost.source._document import invalid
+
+            raise invalid("pyproject.toml", f"tool.plughost.{key}", value, wanted)
+    return declared_in(table)
 
 
 def _is_project(folder: Path) -> bool:

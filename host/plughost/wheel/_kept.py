@@ -19,7 +19,7 @@ from plughost.wheel._record import BuiltWheel
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from plughost._interpreters import Interpreter
     from plughost.paths import Store
@@ -36,13 +36,14 @@ class KeptWheel:
     """A wheel from the cache. `python` is the version that built it, "" if any may have it.
 
     `lock` is the folder of the lock it had a moment ago, without options; None if that is too long ago. Of a wheel that is
-    `versioned_by_tags` the commit doesn't tell the version.
+    `versioned_by_tags` the commit doesn't tell the version. `declared` is what the source tree says of how the plugin is run.
     """
 
     wheel: BuiltWheel
     python: str
     lock: Path | None
     versioned_by_tags: bool
+    declared: dict[str, object]
 
 
 def find_kept(store: Store, made_from: Sequence[str]) -> KeptWheel | None:
@@ -67,7 +68,8 @@ def find_kept(store: Store, made_from: Sequence[str]) -> KeptWheel | None:
         )
         python = "" if path.name.endswith("-none-any.whl") else str(record["python"])
         lock = _fresh_lock(folder, str(record["lock_sha256"]))
-        return KeptWheel(wheel=wheel, python=python, lock=lock, versioned_by_tags=record["versioned_by_tags"] is not False)
+        by_tags = record["versioned_by_tags"] is not False
+        return KeptWheel(wheel=wheel, python=python, lock=lock, versioned_by_tags=by_tags, declared=dict(record["declared"]))
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
@@ -81,6 +83,7 @@ def keep(
     stage: Path,
     lock: Path | None,
     versioned_by_tags: bool = False,
+    declared: Mapping[str, object] | None = None,
 ) -> None:
     """Put a copy of the wheel into the cache, by way of the folder `stage`, with what uv locked in the folder `lock`.
 
@@ -94,6 +97,7 @@ def keep(
         "python": python.version,
         "lock_sha256": "",
         "versioned_by_tags": versioned_by_tags,
+        "declared": dict(declared or {}),
         **{name: getattr(wheel, name) for name in BuiltWheel.__slots__ if name != "path"},
     }
     if lock and (lock / "uv.lock").is_file():
