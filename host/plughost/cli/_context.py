@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from plughost.cli._printer import Printer
+from plughost.cli._surroundings import OWN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from types import ModuleType
 
     from plughost._request import Progress
     from plughost.cli._declaration import Values
+    from plughost.cli._surroundings import Surroundings
     from plughost.host import Host
     from plughost.paths import Store
 
@@ -23,7 +26,7 @@ class Context:
     `hookspecs` are the hook specifications of the app that they are a part of.
     """
 
-    __slots__ = ("_chosen_store", "hookspecs", "printer", "program", "project", "store")
+    __slots__ = ("_chosen_store", "hookspecs", "printer", "program", "project", "store", "surroundings")
 
     def __init__(
         self,
@@ -32,24 +35,32 @@ class Context:
         project: str = "plughost",
         store: str | None = None,
         hookspecs: tuple[ModuleType | type, ...] = (),
+        surroundings: Surroundings = OWN,
     ) -> None:
         self.program = program
         self.project = project
         self.store = store
         self.hookspecs = hookspecs
-        self.printer = Printer(command=program)
+        self.surroundings = surroundings
+        self.printer = Printer(command=program, surroundings=surroundings)
         self._chosen_store = ""
 
     def given(self, values: Values, *, program: str = "") -> Context:
         """The same with the global options that were given."""
         color = False if values.flag("no_color") else True if values.flag("color") else None
-        context = Context(program=program or self.program, project=self.project, store=self.store, hookspecs=self.hookspecs)
+        context = Context(
+            program=program or self.program,
+            project=self.project,
+            store=self.store,
+            hookspecs=self.hookspecs,
+            surroundings=self.surroundings,
+        )
         if self.store is None and values.text("store"):
-            import os
-
             context._chosen_store = values.text("store")
-            context.store = os.path.abspath(os.path.expanduser(context._chosen_store))
-        context.printer = Printer(quiet=values.flag("quiet"), color=color, command=context.command)
+            context.store = self.surroundings.store(context._chosen_store, self.project)
+        context.printer = Printer(
+            quiet=values.flag("quiet"), color=color, command=context.command, surroundings=self.surroundings
+        )
         return context
 
     @property
@@ -73,8 +84,12 @@ class Context:
             on_progress=on_progress,
         )
 
+    def calling(self, *, record_arguments: bool | None = None) -> AbstractContextManager[Host]:
+        """A host for calls, with the workers that there are for them."""
+        return self.surroundings.lend(lambda: self.host(record_arguments=record_arguments), record_arguments=record_arguments)
+
     def paths(self) -> Store:
         """The store's paths, where no host is needed."""
-        from plughost.paths import Store, default_store
+        from plughost.paths import Store
 
-        return Store(self.store if self.store is not None else default_store(self.project), self.project)
+        return Store(self.store if self.store is not None else self.surroundings.store("", self.project), self.project)

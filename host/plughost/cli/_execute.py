@@ -48,7 +48,7 @@ def guarded(action: Callable[[], int], context: Context, *, as_json: bool) -> in
 
 
 def _report(error: PlughostError, context: Context, *, as_json: bool) -> int:
-    if os.environ.get("PLUGHOST_DEBUG"):
+    if context.surroundings.environment.get("PLUGHOST_DEBUG"):
         import traceback
 
         context.printer.err.write("".join(traceback.format_exception(error)))

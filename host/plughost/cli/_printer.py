@@ -5,10 +5,12 @@ Above it: the commands; below it: the two output streams. It knows nothing of pl
 
 from __future__ import annotations
 
+from plughost.cli._surroundings import OWN
 from plughost.cli._terminal import Stream, visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from plughost.cli._surroundings import Surroundings
     from plughost.errors import PlughostError
 
 __all__ = ["Printer", "compact", "escaped", "home_as_tilde", "visible"]
@@ -20,17 +22,25 @@ class Printer:
     `quiet` leaves out all but results and errors. `command` is what a command in a hint begins with.
     """
 
-    __slots__ = ("command", "err", "out", "quiet")
+    __slots__ = ("_surroundings", "command", "err", "out", "quiet")
 
-    def __init__(self, *, quiet: bool = False, color: bool | None = None, command: str = "plughost") -> None:
+    def __init__(
+        self,
+        *,
+        quiet: bool = False,
+        color: bool | None = None,
+        command: str = "plughost",
+        surroundings: Surroundings = OWN,
+    ) -> None:
+        self._surroundings = surroundings
         self.quiet = quiet
         self.command = command
-        self.out = Stream("stdout", color=color)
-        self.err = Stream("stderr", color=color)
+        self.out = Stream("stdout", color=color, surroundings=surroundings)
+        self.err = Stream("stderr", color=color, surroundings=surroundings)
 
     def line(self, text: str = "") -> None:
         """A line of a result, for people."""
-        self.out.write(home_as_tilde(visible(text, painted=True)) + "\n")
+        self.out.write(home_as_tilde(visible(text, painted=True), self._surroundings.home) + "\n")
 
     def message(self, text: str = "") -> None:
         """A line that says what was done; nothing if `quiet`."""
@@ -68,7 +78,7 @@ class Printer:
         trace = getattr(error, "remote_traceback", "")
         if trace:
             self.err.write(self.err.paint("dim", visible(trace.rstrip("\n"))) + "\n")
-        self.err.write(home_as_tilde(self._error_text(error)))
+        self.err.write(home_as_tilde(self._error_text(error), self._surroundings.home))
 
     def record(self, error: PlughostError) -> dict[str, object]:
         """The error for a program, its hint as it can be typed here."""
@@ -135,11 +145,9 @@ def escaped(text: str) -> str:
     return text if text.isprintable() else "".join(f"\\u{ord(c):04x}" if "\x7f" <= c <= "\x9f" else c for c in text)
 
 
-def home_as_tilde(text: str) -> str:
+def home_as_tilde(text: str, home: str = "") -> str:
     """The text with paths in the user's home folder written `~/…`."""
-    import os
-
-    home = os.path.expanduser("~").rstrip("/")
+    home = (home or OWN.home).rstrip("/")
     if not home.startswith("/") or home not in text:
         return text
     # Only where a path begins: the same letters inside a URL or another path are no home. And without `re`: its import is slow.

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 
 from plughost.call import Output, choose_tool, is_stream, split_name
 from plughost.cli._arguments import parse_json, read_piped, typed
+from plughost.cli._surroundings import OWN
 from plughost.errors import PlughostError, UnknownError, UsageError
 from plughost.registry import find_callable
 from plughost.runner.wire import WireError, unpack
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from plughost.call import Outcome
     from plughost.cli._context import Context
     from plughost.cli._declaration import Values
+    from plughost.cli._surroundings import Surroundings
     from plughost.host import Host
 
 __all__ = ["read_array", "read_object", "read_timeout", "read_variable", "run"]
@@ -31,7 +31,7 @@ def run(context: Context, values: Values) -> int:
     if not name:
         raise UsageError(f"`{values.text('name')}` names no plugin", hint="The plugin comes first, as in `weather:forecast`")
     timeout_s = read_timeout(values.optional("timeout"))
-    env = dict(map(read_variable, values.texts("env")))
+    env = dict(read_variable(given, context.surroundings) for given in values.texts("env"))
     installed = find_callable(context.paths(), name)
     try:
         tool = choose_tool(installed.name, installed.manifest, wanted)
@@ -39,9 +39,9 @@ def run(context: Context, values: Values) -> int:
         if not installed.manifest.get("editable"):
             raise
         tool = {"name": wanted or ""}  # the code may have it by now; the host will see
-    args, kwargs = _arguments(values, f"{installed.name}:{tool['name']}", tool)
-    host = context.host(record_arguments=values.flag("record_arguments") or None)
-    call = _Call(context, host, installed.name, name, wanted, args=args, kwargs=kwargs, timeout_s=timeout_s, env=env)
+    args, kwargs = _arguments(values, f"{installed.name}:{tool['name']}", tool, context.surroundings)
+    call = _Call(context, installed.name, name, wanted, args=args, kwargs=kwargs, timeout_s=timeout_s, env=env)
+    call.record_arguments = values.flag("record_arguments") or None
     if values.flag("json"):
         return call.enveloped(tool)
     return call.printed()
@@ -53,7 +53,6 @@ class _Call:
     def __init__(
         self,
         context: Context,
-        host: Host,
         plugin: str,
         found_by: str,
         tool: str | None,
@@ -63,8 +62,9 @@ class _Call:
         timeout_s: float | None,
         env: dict[str, str],
     ) -> None:
+        self.context = context
         self.printer = context.printer
-        self.host = host
+        self.record_arguments: bool | None = None
         self.plugin = plugin
         self.found_by = found_by
         self.tool = tool
@@ -75,8 +75,10 @@ class _Call:
 
     def printed(self) -> int:
         """For people and pipes: the result, or each item as it comes; what the plugin prints as it comes."""
-        with self.host:
-            outcome = self._invoke(on_output=None if self.printer.quiet else self.printer.err.write, on_item=self.printer.item)
+        with self.context.calling(record_arguments=self.record_arguments) as host:
+            outcome = self._invoke(
+                host, on_output=None if self.printer.quiet else self.printer.err.write, on_item=self.printer.item
+            )
             if not outcome.is_stream:
                 self.printer.value(outcome.result)
         return 0
@@ -90,8 +92,8 @@ class _Call:
         streamed = is_stream(tool)
         code = 0
         try:
-            with self.host:
-                outcome = self._invoke(on_output=output.add, on_item=items.append)
+            with self.context.calling(record_arguments=self.record_arguments) as host:
+                outcome = self._invoke(host, on_output=output.add, on_item=items.append)
             streamed = outcome.is_stream
             envelope["tool"] = outcome.tool
             if not streamed:
@@ -107,33 +109,38 @@ class _Call:
         self.printer.json(envelope)
         return code
 
-    def _invoke(self, *, on_output: Callable[[bytes], None] | None, on_item: Callable[[object], None]) -> Outcome:
-        return self.host.invoke(
-            self.found_by,
-            self.tool,
-            args=self.args,
-            kwargs=self.kwargs,
-            timeout_s=self.timeout_s,
-            env=self.env,
-            on_output=on_output,
-            on_item=on_item,
-        )
+    def _invoke(self, host: Host, *, on_output: Callable[[bytes], None] | None, on_item: Callable[[object], None]) -> Outcome:
+        try:
+            return host.invoke(
+                self.found_by,
+                self.tool,
+                args=self.args,
+                kwargs=self.kwargs,
+                timeout_s=self.timeout_s,
+                env=self.env,
+                on_output=on_output,
+                on_item=on_item,
+            )
+        finally:
+            self.context.surroundings.check()
 
 
-def _arguments(values: Values, tool: str, schema: dict[str, object]) -> tuple[list[object], dict[str, object]]:
+def _arguments(
+    values: Values, tool: str, schema: dict[str, object], surroundings: Surroundings
+) -> tuple[list[object], dict[str, object]]:
     """The arguments by position and by name, from all the ways in which they can be given."""
     parameters = schema.get("parameters")
     parameters = parameters if isinstance(parameters, dict) else {}
     by_position, by_name, piped = (values.optional(name) for name in ("args", "kwargs", "stdin_as"))
     if (by_position, by_name).count("-") + (piped is not None) > 1:
         raise UsageError("The standard input can be read once, and is asked for twice", reference="usage")
-    args = [] if by_position is None else read_array(by_position)
-    kwargs = {} if by_name is None else read_object(by_name)
+    args = [] if by_position is None else read_array(by_position, surroundings)
+    kwargs = {} if by_name is None else read_object(by_name, surroundings)
     pairs = typed(map(_utf_8, values.texts("arguments")), parameters, tool=tool)
     if piped is not None and piped in pairs:
         raise _twice(piped, tool)
     if piped is not None:
-        pairs[piped] = read_piped(piped, _standard_input(), parameters, tool=tool)
+        pairs[piped] = read_piped(piped, _standard_input(surroundings), parameters, tool=tool)
     for name, value in pairs.items():
         if name in kwargs:
             raise _twice(name, tool)
@@ -141,15 +148,15 @@ def _arguments(values: Values, tool: str, schema: dict[str, object]) -> tuple[li
     return args, kwargs
 
 
-def read_array(given: str) -> list[object]:
-    value = parse_json(_document(given, "--args"), what="What `--args` gives")
+def read_array(given: str, surroundings: Surroundings = OWN) -> list[object]:
+    value = parse_json(_document(given, "--args", surroundings), what="What `--args` gives")
     if not isinstance(value, list):
         raise _invalid("What `--args` gives is not a JSON array", hint="`--args '[\"Bern\", 3]'`")
     return value
 
 
-def read_object(given: str) -> dict[str, object]:
-    text = _document(given, "--kwargs")
+def read_object(given: str, surroundings: Surroundings = OWN) -> dict[str, object]:
+    text = _document(given, "--kwargs", surroundings)
     try:
         return unpack(text.encode("utf-8", "surrogateescape"))
     except WireError:  # the C scanner alone has no words for what is wrong; the json module does
@@ -159,13 +166,13 @@ def read_object(given: str) -> dict[str, object]:
     return value
 
 
-def _document(given: str, option: str) -> str:
+def _document(given: str, option: str, surroundings: Surroundings) -> str:
     """The text itself, that of the file after an `@`, or the standard input for `-`."""
     try:
         if given == "-":
-            return _standard_input().decode()
+            return _standard_input(surroundings).decode()
         if given.startswith("@"):
-            with open(given[1:], "rb") as file:
+            with open(surroundings.path(given[1:]), "rb") as file:
                 return file.read().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise _invalid(f"What `{option}` gives is not UTF-8", causes=[str(error)]) from None
@@ -179,10 +186,11 @@ def _utf_8(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
 
 
-def _standard_input() -> bytes:
-    if sys.stdin is None:
+def _standard_input(surroundings: Surroundings) -> bytes:
+    data = surroundings.read_input()
+    if data is None:
         raise UsageError("The standard input is closed", reference="usage")
-    return sys.stdin.buffer.read()
+    return data
 
 
 def read_timeout(given: str | None) -> float | None:
@@ -197,17 +205,17 @@ def read_timeout(given: str | None) -> float | None:
     return seconds
 
 
-def read_variable(given: str) -> tuple[str, str]:
+def read_variable(given: str, surroundings: Surroundings = OWN) -> tuple[str, str]:
     """`NAME=VALUE`, or `NAME` with the value that it has here."""
     name, equals, value = given.partition("=")
-    if not name or (not equals and name not in os.environ):
+    if not name or (not equals and name not in surroundings.environment):
         raise UsageError(
             f"`--env {given}` passes nothing",
             reference="usage",
             causes=["No such variable is set" if name else "It has no name"],
             hint="`--env NAME` passes a variable that is set, `--env NAME=VALUE` sets one",
         )
-    return name, value if equals else os.environ[name]
+    return name, value if equals else surroundings.environment[name]
 
 
 def _twice(name: str, tool: str) -> UsageError:

@@ -5,30 +5,35 @@ Above it: the printer; below it: descriptors. Everything that the command prints
 
 from __future__ import annotations
 
-import os
-import sys
-
+from plughost.cli._surroundings import OWN
 from plughost.errors import PlughostError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import BinaryIO, Literal, TextIO
+
+    from plughost.cli._surroundings import Surroundings
 
     Style = Literal["bold", "cyan", "dim", "green", "red", "yellow"]
 
-__all__ = ["Stream", "visible", "wants_color"]
+__all__ = ["Stream", "unwritable", "visible", "wants_color"]
 
 _CODES: dict[Style, str] = {"bold": "1", "cyan": "36", "dim": "2", "green": "1;32", "red": "1;31", "yellow": "33"}
 _OURS = {"0", *_CODES.values()}
 
 
-def wants_color(*, is_terminal: bool) -> bool:
+def wants_color(environment: Mapping[str, str], *, is_terminal: bool) -> bool:
     """Source: no-color.org, force-color.org. An empty variable is none; NO_COLOR is the stronger."""
-    if os.environ.get("NO_COLOR"):
+    if environment.get("NO_COLOR"):
         return False
-    if os.environ.get("FORCE_COLOR"):
+    if environment.get("FORCE_COLOR"):
         return True
-    return is_terminal and os.environ.get("TERM") != "dumb"
+    return is_terminal and environment.get("TERM") != "dumb"
+
+
+def unwritable(error: OSError) -> PlughostError:
+    return PlughostError("The standard output can't be written", causes=[error.strerror or str(error)])
 
 
 def visible(text: str, *, painted: bool = False) -> str:
@@ -52,19 +57,20 @@ class Stream:
     A stream that the process was started without takes everything and shows nothing.
     """
 
-    __slots__ = ("_bytes", "_ended", "_name", "_text", "color", "is_terminal")
+    __slots__ = ("_bytes", "_ended", "_name", "_surroundings", "_text", "color", "is_terminal")
 
-    def __init__(self, name: str, *, color: bool | None = None) -> None:
+    def __init__(self, name: str, *, color: bool | None = None, surroundings: Surroundings = OWN) -> None:
         self._name = name
         self._ended = True
-        self._text: TextIO | None = getattr(sys, name)
+        self._surroundings = surroundings
+        self._text: TextIO | None = surroundings.stream(name)
         self._bytes: BinaryIO | None = getattr(self._text, "buffer", None)
         self.is_terminal = self._text is not None and self._text.isatty()
-        self.color = wants_color(is_terminal=self.is_terminal) if color is None else color
+        self.color = wants_color(surroundings.environment, is_terminal=self.is_terminal) if color is None else color
 
     @property
     def can_redraw(self) -> bool:
-        return self.is_terminal and os.environ.get("TERM") != "dumb"
+        return self.is_terminal and self._surroundings.environment.get("TERM") != "dumb"
 
     def paint(self, style: Style, text: str) -> str:
         return f"\x1b[{_CODES[style]}m{text}\x1b[0m" if self.color and text else text
@@ -94,7 +100,7 @@ class Stream:
                 return
             if isinstance(error, BrokenPipeError):
                 raise
-            raise PlughostError("The standard output can't be written", causes=[error.strerror or str(error)]) from error
+            raise unwritable(error) from error
 
     def end_line(self) -> None:
         """Begin a line, if what was written last is in the middle of one."""
@@ -113,6 +119,4 @@ class Stream:
 
     def width(self) -> int:
         """Its columns; 80 where nobody knows."""
-        import shutil
-
-        return shutil.get_terminal_size().columns
+        return self._surroundings.columns()
