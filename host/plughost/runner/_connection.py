@@ -7,6 +7,7 @@ descriptors.
 
 from __future__ import annotations
 
+import _thread
 import os
 import sys
 from os import getpid as _getpid
@@ -42,6 +43,8 @@ class Connection:
         self._leave = leave
         self._pid = _getpid()
         self._assembler = framing.Assembler()
+        self._lock = _thread.RLock()  # the plugin's threads log
+        self._is_writing = False
         os.register_at_fork(after_in_child=self._let_go)
 
     def receive(self) -> dict[str, object]:
@@ -69,10 +72,29 @@ class Connection:
         """
         if _getpid() != self._pid:
             self._leave(message)
-        for buffer in framing.gathered(wire.pack(message)):
-            self._write(buffer)
+        self._write(framing.gathered(wire.pack(message)))
 
-    def _write(self, buffer: bytes) -> None:
+    def send_aside(self, message: dict[str, object], is_welcome: Callable[[], object]) -> bool:
+        """From any thread: `send`, unless it is not welcome by then, or comes up while another is written; whether it was."""
+        if _getpid() != self._pid:
+            return False
+        buffers = framing.gathered(wire.pack(message))
+        with self._lock:
+            if self._is_writing or not is_welcome():
+                return False
+            self._write(buffers)
+        return True
+
+    def _write(self, buffers: list[bytes]) -> None:
+        with self._lock:
+            self._is_writing = True
+            try:
+                for buffer in buffers:
+                    self._write_all(buffer)
+            finally:
+                self._is_writing = False
+
+    def _write_all(self, buffer: bytes) -> None:
         view = memoryview(buffer)
         while view:
             try:
@@ -89,7 +111,7 @@ class Connection:
         """As `send`, a message that is a line already."""
         if _getpid() != self._pid:
             self._leave(wire.unpack(line))
-        self._write(line)
+        self._write([line])
 
     def _chunk(self) -> bytes:
         while True:

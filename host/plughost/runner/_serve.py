@@ -12,6 +12,7 @@ import sys
 
 from . import _failure, _printed, wire
 from ._connection import Ended
+from ._events import Events
 from ._stages import Staged, stage
 from ._streams import Streams
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         def receive(self) -> dict[str, object]: ...
         def send(self, message: dict[str, object]) -> None: ...
         def send_line(self, line: bytes) -> None: ...
+        def send_aside(self, message: dict[str, object], is_welcome: Callable[[], object]) -> bool: ...
 
     Method = Callable[[object, dict[str, object]], object]
 
@@ -60,10 +62,12 @@ class _Refused(Exception):
 def serve(link: Link, *, enter: Callable[[], None]) -> None:
     """Answer what comes over the link until it ends. `enter` is called once, before anything of the plugin is imported."""
     server = _Server(link, enter)
-    receive, answer_plainly, answer = link.receive, server.answer_plainly, server.answer
+    receive, answer_plainly, answer, events = link.receive, server.answer_plainly, server.answer, server.events
     try:
         while True:
             message = receive()
+            if events.relay is not None:
+                events.catch_up()
             if not answer_plainly(message):
                 answer(message)
     except Ended:
@@ -80,6 +84,8 @@ class _Server:
         self._running = 0
         self._callbacks = 0
         self._streams = Streams(link)
+        #: What the plugin logs.
+        self.events = Events(link, lambda: self._running, _own)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._project = "plughost"
         self._methods: dict[str, Method] = {
@@ -109,7 +115,7 @@ class _Server:
             value = tool(*params["args"], **params["kwargs"]) if "kwargs" in params else tool(*params["args"])
             if type(value) not in _PLAIN:
                 value = self._settled(number, value, DEFAULT_CREDIT)
-        except BaseException as error:  # noqa: BLE001 - whatever the plugin raises, `sys.exit` and a stray Ctrl-C included
+        except BaseException as error:
             if isinstance(error, Ended):
                 raise
             self._running -= 1
@@ -151,6 +157,7 @@ class _Server:
             self._send({"jsonrpc": "2.0", "id": number, "error": _error(error, "result")})
 
     def end(self) -> None:
+        self.events.close()
         if self._loop is not None:
             _own("_coroutines").close(self._loop)
 
@@ -172,6 +179,9 @@ class _Server:
         if params.get("protocol") != PROTOCOL:
             raise _Refused(INVALID_PARAMS, "this runner speaks protocol {}, not {!r}".format(PROTOCOL, params.get("protocol")))
         self._project = str(params.get("project", "plughost"))
+        level = params.get("log")
+        if isinstance(level, int):
+            self.events.watch(level)
         self._enter()
         module = type(sys)("plughost_app")
         vars(module)["__getattr__"] = self._app_function
