@@ -25,7 +25,7 @@ replaced, not what is in it.
       cache/runner/                         bytecode of the runner, by interpreter
       journal/<project>/
         calls.sqlite3                       a record of each call, for its owner alone
-        spool/*.jsonl                       records that nobody has taken into the database yet
+        spool/                              records that nobody has taken into the database yet
       logs/<name>-<time>.log                what the build, the resolver and the installer printed, kept where they failed
       locks/<scope>.lock                    held while a scope is written; empty files, of which an environment's goes with it
       tmp/<random>/                         what is being made; swept once its maker is gone, by the next that adds or removes

@@ -1,7 +1,7 @@
 """What became of each call: written as calls end, kept in a database, read by `logs`, `stats` and `replay`.
 
-Above it: the workers and the host; below it: the store's paths. A call appends a line to the spool, which costs it some
-microseconds and imports nothing; whoever reads takes the lines of the spool into the database. It knows nothing of plugins.
+Above it: the workers and the host; below it: the store's paths. A call that went well fills a slot of a page, which costs it
+half a microsecond, and any other appends a line. Whoever reads takes both into the database. It knows nothing of plugins.
 """
 
 from plughost._lazy import lazily
@@ -10,11 +10,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from plughost.journal._arguments import Arguments, digest
     from plughost.journal._calls import CallRecord, find_call, read_calls
-    from plughost.journal._journal import Journal, NoJournal, Recording
+    from plughost.journal._journal import MEASURED_EVERY_NS, Journal, NoJournal, Recording
     from plughost.journal._stats import PluginStats, ToolStats, read_stats
     from plughost.journal._take_in import refresh, take_in
+    from plughost.journal._writer import Writer
 
 __all__ = [
+    "MEASURED_EVERY_NS",
     "Arguments",
     "CallRecord",
     "Journal",
@@ -22,6 +24,7 @@ __all__ = [
     "PluginStats",
     "Recording",
     "ToolStats",
+    "Writer",
     "digest",
     "find_call",
     "read_calls",
@@ -35,8 +38,9 @@ __getattr__ = lazily(
     {
         "_arguments": ("Arguments", "digest"),
         "_calls": ("CallRecord", "find_call", "read_calls"),
-        "_journal": ("Journal", "NoJournal", "Recording"),
+        "_journal": ("MEASURED_EVERY_NS", "Journal", "NoJournal", "Recording"),
         "_stats": ("PluginStats", "ToolStats", "read_stats"),
         "_take_in": ("refresh", "take_in"),
+        "_writer": ("Writer",),
     },
 )

@@ -1,7 +1,7 @@
 """Writing down how a call went.
 
-Above it: whoever makes calls; below it: the spool. It is on the way of every call: one that goes well costs two looks at the
-clock, and a line of which the most is kept from the call before it.
+Above it: whoever makes calls; below it: the spool. It is on the way of every call. One that goes well is left to a `Writer`; what
+there is more to say of gets a line, most of which is kept from the call before it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import time
 from plughost.errors import CallTimeout, PlughostError, PluginCrashed, PluginError, UsageError
 from plughost.journal._arguments import digest, fields, kept_arguments
 from plughost.journal._spool import Spool
+from plughost.journal._writer import LINE, Clock, NoWriter, Writer
 from plughost.runner.wire import WireError
 
 TYPE_CHECKING = False
@@ -54,13 +55,10 @@ if TYPE_CHECKING:
         def measure(self) -> None: ...
 
 
-__all__ = ["Journal", "NoJournal", "Recording"]
-
-#: The line of a call. One that a full disk has cut off must not swallow the next, which therefore begins on a line of its own.
-LINE = b'\n{%b,"at":%d,"ns":%d,"sent":%d,"received":%d,"printed":%d%b}\n'
+__all__ = ["MEASURED_EVERY_NS", "Journal", "NoJournal", "Recording"]
 
 #: How often the memory of a process that is called again and again is noted.
-_MEASURED_EVERY_NS = 60 * 10**9
+MEASURED_EVERY_NS = 60 * 10**9
 #: Parts of lines that are kept: one for each tool of each revision.
 _MOST_KEPT = 4096
 #: Characters of a message, which is one line, and of a traceback, whose end says more than its beginning.
@@ -78,11 +76,13 @@ class Journal:
     `keeps_arguments` says whether arguments are recorded too. Nothing that goes wrong here reaches a call.
     """
 
-    __slots__ = ("_heads", "_spool", "keeps_arguments")
+    __slots__ = ("_clock", "_heads", "_spool", "_writers", "keeps_arguments")
 
     def __init__(self, store: Store, *, keeps_arguments: bool = False) -> None:
         self.keeps_arguments = keeps_arguments
         self._heads: dict[tuple[str, str, str], bytes] = {}
+        self._writers: dict[tuple[str, str, str], Writer] = {}
+        self._clock = Clock()
 
         def take_all_in() -> None:
             from plughost.journal._take_in import take_in
@@ -90,6 +90,16 @@ class Journal:
             take_in(store, wait=False)
 
         self._spool = Spool(store.spool, take_all_in)
+
+    def writer(self, plugin: Revision, tool: str) -> Writer:
+        """What notes calls of a tool that went well, and whose arguments are not kept, at less cost than `note`."""
+        key = (plugin.name, plugin.revision, tool)
+        writer = self._writers.get(key)
+        if writer is None:
+            if len(self._writers) >= _MOST_KEPT:
+                self._writers.clear()
+            writer = self._writers[key] = Writer(self._spool, self._clock, self._head(plugin, tool))
+        return writer
 
     def keep(
         self,
@@ -124,25 +134,23 @@ class Journal:
         `began_ns` and `ended_ns`, by default now, are of `time.perf_counter_ns()`. What the worker was sent and has sent since
         it was last noted is this call's.
         """
-        now_ns = time.perf_counter_ns()
-        duration_ns = (ended_ns or now_ns) - began_ns
-        if error is not None:
-            kept += _failure(error, keeps_arguments=self.keeps_arguments)
+        ended_ns = ended_ns or time.perf_counter_ns()
         channel = worker.channel
-        line = LINE % (
-            self._head(plugin, tool),
-            time.time_ns() - (now_ns - began_ns),
-            duration_ns,
-            channel.sent_bytes,
-            channel.received_bytes,
-            channel.printed_bytes,
-            kept,
-        )
+        sent, received, printed = channel.sent_bytes, channel.received_bytes, channel.printed_bytes
         channel.sent_bytes = channel.received_bytes = channel.printed_bytes = 0
-        self._spool.append(line)
-        if now_ns - worker.measured_ns > _MEASURED_EVERY_NS:
-            worker.measure()
-            self.note_worker(plugin, worker)
+        if error is None and not kept:
+            self.writer(plugin, tool).note(began_ns, ended_ns, sent, received, printed)
+        else:
+            more = kept if error is None else kept + _failure(error, keeps_arguments=self.keeps_arguments)
+            head, at_ns = self._head(plugin, tool), self._clock.time_ns(began_ns)
+            self._spool.append(LINE % (head, at_ns, ended_ns - began_ns, sent, received, printed, more))
+        if ended_ns - worker.measured_ns > MEASURED_EVERY_NS:
+            self.measure(plugin, worker)
+
+    def measure(self, plugin: Revision, worker: Measured) -> None:
+        """Append what a process has needed that is called again and again; who uses a `Writer` calls it now and then."""
+        worker.measure()
+        self.note_worker(plugin, worker)
 
     def note_failure(self, plugin: Revision, error: BaseException) -> None:
         """Append a call that had no process to go to: which tool it was for is not known by then."""
@@ -210,6 +218,9 @@ class Recording:
         self._journal.note(self._plugin, self._tool, self._worker, self._began_ns, self._kept, error, ended_ns)
 
 
+_NO_WRITER = NoWriter()
+
+
 class NoJournal(Journal):
     """In a journal's place where calls are not recorded."""
 
@@ -218,7 +229,12 @@ class NoJournal(Journal):
     def __init__(self) -> None:
         self.keeps_arguments = False
 
+    def writer(self, *_: object) -> Writer:
+        return _NO_WRITER
+
     def note(self, *_: object, **__: object) -> None: ...
+
+    def measure(self, *_: object) -> None: ...
 
     def note_failure(self, *_: object) -> None: ...
 

@@ -1,8 +1,8 @@
-"""A file of the spool that one process has for itself, and writes without a system call.
+"""Files of the spool that one process has for itself, and writes without a system call.
 
-Above it: `Spool`; below it: a mapping. What is stored in it is the kernel's at once, as after a `write`, which takes several
-times as long. All of its space is taken from the disk beforehand: to store into a mapping that the disk has no room for is the
-end of a process.
+Above it: the spool and its pages; below it: a mapping. What is stored in it is the kernel's at once, as after a `write`, which
+takes several times as long. All of its space is taken from the disk beforehand: to store into a mapping that the disk has no room
+for is the end of a process.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ import mmap
 import os
 import time
 
-__all__ = ["SIZE_BYTES", "MappedFile"]
+__all__ = ["SIZE_BYTES", "MappedFile", "MappedLines"]
 
-#: A thousand calls; making the next takes as long as some of them.
+#: Some thousand calls; making the next file takes as long as some dozens of them.
 SIZE_BYTES = 1 << 18
 _NEWLINE = ord("\n")
 
 
 class MappedFile:
-    """Not for several threads at once. Beyond its last line it is all zeros.
+    """All zeros at first, with the lock of a writer, until `close`.
 
     Raises: OSError: the disk is full, or the file system can't promise space.
     """
 
-    __slots__ = ("_at", "_fd", "_map")
+    __slots__ = ("_fd", "map")
 
     def __init__(self, folder: str, suffix: str) -> None:
         import fcntl
@@ -33,37 +33,55 @@ class MappedFile:
         if not hasattr(os, "posix_fallocate"):  # macOS
             raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
         path = os.path.join(folder, f"{time.time_ns()}-{os.urandom(4).hex()}{suffix}")
-        self._at = 0
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._fd, fcntl.LOCK_SH | fcntl.LOCK_NB)  # or a reader is about to delete it
             os.posix_fallocate(self._fd, 0, SIZE_BYTES)
-            self._map = mmap.mmap(self._fd, SIZE_BYTES)
+            self.map = mmap.mmap(self._fd, SIZE_BYTES)
         except BaseException:
             os.close(self._fd)
             os.unlink(path)
             raise
+
+    def close(self, used_bytes: int) -> None:
+        """Give back the space that was not needed."""
+        self.map.close()
+        try:
+            os.ftruncate(self._fd, used_bytes)
+        finally:
+            os.close(self._fd)
+
+    def forget(self) -> None:
+        """In a forked copy of this process: the original goes on writing."""
+        self.map.close()
+        os.close(self._fd)
+
+
+class MappedLines:
+    """Lines, one after the other; not for several threads at once. Beyond the last it is all zeros.
+
+    Raises: OSError: as `MappedFile`.
+    """
+
+    __slots__ = ("_at", "_file")
+
+    def __init__(self, folder: str, suffix: str) -> None:
+        self._at = 0
+        self._file = MappedFile(folder, suffix)
 
     def append(self, line: bytes) -> bool:
         """Store a line that begins with a newline; False where there is no room for it."""
         start, end = self._at, self._at + len(line)
         if end >= SIZE_BYTES:
             return False
-        # The newline last: until it is there, a reader finds the end of the file.
-        self._map[start + 1 : end] = line[1:]
-        self._map[start] = _NEWLINE
         self._at = end
+        # The newline last: until it is there, a reader finds the end of the file.
+        self._file.map[start + 1 : end] = line[1:]
+        self._file.map[start] = _NEWLINE
         return True
 
     def close(self) -> None:
-        """Give back the space that was not needed."""
-        self._map.close()
-        try:
-            os.ftruncate(self._fd, self._at)
-        finally:
-            os.close(self._fd)
+        self._file.close(self._at)
 
     def forget(self) -> None:
-        """In a forked copy of this process: the original goes on writing."""
-        self._map.close()
-        os.close(self._fd)
+        self._file.forget()

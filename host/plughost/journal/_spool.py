@@ -1,9 +1,10 @@
-"""The spool: lines that wait in files to be taken into the database.
+"""The spool: records that wait in files to be taken into the database.
 
-Above it: `Journal`; below it: files. A process appends its first lines to a file that all share, so that a thousand short runs
-leave one file; one that goes on gets files of its own, which cost less. Every writer has a shared lock on its file. Whoever reads
-renames the common one, so that the next to come begin another, and deletes what nobody holds any more. A line is in the
-kernel's hands when the call that it tells of returns, and no kill can lose it.
+Above it: `Journal` and its writers; below it: files. A process appends its first lines to a file that all share, so that a
+thousand short runs leave one file; one that goes on gets files of its own, which cost less: pages for calls of which there is
+little to say, and lines for the others. Every process has a shared lock on each file that it writes. Whoever reads renames the
+common one, so that the next to come begin another, and deletes what nobody holds any more. A record is in the kernel's hands
+when the call that it tells of returns, and no kill can lose it.
 """
 
 from __future__ import annotations
@@ -19,19 +20,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from threading import Thread
 
-    from plughost.journal._mapped import MappedFile
+    from plughost.journal._mapped import MappedLines
+    from plughost.journal._page import Page
 
 __all__ = ["NAME", "SUFFIX", "Spool"]
 
 #: The file that is shared, in the folder of the spool, and how the names of all others end.
 NAME = "now.jsonl"
 SUFFIX = ".jsonl"
-#: How large the shared file grows, and how many files there may be, before a writer has them taken in: some ten thousand calls.
+#: How large the shared file grows, and how many files there may be, before a writer has them taken in: some ten thousand lines,
+#: or more calls on pages than are kept, so that most are never taken in at all.
 _FULL_BYTES = 4 << 20
-_MOST_FILES = 16
+_MOST_FILES = 64
 #: So many lines of a process go to the shared file.
 _FIRST_LINES = 16
 _LINES_TO_THE_NEXT_TRY = 10_000
+#: Of what has a longer name than that there are only lines.
+_LARGEST_HEAD_BYTES = 4096
 #: How long nothing is tried again where the folder can't be written, or the disk is full.
 _REST_S = 60.0
 #: How long the end of a process may be held up by what it has begun to take in.
@@ -46,14 +51,15 @@ class Spool:
     `take_in` is called in a thread when there is much to be taken in.
     """
 
-    __slots__ = ("_fd", "_folder", "_lines", "_lock", "_own", "_rest_until", "_take_in", "_taker")
+    __slots__ = ("_fd", "_folder", "_lines", "_lock", "_own", "_page", "_rest_until", "_take_in", "_taker")
 
     def __init__(self, folder: str, take_in: Callable[[], None]) -> None:
         self._folder = folder
         self._take_in = take_in
         self._taker: Thread | None = None
-        self._lock = _thread.allocate_lock()
-        self._own: MappedFile | None = None
+        self._lock = _thread.RLock()  # a finalizer that ends a call may come while its thread is in here
+        self._own: MappedLines | None = None
+        self._page: Page | None = None
         self._fd = -1
         self._lines = 0
         self._rest_until = 0.0
@@ -72,21 +78,36 @@ class Spool:
                 self._let_go()
                 self._rest_until = time.monotonic() + _REST_S
 
+    def page(self, head: bytes) -> tuple[Page, int] | None:
+        """A page that has room, and what stands for `head` on it; None: a line has to do."""
+        with self._lock:
+            if self._lines < _FIRST_LINES or time.monotonic() < self._rest_until:
+                return None
+            try:
+                return self._page_with(head)
+            except Exception:  # noqa: BLE001 - no room on the disk, say, or a platform that can't promise it
+                self._let_go()
+                self._lines = -_LINES_TO_THE_NEXT_TRY
+                return None
+
     def close(self) -> None:
         """Let go of the files; what is written afterwards opens others. Waits for what is just being taken in."""
         if self._taker is not None:
             self._taker.join(_LONGEST_TAKE_S)
         with self._lock:
             self._let_go()
+            self._lines = 0
 
     def forget(self) -> None:
         """In a forked copy of this process: the files are the original's, and so may be whoever holds the lock."""
-        self._lock = _thread.allocate_lock()
+        self._lock = _thread.RLock()
         self._taker = None
-        own, self._own = self._own, None
-        if own is not None:
-            own.forget()
+        for mapped in (self._own, self._page):
+            if mapped is not None:
+                mapped.forget()
+        self._own = self._page = None
         self._let_go()
+        self._lines = 0
 
     def _append(self, line: bytes) -> None:
         self._lines += 1
@@ -99,25 +120,48 @@ class Spool:
                 self._begin_to_take_in()
         os.write(self._fd, line)
 
+    def _page_with(self, head: bytes) -> tuple[Page, int] | None:
+        from plughost.journal._page import Page
+
+        if len(head) > _LARGEST_HEAD_BYTES:
+            return None
+        page = self._page
+        number = page.number(head) if page is not None and page.has_room else 0
+        if page is None or not number:
+            self._let_go()
+            page = self._page = Page(self._folder)
+            self._has_own_files()
+            number = page.number(head)
+        return page, number
+
     def _append_to_own(self, line: bytes) -> bool:
         """Begin a file of this process's own; false where the platform, the disk or the line is not made for that."""
-        from plughost.journal._mapped import SIZE_BYTES, MappedFile
+        from plughost.journal._mapped import SIZE_BYTES, MappedLines
 
         if len(line) >= SIZE_BYTES:
             return False
-        self._let_go()
+        self._let_go_of_lines()
         try:
-            self._own = MappedFile(self._folder, SUFFIX)
+            self._own = MappedLines(self._folder, SUFFIX)
         except OSError:
             self._lines = -_LINES_TO_THE_NEXT_TRY
             return False
+        self._has_own_files()
+        return self._own.append(line)
+
+    def _has_own_files(self) -> None:
         _process.own(self)
         if len(os.listdir(self._folder)) > _MOST_FILES:
             self._begin_to_take_in()
-        return self._own.append(line)
 
     def _let_go(self) -> None:
         _process.disown(self)
+        page, self._page = self._page, None
+        if page is not None:
+            page.close()
+        self._let_go_of_lines()
+
+    def _let_go_of_lines(self) -> None:
         own, self._own = self._own, None
         if own is not None:
             own.close()

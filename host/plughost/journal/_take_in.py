@@ -1,4 +1,4 @@
-"""Taking the lines of the spool into the database: each once, however often and wherever that is cut off.
+"""Taking the lines and the pages of the spool into the database: each once, however often and wherever that is cut off.
 
 Above it: whoever reads, and a writer whose file is full; below it: the database. How far a file has been taken in stands in the
 database, and is written with what was taken, by one transaction.
@@ -14,6 +14,7 @@ import time
 from typing import TYPE_CHECKING
 
 from plughost.journal._database import writing
+from plughost.journal._page import HEADS_BYTES, PAGE_SUFFIX, count, filled_bytes, head, slots
 from plughost.journal._spool import NAME, SUFFIX
 from plughost.paths import locked, regular, scan
 
@@ -61,6 +62,12 @@ _INSERT_CALL = (
     f"INSERT INTO call ({', '.join(column for column, _ in _CALL_COLUMNS.values())}, bulk)"  # noqa: S608 - our own names
     f" VALUES ({', '.join('?' * (len(_CALL_COLUMNS) + 1))})"
 )
+#: Of a call on a page: the slot's numbers but the last, and the texts of its head.
+_HEAD_KEYS = ("plugin", "version", "commit", "revision", "tool")
+_INSERT_SLOT = (
+    "INSERT INTO call (started_ns, duration_ns, request_bytes, reply_bytes, output_bytes, plugin, version, commit_id, revision,"
+    " tool, outcome, exit_code) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'ok', 0)"
+)
 _REPLACE_WORKER = (
     "INSERT OR REPLACE INTO worker (pid, started_ns, noted_ns, plugin, version, revision, calls, peak_bytes)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
@@ -87,9 +94,10 @@ def take_in(store: Store, *, wait: bool = True) -> None:
         names = _renamed(store.spool)
         if not names:
             return
+        outdated = _outdated(store.spool, names)
         with writing(store) as database:
             for name in names:
-                _take_file(database, os.path.join(store.spool, name))
+                _take_file(database, os.path.join(store.spool, name), is_outdated=name in outdated)
             _drop_old(database)
             with database:
                 database.execute(
@@ -110,25 +118,63 @@ def _renamed(folder: str) -> list[str]:
     with contextlib.suppress(FileNotFoundError):
         if os.path.getsize(now):
             os.rename(now, os.path.join(folder, f"{time.time_ns()}-{os.urandom(4).hex()}{SUFFIX}"))
-    return sorted(entry.name for entry in scan(folder) if entry.name.endswith(SUFFIX) and entry.name != NAME)
+    return sorted(entry.name for entry in scan(folder) if entry.name.endswith((SUFFIX, PAGE_SUFFIX)) and entry.name != NAME)
 
 
-def _take_file(database: sqlite3.Connection, path: str) -> None:
+def _outdated(folder: str, names: list[str]) -> set[str]:
+    """The pages that are followed by as many calls as are kept: to take them in would be to delete them at once."""
+    outdated, room = set(), KEPT_CALLS
+    for name in reversed(names):
+        if name.endswith(PAGE_SUFFIX):
+            if room <= 0:
+                outdated.add(name)
+            else:
+                with open(os.path.join(folder, name), "rb", opener=regular) as file:
+                    room -= count(file.read())
+    return outdated
+
+
+def _take_file(database: sqlite3.Connection, path: str, *, is_outdated: bool) -> None:
     name = os.path.basename(path)
     with open(path, "rb", opener=regular) as file:
         has_ended = _is_left(file)  # asked first: what comes afterwards is for the next time
         row = database.execute("SELECT taken_bytes FROM spool WHERE name = ?", (name,)).fetchone()
         taken = row[0] if row else 0
-        file.seek(taken)
-        for lines in _blocks(file):
-            with database:
-                workers: list[tuple[object, ...]] = []
-                database.executemany(_INSERT_CALL, _calls(lines, workers))
-                database.executemany(_REPLACE_WORKER, workers)
-                taken += len(lines)
-                database.execute("INSERT OR REPLACE INTO spool (name, taken_bytes) VALUES (?, ?)", (name, taken))
+        if name.endswith(PAGE_SUFFIX):
+            _take_page(database, file, taken or HEADS_BYTES, is_left=has_ended, is_outdated=is_outdated)
+        else:
+            _take_lines(database, file, taken)
         if has_ended:  # while we still have the lock, for which a writer would have to wait that has opened it just now
             os.unlink(path)
+
+
+def _take_lines(database: sqlite3.Connection, file: BinaryIO, taken: int) -> None:
+    file.seek(taken)
+    for lines in _blocks(file):
+        with database:
+            workers: list[tuple[object, ...]] = []
+            database.executemany(_INSERT_CALL, _calls(lines, workers))
+            database.executemany(_REPLACE_WORKER, workers)
+            taken += len(lines)
+            _note_taken(database, file, taken)
+
+
+def _take_page(database: sqlite3.Connection, file: BinaryIO, taken: int, *, is_left: bool, is_outdated: bool) -> None:
+    """What a writer may still fill is read twice: only what was whole before is sure not to be half of it."""
+    page = file.read()
+    if not is_left:
+        end = filled_bytes(page, taken)
+        file.seek(0)
+        page = file.read(end)
+    with database:
+        if not is_outdated:
+            database.executemany(_INSERT_SLOT, _slots(page, taken))
+        _note_taken(database, file, len(page))
+
+
+def _note_taken(database: sqlite3.Connection, file: BinaryIO, taken: int) -> None:
+    name = os.path.basename(file.name)
+    database.execute("INSERT OR REPLACE INTO spool (name, taken_bytes) VALUES (?, ?)", (name, taken))
 
 
 def _is_left(file: BinaryIO) -> bool:
@@ -171,6 +217,27 @@ def _calls(lines: bytes, workers: list[tuple[object, ...]]) -> Iterator[tuple[ob
                 workers.append(row)
         elif all(_fitting(record.get(key), _CALL_COLUMNS[key][1]) is not None for key in ("at", "ns", "plugin")):
             yield _row(record)
+
+
+def _slots(page: bytes, start: int) -> Iterator[tuple[object, ...]]:
+    """The rows of the calls on a page. What can't have been written by us is left out."""
+    heads: dict[int, tuple[object, ...]] = {}
+    for *numbers, number in slots(page, start):
+        texts = heads.get(number)
+        if texts is None:
+            texts = heads[number] = _head(page, number)
+        if texts:
+            yield (*numbers, *texts)
+
+
+def _head(page: bytes, number: int) -> tuple[object, ...]:
+    """What the calls with that number have in common; empty where that can't be read."""
+    try:
+        record = json.loads(head(page, number))
+    except (ValueError, RecursionError):
+        return ()
+    texts = tuple(_fitting(record.get(key), (str,)) for key in _HEAD_KEYS) if isinstance(record, dict) else ()
+    return texts if None not in texts else ()
 
 
 def _row(record: dict[str, object]) -> tuple[object, ...]:
