@@ -140,6 +140,11 @@ class Child:
         """A descriptor that turns readable when the child ends; -1 where the platform has none."""
         return self._pidfd
 
+    def cancel(self) -> None:
+        """Have the child end what it does, as by Ctrl-C: SIGINT, to it alone."""
+        if self.returncode is None:
+            signal(self.pid, SIGINT)
+
     def interrupt(self) -> None:
         """Kill the child and its process group, and leave the rest to the thread that waits for it."""
         if self.returncode is None:

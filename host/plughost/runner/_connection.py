@@ -39,7 +39,7 @@ class Connection:
 
     def __init__(self, requests: int, replies: int, leave: Callable[[dict[str, object]], None]) -> None:
         self._requests = requests
-        self._replies = replies
+        self.replies = replies
         self._leave = leave
         self._pid = _getpid()
         self._assembler = framing.Assembler()
@@ -47,13 +47,17 @@ class Connection:
         self._is_writing = False
         os.register_at_fork(after_in_child=self._let_go)
 
-    def receive(self) -> dict[str, object]:
-        """The next message.
+    def has_more(self) -> bool:
+        """Whether more has been read than was received."""
+        return self._assembler.pending_bytes > 0
+
+    def receive(self, chunk: bytes = b"") -> dict[str, object]:
+        """The next message; `chunk` has been read already.
 
         Raises: Ended: there is none.
         """
         assembler = self._assembler
-        chunk = b"" if assembler.pending_bytes else self._chunk()
+        chunk = chunk or (b"" if assembler.pending_bytes else self.read())
         while True:
             try:
                 message = assembler.take(chunk)
@@ -63,7 +67,7 @@ class Connection:
                 raise Ended from None
             if message is not None:
                 return message
-            chunk = self._chunk()
+            chunk = self.read()
 
     def send(self, message: dict[str, object]) -> None:
         """Write all of it.
@@ -98,9 +102,9 @@ class Connection:
         view = memoryview(buffer)
         while view:
             try:
-                view = view[_write(self._replies, view) :]
+                view = view[_write(self.replies, view) :]
             except BlockingIOError:  # the setting belongs to the pipe, and the plugin has got at that
-                os.set_blocking(self._replies, True)
+                os.set_blocking(self.replies, True)
             except OSError:  # the plugin closed our descriptors: the host sees the end of its pipe
                 os._exit(_USELESS)
             except BaseException:  # noqa: BLE001 - of a signal handler of the plugin's: how much was written isn't known
@@ -113,7 +117,11 @@ class Connection:
             self._leave(wire.unpack(line))
         self._write([line])
 
-    def _chunk(self) -> bytes:
+    def read(self) -> bytes:
+        """What comes next, as far as it has come.
+
+        Raises: Ended: nothing will.
+        """
         while True:
             try:
                 chunk = _read(self._requests, _READ_BYTES)
@@ -132,7 +140,7 @@ class Connection:
 
     def _let_go(self) -> None:
         """In a copy of the process that the plugin has forked: the conversation is the original's alone."""
-        for descriptor in (self._requests, self._replies):
+        for descriptor in (self._requests, self.replies):
             try:
                 os.close(descriptor)
             except OSError:  # the plugin was faster

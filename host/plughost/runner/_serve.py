@@ -13,6 +13,7 @@ import sys
 from . import _failure, _printed, wire
 from ._connection import Ended
 from ._events import Events
+from ._loop import DEFAULT_CREDIT, PLAIN, answer_all
 from ._stages import Staged, stage
 from ._streams import Streams
 
@@ -23,17 +24,15 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Protocol
 
-    from . import _wrappers
+    from . import _loop, _wrappers
 
     class Tool(Protocol):
         def __call__(self, *args: object, **kwargs: object) -> object: ...
 
-    class Link(Protocol):
+    class Link(_loop.Link, Protocol):
         """Where messages come from and go to: the pipes, or a twin of them in process."""
 
-        def receive(self) -> dict[str, object]: ...
         def send(self, message: dict[str, object]) -> None: ...
-        def send_line(self, line: bytes) -> None: ...
         def send_aside(self, message: dict[str, object], is_welcome: Callable[[], object]) -> bool: ...
 
     Method = Callable[[object, dict[str, object]], object]
@@ -42,13 +41,7 @@ __all__ = ["enter_environment", "serve"]
 
 PROTOCOL = 1
 PLUGIN_ERROR = -32000
-#: Items that a call may send ahead which says nothing of it.
-DEFAULT_CREDIT = 256
 METHOD_NOT_FOUND, INVALID_PARAMS = -32601, -32602
-
-
-#: Types of results that are neither awaited nor iterated.
-_PLAIN = frozenset((type(None), bool, int, float, str, bytes, list, dict, tuple))
 
 
 class _Refused(Exception):
@@ -62,30 +55,24 @@ class _Refused(Exception):
 def serve(link: Link, *, enter: Callable[[], None]) -> None:
     """Answer what comes over the link until it ends. `enter` is called once, before anything of the plugin is imported."""
     server = _Server(link, enter)
-    receive, answer_plainly, answer, events = link.receive, server.answer_plainly, server.answer, server.events
     try:
-        while True:
-            message = receive()
-            if events.relay is not None:
-                events.catch_up()
-            if not answer_plainly(message):
-                answer(message)
+        answer_all(link, server)
     except Ended:
         server.end()
 
 
 class _Server:
     def __init__(self, link: Link, enter: Callable[[], None]) -> None:
-        self._receive, self._send, self._send_line = link.receive, link.send, link.send_line
+        self._receive, self._send = link.receive, link.send
         self._enter = enter
         self._tools: dict[str, Tool] = {}
         self._wrappers: _wrappers.Wrappers | None = None
         self._thread = _thread.get_ident()
-        self._running = 0
+        self.running = 0
         self._callbacks = 0
         self._streams = Streams(link)
         #: What the plugin logs.
-        self.events = Events(link, lambda: self._running, _own)
+        self.events = Events(link, lambda: self.running, _own)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._project = "plughost"
         self._methods: dict[str, Method] = {
@@ -98,53 +85,14 @@ class _Server:
             "shutdown": self._shutdown,
         }
 
-    def answer_plainly(self, message: dict[str, object]) -> bool:
-        """Answer a call of a function that is known and is to be given its arguments as they are, in as few steps as can be.
-
-        False: it is none, and nothing was done.
-        """
-        params: object = message.get("params")
-        if type(params) is not dict or "credit" in params or "args" not in params:
-            return False
-        tool = self._tools.get(params["target"])
-        number = message.get("id")
-        if tool is None or number is None:
-            return False
-        self._running += 1
-        try:
-            value = tool(*params["args"], **params["kwargs"]) if "kwargs" in params else tool(*params["args"])
-            if type(value) not in _PLAIN:
-                value = self._settled(number, value, DEFAULT_CREDIT)
-        except BaseException as error:
-            if isinstance(error, Ended):
-                raise
-            self._running -= 1
-            staged = error if isinstance(error, Staged) else Staged("call", error)
-            self._respond(number, {"error": _error(staged.error, staged.stage)})
-            return True
-        self._running -= 1
-        try:
-            text = "" if type(value) is str and len(value) >= wire.BULK_BYTES else wire.encode(value)
-            if len(text) >= wire.BULK_BYTES and wire.has_bulk(value):
-                text = ""
-            line = f'{{"jsonrpc":"2.0","id":{number},"result":{text}}}\n'.encode() if text else b""
-        except Exception:  # noqa: BLE001 - it is for the slow way, which has the rule for it, or the words
-            line = b""
-        if line:
-            _printed.flush()
-            self._send_line(line)
-        else:
-            self._respond(number, {"result": value})
-        return True
-
     def answer(self, message: dict[str, object]) -> None:
         number = message.get("id")
         if number is None:
             return  # a notification that came too late for its stream
         method = self._methods.get(str(message.get("method")))
-        self._running += 1
+        self.running += 1
         reply = self._reply(number, method or self._refuse, message.get("params"))
-        self._running -= 1
+        self.running -= 1
         self._respond(number, reply)
         if method == self._shutdown:
             raise Ended
@@ -155,6 +103,19 @@ class _Server:
             self._send({"jsonrpc": "2.0", "id": number, **reply})
         except BaseException as error:  # noqa: BLE001 - it has no wire form, no memory is left, or a method of its own raises
             self._send({"jsonrpc": "2.0", "id": number, "error": _error(error, "result")})
+
+    def respond(self, number: object, value: object) -> None:
+        """The result of a call, whatever it is."""
+        self._respond(number, {"result": value})
+
+    def fail(self, number: object, error: BaseException) -> None:
+        """What a call has raised."""
+        staged = error if isinstance(error, Staged) else Staged("call", error)
+        self._respond(number, {"error": _error(staged.error, staged.stage)})
+
+    def known(self, target: object) -> Tool | None:
+        """The tool, if it is loaded."""
+        return self._tools.get(target) if isinstance(target, str) else None
 
     def end(self) -> None:
         self.events.close()
@@ -205,9 +166,9 @@ class _Server:
                 args, kwargs = _own("_convert").convert(tool, args, kwargs, params["convert"])
         with stage("call"):
             value = tool(*args, **kwargs)
-        return value if type(value) in _PLAIN else self._settled(number, value, credit)
+        return value if type(value) in PLAIN else self.settled(number, value, credit)
 
-    def _settled(self, number: object, value: object, credit: int) -> object:
+    def settled(self, number: object, value: object, credit: int) -> object:
         """What a tool has returned, once a coroutine has run and the items of a generator are sent."""
         with stage("call"):
             # Python looks for these in the class alone; an instance may have an answer for any name.
@@ -270,7 +231,7 @@ class _Server:
 
     def _call_back(self, name: str, args: tuple[object, ...], kwargs: dict[str, object]) -> object:
         """Ask the host for a function's result. What the host asks for meanwhile, of this same worker, is answered first."""
-        if not self._running or _thread.get_ident() != self._thread:
+        if not self.running or _thread.get_ident() != self._thread:
             raise RuntimeError(
                 "a function of the app's can be called only while the app calls the plugin, and in the same thread"
             )

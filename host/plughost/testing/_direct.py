@@ -89,6 +89,9 @@ class _Thread:
         self._thread.join(timeout_s)
         return None if self._thread.is_alive() else 0
 
+    def cancel(self) -> None:
+        """Nothing that could be done."""
+
     def interrupt(self) -> None:
         """Nothing that could be done."""
 
@@ -115,20 +118,28 @@ class _Link:
     """The runner's end of the pipes, where their end is no reason to end the process."""
 
     def __init__(self, requests: int, replies: int) -> None:
-        self._requests, self._replies = requests, replies
+        self._requests, self.replies = requests, replies
         self._wire = import_module("plughost_runner.wire")
         self._ended = import_module("plughost_runner._connection").Ended
         self._assembler = import_module("plughost_runner.framing").Assembler()
 
-    def receive(self) -> dict[str, object]:
+    def read(self) -> bytes:
+        chunk = os.read(self._requests, _READ_BYTES)
+        if not chunk:
+            raise self._ended
+        return chunk
+
+    def receive(self, chunk: bytes = b"") -> dict[str, object]:
+        chunk = chunk or (b"" if self._assembler.pending_bytes else self.read())
         while True:
-            message: dict[str, object] | None = self._assembler.next()
+            message: dict[str, object] | None = self._assembler.take(chunk)
             if message is not None:
                 return message
-            chunk = os.read(self._requests, _READ_BYTES)
-            if not chunk:
-                raise self._ended
-            self._assembler.feed(chunk)
+            chunk = self.read()
+
+    def has_more(self) -> bool:
+        pending: int = self._assembler.pending_bytes
+        return pending > 0
 
     def send(self, message: dict[str, object]) -> None:
         for buffer in self._wire.pack(message):
@@ -138,6 +149,6 @@ class _Link:
         view = memoryview(line)
         while view:
             try:
-                view = view[os.write(self._replies, view) :]
+                view = view[os.write(self.replies, view) :]
             except BrokenPipeError:  # nobody waits for it any more
                 raise self._ended from None

@@ -4,8 +4,24 @@ Above it: calls and the host; below it: `_process` and the wire. It knows nothin
 """
 
 from plughost.worker._channel import Channel
+from plughost.worker._custody import Custody
+from plughost.worker._deadline import DEADLINE, Deadline
 from plughost.worker._exchange import STREAM_CREDIT, Exchange
-from plughost.worker._pool import Custody, Pool
+from plughost.worker._pool import Crew, Limits, Pool
+from plughost.worker._watch import IS_POSSIBLE
 from plughost.worker._worker import Worker, launch
 
-__all__ = ["STREAM_CREDIT", "Channel", "Custody", "Exchange", "Pool", "Worker", "launch"]
+__all__ = [
+    "DEADLINE",
+    "IS_POSSIBLE",
+    "STREAM_CREDIT",
+    "Channel",
+    "Crew",
+    "Custody",
+    "Deadline",
+    "Exchange",
+    "Limits",
+    "Pool",
+    "Worker",
+    "launch",
+]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import select
+import sys
 import time
 
 from plughost.runner.framing import Assembler, gathered
@@ -30,22 +31,24 @@ class Channel:
     """Messages to and from one child. Owns its three descriptors. Not for several threads at once."""
 
     __slots__ = (
+        "_asked_bytes",
         "_assembler",
-        "_exit_fd",
         "_in",
+        "_is_woken",
         "_out",
         "_outgoing",
         "_poller",
-        "_printed",
         "check",
+        "exit_fd",
         "on_output",
         "printed_bytes",
+        "printed_fd",
         "received_bytes",
         "sent_bytes",
     )
 
     def __init__(self, *, stdin: int, stdout: int, stderr: int, exit_fd: int) -> None:
-        self._in, self._out, self._printed, self._exit_fd = stdin, stdout, stderr, exit_fd
+        self._in, self._out, self.printed_fd, self.exit_fd = stdin, stdout, stderr, exit_fd
         self._assembler = Assembler()
         self._outgoing: list[memoryview] = []
         #: How much has gone to the child, and come from it, since whoever counts has set them to 0.
@@ -54,7 +57,9 @@ class Channel:
         #: Sees each message before its frames are waited for; raises WireError for one that nobody expects.
         self.check: Callable[[dict[str, object]], None] | None = None
         self._poller = select.poll()
-        for fd in (stdin, stdout, stderr):
+        self._asked_bytes = 0
+        self._is_woken = False
+        for fd in (stdin, stderr):  # but for answers, which a quick call waits for by a read
             os.set_blocking(fd, False)
         for fd in (stdout, stderr, exit_fd):
             if fd >= 0:
@@ -71,6 +76,50 @@ class Channel:
         self._write()
         if self._outgoing:
             self._poller.register(self._in, select.POLLOUT)
+
+    def ask(self, line: bytes) -> bytes:
+        """Write a request of less than a pipe's size while nothing else is under way, and wait for what is said first.
+
+        It is no more than what one read gives: mostly the answer, but maybe only a part of it, or something else before it;
+        `take_in` has the rest understood. Nothing, where the child is gone.
+        """
+        self._asked_bytes = len(line)
+        try:
+            if os.write(self._in, line) < len(line):
+                return b""
+        except OSError:
+            self._asked_bytes = 0
+            return b""
+        return os.read(self._out, _READ_BYTES)
+
+    def take_in(self, chunk: bytes) -> None:
+        """What `ask` gave is for `receive` to understand."""
+        if self._is_woken:
+            return
+        self.received_bytes += len(chunk)
+        self._assembler.feed(chunk)
+
+    def has_read_it(self) -> bool:
+        """Whether the child, which is gone, has read what it was asked last, and may have begun with it."""
+        import fcntl
+        import termios
+
+        unread = int.from_bytes(fcntl.ioctl(self._in, termios.FIONREAD, bytes(4)), sys.byteorder)
+        return unread < self._asked_bytes
+
+    def wake(self) -> None:
+        """From another thread: the child has ended, and `ask` is not to wait any longer for whoever holds its end of the pipe."""
+        self._is_woken = True
+        try:
+            fd = os.open(f"/proc/self/fd/{self._out}", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            return
+        try:
+            os.write(fd, b"\n")
+        except OSError:  # it is full: there is something to read
+            pass
+        finally:
+            os.close(fd)
 
     def receive(self, deadline: float | None) -> dict[str, object]:
         """The next message. `deadline` is a `time.monotonic()`.
@@ -105,16 +154,16 @@ class Channel:
 
     def descriptors(self) -> list[tuple[int, int]]:
         """What `receive` waits for: descriptors with their events, as for `select.poll`."""
-        waiting = [(fd, select.POLLIN) for fd in (self._out, self._printed, self._exit_fd) if fd >= 0]
+        waiting = [(fd, select.POLLIN) for fd in (self._out, self.printed_fd, self.exit_fd) if fd >= 0]
         return [*waiting, (self._in, select.POLLOUT)] if self._outgoing else waiting
 
     def has_ended(self) -> bool:
         """Whether the child has ended, or closed its end; what is left to read says no more than that."""
-        return any(fd != self._printed for fd, _ in self._poller.poll(0))
+        return any(fd != self.printed_fd for fd, _ in self._poller.poll(0))
 
     def drain_output(self) -> None:
         """Take what the plugin has printed so far, without waiting; one pipe's worth, since a thread of it may never stop."""
-        if self._printed >= 0:
+        if self.printed_fd >= 0:
             self._read_printed()
 
     def close_input(self) -> None:
@@ -128,10 +177,10 @@ class Channel:
 
     def close(self) -> None:
         self.close_input()
-        for fd in (self._out, self._printed):
+        for fd in (self._out, self.printed_fd):
             if fd >= 0:
                 os.close(fd)
-        self._out = self._printed = -1
+        self._out = self.printed_fd = -1
 
     def _transfer(self, timeout_ms: float | None) -> None:
         """Wait until something can be read or written, and do that."""
@@ -140,11 +189,11 @@ class Channel:
             self._write()
             if not self._outgoing:
                 self._poller.unregister(self._in)
-        if self._printed in ready:
+        if self.printed_fd in ready:
             self._read_printed()
         if self._out in ready:
             self._read_message_bytes()
-        elif self._exit_fd in ready:
+        elif self.exit_fd in ready:
             raise ChannelClosed  # ended, and its pipe is empty: a grandchild may still hold the other end
 
     def _write(self) -> None:
@@ -162,24 +211,21 @@ class Channel:
             outgoing.clear()  # it doesn't listen any more; what it last said is still to be read
 
     def _read_message_bytes(self) -> None:
-        try:
-            chunk = os.read(self._out, _READ_BYTES)
-        except BlockingIOError:
-            return
-        if not chunk:
+        chunk = os.read(self._out, _READ_BYTES)
+        if not chunk or self._is_woken:
             raise ChannelClosed
         self.received_bytes += len(chunk)
         self._assembler.feed(chunk)
 
     def _read_printed(self) -> None:
         try:
-            chunk = os.read(self._printed, _READ_BYTES)
+            chunk = os.read(self.printed_fd, _READ_BYTES)
         except BlockingIOError:
             return
         if not chunk:
-            self._poller.unregister(self._printed)
-            os.close(self._printed)
-            self._printed = -1
+            self._poller.unregister(self.printed_fd)
+            os.close(self.printed_fd)
+            self.printed_fd = -1
             return
         self.printed_bytes += len(chunk)
         if self.on_output is not None:

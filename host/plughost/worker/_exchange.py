@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 
     _T = TypeVar("_T")
 
-__all__ = ["MOST_SHOWN", "STOP_GRACE_S", "STREAM_CREDIT", "Exchange"]
+__all__ = ["CANCEL_GRACE_S", "MOST_SHOWN", "STOP_GRACE_S", "STREAM_CREDIT", "Exchange"]
 
 #: How long a worker may take over its end (exit handlers, threads to join) before it is killed, and how long after it closed
 #: the protocol without ending.
 STOP_GRACE_S = 2.0
+#: How long what is cancelled may take over its end (`finally` blocks) before its process is killed, and all that it started.
+CANCEL_GRACE_S = 1.0
 #: Items that the child may send ahead of the reader; it is given more when half are used up.
 STREAM_CREDIT = 256
 #: Characters of a message that is none, in an error.
@@ -95,7 +97,7 @@ class Exchange:
         try:
             return take(worker.channel)
         except TimeoutError:
-            worker.kill()
+            worker.cancel()
             raise CallTimeout(
                 f"{self._what} took longer than {self._timeout_s or STOP_GRACE_S:g} s",
                 causes=["Its process and all that it started were ended"],
@@ -117,7 +119,7 @@ class Exchange:
                 hint="The plugin writes to a descriptor that isn't its own",
             ) from None
         except BaseException:  # an interrupt, or an error of whoever takes the output
-            worker.kill()
+            worker.cancel()
             raise
 
     def cancel(self) -> None:

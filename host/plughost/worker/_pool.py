@@ -1,182 +1,331 @@
 """Workers that wait for their next call.
 
-Above it: the host, which knows how a plugin's worker is launched; below it: `Worker`. A worker serves one call at a time: it is
-taken for a call and given back after it. A thread that is called back by a plugin while its hook runs, or that is between the two
-halves of a hook wrapper, holds that plugin's worker: what it calls of the same plugin goes to the same process.
+Above it: the host, which knows how a plugin's worker is launched; below it: `Worker` and the watcher. A worker serves one call at
+a time: it is taken for a call and given back after it. A thread that is called back by a plugin while its hook runs, or that is
+between the two halves of a hook wrapper, holds that plugin's worker: what it calls of the same plugin goes to the same process.
 """
 
 from __future__ import annotations
 
 import _thread
-import os
-from contextvars import ContextVar
+import time
+
+from plughost import _process
+from plughost.errors import CallTimeout
+from plughost.worker._custody import CUSTODY, Held
+from plughost.worker._deadline import DEADLINE
+from plughost.worker._watch import IS_POSSIBLE, Watcher
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import ParamSpec, TypeVar
 
     from plughost.worker._worker import Worker
 
     Key = tuple[str, str]
-    P = ParamSpec("P")
-    T = TypeVar("T")
 
-__all__ = ["Custody", "Pool"]
+__all__ = ["Crew", "Limits", "Pool"]
 
-#: Workers of one plugin that are kept for the next call.
-KEPT_WORKERS = 4
-
-
-class _Held(_thread._local):  # noqa: SLF001 - `threading.local`, without the rest of `threading`
-    """What a thread holds, the latest last."""
-
-    def __init__(self) -> None:
-        self.stack: list[tuple[Key, Worker]] = []
+#: How often idle workers are looked at, as a part of the time that they may be idle, and how often at least.
+_LOOKS_A_TIME = 4
+_LOOKS_EVERY_S = 15.0
 
 
-class Custody:
-    """The workers that the calls of one thread have at the moment, so that another thread can end them."""
+class Limits:
+    """How many workers there may be, and for how long.
 
-    def __init__(self) -> None:
-        self._workers: set[Worker] = set()
-        self._is_over = False
+    `least` workers of a plugin are kept once there were so many, and there are no more than `most`; `in_total` is for all of
+    them. One that nobody has used for `idle_s` seconds ends; so does one after `calls` calls, or one that has needed
+    `memory_bytes`. None is without limit.
+    """
 
-    def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call `function`; the workers that it takes are in this custody."""
-        token = _CUSTODY.set(self)
-        try:
-            return function(*args, **kwargs)
-        finally:
-            _CUSTODY.reset(token)
+    __slots__ = ("calls", "idle_s", "in_total", "least", "memory_bytes", "most")
 
-    def end(self) -> None:
-        """From another thread: end what is lent, and what will be. The calls end with PluginCrashed."""
-        self._is_over = True
-        for worker in list(self._workers):
-            worker.interrupt()
-
-    def add(self, worker: Worker) -> None:
-        self._workers.add(worker)
-        if self._is_over:
-            worker.interrupt()
-
-    def remove(self, worker: Worker) -> None:
-        self._workers.discard(worker)
+    def __init__(
+        self,
+        *,
+        least: int = 0,
+        most: int | None = None,
+        in_total: int | None = None,
+        idle_s: float | None = None,
+        calls: int | None = None,
+        memory_bytes: int | None = None,
+    ) -> None:
+        self.least = least
+        self.most = most
+        self.in_total = in_total
+        self.idle_s = idle_s
+        self.calls = calls
+        self.memory_bytes = memory_bytes
 
 
-_CUSTODY: ContextVar[Custody | None] = ContextVar("plughost_custody", default=None)
+class Crew:
+    """The workers of one revision of a plugin."""
+
+    __slots__ = ("count", "idle", "key")
+
+    def __init__(self, key: Key) -> None:
+        self.key = key
+        #: Those that wait, the one used last at the end: it is the next to be used, and the first ones grow old. Taken from and
+        #: put back by single operations of the list, which need no lock.
+        self.idle: list[Worker] = []
+        #: How many there are, those included that are being started.
+        self.count = 0
 
 
 class Pool:
     """The workers of a host, by plugin and revision. Safe for several threads, and in a forked copy of the process."""
 
-    def __init__(self) -> None:
-        self._idle: dict[Key, list[Worker]] = {}
-        self._lent: dict[Worker, Key] = {}
-        self._ended = 0  # how often workers were to end
-        self._held = _Held()
-        self._lock = _thread.allocate_lock()
-        self._pid = os.getpid()
+    def __init__(self, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
+        self.watcher = Watcher()
+        self.held = Held()
         self._closes_at_exit = False
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._crews: dict[Key, Crew] = {}
+        self._lock = _thread.allocate_lock()
+        self._waiting: list[_thread.LockType] = []
+        self._looks = False
+
+    def crew(self, key: Key) -> Crew:
+        """The one to which workers of that plugin and revision belong from now on."""
+        crew = self._crews.get(key)
+        if crew is None:
+            with self._lock:
+                crew = self._crews.setdefault(key, Crew(key))
+            self._close_at_exit()
+        return crew
 
     def take(self, key: Key, launch: Callable[[], Worker], *, may_be_held: bool = True) -> Worker:
-        """The worker that this thread holds, else an idle one, else a new one."""
-        self._start_anew_in_a_copy()
+        """The worker that this thread holds, else an idle one, else a new one; where there may be no more, wait for one.
+
+        Raises: CallTimeout: the deadline of this context has come. Whatever `launch` raises.
+        """
         held = self._find_held(key) if may_be_held else None
         if held is not None:
             return held
-        worker = self._take_idle(key) or self._launch(key, launch)
-        custody = _CUSTODY.get()
+        crew = self.crew(key)
+        worker = self._take_idle(crew) or self._launch(crew, launch)
+        custody = CUSTODY.get()
         if custody is not None:
             custody.add(worker)
         return worker
 
-    def _take_idle(self, key: Key) -> Worker | None:
+    def _take_idle(self, crew: Crew) -> Worker | None:
         while True:
-            with self._lock:
-                idle = self._idle.get(key)
-                if not idle:
-                    return None
-                worker = idle.pop()
-                self._lent[worker] = key
+            try:
+                worker = crew.idle.pop()
+            except IndexError:
+                return None
             if worker.alive and not worker.has_ended():
                 return worker
-            self._lent.pop(worker, None)
+            self._left(worker, crew)
             worker.kill()  # it went away by itself: killed, say, or by an alarm of the plugin's
 
-    def _launch(self, key: Key, launch: Callable[[], Worker]) -> Worker:
-        ended = self._ended
-        worker = launch()
-        with self._lock:
-            self._lent[worker] = key
-            worker.reusable = ended == self._ended  # else it was started for what is over
+    def _launch(self, crew: Crew, launch: Callable[[], Worker]) -> Worker:
+        while not self._may_add_one(crew):
+            worker = self._wait_for_one(crew)
+            if worker is not None:
+                return worker
+        try:
+            worker = launch()
+        except BaseException:
+            crew.count -= 1
+            self._wake_all()
+            raise
+        worker.crew = crew
         return worker
+
+    def _may_add_one(self, crew: Crew) -> bool:
+        """Count one more, if there may be one: where there are too many in all, the one that is idle for the longest ends."""
+        limits = self.limits
+        victim = None
+        with self._lock:
+            if limits.most is not None and crew.count >= limits.most:
+                return False
+            if limits.in_total is not None and sum(each.count for each in self._crews.values()) >= limits.in_total:
+                victim = self._take_oldest()
+                if victim is None:
+                    return False
+            crew.count += 1
+        if victim is not None:
+            self._end(victim)
+        return True
+
+    def _take_oldest(self) -> Worker | None:
+        idle = [each for crew in self._crews.values() for each in crew.idle[:1]]
+        for worker in sorted(idle, key=lambda each: each.idle_since_s):
+            if self._leave_idle(worker):
+                return worker
+        return None
+
+    def _wait_for_one(self, crew: Crew) -> Worker | None:
+        """Until a worker is idle again, or has ended; the worker, if it is one of this crew."""
+        deadline = DEADLINE.get()
+        gone = _thread.allocate_lock()
+        gone.acquire()
+        with self._lock:
+            self._waiting.append(gone)
+        worker = self._take_idle(crew)
+        if worker is None and not gone.acquire(timeout=-1 if deadline is None else max(0.0, deadline - time.monotonic())):
+            with self._lock:
+                if gone in self._waiting:
+                    self._waiting.remove(gone)
+            raise CallTimeout(
+                f"All {crew.count} workers of `{crew.key[0]}` were busy until the deadline",
+                causes=["Nothing was asked of the plugin"],
+                hint="Allow more workers, `Host(workers=(0, 8))`, or give the calls more time",
+            )
+        return worker or self._take_idle(crew)
+
+    def _wake_all(self) -> None:
+        with self._lock:
+            waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            each.release()
 
     def give_back(self, key: Key, worker: Worker, *, reuse: bool = True) -> None:
         """Keep the worker for the next call, or end it."""
         if worker.alive and self._find_held(key) is worker:
             return
-        custody = _CUSTODY.get()
+        custody = CUSTODY.get()
         if custody is not None:
             custody.remove(worker)
-        with self._lock:
-            self._lent.pop(worker, None)
-            if worker.alive and reuse and worker.reusable:
-                idle = self._idle.setdefault(key, [])
-                if len(idle) < KEPT_WORKERS:
-                    idle.append(worker)
-                    self._close_at_exit()
-                    return
+        crew = worker.crew
+        if worker.alive and reuse and worker.reusable and crew is not None and self._crews.get(key) is crew:
+            worker.leave()
+            if not self._is_worn(worker):
+                worker.leave_idle = self._leave_idle
+                self.put_back(worker, crew)
+                self._look_later(worker)
+                return
+        if crew is not None:
+            self._left(worker, crew)
         worker.stop()
+
+    def put_back(self, worker: Worker, crew: Crew) -> None:
+        """`give_back` for a worker that is as good as it was when it was taken."""
+        worker.idle_since_s = time.monotonic()
+        crew.idle.append(worker)
+        if self._waiting:
+            self._wake_all()
+        if self._crews.get(crew.key) is not crew and self._leave_idle(worker):  # retired meanwhile
+            self._end(worker)
+
+    def replace(self, worker: Worker) -> None:
+        """Count a worker out that was taken, and end it without waiting for that."""
+        if worker.crew is not None:
+            self._left(worker, worker.crew)
+        if worker.alive:
+            self.watcher.dispose(worker)
+
+    def _is_worn(self, worker: Worker) -> bool:
+        limits = self.limits
+        if limits.calls is not None and worker.calls >= limits.calls:
+            return True
+        if limits.memory_bytes is None:
+            return False
+        worker.measure()
+        return worker.peak_bytes >= limits.memory_bytes
+
+    def _left(self, worker: Worker, crew: Crew) -> None:
+        if worker.crew is crew:
+            worker.crew = None
+            with self._lock:
+                crew.count -= 1
+            if self._waiting:
+                self._wake_all()
+
+    def _leave_idle(self, worker: Worker) -> bool:
+        """Take it out of those that wait; false where somebody was faster."""
+        crew = worker.crew
+        try:
+            if crew is not None:
+                crew.idle.remove(worker)
+        except ValueError:
+            return False
+        return crew is not None
+
+    # Holding.
 
     def hold(self, key: Key, worker: Worker) -> None:
         """Until `release`, this thread's calls to that plugin go to `worker`."""
-        self._held.stack.append((key, worker))
+        self.held.stack.append((key, worker))
 
     def release(self, key: Key, worker: Worker) -> None:
-        self._held.stack.remove((key, worker))
+        self.held.stack.remove((key, worker))
 
     def is_held(self, key: Key) -> bool:
         """Whether this thread is in the middle of a call to that plugin, so that a further one goes to the same process."""
         return self._find_held(key) is not None
 
+    def _find_held(self, key: Key) -> Worker | None:
+        for other, worker in reversed(self.held.stack):
+            if other == key and worker.alive:
+                return worker
+        return None
+
+    # Ending.
+
     def retire(self, plugin: str) -> None:
         """End the workers of a plugin whose revision is no longer the one in force: those in use, after their calls."""
-        self._end(lambda key: key[0] == plugin)
+        self._disband(lambda key: key[0] == plugin)
 
     def close(self) -> None:
         """End all workers, those in use after their calls: each gets a moment for its exit handlers."""
-        self._end(lambda _: True)
+        self._disband(lambda _: True)
+        self.watcher.await_goodbyes()
 
-    def _end(self, is_meant: Callable[[Key], bool]) -> None:
-        self._start_anew_in_a_copy()
+    def _disband(self, is_meant: Callable[[Key], bool]) -> None:
         with self._lock:
-            self._ended += 1
-            for worker, key in list(self._lent.items()):
-                worker.reusable = worker.reusable and not is_meant(key)
-            workers = [worker for key in list(self._idle) if is_meant(key) for worker in self._idle.pop(key)]
+            crews = [self._crews.pop(key) for key in list(self._crews) if is_meant(key)]
+        workers = [worker for crew in crews for worker in list(crew.idle) if self._leave_idle(worker)]
         for worker in workers:
             worker.dismiss()
         for worker in workers:
             worker.stop()
 
-    def _find_held(self, key: Key) -> Worker | None:
-        for other, worker in reversed(self._held.stack):
-            if other == key and worker.alive:
-                return worker
-        return None
+    def _end(self, worker: Worker) -> None:
+        if worker.crew is not None:
+            self._left(worker, worker.crew)
+        self.watcher.dispose(worker)
 
-    def _start_anew_in_a_copy(self) -> None:
-        """In a forked copy, before the lock is asked for: the workers are the parent's, and so may be whoever holds it."""
-        if self._pid != os.getpid():
-            self._lock = _thread.allocate_lock()
-            self._pid = os.getpid()
-            self._idle, self._lent = {}, {}
+    def _look_later(self, worker: Worker) -> None:
+        """See to it that what stays idle ends in time."""
+        if self.limits.idle_s is None or not IS_POSSIBLE:
+            return
+        self.watcher.watch(worker)
+        if not self._looks:
+            self._looks = True
+            _process.own(self)
+            self.watcher.call_later(min(self.limits.idle_s / _LOOKS_A_TIME, _LOOKS_EVERY_S), self._look)
+
+    def _look(self) -> None:
+        """In the watcher's thread: end what was idle for too long."""
+        self._looks = False
+        assert self.limits.idle_s is not None
+        latest = time.monotonic() - self.limits.idle_s
+        left = None
+        for crew in list(self._crews.values()):
+            for worker in crew.idle[: max(0, crew.count - self.limits.least)]:
+                if worker.idle_since_s > latest:
+                    left = worker
+                elif self._leave_idle(worker):
+                    self._end(worker)
+            left = left or next(iter(crew.idle), None)
+        if left is not None:
+            self._look_later(left)
+
+    def forget(self) -> None:
+        """In a forked copy of this process: the workers are the original's, and so may be whoever holds the lock."""
+        self._begin_anew()
 
     def _close_at_exit(self) -> None:
         if not self._closes_at_exit:
             import atexit
 
             self._closes_at_exit = True
+            _process.own(self)
             atexit.register(self.close)

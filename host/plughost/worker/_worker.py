@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import time
 
@@ -10,12 +11,16 @@ from plughost.errors import PlughostError, PluginCrashed
 from plughost.paths import regular
 from plughost.runner.wire import WireError
 from plughost.worker._channel import Channel, ChannelClosed
-from plughost.worker._exchange import MOST_SHOWN, STOP_GRACE_S, Exchange
+from plughost.worker._deadline import DEADLINE
+from plughost.worker._exchange import CANCEL_GRACE_S, MOST_SHOWN, STOP_GRACE_S, Exchange
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Protocol
+
+    from plughost.worker._pool import Crew
+    from plughost.worker._watch import Watcher
 
     class Process(Protocol):
         """A child process, or what stands in its place. `peak_bytes` is known after its end, if it `is_measured`."""
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
         peak_bytes: int
 
         def wait(self, timeout_s: float | None = None) -> int | None: ...
+        def cancel(self) -> None: ...
         def interrupt(self) -> None: ...
         def kill_tree(self) -> None: ...
         def close(self) -> None: ...
@@ -95,25 +101,32 @@ class Worker:
     """
 
     __slots__ = (
+        "_attended",
         "_awaited",
         "_child",
-        "_deadline",
         "_greeting",
+        "_has_printed",
         "_is_copy",
         "_launched",
         "_name",
-        "_next_id",
         "_tail",
+        "_tending",
         "alive",
         "calls",
         "channel",
+        "crew",
+        "goodbye_until",
+        "idle_since_s",
+        "leave_idle",
         "measured_ns",
+        "next_id",
         "on_callback",
         "on_end",
         "on_output",
         "peak_bytes",
         "reusable",
         "started_ns",
+        "watcher",
     )
 
     def __init__(self, child: Process, channel: Channel, *, name: str, project: str) -> None:
@@ -127,12 +140,23 @@ class Worker:
         self.peak_bytes = 0
         self.measured_ns = time.perf_counter_ns()
         # Numbers that nobody guesses: a line that a plugin writes to every descriptor it finds is no answer to anything.
-        self._next_id = int.from_bytes(os.urandom(6), "big")
+        self.next_id = int.from_bytes(os.urandom(6), "big")
         self._awaited: set[object] = set()
         self.alive = True
         #: Whether a further call may find the plugin as a new process would have it.
         self.reusable = True
-        self._deadline: float | None = None  # for its end, once it was told to
+        #: Until when it may take over its end, a `time.monotonic()`; 0 before it was told to end.
+        self.goodbye_until = 0.0
+        #: Since when nobody has used it, a `time.monotonic()`.
+        self.idle_since_s = 0.0
+        #: Takes it out of the pool, where it is there and idle; whether it was.
+        self.leave_idle: Callable[[Worker], bool] | None = None
+        self.watcher: Watcher | None = None
+        #: Among which workers of the pool it counts.
+        self.crew: Crew | None = None
+        self._attended = False  # by whoever waits for what it prints, too
+        self._has_printed = False  # meanwhile
+        self._tending = _thread.allocate_lock()
         self._is_copy = False
         #: What the plugin prints, as it comes.
         self.on_output: Callable[[bytes], None] | None = None
@@ -154,9 +178,20 @@ class Worker:
         """
         if not self.alive:
             raise self.crashed(what)
+        if self.watcher is not None:
+            self.attend()
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        around = DEADLINE.get()
+        if around is not None and (deadline is None or around < deadline):
+            deadline, timeout_s = around, max(0.0, around - time.monotonic())
         number = self._send_request(method, params)
         return Exchange(self, number, what=what, timeout_s=timeout_s, deadline=deadline)
+
+    def follow(self, number: int, chunk: bytes, *, what: str) -> Exchange:
+        """A request that was sent through the channel's `ask`, whose first words were these, as an exchange."""
+        self._awaited.add(number)
+        self.channel.take_in(chunk)
+        return Exchange(self, number, what=what, timeout_s=None, deadline=None)
 
     def request(self, method: str, params: dict[str, object], *, what: str, timeout_s: float | None = None) -> dict[str, object]:
         """Ask, and wait for the response: the whole JSON-RPC message, with `result` or `error`.
@@ -176,9 +211,9 @@ class Worker:
         return number != self._greeting
 
     def _send_request(self, method: str, params: dict[str, object]) -> int:
-        number = self._next_id
+        number = self.next_id
         self.channel.send({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
-        self._next_id += 1
+        self.next_id += 1
         self._awaited.add(number)
         return number
 
@@ -205,11 +240,62 @@ class Worker:
         self.measured_ns = time.perf_counter_ns()
         self.peak_bytes = max(self.peak_bytes, _process.peak_memory(self._child.pid))
 
+    def attend(self) -> None:
+        """The caller waits for what the child prints, too: the watcher leaves that alone until `leave`."""
+        with self._tending:
+            self._attended = True
+
+    def leave(self) -> None:
+        with self._tending:
+            self._attended = False
+            has_printed, self._has_printed = self._has_printed, False
+        if has_printed and self.watcher is not None:
+            self.watcher.rearm(self)
+
+    def read_printed_aside(self) -> bool:
+        """The watcher's: take what was printed; false where whoever attends to the worker does so."""
+        with self._tending:
+            if self._attended:
+                self._has_printed = True
+                return False
+            self.channel.drain_output()
+            return True
+
+    def end_unnoticed(self) -> None:
+        """The watcher's: the process has ended, and whoever waits for it, if anybody does, has not noticed."""
+        if not self.alive:
+            return
+        if self.leave_idle is not None and self.leave_idle(self):
+            self.kill()
+        elif not self._attended:
+            self.channel.wake()
+
+    def await_exit(self, deadline: float) -> None:
+        self._child.wait(max(0.0, deadline - time.monotonic()))
+
+    def cancel(self) -> None:
+        """Have what the child does end as by Ctrl-C, so that its `finally` runs, and then the process, within the grace."""
+        if not self.alive:
+            return
+        deadline = time.monotonic() + CANCEL_GRACE_S
+        self._child.cancel()
+        try:
+            while self._awaited - {self._greeting}:
+                message = self.channel.receive(deadline)
+                if "method" not in message:
+                    self.take(message)
+        except BaseException as error:
+            self.kill()
+            if not isinstance(error, (ChannelClosed, TimeoutError, WireError)):  # a second Ctrl-C, say
+                raise
+        else:
+            self.stop()
+
     def dismiss(self) -> None:
         """Ask the child to end; `stop` sees to it. Who has several to end dismisses all of them first."""
-        if self.alive and self._deadline is None:
+        if self.alive and not self.goodbye_until:
             self._measure_for_the_last_time()
-            self._deadline = time.monotonic() + STOP_GRACE_S
+            self.goodbye_until = time.monotonic() + STOP_GRACE_S
             # Asked in words, since a copy of this process may hold the child's input open.
             self._send_request("shutdown", {})
             self.channel.close_input()
@@ -217,16 +303,16 @@ class Worker:
     def stop(self) -> None:
         """End in good order: ask the child to, let its exit handlers run, then kill what is left."""
         self.dismiss()
-        if not self.alive or self._deadline is None:
+        if not self.alive:
             return
         self.alive = False
         try:
             while True:
-                self.channel.receive(self._deadline)
+                self.channel.receive(self.goodbye_until)
         except (ChannelClosed, TimeoutError, WireError):
             pass
         finally:
-            ended = self._child.wait(max(0.0, self._deadline - time.monotonic())) is not None
+            ended = self._child.wait(max(0.0, self.goodbye_until - time.monotonic())) is not None
             if not ended or self._may_have_left_some():
                 self._child.kill_tree()
             self._let_go()
@@ -267,6 +353,7 @@ class Worker:
         if self.alive:
             self.alive = False
             self._is_copy = True
+            self.watcher = None  # whose lock somebody may have held when the copy was made
             self._close()
 
     def _let_go(self) -> None:
@@ -279,6 +366,8 @@ class Worker:
 
     def _close(self) -> None:
         _process.disown(self)
+        if self.watcher is not None:
+            self.watcher.unwatch(self)
         self._child.close()
         self.channel.close()
 

@@ -1,0 +1,224 @@
+"""The watcher: one thread that looks after all workers of a host for which nobody is waiting.
+
+Above it: the pool; below it: channels, and the kernel's epoll. It reads what plugins print, meets the end of processes that end
+by themselves, sees goodbyes through that no caller shall wait for, and does what is to be done at a later time. A call that waits
+for its answer by a plain read is woken by it where its process has ended and another one holds the pipe open.
+"""
+
+from __future__ import annotations
+
+import _thread
+import heapq
+import os
+import select
+import time
+
+from plughost import _process
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from plughost.worker._worker import Worker
+
+__all__ = ["IS_POSSIBLE", "Timer", "Watcher"]
+
+#: Elsewhere each call looks after its worker itself, and goodbyes are waited for.
+IS_POSSIBLE = hasattr(select, "epoll") and hasattr(os, "eventfd") and hasattr(os, "pidfd_open")
+
+#: How long a call has to notice by itself that its process has ended.
+_NOTICED_WITHIN_S = 0.02
+#: How long a goodbye may take beyond the grace that it has, until it is given up.
+_LONGEST_GOODBYE_S = 5.0
+
+
+class Timer:
+    """Something to do at a `time.monotonic()`, in the watcher's thread."""
+
+    __slots__ = ("action", "at")
+
+    def __init__(self, at: float, action: Callable[[], None]) -> None:
+        self.at = at
+        self.action: Callable[[], None] | None = action
+
+    def __lt__(self, other: Timer) -> bool:
+        return self.at < other.at
+
+    def cancel(self) -> None:
+        self.action = None
+
+
+class Watcher:
+    """Safe for several threads, and in a forked copy of the process.
+
+    Its thread begins with the first thing to watch, and ends when there is none left.
+    """
+
+    def __init__(self) -> None:
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._lock = _thread.allocate_lock()
+        self._printing: dict[int, Worker] = {}
+        self._living: dict[int, Worker] = {}
+        self._leaving: dict[Worker, Timer] = {}
+        self._timers: list[Timer] = []
+        self._poller: select.epoll | None = None
+        self._bell = -1
+        self._wakes_at = 0.0
+
+    def watch(self, worker: Worker) -> None:
+        """Until the worker's descriptors are closed. Whoever waits for what it prints, too, has to `attend` to it."""
+        channel = worker.channel
+        with self._lock:
+            if worker.watcher is self:
+                return
+            worker.watcher = self
+            poller = self._poller or self._start()
+            for fd, watched in ((channel.printed_fd, self._printing), (channel.exit_fd, self._living)):
+                if fd >= 0:
+                    watched[fd] = worker
+                    poller.register(fd, select.EPOLLIN | select.EPOLLONESHOT)
+
+    def rearm(self, worker: Worker) -> None:
+        """The worker has printed something while its caller attended to it, who no longer does."""
+        with self._lock:
+            self._arm(worker.channel.printed_fd)
+
+    def unwatch(self, worker: Worker) -> None:
+        """The worker's descriptors are about to be closed."""
+        channel = worker.channel
+        with self._lock:
+            worker.watcher = None
+            for fd, watched in ((channel.printed_fd, self._printing), (channel.exit_fd, self._living)):
+                if watched.get(fd) is worker:
+                    del watched[fd]
+                    if self._poller is not None:
+                        self._poller.unregister(fd)
+            self._ring_if_idle()
+
+    def dispose(self, worker: Worker) -> None:
+        """Have the worker end in good order, without anybody's waiting for it."""
+        if not IS_POSSIBLE:
+            worker.stop()
+            return
+        worker.dismiss()
+        if not worker.alive:
+            return
+        self.watch(worker)
+        with self._lock:
+            timer = self._leaving[worker] = Timer(worker.goodbye_until, lambda: self._end(worker))
+            self._add(timer)
+
+    def await_goodbyes(self) -> None:
+        """Until all that were disposed of are gone."""
+        deadline = time.monotonic() + _LONGEST_GOODBYE_S
+        while self._leaving and time.monotonic() < deadline:
+            gone = _thread.allocate_lock()
+            gone.acquire()
+            self.call_later(0.0, gone.release)
+            gone.acquire(timeout=_LONGEST_GOODBYE_S)
+            with self._lock:
+                leaving = list(self._leaving)
+            for worker in leaving:
+                worker.await_exit(deadline)
+
+    def call_later(self, delay_s: float, action: Callable[[], None]) -> Timer:
+        """Call `action` in the watcher's thread. It must not wait for anything."""
+        timer = Timer(time.monotonic() + delay_s, action)
+        with self._lock:
+            if self._poller is None:
+                self._start()
+            self._add(timer)
+        return timer
+
+    def forget(self) -> None:
+        """In a forked copy of this process: the thread is the original's, and so is all that it watches."""
+        if self._poller is not None:
+            self._poller.close()
+            os.close(self._bell)
+        self._begin_anew()
+
+    # With the lock.
+
+    def _start(self) -> select.epoll:
+        self._poller = select.epoll()
+        self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._poller.register(self._bell, select.EPOLLIN)
+        self._wakes_at = 0.0
+        _process.own(self)
+        _thread.start_new_thread(self._run, (self._poller, self._bell))
+        return self._poller
+
+    def _add(self, timer: Timer) -> None:
+        heapq.heappush(self._timers, timer)
+        if timer.at < self._wakes_at:
+            os.eventfd_write(self._bell, 1)
+
+    def _arm(self, fd: int) -> None:
+        if self._poller is not None and fd in self._printing:
+            self._poller.modify(fd, select.EPOLLIN | select.EPOLLONESHOT)
+
+    def _ring_if_idle(self) -> None:
+        if self._poller is not None and not (self._printing or self._living or self._timers):
+            os.eventfd_write(self._bell, 1)
+
+    # The thread.
+
+    def _run(self, poller: select.epoll, bell: int) -> None:
+        while True:
+            with self._lock:
+                if self._poller is not poller:  # a forked copy has begun anew; the original never sees this
+                    return
+                if not (self._printing or self._living or self._timers):
+                    self._poller = None
+                    _process.disown(self)
+                    poller.close()
+                    os.close(bell)
+                    return
+                self._wakes_at = self._timers[0].at if self._timers else float("inf")
+            left_s = max(0.0, self._wakes_at - time.monotonic())
+            ready = poller.poll(None if left_s == float("inf") else left_s)
+            self._wakes_at = 0.0
+            for fd, _ in ready:
+                if fd == bell:
+                    os.eventfd_read(bell)
+                elif fd in self._printing:
+                    self._read_printed(fd)
+                else:
+                    self._meet_end(fd)
+            self._do_what_is_due()
+
+    def _do_what_is_due(self) -> None:
+        now = time.monotonic()
+        while True:
+            with self._lock:
+                if not self._timers or self._timers[0].at > now:
+                    return
+                timer = heapq.heappop(self._timers)
+            if timer.action is not None:
+                timer.action()
+
+    def _read_printed(self, fd: int) -> None:
+        worker = self._printing.get(fd)
+        if worker is not None and worker.read_printed_aside():
+            with self._lock:
+                if self._printing.get(fd) is worker:
+                    self._arm(fd)
+
+    def _meet_end(self, fd: int) -> None:
+        worker = self._living.get(fd)
+        if worker is None:
+            return
+        if worker in self._leaving:
+            self._end(worker)
+        else:
+            self.call_later(_NOTICED_WITHIN_S, worker.end_unnoticed)
+
+    def _end(self, worker: Worker) -> None:
+        """It said goodbye, or its time for that is over."""
+        with self._lock:
+            timer = self._leaving.pop(worker, None)
+        if timer is not None:
+            timer.cancel()
+            worker.stop()
