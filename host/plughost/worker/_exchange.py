@@ -159,6 +159,9 @@ class Exchange:
         if message.get("method") == "callback":
             self._answer(message)
             return None
+        if message.get("method") in {"log", "progress"}:
+            self._worker.notified(message, self._what, self._number)
+            return None
         problem = message.get("error")
         if message.get("id") is None:
             raise UsageError(
