@@ -42,7 +42,8 @@ class Event:
     def record(self) -> dict[str, object]:
         """As JSON has it; what is empty is left out."""
         values = {name: getattr(self, name) for name in type(self).__slots__}
-        return {"event": self.kind, **{name: value for name, value in values.items() if value not in ("", None, {}, False)}}
+        said = {name: value for name, value in values.items() if value is not None and value is not False and value not in ("", {})}
+        return {"event": self.kind, **said}
 
     def __repr__(self) -> str:
         values = ", ".join(f"{name}={getattr(self, name)!r}" for name in (*Event.__slots__, *type(self).__slots__))
@@ -171,10 +172,10 @@ class ReportingOutput(Output):
 
     def _notified(self, method: str, params: dict[str, object], what: str, number: int) -> None:
         event = event_of(method, params, what or self._plugin, number)
-        if isinstance(event, LogEvent):
-            log_again(event)
         if what:
             self._on_event(event)
+        if isinstance(event, LogEvent):
+            log_again(event)
 
 
 def event_of(method: str, params: Mapping[str, object], what: str, number: int) -> Event:

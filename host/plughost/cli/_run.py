@@ -6,6 +6,7 @@ import time
 
 from plughost.call import Output, choose_tool, is_stream, split_name
 from plughost.cli._arguments import parse_json, read_piped, typed
+from plughost.cli._reports import KeptEvents, Reports
 from plughost.cli._surroundings import OWN
 from plughost.errors import PlughostError, UnknownError, UsageError
 from plughost.registry import find_callable
@@ -15,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from plughost.call import Outcome
+    from plughost.call import Event, Outcome
     from plughost.cli._context import Context
     from plughost.cli._declaration import Values
     from plughost.cli._surroundings import Surroundings
@@ -76,10 +77,9 @@ class _Call:
     def printed(self) -> int:
         """For people and pipes: the result, or each item as it comes; what the plugin prints as it comes."""
         with self.context.calling(record_arguments=self.record_arguments) as host:
-            outcome = self._invoke(
-                host, on_output=None if self.printer.quiet else self.printer.err.write, on_item=self.printer.item
-            )
-            if not outcome.is_stream:
+            with Reports(self.printer) as reports:
+                outcome = self._invoke(host, on_output=reports.output, on_item=reports.item, on_event=reports.event)
+            if not outcome.is_stream or outcome.result is not None:
                 self.printer.value(outcome.result)
         return 0
 
@@ -87,14 +87,15 @@ class _Call:
         """For programs: one document that has all of it, also where the call fails."""
         output = Output(None)
         items: list[object] = []
+        events = KeptEvents()
         envelope: dict[str, object] = {"plugin": self.plugin, "tool": tool["name"]}
         started = time.monotonic()
         streamed = is_stream(tool)
         code = 0
         try:
             with self.context.calling(record_arguments=self.record_arguments) as host:
-                outcome = self._invoke(host, on_output=output.add, on_item=items.append)
-            streamed = outcome.is_stream
+                outcome = self._invoke(host, on_output=output.add, on_item=items.append, on_event=events.add)
+            streamed = outcome.is_stream and outcome.result is None
             envelope["tool"] = outcome.tool
             if not streamed:
                 envelope["result"] = outcome.result
@@ -105,11 +106,19 @@ class _Call:
             envelope["items"] = items
         envelope["output"] = output.text()
         envelope["output_truncated"] = output.truncated
+        envelope.update(events.record())
         envelope["duration_s"] = round(time.monotonic() - started, 6)
         self.printer.json(envelope)
         return code
 
-    def _invoke(self, host: Host, *, on_output: Callable[[bytes], None] | None, on_item: Callable[[object], None]) -> Outcome:
+    def _invoke(
+        self,
+        host: Host,
+        *,
+        on_output: Callable[[bytes], None],
+        on_item: Callable[[object], None],
+        on_event: Callable[[Event], None],
+    ) -> Outcome:
         try:
             return host.invoke(
                 self.found_by,
@@ -120,6 +129,7 @@ class _Call:
                 env=self.env,
                 on_output=on_output,
                 on_item=on_item,
+                on_event=on_event,
             )
         finally:
             self.context.surroundings.check()

@@ -102,6 +102,17 @@ class Stream:
                 raise
             raise unwritable(error) from error
 
+    def draw(self, text: str) -> None:
+        """Show a line that is not to stay, in the place of the one that was shown so before; none, if it is empty.
+
+        Nothing is shown in the middle of a line that is to stay.
+        """
+        if self._text is not None and self._ended:
+            try:
+                self._write(self._text, f"\r\x1b[K{text}")
+            except OSError:
+                pass
+
     def end_line(self) -> None:
         """Begin a line, if what was written last is in the middle of one."""
         if not self._ended:
