@@ -97,22 +97,21 @@ class HookCall:
         Raises: PluginError: what it raised. CallTimeout, PluginCrashed: and the worker is gone.
         """
         done, message = self._exchange.step()
+        items: list[object] | None = None
         while not done:  # a function that returned a generator all the same: its items, as a list would have them
-            items = [message]
+            assert isinstance(message, list)
+            items = message if items is None else items + message
             done, message = self._exchange.step()
-            while not done:
-                items.append(message)
-                done, message = self._exchange.step()
-            _result(message, self._implementation, self._terms)
-            return items
-        return _result(message, self._implementation, self._terms)
+        result = _result(message, self._implementation, self._terms)
+        return result if items is None else items
 
     def items(self) -> Iterator[object]:
         """The items of a generator function as they come; leaving early closes it in the child."""
         done, message = self._exchange.step()
         while not done:
+            assert isinstance(message, list)
             try:
-                yield message
+                yield from message
             except GeneratorExit:
                 self._exchange.cancel()
                 raise

@@ -100,14 +100,18 @@ def invoke(
     """
     started = time.monotonic()
     items: list[object] = []
-    take = on_item or items.append
     streamed = is_stream(tool)
     exchange = _begin(worker, plugin, tool, args, kwargs, timeout_s, output)
     try:
         done, message = exchange.step()
         while not done:
             streamed = True
-            take(message)
+            assert isinstance(message, list)
+            if on_item is None:
+                items += message
+            else:
+                for item in message:
+                    on_item(item)
             done, message = exchange.step()
     except BaseException:
         worker.kill()  # an error of `on_item` leaves a stream half read
@@ -146,8 +150,9 @@ def stream(
         done, message = exchange.step()
         while not done:
             streamed = True
+            assert isinstance(message, list)
             try:
-                yield message
+                yield from message
             except GeneratorExit:
                 exchange.cancel()
                 raise

@@ -45,6 +45,8 @@ class Connection:
         self._assembler = framing.Assembler()
         self._lock = _thread.RLock()  # the plugin's threads log
         self._is_writing = False
+        #: Has what waits to be sent go before what `send_aside` sends.
+        self.before_aside: Callable[[], None] | None = None
         os.register_at_fork(after_in_child=self._let_go)
 
     def has_more(self) -> bool:
@@ -82,6 +84,8 @@ class Connection:
         """From any thread: `send`, unless it is not welcome by then, or comes up while another is written; whether it was."""
         if _getpid() != self._pid:
             return False
+        if self.before_aside is not None and not self._is_writing:
+            self.before_aside()
         buffers = framing.gathered(wire.pack(message))
         with self._lock:
             if self._is_writing or not is_welcome():
@@ -137,6 +141,25 @@ class Connection:
                 if not chunk:
                     raise Ended
                 return chunk
+
+    def listen(self) -> bool:
+        """Whether something has come that was not received, without waiting for it.
+
+        Raises: Ended: nothing will come any more.
+        """
+        if self._assembler.pending_bytes:
+            return True
+        os.set_blocking(self._requests, False)
+        try:
+            chunk = _read(self._requests, _READ_BYTES)
+        except OSError:
+            return False
+        finally:
+            os.set_blocking(self._requests, True)
+        if not chunk:
+            raise Ended
+        self._assembler.feed(chunk)
+        return True
 
     def _let_go(self) -> None:
         """In a copy of the process that the plugin has forked: the conversation is the original's alone."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from ._streams import Filling
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -41,21 +43,24 @@ async def _wait(awaitable: Awaitable[object]) -> object:
     return await awaitable
 
 
-class Iterated:
-    """An async generator as a plain iterator with `close`."""
+class Iterated(Filling):
+    """An async generator, driven from outside the event loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, generator: AsyncIterator[object]) -> None:
         self._loop = loop
         self._generator = generator
 
-    def __iter__(self) -> Iterated:
-        return self
+    def fill(self, take: Callable[[object], bool]) -> bool:
+        return bool(run(self._loop, self._filled(take)))
 
-    def __next__(self) -> object:
+    async def _filled(self, take: Callable[[object], bool]) -> bool:
+        step = self._generator.__anext__
         try:
-            return run(self._loop, self._generator.__anext__())
+            while take(await step()):
+                pass
         except StopAsyncIteration:
-            raise StopIteration from None
+            return False
+        return True
 
     def close(self) -> None:
         close = getattr(self._generator, "aclose", None)

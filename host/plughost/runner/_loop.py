@@ -46,15 +46,13 @@ if TYPE_CHECKING:
 
         def answer(self, message: dict[str, object]) -> None: ...
         def known(self, target: object) -> Tool | None: ...
-        def settled(self, number: object, value: object, credit: int) -> object: ...
+        def settled(self, number: object, value: object) -> object: ...
         def respond(self, number: object, value: object) -> None: ...
         def fail(self, number: object, error: BaseException) -> None: ...
 
 
-__all__ = ["DEFAULT_CREDIT", "PLAIN", "answer_all"]
+__all__ = ["PLAIN", "answer_all"]
 
-#: Items that a call may send ahead which says nothing of it.
-DEFAULT_CREDIT = 256
 #: Types of results that are neither awaited nor iterated.
 PLAIN = frozenset((type(None), bool, int, float, str, bytes, list, dict, tuple))
 
@@ -101,7 +99,7 @@ def answer_all(link: Link, server: Server) -> None:  # noqa: C901, PLR0912, PLR0
         try:
             value = tool(*args, **kwargs)
             if type(value) not in plain:
-                value = server.settled(int(number), value, DEFAULT_CREDIT)
+                value = server.settled(int(number), value)
         except Ended:
             raise
         except BaseException as error:  # noqa: BLE001 - whatever the plugin raises, `sys.exit` and a stray Ctrl-C included

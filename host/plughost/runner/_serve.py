@@ -13,7 +13,7 @@ import sys
 from . import _failure, _printed, wire
 from ._connection import Ended
 from ._events import Events
-from ._loop import DEFAULT_CREDIT, PLAIN, answer_all
+from ._loop import PLAIN, answer_all
 from ._stages import Staged, stage
 from ._streams import Streams
 
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     class Link(_loop.Link, Protocol):
         """Where messages come from and go to: the pipes, or a twin of them in process."""
 
+        before_aside: Callable[[], None] | None
+
+        def listen(self) -> bool: ...
         def send(self, message: dict[str, object]) -> None: ...
         def send_aside(self, message: dict[str, object], is_welcome: Callable[[], object]) -> bool: ...
 
@@ -70,7 +73,7 @@ class _Server:
         self._thread = _thread.get_ident()
         self.running = 0
         self._callbacks = 0
-        self._streams = Streams(link)
+        self._streams = Streams(link, self.answer)
         #: What the plugin logs.
         self.events = Events(link, lambda: self.running, _own)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -158,28 +161,26 @@ class _Server:
 
     def _call(self, number: object, params: dict[str, object]) -> object:
         tool, args, kwargs = self._called(params)
-        credit = params.get("credit", DEFAULT_CREDIT)
-        if not isinstance(credit, int):
-            raise _Refused(INVALID_PARAMS, "`credit` is not a number")
         if params.get("convert"):
             with stage("arguments"):
                 args, kwargs = _own("_convert").convert(tool, args, kwargs, params["convert"])
         with stage("call"):
             value = tool(*args, **kwargs)
-        return value if type(value) in PLAIN else self.settled(number, value, credit)
+        return value if type(value) in PLAIN else self.settled(number, value)
 
-    def settled(self, number: object, value: object, credit: int) -> object:
+    def settled(self, number: object, value: object) -> object:
         """What a tool has returned, once a coroutine has run and the items of a generator are sent."""
         with stage("call"):
             # Python looks for these in the class alone; an instance may have an answer for any name.
             if hasattr(type(value), "__await__"):
                 value = self._run_coroutine(value)
             if hasattr(type(value), "__anext__"):
-                value = _own("_coroutines").Iterated(self._event_loop(), value)
-            items = value if hasattr(type(value), "__next__") and hasattr(value, "__next__") else None
-        if items is None:
-            return value
-        self._streams.send(number, items, credit)
+                items = _own("_coroutines").Iterated(self._event_loop(), value)
+            elif hasattr(type(value), "__next__") and hasattr(value, "__next__"):
+                items = value
+            else:
+                return value
+        self._streams.send(number, items)
         return None
 
     def _called(self, params: dict[str, object]) -> tuple[Tool, list[object], dict[str, object]]:
@@ -246,10 +247,7 @@ class _Server:
                 if isinstance(error, dict):
                     raise _own("_exceptions").revive(error.get("data") or {"message": error.get("message")})
                 return message.get("result")
-            if message.get("id") is None:
-                self._streams.put_off(message)
-            else:
-                self.answer(message)
+            self._streams.take(message)
 
     def _refuse(self, _number: object, _params: dict[str, object]) -> object:
         raise _Refused(METHOD_NOT_FOUND, "no such method")

@@ -28,5 +28,5 @@ class stage:  # noqa: N801 - reads as the context manager it is: `with stage(…
         pass
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
-        if error is not None and not isinstance(error, Ended):
+        if error is not None and not isinstance(error, (Ended, Staged)):
             raise Staged(self._name, error) from error

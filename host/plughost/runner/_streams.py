@@ -1,86 +1,260 @@
-"""Streams: the items of a generator, sent as they come, as far as the host has given credit for them.
+"""Streams: the items of a generator, sent in batches as they come, as far ahead of the reader as the window allows.
 
-Above it: the loop; below it: the connection. What a stream waits for, the host's notifications, may come while a callback is
-waited for: the loop keeps it here, by `put_off`.
+Above it: the loop; below it: the connection, and the thread that sends what would wait for too long (`_flushing`). What the host
+has to say of a stream may come while a callback is waited for: the loop gives it to `take`.
 """
 
 from __future__ import annotations
 
-import itertools
+import sys
+from time import monotonic
 
 from . import _printed, wire
-from ._stages import stage
+from ._connection import Ended
+from ._flushing import HELD_S, Flusher, Waiting
+from ._stages import Staged, stage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Protocol
 
     class Link(Protocol):
+        before_aside: Callable[[], None] | None
+
         def receive(self) -> dict[str, object]: ...
+        def listen(self) -> bool: ...
         def send(self, message: dict[str, object]) -> None: ...
+        def send_line(self, line: bytes) -> None: ...
 
     class Items(Protocol):
         def __next__(self) -> object: ...
 
+    Quote = Callable[[object], str]
 
-__all__ = ["Streams"]
+__all__ = ["Filling", "Streams"]
+
+#: How far the child may be ahead of the reader. It asks for credit whenever half of either is used up.
+WINDOW_ITEMS, WINDOW_BYTES = 1024, 1 << 20
+#: What a batch may weigh; each item weighs something, so that a window holds more than one batch.
+_BATCH_WEIGHT, _ITEM_WEIGHT = 1 << 16, 128
+_UNKNOWN_BYTES = 1 << 16  # what an item weighs whose size nobody knows
+_SMALL = 1 << 62  # for an int that is smaller, no limit on digits matters
+
+_quote: Quote = getattr(sys.modules.get("_json"), "encode_basestring", wire.encode)
 
 
 class _Cancelled(Exception):
     """The host wants no more of the stream that is being sent."""
 
 
+class Filling:
+    """Items that are quicker had several at a time."""
+
+    def fill(self, take: Callable[[object], bool]) -> bool:
+        """Give items to `take` for as long as it returns true; whether there may be more of them."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+
 class Streams:
     """Those of one connection: one inside another where the app, called back by a stream, calls the plugin."""
 
-    def __init__(self, link: Link) -> None:
-        self._receive, self._send = link.receive, link.send
-        self._later: list[dict[str, object]] = []  # what came for an outer stream while a callback was waited for
+    def __init__(self, link: Link, answer: Callable[[dict[str, object]], None]) -> None:
+        self._link = link
+        self._answer = answer
+        self._flusher = Flusher()
+        self._open: dict[object, _Stream] = {}
+        link.before_aside = self.flush
+        link.before_aside = self.flush
 
-    def put_off(self, notification: dict[str, object]) -> None:
-        """Keep what came for a stream that isn't waiting for it yet."""
-        self._later.append(notification)
-
-    def send(self, number: object, items: Items, credit: int) -> None:
+    def send(self, number: object, items: Items | Filling) -> None:
         """Send what `items` gives until it ends, or until the host wants no more; it is closed either way.
 
-        Raises: Staged: what it raises.
+        Raises: Staged: what it raises, after the items that came before.
         """
+        stream = self._open[number] = _Stream(number, self._link, self._flusher)
         try:
-            for index in itertools.count():
-                while credit <= 0:
-                    credit += self._credit(number)
-                with stage("call"):
-                    try:
-                        item = items.__next__()
-                    except StopIteration:
-                        return
+            try:
+                if isinstance(items, Filling):
+                    self._fill(stream, items)
+                else:
+                    self._step(stream, items)
+            finally:
                 _printed.flush()
-                with stage("result"):
-                    self._send_item(number, index, item)
-                credit -= 1
+                stream.flush()
         except _Cancelled:
             pass
         finally:
+            del self._open[number]
             close = getattr(items, "close", None)
             if close is not None:
                 with stage("call"):
                     close()
 
-    def _send_item(self, number: object, index: int, item: object) -> None:
-        try:
-            self._send({"jsonrpc": "2.0", "method": "item", "params": {"id": number, "value": item}})
-        except wire.WireError as error:
-            path = ["items", index, *error.path[1:]]
-            raise wire.WireError("`{}` {}".format(wire.path_text(path), error.reason), path) from error.__cause__
+    def flush(self) -> None:
+        """Send what waits: something else is about to be said that comes after it."""
+        for stream in list(self._open.values()):
+            stream.flush()
 
-    def _credit(self, number: object) -> int:
+    def take(self, message: dict[str, object]) -> None:
+        """What the host says or asks while a stream is being sent. What it says of another that is over comes too late."""
+        if message.get("id") is not None:
+            self._answer(message)
+            return
+        params = message.get("params")
+        stream = self._open.get(params.get("id")) if isinstance(params, dict) else None
+        if stream is None:
+            return
+        if message.get("method") == "cancel":
+            stream.is_cancelled = True
+        elif message.get("method") == "credit":
+            stream.grant()
+
+    def _step(self, stream: _Stream, items: Items) -> None:
+        put, step = stream.put, items.__next__
         while True:
-            message = self._later.pop(0) if self._later else self._receive()
-            params = message.get("params")
-            if not isinstance(params, dict) or params.get("id") != number:
-                continue
-            if message.get("method") == "cancel":
-                raise _Cancelled
-            if message.get("method") == "credit":
-                return int(params["items"])
+            try:
+                item = step()
+            except StopIteration:
+                return
+            except Ended:
+                raise
+            except BaseException as error:
+                raise Staged("call", error) from error
+            if not put(item):
+                self._hear(stream)
+
+    def _fill(self, stream: _Stream, items: Filling) -> None:
+        while True:
+            with stage("call"):
+                has_more = items.fill(stream.put)
+            if not has_more:
+                return
+            self._hear(stream)
+
+    def _hear(self, stream: _Stream) -> None:
+        """What the host has said of late; and, while the window is full, what it is going to say."""
+        while not stream.is_cancelled and (stream.is_full or self._link.listen()):
+            self.take(self._link.receive())
+        if stream.is_cancelled:
+            raise _Cancelled
+
+
+class _Stream(Waiting):
+    """A stream that is being sent: what waits to be sent, and how far the reader is behind what was."""
+
+    __slots__ = (
+        "_ahead_bytes",
+        "_ahead_items",
+        "_begin",
+        "_due",
+        "_flusher",
+        "_link",
+        "_marks",
+        "_number",
+        "_sent",
+        "_unmarked_bytes",
+        "_unmarked_items",
+        "_weight",
+        "is_cancelled",
+    )
+
+    def __init__(self, number: object, link: Link, flusher: Flusher) -> None:
+        super().__init__()
+        self._number, self._link, self._flusher = number, link, flusher
+        name = _quote(number) if isinstance(number, str) else str(number)
+        self._begin = '{"jsonrpc":"2.0","method":"items","params":{"id":' + name + ',"values":['
+        self._sent = 0
+        self._due = 0.0  # when the next batch goes, whatever its weight
+        self._weight = 0
+        # What the reader hasn't taken; and of that, what no credit has been asked for.
+        self._ahead_items = self._ahead_bytes = self._unmarked_items = self._unmarked_bytes = 0
+        self._marks: list[tuple[int, int]] = []
+        self.is_cancelled = False
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the child is as far ahead of the reader as it may be."""
+        return self._ahead_items >= WINDOW_ITEMS or self._ahead_bytes >= WINDOW_BYTES
+
+    def put(self, item: object) -> bool:
+        """Send the item with the next batch; false once one has gone, so that it is time to hear what the host says.
+
+        It is encoded here and now: the generator may go on to change what it has yielded.
+
+        Raises: Staged: the item has no wire form.
+        """
+        try:
+            if type(item) is str:
+                text = _quote(item)
+            elif type(item) is int and -_SMALL < item < _SMALL:
+                text = int.__repr__(item)
+            else:
+                text = wire.encode(item)
+        except Exception:  # noqa: BLE001 - the slow way has the rule for it, or the words
+            text = ""
+        if not text or len(text) >= wire.BULK_BYTES:
+            self._send_alone(item, len(text))
+            return False
+        self.texts.append(text)
+        self._weight += len(text) + _ITEM_WEIGHT
+        if self._weight < _BATCH_WEIGHT and monotonic() < self._due and (self.is_watched or self._flusher.watch(self)):
+            return True
+        _printed.flush()
+        self.flush()
+        self._weight = 0
+        self._due = monotonic() + HELD_S
+        return False
+
+    def send(self, texts: list[str]) -> None:
+        line = self._begin + ",".join(texts)
+        line += '],"credit":true}}\n' if self._asks(len(texts), len(line)) else "]}}\n"
+        # A lone surrogate, for which UTF-8 has no form, stands in a string, and becomes what JSON writes for it.
+        self._link.send_line(line.encode("utf-8", "backslashreplace"))
+
+    def _send_alone(self, item: object, size: int) -> None:
+        """Send an item that isn't plain JSON, or that had better travel beside it."""
+        _printed.flush()
+        self.flush()
+        with stage("result"):
+            params: dict[str, object] = {"id": self._number, "values": [item]}
+            if self._asks(1, size or _size_of(item)):
+                params["credit"] = True
+            try:
+                self._link.send({"jsonrpc": "2.0", "method": "items", "params": params})
+            except wire.WireError as error:
+                path = ["items", self._sent - 1, *error.path[2:]]
+                raise wire.WireError("`{}` {}".format(wire.path_text(path), error.reason), path) from error.__cause__
+        self._due = monotonic() + HELD_S
+
+    def _asks(self, items: int, size: int) -> bool:
+        """Count what is sent now; whether credit is to be asked for with it."""
+        self._sent += items
+        self._ahead_items += items
+        self._ahead_bytes += size
+        self._unmarked_items += items
+        self._unmarked_bytes += size
+        if self._unmarked_items < WINDOW_ITEMS // 2 and self._unmarked_bytes < WINDOW_BYTES // 2:
+            return False
+        self._marks.append((self._unmarked_items, self._unmarked_bytes))
+        self._unmarked_items = self._unmarked_bytes = 0
+        return True
+
+    def grant(self) -> None:
+        """The reader has taken everything up to the earliest batch with which credit was asked for."""
+        if self._marks:
+            items, size = self._marks.pop(0)
+            with self._lock:
+                self._ahead_items -= items
+                self._ahead_bytes -= size
+
+
+def _size_of(item: object) -> int:
+    """About as many bytes as the item takes."""
+    try:
+        return memoryview(item).nbytes  # type: ignore[arg-type]
+    except TypeError:
+        return _UNKNOWN_BYTES

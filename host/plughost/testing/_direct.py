@@ -7,6 +7,7 @@ child otherwise. There is no isolation: what the plugin prints, changes or break
 from __future__ import annotations
 
 import os
+import select
 import sys
 import threading
 import types
@@ -22,7 +23,7 @@ from plughost.runner import wire
 from plughost.worker import Channel, Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from plughost.errors import PluginCrashed, PluginError
 
@@ -119,6 +120,8 @@ class _Link:
 
     def __init__(self, requests: int, replies: int) -> None:
         self._requests, self.replies = requests, replies
+        self._lock = threading.RLock()  # what waits in a stream is sent by another thread
+        self.before_aside: Callable[[], None] | None = None
         self._wire = import_module("plughost_runner.wire")
         self._ended = import_module("plughost_runner._connection").Ended
         self._assembler = import_module("plughost_runner.framing").Assembler()
@@ -137,18 +140,23 @@ class _Link:
                 return message
             chunk = self.read()
 
+    def listen(self) -> bool:
+        return self.has_more() or bool(select.select([self._requests], [], [], 0)[0])
+
     def has_more(self) -> bool:
         pending: int = self._assembler.pending_bytes
         return pending > 0
 
     def send(self, message: dict[str, object]) -> None:
-        for buffer in self._wire.pack(message):
-            self.send_line(buffer)
+        with self._lock:
+            for buffer in self._wire.pack(message):
+                self.send_line(buffer)
 
     def send_line(self, line: bytes) -> None:
         view = memoryview(line)
-        while view:
-            try:
-                view = view[os.write(self.replies, view) :]
-            except BrokenPipeError:  # nobody waits for it any more
-                raise self._ended from None
+        with self._lock:
+            while view:
+                try:
+                    view = view[os.write(self.replies, view) :]
+                except BrokenPipeError:  # nobody waits for it any more
+                    raise self._ended from None

@@ -37,7 +37,7 @@ MOST_SHOWN = 200
 class Exchange:
     """A request on its way: items as they come, then the response."""
 
-    __slots__ = ("_number", "_ready", "_taken", "_timeout_s", "_what", "_worker", "deadline", "ended_ns")
+    __slots__ = ("_number", "_owes_credit", "_ready", "_timeout_s", "_what", "_worker", "deadline", "ended_ns")
 
     def __init__(self, worker: Worker, number: int, *, what: str, timeout_s: float | None, deadline: float | None) -> None:
         self._worker = worker
@@ -48,11 +48,13 @@ class Exchange:
         self.deadline = deadline
         #: When `advance` had the response: a `time.perf_counter_ns()`.
         self.ended_ns = 0
-        self._taken = 0
+        self._owes_credit = False
         self._ready: list[tuple[bool, object] | BaseException] = []  # what `advance` has taken already
 
     def step(self) -> tuple[bool, object]:
-        """(False, an item) while a stream runs, then (True, the response).
+        """(False, a list of items) while a stream runs, then (True, the response).
+
+        To ask for more items is to say that those before were taken: only so far is the child ahead.
 
         Raises: CallTimeout, PluginCrashed: and the worker is gone, as after any interrupt.
         """
@@ -62,7 +64,20 @@ class Exchange:
                 raise first
             del self._ready[0]
             return first
+        if self._owes_credit:
+            self._give_credit()
         return self._guarded(self._wait)
+
+    def step_nowait(self) -> tuple[bool, object] | None:
+        """As `step`, but None where it would have to wait for `descriptors`."""
+        if self._ready:
+            return self.step()
+        if self._owes_credit:
+            self._give_credit()
+        taken = self._guarded(self._poll)
+        if isinstance(taken, BaseException):
+            raise taken
+        return taken
 
     def advance(self) -> bool:
         """Take what has come without waiting; whether the response is there, or the error that stands for it.
@@ -77,6 +92,8 @@ class Exchange:
             if taken is None:
                 return False
             self._ready.append(taken)
+            if self._owes_credit:
+                self._give_credit()
         self.ended_ns = self.ended_ns or time.perf_counter_ns()
         return True
 
@@ -153,9 +170,9 @@ class Exchange:
         return None
 
     def _handle(self, message: dict[str, object], channel: Channel) -> tuple[bool, object] | None:
-        """An item, the response, or None: it was neither, and is dealt with."""
-        if message.get("method") == "item":
-            return False, self._item(message, channel)
+        """Items, the response, or None: it was neither, and is dealt with."""
+        if message.get("method") == "items":
+            return False, self._items(message)
         if message.get("method") == "callback":
             self._answer(message)
             return None
@@ -196,14 +213,18 @@ class Exchange:
             problem = {"code": -32000, "message": str(error), "data": {"type": "TypeError", "builtin": "TypeError"}}
             worker.channel.send({"jsonrpc": "2.0", "id": number, "error": problem})
 
-    def _item(self, message: dict[str, object], channel: Channel) -> object:
+    def _items(self, message: dict[str, object]) -> list[object]:
         params = message.get("params")
-        if not isinstance(params, dict) or params.get("id") != self._number or "value" not in params:
-            raise WireError("an item of no stream")
-        self._taken += 1
-        if self._taken % (STREAM_CREDIT // 2) == 0:
-            channel.send(_notification("credit", {"id": self._number, "items": STREAM_CREDIT // 2}))
-        return params["value"]
+        if not isinstance(params, dict) or params.get("id") != self._number or not isinstance(params.get("values"), list):
+            raise WireError("items of no stream")
+        self._owes_credit = "credit" in params
+        values: list[object] = params["values"]
+        return values
+
+    def _give_credit(self) -> None:
+        self._owes_credit = False
+        if self._worker.alive:
+            self._worker.channel.send(_notification("credit", {"id": self._number}))
 
 
 def _is_last(taken: tuple[bool, object] | BaseException) -> bool:

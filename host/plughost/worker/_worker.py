@@ -222,7 +222,7 @@ class Worker:
         method, number, params = message.get("method"), message.get("id"), message.get("params")
         if method == "callback" and isinstance(number, str):
             return
-        if method == "item" and isinstance(params, dict):
+        if method == "items" and isinstance(params, dict):
             number = params.get("id")
         if not (number in self._awaited if isinstance(number, int) else number is None and "error" in message):
             raise WireError(f"an unexpected message: {str(message)[:MOST_SHOWN]}")
