@@ -41,9 +41,12 @@ class Event:
 
     def record(self) -> dict[str, object]:
         """As JSON has it; what is empty is left out."""
-        values = {name: getattr(self, name) for name in type(self).__slots__}
-        said = {name: value for name, value in values.items() if value is not None and value is not False and value not in ("", {})}
-        return {"event": self.kind, **said}
+        record: dict[str, object] = {"event": self.kind}
+        for name in type(self).__slots__:
+            value = getattr(self, name)
+            if value or (type(value) is not bool and isinstance(value, int | float)):
+                record[name] = value
+        return record
 
     def __repr__(self) -> str:
         values = ", ".join(f"{name}={getattr(self, name)!r}" for name in (*Event.__slots__, *type(self).__slots__))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from plughost.worker import Exchange, Worker
 
-__all__ = ["Outcome", "describe", "invoke", "is_stream", "stream"]
+__all__ = ["Outcome", "conclude", "describe", "invoke", "is_stream", "stream"]
 
 #: The most of a call's output that is kept: its end, since that is where the reason stands.
 KEPT_OUTPUT_BYTES = 1 << 20
@@ -24,6 +24,7 @@ KEPT_OUTPUT_BYTES = 1 << 20
 class Outcome:
     """What a call came to. `result` is the tool's value; of a stream, the list of its items, if they were not taken one by one.
 
+    Of a generator that has given no item, but reported its progress, it is what the generator returned, if it did.
     `output` is what the plugin printed during the call, its last MiB (`output_truncated` says whether there was more).
     """
 
@@ -122,12 +123,29 @@ def invoke(
     return Outcome(
         plugin=plugin,
         tool=str(tool["name"]),
-        result=items if streamed and on_item is None else result,
+        result=items if streamed and on_item is None and result is None else result,
         output=output.text(),
         output_truncated=output.truncated,
         duration_s=time.monotonic() - started,
         is_stream=streamed,
     )
+
+
+def conclude(exchange: Exchange, plugin: str, tool: Mapping[str, object]) -> object:
+    """The result of a call that is under way: the tool's value; of a stream, the list of its items.
+
+    Raises: as `invoke` does.
+    """
+    items: list[object] = []
+    done, message = exchange.step()
+    if done:
+        return _result(message, plugin, tool)
+    while not done:
+        assert isinstance(message, list)
+        items += message
+        done, message = exchange.step()
+    _result(message, plugin, tool)
+    return items
 
 
 def stream(
@@ -160,7 +178,7 @@ def stream(
         result = _result(message, plugin, tool)
     finally:
         output.leave(worker)
-    if not streamed:
+    if not streamed or result is not None:
         yield result
 
 

@@ -1,4 +1,4 @@
-"""What a plugin reports while `run` waits: a progress bar that leaves no trace, warnings as lines that stay; for programs, a list.
+"""What a plugin reports while `run` waits: a progress bar that leaves no trace, warnings that stay; for programs, a list.
 
 Above it: `run`; below it: the printer's standard error.
 """

@@ -180,8 +180,7 @@ class _Server:
                 items = value
             else:
                 return value
-        self._streams.send(number, items)
-        return None
+        return self._streams.send(number, items)
 
     def _called(self, params: dict[str, object]) -> tuple[Tool, list[object], dict[str, object]]:
         """The tool or hook implementation that a request names, and the arguments for it."""

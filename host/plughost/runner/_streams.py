@@ -11,6 +11,7 @@ from time import monotonic
 
 from . import _printed, wire
 from ._connection import Ended
+from ._events import is_progress
 from ._flushing import HELD_S, Flusher, Waiting
 from ._stages import Staged, stage
 
@@ -70,18 +71,21 @@ class Streams:
         link.before_aside = self.flush
         link.before_aside = self.flush
 
-    def send(self, number: object, items: Items | Filling) -> None:
+    def send(self, number: object, items: Items | Filling) -> object:
         """Send what `items` gives until it ends, or until the host wants no more; it is closed either way.
+
+        What a generator returns is given, where it has yielded nothing but its progress.
 
         Raises: Staged: what it raises, after the items that came before.
         """
         stream = self._open[number] = _Stream(number, self._link, self._flusher)
+        returned: object = None
         try:
             try:
                 if isinstance(items, Filling):
                     self._fill(stream, items)
                 else:
-                    self._step(stream, items)
+                    returned = self._step(stream, items)
             finally:
                 _printed.flush()
                 stream.flush()
@@ -93,6 +97,7 @@ class Streams:
             if close is not None:
                 with stage("call"):
                     close()
+        return None if stream.has_items else returned
 
     def flush(self) -> None:
         """Send what waits: something else is about to be said that comes after it."""
@@ -113,13 +118,13 @@ class Streams:
         elif message.get("method") == "credit":
             stream.grant()
 
-    def _step(self, stream: _Stream, items: Items) -> None:
+    def _step(self, stream: _Stream, items: Items) -> object:
         put, step = stream.put, items.__next__
         while True:
             try:
                 item = step()
-            except StopIteration:
-                return
+            except StopIteration as stop:
+                return stop.value
             except Ended:
                 raise
             except BaseException as error:
@@ -176,6 +181,10 @@ class _Stream(Waiting):
         self.is_cancelled = False
 
     @property
+    def has_items(self) -> bool:
+        return self._sent > 0
+
+    @property
     def is_full(self) -> bool:
         """Whether the child is as far ahead of the reader as it may be."""
         return self._ahead_items >= WINDOW_ITEMS or self._ahead_bytes >= WINDOW_BYTES
@@ -192,6 +201,8 @@ class _Stream(Waiting):
                 text = _quote(item)
             elif type(item) is int and -_SMALL < item < _SMALL:
                 text = int.__repr__(item)
+            elif type(item) is dict and "progress" in item and is_progress(item):
+                text = ""
             else:
                 text = wire.encode(item)
         except Exception:  # noqa: BLE001 - the slow way has the rule for it, or the words
@@ -216,9 +227,13 @@ class _Stream(Waiting):
         self._link.send_line(line.encode("utf-8", "backslashreplace"))
 
     def _send_alone(self, item: object, size: int) -> None:
-        """Send an item that isn't plain JSON, or that had better travel beside it."""
+        """Send what is no item, but says how far the generator has come; or isn't plain JSON, or had better travel beside it."""
         _printed.flush()
         self.flush()
+        if type(item) is dict and "progress" in item and is_progress(item):
+            credit = {"credit": True} if self._asks(0, _ITEM_WEIGHT) else {}  # the reader has to keep up with that, too
+            self._link.send({"jsonrpc": "2.0", "method": "progress", "params": {"id": self._number, **item, **credit}})
+            return
         with stage("result"):
             params: dict[str, object] = {"id": self._number, "values": [item]}
             if self._asks(1, size or _size_of(item)):

@@ -177,7 +177,7 @@ class Exchange:
             self._answer(message)
             return None
         if message.get("method") in {"log", "progress"}:
-            self._worker.notified(message, self._what, self._number)
+            self._notified(message)
             return None
         problem = message.get("error")
         if message.get("id") is None:
@@ -220,6 +220,12 @@ class Exchange:
         self._owes_credit = "credit" in params
         values: list[object] = params["values"]
         return values
+
+    def _notified(self, message: dict[str, object]) -> None:
+        self._worker.notified(message, self._what, self._number)
+        params = message.get("params")
+        if isinstance(params, dict) and "credit" in params:
+            self._give_credit()
 
     def _give_credit(self) -> None:
         self._owes_credit = False
