@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import dataclasses
 import datetime as dt
 import decimal
@@ -62,6 +63,9 @@ Pair = namedtuple("Pair", "left right")  # noqa: PYI024 - the one without annota
 
 UTC = dt.timezone.utc  # noqa: UP017 - as the children write it
 UNCHANGED = {
+    "array": array.array("d", [1.5, math.inf]),
+    "bytearray": bytearray(b"ab"),
+    "complex": complex(-0.0, math.inf),
     "date": dt.date(2024, 2, 29),
     "datetime": dt.datetime(2024, 2, 29, 12, 30, 1, 5, tzinfo=dt.timezone(dt.timedelta(hours=5, minutes=30))),
     "decimal": decimal.Decimal("1.10"),
@@ -89,7 +93,6 @@ UNCHANGED = {
     "windows path": pathlib.PureWindowsPath("C:\\a"),
 }
 CHANGED = {
-    "bytearray": (bytearray(b"ab"), b"ab"),
     "dataclass": (Point(1.5, when={Level.LOW}), {"x": 1.5, "when": {1}}),
     "enum": (Colour.RED, "red"),
     "enum of a tuple": (Colour.DEEP, ["a", 1]),
@@ -213,7 +216,7 @@ class Huge:
     [
         ({"items": [1, 2, 3, socket.socket]}, "`result.items[3]` is a `type`, which has no wire form", ["result", "items", 3]),
         (object(), "`result` is a `object`, which has no wire form", ["result"]),
-        ({"a b": [1j]}, '`result["a b"][0]` is a `complex`, which has no wire form', ["result", "a b", 0]),
+        ({"a b": [range(3)]}, '`result["a b"][0]` is a `range`, which has no wire form', ["result", "a b", 0]),
         ({"d": {(1, 2): 3}}, "`result.d` has a key of type `tuple`, which has no wire form", ["result", "d"]),
         (
             {"d": {dt.date(2024, 1, 1): 3}},

@@ -14,7 +14,7 @@ from os import getpid as _getpid
 from os import read as _read
 from os import write as _write
 
-from . import _projection, _restoration, framing, wire
+from . import _bulk, _leaves, _projection, _restoration, framing, wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Connection", "Ended"]
 
-_NEEDED_LATER = (_projection, _restoration)  # by `wire`, which imports them only where a value asks for it
+_NEEDED_LATER = (_leaves, _projection, _restoration)  # by `wire`, which imports them only where a value asks for it
 
 _PARSE_ERROR = -32700
 _READ_BYTES = 1 << 16
@@ -42,7 +42,8 @@ class Connection:
         self.replies = replies
         self._leave = leave
         self._pid = _getpid()
-        self._assembler = framing.Assembler()
+        self._bulk = _bulk.Offer()
+        self._assembler = framing.Assembler(self._bulk)
         self._lock = _thread.RLock()  # the plugin's threads log
         self._is_writing = False
         #: Has what waits to be sent go before what `send_aside` sends.
@@ -63,6 +64,9 @@ class Connection:
         while True:
             try:
                 message = assembler.take(chunk)
+            except wire.Unmade as error:
+                self.send({"jsonrpc": "2.0", "id": error.number, "error": wire.unsent(str(error), "arguments")})
+                message = assembler.next()
             except wire.WireError as error:  # nested deeper than this Python reads, or with a longer integer
                 # Where the next message begins can't be known any more.
                 self.send({"jsonrpc": "2.0", "id": None, "error": {"code": _PARSE_ERROR, "message": str(error)}})
@@ -78,7 +82,7 @@ class Connection:
         """
         if _getpid() != self._pid:
             self._leave(message)
-        self._write(framing.gathered(wire.pack(message)))
+        self._write(framing.gathered(wire.pack(message, self._bulk)))
 
     def send_aside(self, message: dict[str, object], is_welcome: Callable[[], object]) -> bool:
         """From any thread: `send`, unless it is not welcome by then, or comes up while another is written; whether it was."""
@@ -128,6 +132,8 @@ class Connection:
         """
         while True:
             try:
+                if self._bulk.sending is not None:
+                    self._bulk.rest(self._requests)
                 chunk = _read(self._requests, _READ_BYTES)
             except BlockingIOError:  # as in `send`
                 os.set_blocking(self._requests, True)
@@ -163,6 +169,7 @@ class Connection:
 
     def _let_go(self) -> None:
         """In a copy of the process that the plugin has forked: the conversation is the original's alone."""
+        self._bulk.close()
         for descriptor in (self._requests, self.replies):
             try:
                 os.close(descriptor)

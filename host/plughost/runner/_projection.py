@@ -1,12 +1,14 @@
 """The plain projection of a payload, and what must be told beside it. The rules are the table in `wire`.
 
-Above it: `wire`, which sends the result; below it: nothing. It imports no module for the sake of a type: of a class whose module
-nobody has imported, there is no instance to meet.
+Above it: `wire`, which sends the result; below it: the rules for arrays and tables. It imports no module for the sake of a type: of
+a class whose module nobody has imported, there is no instance to meet.
 """
 
 from __future__ import annotations
 
 import sys
+
+from . import _arrays
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from _typeshed import SupportsRichComparison
+
+    from ._arrays import Buffer
 
 __all__ = ["NoWireForm", "Projection"]
 
@@ -35,6 +39,7 @@ _RULES = (
     ("pathlib", "Path", "path", "__str__"),
     ("pathlib", "PurePosixPath", "posix-path", "__str__"),
     ("pathlib", "PureWindowsPath", "windows-path", "__str__"),
+    ("builtins", "complex", "complex", "__repr__"),
 )
 
 
@@ -48,14 +53,18 @@ class NoWireForm(Exception):
 
 
 class Projection:
-    """One walk over a payload. `root` is what the paths in its errors start with; `inline` bytes become text."""
+    """One walk over a payload. `root` is what the paths in its errors start with; `inline` bytes become text, and arrays lists.
 
-    __slots__ = ("_inline", "_open", "_path", "_root", "frames", "types")
+    Texts of `longest` characters or more travel as bytes, too.
+    """
 
-    def __init__(self, root: list[object], *, inline: bool = False) -> None:
-        self.frames: list[bytes] = []
+    __slots__ = ("_inline", "_longest", "_open", "_path", "_root", "frames", "types")
+
+    def __init__(self, root: list[object], *, inline: bool = False, longest: int = sys.maxsize) -> None:
+        self.frames: dict[str, list[Buffer]] = {}
         self.types: dict[str, list[list[object]]] = {}
         self._inline = inline
+        self._longest = longest
         self._root = root
         self._path: list[object] = []
         self._open: set[int] = set()  # the containers that we are inside of
@@ -78,7 +87,7 @@ class Projection:
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, str):
-            return str.__str__(value)
+            return self._text(str.__str__(value))
         if isinstance(value, int):
             return self._integer(value)
         if isinstance(value, float):
@@ -89,9 +98,16 @@ class Projection:
             return self._array(value)
         if isinstance(value, (set, frozenset)):
             return self._set(value)
-        if isinstance(value, (bytes, bytearray, memoryview)):
-            return self._bytes(value)
-        return self._other(value)
+        leaf = _arrays.leaf_of(value)
+        return self._other(value) if leaf is None else self._leaf(value, *leaf)
+
+    def _text(self, value: str) -> object:
+        if len(value) >= self._longest:
+            try:
+                return self._leaf(value, "str", None, value.encode())
+            except UnicodeEncodeError:  # lone surrogates, which JSON can escape
+                pass
+        return value
 
     def _integer(self, value: int) -> int:
         if int.bit_length(value) > _DIGITS_THRESHOLD * 3:  # ten takes a little more than three bits
@@ -108,14 +124,16 @@ class Projection:
         self._note("float")
         return text
 
-    def _bytes(self, value: bytes | bytearray | memoryview) -> object:
+    def _leaf(self, value: object, kind: str, projected: object, buffer: Buffer) -> object:
         if self._inline:
+            if kind not in {"bytes", "bytearray"}:
+                return self._of(_arrays.items_of(value))
             from binascii import b2a_base64
 
-            return b2a_base64(bytes(value), newline=False).decode()
-        self._note("bytes")
-        self.frames.append(bytes(value))
-        return None
+            return b2a_base64(buffer, newline=False).decode()
+        self._note(kind)
+        self.frames.setdefault(kind, []).append(buffer)
+        return projected
 
     def _array(self, container: Iterable[object]) -> list[object]:
         self._enter(container)
@@ -155,6 +173,28 @@ class Projection:
                 self._note(kind)
                 projected = getattr(base, method)(value)
                 return value // base(seconds=1) if kind == "timedelta" and abs(projected) > _EXACT_S else projected
+        if "numpy" in sys.modules or "pyarrow" in sys.modules:
+            scalar = _arrays.scalar_of(value)
+            if scalar is not None:
+                return self._of(scalar[0])
+            from . import _tables
+
+            objects = _arrays.objects_in(value)
+            if objects is not None:
+                if self._inline:
+                    return self._of(value.tolist())
+                self._note("objects")
+                return self._object(value, objects.items())
+            found = _tables.plain_of(value) if self._inline else None
+            if found is not None:
+                return self._of(found[0])
+            leaf = _tables.arrow_leaf_of(value)
+            if leaf is not None:
+                return self._leaf(value, *leaf)
+            parts = _tables.parts_of(value)
+            if parts is not None:
+                self._note(parts[0])
+                return self._object(value, parts[1].items())
         names = _field_names(value)
         if names is None:
             raise self._error(f"is a `{_type_name(value)}`, which has no wire form")
@@ -173,6 +213,9 @@ class Projection:
         enum = sys.modules.get("enum")
         if enum is not None and isinstance(key, enum.Enum):
             return self._key(key.value)
+        scalar = _arrays.scalar_of(key)
+        if scalar is not None:
+            return self._key(scalar[0])
         raise self._error(f"has a key of type `{_type_name(key)}`, which has no wire form")
 
     def _enter(self, container: object) -> None:

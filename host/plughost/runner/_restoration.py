@@ -1,10 +1,12 @@
 """The typed values of a message, put in place of their projections. The rules are the table in `wire`.
 
-Above it: `wire`, and the conversion of arguments, which knows the same texts; below it: nothing. A message may come from a
-hostile plugin: nothing is made but the types listed here, whatever it says, and each fault in it is a `Misplaced`.
+Above it: `wire`, and the conversion of arguments, which knows the same texts; below it: the rules for arrays and tables. A message
+may come from a hostile plugin: nothing is made but the types listed here, whatever it says, and each fault in it is a `Misplaced`.
 """
 
 from __future__ import annotations
+
+from . import _arrays
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,8 +16,19 @@ if TYPE_CHECKING:
     import uuid
     from collections.abc import Callable, Sequence
 
-__all__ = ["Misplaced", "make", "put_back"]
+    from ._arrays import Buffer
 
+__all__ = ["Misplaced", "NotMade", "make", "put_back"]
+
+_ARROW = {
+    "arrow-array": "pyarrow.Array",
+    "arrow-batch": "pyarrow.RecordBatch",
+    "arrow-chunks": "pyarrow.ChunkedArray",
+    "arrow-table": "pyarrow.Table",
+}
+_PANDAS = {"frame": "pandas.DataFrame", "index": "pandas.Index", "series": "pandas.Series"}
+#: Types that need a library, as people call them.
+_OF_LIBRARIES = {"ndarray": "numpy.ndarray", "objects": "numpy.ndarray", **_ARROW, **_PANDAS}
 _MAX_COLLISIONS = 1000
 _MICROSECOND_DIGITS = 6
 
@@ -28,15 +41,23 @@ class Misplaced(Exception):
         self.path = list(path)
 
 
-def put_back(message: dict[str, object], payload: str, types: object, frames: Sequence[bytes]) -> None:
+class NotMade(Misplaced):
+    """A value that this end can't make, for want of its library, or of a version of it that could."""
+
+
+def put_back(message: dict[str, object], payload: str, types: object, frames: Sequence[Buffer]) -> None:
     """Replace the projections in `message[payload]` at the paths in `types`.
 
-    Raises: Misplaced: `types` and `frames` don't describe this payload.
+    Raises: Misplaced: `types` and `frames` don't describe this payload. NotMade: they may, and a value can't be made of them.
     """
     for path, kind, frame in _entries(types, frames):
         try:
             _replace(message, [payload, *path], kind, frame)
-        except Exception:  # noqa: BLE001 - each type has errors of its own for what is none of it
+        except _arrays.NoLibrary as error:
+            raise NotMade(str(error), [payload, *path]) from None
+        except Exception as error:  # noqa: BLE001 - each type has errors of its own for what is none of it
+            if kind in _OF_LIBRARIES:
+                raise NotMade(f"is a `{_OF_LIBRARIES[kind]}` that can't be made here: {error}", [payload, *path]) from None
             raise Misplaced(f"is no `{kind}`", [payload, *path]) from None
 
 
@@ -48,34 +69,44 @@ def make(kind: str, value: object) -> object:
     return _RULES[kind](value)
 
 
-def _entries(types: object, frames: Sequence[bytes]) -> list[tuple[list[object], str, bytes]]:
+def _entries(types: object, frames: Sequence[Buffer]) -> list[tuple[list[object], str, Buffer]]:
     """Path, type and frame of each typed value, the innermost first: what is in a set comes before the set."""
     entries = []
     left = list(reversed(frames))
     if not isinstance(types, dict):
         raise Misplaced("`types` is not a table of paths")
     for kind, paths in types.items():
-        if kind != "bytes" and kind not in _RULES:
+        has_frame = kind in _arrays.MADE or kind in _ARROW
+        if not has_frame and kind not in _RULES and kind not in _OF_LIBRARIES:
             raise Misplaced(f"there is no type `{kind}`")
         for path in paths if isinstance(paths, list) else [None]:
-            if not isinstance(path, list) or (kind == "bytes" and not left):
+            if not isinstance(path, list) or (has_frame and not left):
                 raise Misplaced(f"`types.{kind}` is not a list of paths, one for each frame")
-            entries.append((path, kind, left.pop() if kind == "bytes" else b""))
+            entries.append((path, kind, left.pop() if has_frame else b""))
     if left:
-        raise Misplaced("there are more frames than paths under `bytes`")
-    entries.sort(key=lambda entry: len(entry[0]), reverse=True)
+        raise Misplaced("there are more frames than paths")
+    if len(entries) > 1:
+        entries.sort(key=lambda entry: len(entry[0]), reverse=True)
     return entries
 
 
-def _replace(message: dict[str, object], path: list[object], kind: str, frame: bytes) -> None:
+def _made(kind: str, projected: object, frame: Buffer) -> object:
+    if kind in _arrays.MADE:
+        return _arrays.MADE[kind](projected, frame)
+    if kind in _RULES:
+        return _RULES[kind](projected)
+    from . import _tables
+
+    return _tables.ARROW[kind](frame) if kind in _ARROW else _tables.PANDAS[kind](projected)
+
+
+def _replace(message: dict[str, object], path: list[object], kind: str, frame: Buffer) -> None:
     container: object = None
     found: object = message
     for step in path:
         container = found
         found = _entered(container, step)
-    if kind == "bytes" and found is not None:
-        raise TypeError
-    value = frame if kind == "bytes" else _RULES[kind](found)
+    value = _made(kind, found, frame)
     step = path[-1]
     if isinstance(container, dict):
         container[step] = value
@@ -166,6 +197,10 @@ def _windows_path(value: object) -> pathlib.PureWindowsPath:
     return pathlib.PureWindowsPath(_text(value))
 
 
+def _complex(value: object) -> complex:
+    return complex(_text(value))
+
+
 def _float(value: object) -> float:
     if value in ("NaN", "Infinity", "-Infinity"):
         return float(_text(value))
@@ -195,11 +230,13 @@ def _tuple(items: list[object]) -> tuple[object, ...]:
 
 
 _RULES: dict[str, Callable[[object], object]] = {
+    "complex": _complex,
     "date": _date,
     "datetime": _datetime,
     "decimal": _decimal,
     "float": _float,
     "frozenset": _frozenset,
+    "objects": _arrays.objects_made,
     "path": _path,
     "posix-path": _posix_path,
     "set": _set,

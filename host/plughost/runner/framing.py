@@ -11,7 +11,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["MAX_MESSAGE_BYTES", "Assembler", "gathered"]
+    from .arena import Arena
+
+__all__ = ["MAX_MESSAGE_BYTES", "Assembler", "Carrier", "gathered"]
 
 #: The most that one message with its frames may hold. A child that sends more is broken or hostile.
 MAX_MESSAGE_BYTES = 1 << 30
@@ -38,16 +40,69 @@ def gathered(buffers: list[bytes]) -> list[bytes]:
     return [buffer for buffer in (*whole, b"".join(small)) if buffer]
 
 
-class Assembler:
-    """Takes bytes as they come, gives messages as they are whole. Not for several threads."""
+class Carrier:
+    """What large values of one connection travel by: memory that both ends share, once they do, and the stream before.
 
-    __slots__ = ("_buffer", "_frames_left", "_message", "_scanned")
+    Each end has a class of its own, for how they come to share it. `news` is what the next message says of that.
+    """
+
+    __slots__ = ("news", "receiving", "sending")
 
     def __init__(self) -> None:
+        self.news: object = None
+        self.receiving: Arena | None = None
+        #: Set once the other end has it, too.
+        self.sending: Arena | None = None
+
+    def outgrown(self) -> None:
+        """A large value goes by the stream."""
+
+    def heard(self, news: object) -> None:
+        """The other end tells of the memory."""
+
+    def place(self, buffers: list[wire.Buffer]) -> tuple[list[object], list[wire.Buffer]]:
+        """Where each buffer lies in the memory, or else its size; and the buffers that are left for the stream."""
+        large = [buffer for buffer in buffers if len(buffer) >= wire.BULK_BYTES]
+        if large and self.sending is None:
+            self.outgrown()
+        found = self.sending.put(large) if large and self.sending is not None else None
+        if found is None:
+            return [len(buffer) for buffer in buffers], buffers
+        left = iter(found)
+        places: list[object] = [next(left) if len(buffer) >= wire.BULK_BYTES else len(buffer) for buffer in buffers]
+        return places, [buffer for buffer in buffers if len(buffer) < wire.BULK_BYTES]
+
+    def due_s(self) -> float | None:
+        """In how many seconds `trim` has something to do, if nothing large is sent until then; None: it has not."""
+        return None if self.sending is None else self.sending.due_s()
+
+    def trim(self) -> None:
+        """Give memory back that was not needed for a while; while nothing is being sent."""
+        if self.sending is not None:
+            self.sending.trim()
+
+    def close(self) -> None:
+        for arena in (self.sending, self.receiving):
+            if arena is not None:
+                arena.close()
+        self.sending = self.receiving = None
+
+
+class Assembler:
+    """Takes bytes as they come, gives messages as they are whole. Not for several threads.
+
+    `carrier` is what large values come by; without one they are all in the stream.
+    """
+
+    __slots__ = ("_buffer", "_carrier", "_message", "_needed", "_places", "_scanned")
+
+    def __init__(self, carrier: Carrier | None = None) -> None:
         self._buffer = bytearray()
+        self._carrier = carrier
         self._scanned = 0  # how much of the buffer is known to hold no newline
-        self._message: dict[str, object] | None = None
-        self._frames_left = 0
+        self._message: dict[str, object] | None = None  # whose frames are waited for
+        self._places: list[tuple[int, int]] = []
+        self._needed = 0  # bytes of frames
 
     @property
     def pending_bytes(self) -> int:
@@ -66,11 +121,7 @@ class Assembler:
     def take(self, chunk: bytes, check: Callable[[dict[str, object]], None] | None = None) -> dict[str, object] | None:
         """As `feed` and then `next`, in fewer steps where what was read is one plain message, as it mostly is."""
         if not self._buffer and self._message is None and chunk.find(b"\n") == len(chunk) - 1:
-            message: dict[str, object] = wire.unpack(chunk)
-            if "types" not in message and "frames" not in message:
-                if check is not None:
-                    check(message)
-                return message
+            return self._begun(wire.unpack(chunk), check)
         self.feed(chunk)
         return self.next(check)
 
@@ -79,41 +130,102 @@ class Assembler:
 
         `check` sees a message before its values are restored and its frames waited for, which may never come.
 
-        Raises: wire.WireError: the bytes are no message. Whatever `check` raises.
+        Raises: wire.WireError: the bytes are no message. wire.Unmade: they are one, which has been taken. Whatever `check` raises.
         """
-        if self._message is None:
+        while self._message is None:
             end = self._buffer.find(b"\n", self._scanned)
             if end < 0:
                 self._scanned = len(self._buffer)
                 return None
-            line = bytes(memoryview(self._buffer)[:end])
+            with memoryview(self._buffer) as whole, whole[:end] as line:
+                message: dict[str, object] = wire.unpack(line)
             del self._buffer[: end + 1]
             self._scanned = 0
-            message: dict[str, object] = wire.unpack(line)
-            if check is not None:
-                check(message)
-            if "types" not in message and "frames" not in message:
-                return message
-            self._frames_left = sum(_sizes(message))
-            self._message = message
-        if len(self._buffer) < self._frames_left:
+            whole_message = self._begun(message, check)
+            if whole_message is not None:
+                return whole_message
+        return self._completed()
+
+    def _begun(
+        self, message: dict[str, object], check: Callable[[dict[str, object]], None] | None
+    ) -> dict[str, object] | None:
+        """The message whose line this was, or None: it was not one for anybody, or its frames are waited for."""
+        if "frames" in message and "method" in message and message["method"] == "memory":
+            if self._carrier is not None:
+                self._carrier.heard(message.get("memory"))
             return None
-        message, self._message = self._message, None
-        frames = []
-        start = 0
-        with memoryview(self._buffer) as view:
-            for size in _sizes(message):
-                frames.append(bytes(view[start : start + size]))
-                start += size
-        del self._buffer[:start]
-        wire.restore(message, frames)
+        if check is not None:
+            check(message)
+        if "types" not in message and "frames" not in message:
+            return message
+        if "memory" in message and self._carrier is not None:
+            self._carrier.heard(message.pop("memory"))
+        self._places = _places_in(message)
+        self._needed = sum(size for offset, size in self._places if offset < 0)
+        self._message = message
+        return self._completed()
+
+    def _completed(self) -> dict[str, object] | None:
+        """The message that has begun, once its frames have come."""
+        message = self._message
+        if message is None or len(self._buffer) < self._needed:
+            return None
+        self._message = None
+        frames: list[memoryview] = []
+        try:
+            self._open(frames)
+            wire.restore(message, frames)
+        finally:
+            self._drop(frames)
         return message
 
+    def _open(self, frames: list[memoryview]) -> None:
+        """Add a view of each frame to `frames`."""
+        carrier = self._carrier
+        start = 0
+        for offset, size in self._places:
+            if offset < 0:
+                if size >= wire.BULK_BYTES and carrier is not None:
+                    carrier.outgrown()
+                frames.append(memoryview(self._buffer)[start : start + size])
+                start += size
+            elif carrier is None or carrier.receiving is None:
+                raise wire.WireError("a frame in memory that nobody shares")
+            else:
+                frames.append(carrier.receiving.view(offset, size))
 
-def _sizes(message: dict[str, object]) -> list[int]:
-    sizes = message.get("frames", [])
-    if not isinstance(sizes, list) or not all(type(size) is int and 0 <= size <= MAX_MESSAGE_BYTES for size in sizes):
-        raise wire.WireError("`frames` is not a list of sizes")
+    def _drop(self, frames: list[memoryview]) -> None:
+        """The frames have been copied, or are of no use."""
+        for frame in frames:
+            try:
+                frame.release()
+            except BufferError:  # the traceback of an error has a hold on it
+                pass
+        shared = sum(offset >= 0 for offset, _ in self._places)
+        if shared and self._carrier is not None and self._carrier.receiving is not None:
+            self._carrier.receiving.took(shared)
+        if self._needed:
+            try:
+                del self._buffer[: self._needed]
+            except BufferError:
+                self._buffer = self._buffer[self._needed :]
+
+
+def _places_in(message: dict[str, object]) -> list[tuple[int, int]]:
+    """Offset and size of each frame; an offset below 0 where it follows the line."""
+    listed = message.get("frames", [])
+    places = [_place(each) for each in listed] if isinstance(listed, list) else [(0, -1)]
+    sizes = [size for _, size in places]
+    if min(sizes, default=0) < 0:
+        raise wire.WireError("`frames` is not a list of sizes and places")
     if sum(sizes) > MAX_MESSAGE_BYTES:
         raise wire.WireError("a message of more than {} bytes".format(MAX_MESSAGE_BYTES))
-    return sizes
+    return places
+
+
+def _place(listed: object) -> tuple[int, int]:
+    if type(listed) is int:
+        return -1, listed
+    if isinstance(listed, list) and len(listed) == 2 and all(type(number) is int and number >= 0 for number in listed):  # noqa: PLR2004
+        return listed[0], listed[1]
+    return 0, -1

@@ -45,18 +45,52 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Protocol
+
+    from ._leaves import Leaves
+    from ._projection import Projection
+
+    Buffer = bytes | memoryview
+
+    class Carrier(Protocol):
+        """What large values travel by: memory that both ends share, or the stream itself."""
+
+        news: object  # what the next message is to tell the other end of the memory
+
+        def place(self, buffers: list[Buffer]) -> tuple[list[object], list[Buffer]]:
+            """Where each lies in the memory, or else its size; and those that are left to be sent as frames."""
 
     _encode: Callable[[object, int], Iterable[str]]
+    _quote: Callable[[str], str]
+    _quote_ascii: Callable[[str], str]
     _encode_ascii: Callable[[object, int], Iterable[str]]
     scan: Callable[[str, int], tuple[object, int]]
 
-__all__ = ["BULK_BYTES", "TooDeep", "WireError", "encode", "has_bulk", "pack", "path_text", "plain", "restore", "scan", "unpack"]
+__all__ = [
+    "BULK_BYTES",
+    "TooDeep",
+    "Unmade",
+    "WireError",
+    "encode",
+    "has_bulk",
+    "pack",
+    "path_text",
+    "plain",
+    "quoted",
+    "restore",
+    "scan",
+    "unpack",
+    "unsent",
+]
 
 _PAYLOADS = ("result", "params", "error")
 _SPACE = " \t\r\n"
+_PLUGIN_ERROR = -32000
 #: What is as long as this had better travel beside the line than in it.
 BULK_BYTES = 1 << 14
 _MOST_LOOKED_AT = 64  # values that one may hold before it costs more to look at them than to send them
+_LEVELS = 3  # of a call's parameters: the arguments, an argument, and what it directly holds
+_SCALARS = frozenset({type(None), bool, int, float})
 _SAFE_RECURSION = 5000  # levels for which the C encoder has stack enough; a plugin may have allowed itself more
 _MAX_DIGITS = 4300  # CPython's default limit (CVE-2020-10735): what one end writes, the other has to read
 _MOST_STEPS = 20  # of a path that a message shows
@@ -77,6 +111,14 @@ class WireError(ValueError):
 
 class TooDeep(WireError):
     """A line that is nested deeper than this Python reads; the other end's may read and write more."""
+
+
+class Unmade(WireError):
+    """A parameter that came whole and can't be made here; `number` is the request's. The stream is in order."""
+
+    def __init__(self, message: str, path: Iterable[object], reason: str, number: object) -> None:
+        super().__init__(message, path, reason)
+        self.number = number
 
 
 def path_text(path: Sequence[object]) -> str:
@@ -115,6 +157,7 @@ try:
     # costs a third less.
     _encode = _json.make_encoder(None, _refuse, _json.encode_basestring, None, ":", ",", False, False, False)  # noqa: FBT003
     _encode_ascii = _json.make_encoder(None, _refuse, _json.encode_basestring_ascii, None, ":", ",", False, False, False)  # noqa: FBT003
+    _quote, _quote_ascii = _json.encode_basestring, _json.encode_basestring_ascii
     scan = _json.make_scanner(_Strict)
 except (ImportError, AttributeError, TypeError):  # another Python than CPython, or one whose C half has changed
     import json
@@ -126,6 +169,7 @@ except (ImportError, AttributeError, TypeError):  # another Python than CPython,
         return lambda value, _level: encoder.iterencode(value)
 
     _encode, _encode_ascii = _encoder(ensure_ascii=False), _encoder(ensure_ascii=True)
+    _quote, _quote_ascii = json.encoder.encode_basestring, json.encoder.encode_basestring_ascii
     scan = json.JSONDecoder(parse_constant=_refuse_constant).raw_decode
 
 
@@ -142,40 +186,77 @@ def encode(value: object) -> str:
     return "".join(_encode(value, 0))
 
 
+def quoted(text: str) -> str:
+    """The JSON text of a text, as `encode` has it; of one in ASCII, which most are, in half the time."""
+    return _quote_ascii(text) if text.isascii() else _quote(text)
+
+
 def has_bulk(value: object) -> bool:
     """Whether `value`, or what it directly holds, is a text that had better travel beside the line."""
     if isinstance(value, str):
         return len(value) >= BULK_BYTES
     if not isinstance(value, (dict, list, tuple)) or len(value) > _MOST_LOOKED_AT:
         return False
-    return any(isinstance(each, str) and len(each) >= BULK_BYTES for each in (value.values() if isinstance(value, dict) else value))
+    held = value.values() if isinstance(value, dict) else value
+    return any(isinstance(each, str) and len(each) >= BULK_BYTES for each in held)
 
 
-def pack(message: Mapping[str, object]) -> list[bytes]:
-    """The buffers to write: the line, then the frames.
+def pack(message: Mapping[str, object], carrier: Carrier | None = None) -> list[bytes]:
+    """The buffers to write: the line, then the frames that `carrier` has no shared memory for.
 
     Raises: WireError: a value in the payload has no wire form.
     """
+    payload = _payload(message)
     try:
-        return [(encode(message) + "\n").encode()]
+        if payload and not _is_plain(message[payload], _LEVELS):
+            leaves = _leaves_of(message[payload], sys.maxsize if carrier is None else BULK_BYTES)
+            if leaves.types:
+                return _buffers({**message, payload: leaves.value}, leaves.types, leaves.frames, carrier)
+        if carrier is None or carrier.news is None:
+            return [(encode(message) + "\n").encode()]
     except MemoryError:
         raise
     except Exception:  # noqa: BLE001, S110 - whatever the fast way trips over, the slow way has the rule or the words for it
         pass
-    return _pack_typed(message)
+    return _pack_typed(message, payload, carrier)
 
 
-def _pack_typed(message: Mapping[str, object]) -> list[bytes]:
-    payload = _payload(message)
-    line = {**message}
-    frames: list[bytes] = []
-    if payload:
-        # People know a call's arguments by the names in `params`, and a result by the name `result`.
-        line[payload], types, frames = _projected(message[payload], [] if payload == "params" else [payload])
-        if types:
-            line["types"] = types
-        if frames:
-            line["frames"] = [len(frame) for frame in frames]
+def _is_plain(value: object, levels: int) -> bool:
+    """Whether nothing that is better taken out of the line is seen in `value` at a glance."""
+    kind = type(value)
+    if kind in _SCALARS:
+        return True
+    if isinstance(value, str):
+        return kind is str and len(value) < BULK_BYTES
+    if not (isinstance(value, (dict, list, tuple)) and levels and len(value) <= _MOST_LOOKED_AT):
+        return isinstance(value, (dict, list, tuple))
+    return all(_is_plain(each, levels - 1) for each in (value.values() if isinstance(value, dict) else value))
+
+
+def _leaves_of(payload: object, longest: int) -> Leaves:
+    from ._leaves import Leaves
+
+    return Leaves(payload, longest, levels=_LEVELS, most_looked_at=_MOST_LOOKED_AT)
+
+
+def _pack_typed(message: Mapping[str, object], payload: str, carrier: Carrier | None) -> list[bytes]:
+    if not payload:
+        return _buffers(message, {}, {}, carrier)
+    # People know a call's arguments by the names in `params`, and a result by the name `result`.
+    projection = _projection([] if payload == "params" else [payload], longest=sys.maxsize if carrier is None else BULK_BYTES)
+    projected = _projected(projection, message[payload])
+    return _buffers({**message, payload: projected}, projection.types, projection.frames, carrier)
+
+
+def _buffers(
+    message: Mapping[str, object],
+    types: dict[str, list[list[object]]],
+    frames: dict[str, list[Buffer]],
+    carrier: Carrier | None,
+) -> list[bytes]:
+    """The line of what is left of a message, and the frames that stand in it, in the order of their types."""
+    buffers = [buffer for kind in types for buffer in frames.get(kind, ())]
+    line = {**message, "types": types} if types else message
     try:
         try:
             data = "".join(_encode(line, 0)).encode()
@@ -183,7 +264,17 @@ def _pack_typed(message: Mapping[str, object]) -> list[bytes]:
             data = "".join(_encode_ascii(line, 0)).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise WireError(f"the message has no JSON form: {error}") from None
-    return [data + b"\n", *frames]
+    members = {}
+    if carrier is not None:
+        places, buffers = carrier.place(buffers)
+        if carrier.news is not None:
+            members["memory"], carrier.news = carrier.news, None
+    else:
+        places = [len(buffer) for buffer in buffers]
+    if places or members:
+        members["frames"] = places
+        data = data[:-1] + b"," + "".join(_encode(members, 0)).encode()[1:]
+    return [data + b"\n", *[buffer if isinstance(buffer, bytes) else bytes(buffer) for buffer in buffers]]
 
 
 def plain(value: object) -> object:
@@ -191,29 +282,31 @@ def plain(value: object) -> object:
 
     Raises: WireError: something in it has no wire form; its path starts with `value`.
     """
-    return _projected(value, ["value"], inline=True)[0]
+    return _projected(_projection(["value"], inline=True), value)
 
 
-def _projected(
-    value: object, root: list[object], *, inline: bool = False
-) -> tuple[object, dict[str, list[list[object]]], list[bytes]]:
-    """The projection of `value`, its types and its frames."""
-    from ._projection import NoWireForm, Projection
+def _projection(root: list[object], *, inline: bool = False, longest: int = sys.maxsize) -> Projection:
+    from ._projection import Projection
 
-    projection = Projection(root, inline=inline)
+    return Projection(root, inline=inline, longest=longest)
+
+
+def _projected(projection: Projection, value: object) -> object:
+    from ._projection import NoWireForm
+
     try:
-        return projection.of(value), projection.types, projection.frames
+        return projection.of(value)
     except NoWireForm as error:
         raise WireError(f"`{path_text(error.path)}` {error.message}", error.path, error.message) from error.__cause__
 
 
-def unpack(line: bytes) -> dict[str, object]:
+def unpack(line: bytes | memoryview) -> dict[str, object]:
     """The message on a line; its typed values are projections still, see `restore`.
 
     Raises: WireError: the line is not one JSON object.
     """
     try:
-        text = line.decode().strip(_SPACE)
+        text = str(line, "utf-8").strip(_SPACE)
         message, end = scan(text, 0)
     except (StopIteration, SystemError):  # the scanner's way of saying so while nobody has imported `json.decoder`
         raise WireError("the line is not JSON") from None
@@ -226,18 +319,34 @@ def unpack(line: bytes) -> dict[str, object]:
     return message
 
 
-def restore(message: dict[str, object], frames: Sequence[bytes]) -> None:
+def restore(message: dict[str, object], frames: Sequence[Buffer]) -> None:
     """Put the typed values in place of their projections, and drop `types` and `frames` from the message.
 
-    Raises: WireError: the table is none that `pack` makes; the message is then of no use.
-    """
-    from ._restoration import Misplaced, put_back
+    The frames are copied. A result that can't be made here becomes the error that it is to whoever asked.
 
+    Raises: WireError: the table is none that `pack` makes; the message is then of no use. Unmade: a parameter can't be made here.
+    """
+    from ._restoration import Misplaced, NotMade, put_back
+
+    payload = _payload(message)
+    types = message.pop("types", {})
+    message.pop("frames", None)
     try:
-        put_back(message, _payload(message), message.pop("types", {}), frames)
+        put_back(message, payload, types, frames)
+    except NotMade as error:
+        text = f"`{path_text(error.path[payload == 'params' :])}` {error}"
+        if payload != "result":
+            raise Unmade(text, error.path, str(error), message.get("id")) from None
+        del message["result"]
+        message["error"] = unsent(text, "result")
     except Misplaced as error:
         raise WireError(f"`{path_text(error.path)}` {error}" if error.path else str(error), error.path) from None
-    message.pop("frames", None)
+
+
+def unsent(text: str, stage: str) -> dict[str, object]:
+    """The error object for a value that can't travel. What that is called in Python says nothing to anybody; its text names the place."""
+    about: dict[str, object] = {"type": "plughost.WireError", "builtin": None, "message": text, "stage": stage, "traceback": "", "causes": []}
+    return {"code": _PLUGIN_ERROR, "message": text, "data": about}
 
 
 def _payload(message: Mapping[str, object]) -> str:

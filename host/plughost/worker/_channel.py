@@ -13,6 +13,7 @@ import time
 
 from plughost.runner.framing import Assembler, gathered
 from plughost.runner.wire import pack
+from plughost.worker._bulk import Bulk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,9 +39,11 @@ class Channel:
         "_out",
         "_outgoing",
         "_poller",
+        "bulk",
         "check",
         "exit_fd",
         "on_output",
+        "on_silence",
         "printed_bytes",
         "printed_fd",
         "received_bytes",
@@ -49,11 +52,15 @@ class Channel:
 
     def __init__(self, *, stdin: int, stdout: int, stderr: int, exit_fd: int) -> None:
         self._in, self._out, self.printed_fd, self.exit_fd = stdin, stdout, stderr, exit_fd
-        self._assembler = Assembler()
+        #: What large values travel by.
+        self.bulk = Bulk(self._queue)
+        self._assembler = Assembler(self.bulk)
         self._outgoing: list[memoryview] = []
         #: How much has gone to the child, and come from it, since whoever counts has set them to 0.
         self.sent_bytes = self.received_bytes = self.printed_bytes = 0
         self.on_output: Callable[[bytes], None] | None = None
+        #: Told before the descriptor is closed by which nobody can print any more.
+        self.on_silence: Callable[[int], None] | None = None
         #: Sees each message before its frames are waited for; raises WireError for one that nobody expects.
         self.check: Callable[[dict[str, object]], None] | None = None
         self._poller = select.poll()
@@ -70,7 +77,10 @@ class Channel:
 
         Raises: WireError: a value in it has no wire form; nothing was sent.
         """
-        for buffer in gathered(pack(message)):
+        self._queue(*gathered(pack(message, self.bulk)))
+
+    def _queue(self, *buffers: bytes) -> None:
+        for buffer in buffers:
             self.sent_bytes += len(buffer)
             self._outgoing.append(memoryview(buffer))
         self._write()
@@ -177,6 +187,7 @@ class Channel:
 
     def close(self) -> None:
         self.close_input()
+        self.bulk.close()
         for fd in (self._out, self.printed_fd):
             if fd >= 0:
                 os.close(fd)
@@ -223,6 +234,8 @@ class Channel:
         except BlockingIOError:
             return
         if not chunk:
+            if self.on_silence is not None:
+                self.on_silence(self.printed_fd)
             self._poller.unregister(self.printed_fd)
             os.close(self.printed_fd)
             self.printed_fd = -1

@@ -1,0 +1,140 @@
+"""Memory that both ends of one connection have mapped, for values that are too large for a pipe.
+
+Above it: the runner's `_bulk` and the host's `worker/_bulk`, which make and open it, and `framing`, which has messages use it; below
+it: the kernel. It knows nothing of messages.
+
+The memory is a file without a name (`memfd_create`) of a fixed size, of which only what was written takes up any memory. It is
+sealed against another size, so that neither end can take a page away under the other. What each end writes to has its own place:
+
+    0                a page with two counters: how many of the other's blocks the child has taken (at 0), and the host (at 64)
+    _PAGE            what the host sends
+    SIZE_BYTES // 2  what the child sends
+
+A sender writes behind what it wrote last, and starts anew once all that it sent is taken. A receiver copies what it was sent before
+it looks at it, and only then counts it as taken: what the sender writes later changes nothing that anybody uses.
+"""
+
+from __future__ import annotations
+
+import _thread
+import mmap
+import time
+
+from .wire import WireError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    Buffer = bytes | bytearray | memoryview
+
+__all__ = ["FORBIDDEN_SEALS", "NEEDED_SEALS", "SIZE_BYTES", "Arena"]
+
+#: Two halves, each of which takes the largest message that there may be.
+SIZE_BYTES = 1 << 31
+#: F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW: nobody changes its size, nor these seals. Numbers, because Python names them from 3.9 on.
+NEEDED_SEALS = 0x1 | 0x2 | 0x4
+#: F_SEAL_WRITE, F_SEAL_FUTURE_WRITE: it couldn't be written.
+FORBIDDEN_SEALS = 0x8 | 0x10
+
+_PAGE = max(mmap.PAGESIZE, mmap.ALLOCATIONGRANULARITY)
+_HALF = SIZE_BYTES // 2
+_ALIGNMENT = 64
+_HOST_TOOK = 64 // 8  # of the counters, eight bytes each
+#: What a half may keep of the memory that it has used. To get a page from the kernel again costs more than to copy it.
+_KEPT_BYTES = 1 << 20
+#: How long more than that is kept after it was last needed.
+_KEPT_S = 1.0
+
+
+class Arena:
+    """One end's view of the memory at a descriptor, which may be closed afterwards."""
+
+    __slots__ = ("_counters", "_end", "_head", "_lock", "_map", "_needed", "_own", "_sent", "_start", "_theirs", "_top", "_view")
+
+    def __init__(self, descriptor: int, *, of_host: bool) -> None:
+        """Raises: OSError, ValueError: it can't be mapped."""
+        self._map = mmap.mmap(descriptor, SIZE_BYTES)
+        self._view = memoryview(self._map)
+        self._counters = self._view[:_PAGE].cast("Q")
+        self._start, self._end = (_PAGE, _HALF) if of_host else (_HALF, SIZE_BYTES)
+        self._own, self._theirs = (_HOST_TOOK, 0) if of_host else (0, _HOST_TOOK)
+        self._head = self._top = self._start
+        self._sent = 0
+        self._needed = 0.0  # when much of it was last needed
+        self._lock = _thread.allocate_lock()
+
+    def put(self, buffers: Sequence[Buffer]) -> list[list[int]] | None:
+        """Write flat buffers of bytes; where each lies, as offset and size. None where there is no room for all of them now."""
+        with self._lock:
+            if self._counters[self._theirs] == self._sent:
+                self._head = self._start
+            head = self._head
+            places = []
+            for buffer in buffers:
+                size = len(buffer)
+                places.append([head, size])
+                head += (size + _ALIGNMENT - 1) // _ALIGNMENT * _ALIGNMENT
+            if head > self._end:
+                return None
+            self._head = head
+            self._sent += len(places)
+            self._note_use(head)
+        for (offset, size), buffer in zip(places, buffers):
+            self._map[offset : offset + size] = buffer
+        return places
+
+    def view(self, offset: int, size: int) -> memoryview:
+        """What the other end has written there: to be copied, released, and then counted by `took`.
+
+        Raises: WireError: the other end can't have written there.
+        """
+        start, end = (_HALF, SIZE_BYTES) if self._start < _HALF else (_PAGE, _HALF)
+        if not (start <= offset and 0 <= size <= end - offset):
+            raise WireError("a place outside of the shared memory")
+        return self._view[offset : offset + size]
+
+    def took(self, count: int) -> None:
+        """So many blocks of the other end's have been copied."""
+        with self._lock:
+            self._counters[self._own] = (self._counters[self._own] + count) & 0xFFFFFFFFFFFFFFFF
+
+    def due_s(self) -> float | None:
+        """In how many seconds `trim` has something to do; None: it has not."""
+        if self._top - self._start <= _KEPT_BYTES:
+            return None
+        return max(0.0, self._needed + _KEPT_S - time.monotonic())
+
+    def trim(self) -> None:
+        """Give memory back to the system that was not needed for a while; for the end that sends, while it sends nothing."""
+        with self._lock:
+            if self.due_s() == 0.0 and self._counters[self._theirs] == self._sent:
+                self._give_back(self._start + _KEPT_BYTES)
+                self._head = self._start
+
+    def close(self) -> None:
+        """Unmap it; later, where a value is just being copied in another thread."""
+        try:
+            self._counters.release()
+            self._view.release()
+            self._map.close()
+        except BufferError:
+            pass
+
+    def _note_use(self, head: int) -> None:
+        """Remember up to where memory was used, and when that much was."""
+        if head >= self._top or head - self._start > (self._top - self._start) // 2:
+            self._top = max(self._top, head)
+            if head - self._start > _KEPT_BYTES:
+                self._needed = time.monotonic()
+        elif self.due_s() == 0.0:
+            self._give_back(max(head, self._start + _KEPT_BYTES))
+
+    def _give_back(self, start: int) -> None:
+        first = (start + _PAGE - 1) // _PAGE * _PAGE
+        if first < self._top:
+            try:
+                self._map.madvise(mmap.MADV_REMOVE, first, self._top - first)
+            except (OSError, AttributeError):  # a system that has no such thing keeps it
+                pass
+        self._top = first

@@ -1,0 +1,84 @@
+"""The host's side of the memory that it shares with a child: the child makes it, and is not trusted to have made it well.
+
+Above it: the channel; below it: the arena and the kernel. What doesn't look as it should is not used, and large values stay in the
+stream. Whatever the child does to the memory afterwards, it spoils nothing but its own values: the size is sealed, each place is
+checked, and what lies there is copied before it is looked at.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from plughost.runner import framing
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from plughost.runner.arena import Arena
+
+__all__ = ["Bulk"]
+
+_GET_SEALS = 1034  # F_GET_SEALS, which only some builds of Python name
+_YES = b'{"jsonrpc":"2.0","method":"memory","memory":true,"frames":[]}\n'
+_NO = b'{"jsonrpc":"2.0","method":"memory","memory":false,"frames":[]}\n'
+
+
+class Bulk(framing.Carrier):
+    """`tell` sends the child a line; which process it is has to be said before it offers anything."""
+
+    __slots__ = ("_tell", "pid")
+
+    def __init__(self, tell: Callable[[bytes], None]) -> None:
+        super().__init__()
+        self._tell = tell
+        self.pid = 0
+
+    def heard(self, news: object) -> None:
+        """Open what the child offers: the number of a descriptor of its own. A second offer is none."""
+        if self.receiving is not None or type(news) is not int:
+            return
+        try:
+            self.receiving = self.sending = _mapped(self.pid, news)
+        except (OSError, ValueError):
+            self.receiving = self.sending = None
+        self._tell(_NO if self.receiving is None else _YES)
+
+
+def _mapped(pid: int, number: int) -> Arena | None:
+    """The memory at a child's descriptor; None where it is not what it should be.
+
+    Raises: OSError, ValueError: it can't be opened or mapped.
+    """
+    # Looked at before it is opened: to open a pipe or a device may block, or do something.
+    found = os.open(f"/proc/{pid}/fd/{number}", os.O_PATH | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(found).st_mode):
+            return None
+        opened = os.open(f"/proc/self/fd/{found}", os.O_RDWR | os.O_CLOEXEC)
+    finally:
+        os.close(found)
+    try:
+        from plughost.runner.arena import Arena
+
+        return Arena(opened, of_host=True) if _is_fit(opened) else None
+    finally:
+        os.close(opened)
+
+
+def _is_fit(descriptor: int) -> bool:
+    """Whether nobody can take its pages away, or make a look at one of them fail."""
+    import fcntl
+    import mmap
+
+    from plughost.runner.arena import FORBIDDEN_SEALS, NEEDED_SEALS, SIZE_BYTES
+
+    seals = fcntl.fcntl(descriptor, _GET_SEALS)  # fails for a file on a disk, or of another file system
+    known = os.fstat(descriptor)
+    return (
+        seals & (NEEDED_SEALS | FORBIDDEN_SEALS) == NEEDED_SEALS
+        and known.st_size == SIZE_BYTES
+        and known.st_nlink == 0
+        and os.fstatvfs(descriptor).f_bsize == mmap.PAGESIZE  # huge pages may be lacking when they are needed
+    )
