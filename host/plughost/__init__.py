@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from plughost._repair import Repaired
     from plughost._request import Added, Progress
     from plughost.bundle import Exported
-    from plughost.call import Outcome
+    from plughost.call import Event, LogEvent, Outcome, OutputEvent, ProgressEvent
     from plughost.errors import (
         AuditError,
         BuildError,
@@ -54,13 +54,16 @@ __all__ = [
     "Collected",
     "ContractError",
     "DescribeError",
+    "Event",
     "Exported",
     "Fault",
     "Finding",
     "Host",
     "InstallError",
     "LockResult",
+    "LogEvent",
     "Outcome",
+    "OutputEvent",
     "PlughostError",
     "Plugin",
     "PluginCrashed",
@@ -69,6 +72,7 @@ __all__ = [
     "PluginNotAttached",
     "PluginSummary",
     "Progress",
+    "ProgressEvent",
     "Removed",
     "Repaired",
     "ResolveError",
@@ -95,7 +99,7 @@ __getattr__ = lazily(
         "_repair": ("Repaired",),
         "_request": ("Added", "Progress"),
         "bundle": ("Exported",),
-        "call": ("Outcome",),
+        "call": ("Event", "LogEvent", "Outcome", "OutputEvent", "ProgressEvent"),
         "errors": _ERRORS,
         "health": ("Fault",),
         "host": ("Host",),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from plughost._search import Matches
     from plughost._workers import Workers
     from plughost.bundle import Exported
+    from plughost.call import Event
     from plughost.health import Fault
     from plughost.journal import CallRecord, Journal, PluginStats
     from plughost.settings import Settings
@@ -47,6 +48,7 @@ class Keeper(Caller):
         isolation: str | Mapping[str, str] | None = None,
         concurrency: int | Mapping[str, int] | None = None,
         on_progress: Callable[[Progress], None] | None = None,
+        on_event: Callable[[Event], object] | None = None,
     ) -> None:
         self.project = project
         self.hookspecs = tuple(hookspecs) if isinstance(hookspecs, list | tuple) else (hookspecs,)
@@ -55,6 +57,7 @@ class Keeper(Caller):
         self._record_arguments = record_arguments
         self._wishes = Wishes(isolation, concurrency)
         self._on_progress = on_progress
+        self._on_event = on_event
         super().__init__(self._new_workers)
 
     @property
@@ -72,7 +75,9 @@ class Keeper(Caller):
     def _new_workers(self) -> Workers:
         from plughost._workers import Workers
 
-        return Workers(self.store, self.project, open_journal=self._open_journal, wishes=self._wishes)
+        workers = Workers(self.store, self.project, open_journal=self._open_journal, wishes=self._wishes)
+        workers.on_event = self._on_event
+        return workers
 
     def _open_journal(self) -> Journal:
         from plughost.journal import Journal, NoJournal

@@ -33,8 +33,8 @@ class Host(Keeper):
     specifications (modules or classes): a plugin that doesn't fit them isn't installed. `settings` hold where a method isn't
     told; by default they are read from the environment and the files that the command reads too, and `Settings()` is none at
     all. With `record_arguments` the records of calls have their arguments too. Calls reuse workers, which end with `close`, or
-    with the process. `isolation` (`"call"` or `"worker"`) and `concurrency` hold instead of what plugins declare: for all, or by
-    plugin.
+    with the process. `on_event` gets what plugins print, log and say of their progress in calls that have none of their own.
+    `isolation` (`"call"` or `"worker"`) and `concurrency` hold instead of what plugins declare: for all, or by plugin.
     """
 
     def add(
