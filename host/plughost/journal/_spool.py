@@ -19,9 +19,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from threading import Thread
+    from typing import ParamSpec, TypeVar
 
     from plughost.journal._mapped import MappedLines
     from plughost.journal._page import Page
+
+    P = ParamSpec("P")
+    T = TypeVar("T")
 
 __all__ = ["NAME", "SUFFIX", "Spool"]
 
@@ -51,13 +55,27 @@ class Spool:
     `take_in` is called in a thread when there is much to be taken in.
     """
 
-    __slots__ = ("_fd", "_folder", "_lines", "_lock", "_own", "_page", "_rest_until", "_take_in", "_taker")
+    __slots__ = (
+        "_fd",
+        "_folder",
+        "_is_busy",
+        "_lines",
+        "_lock",
+        "_own",
+        "_page",
+        "_rest_until",
+        "_take_in",
+        "_taker",
+        "_waiting",
+    )
 
     def __init__(self, folder: str, take_in: Callable[[], None]) -> None:
         self._folder = folder
         self._take_in = take_in
         self._taker: Thread | None = None
-        self._lock = _thread.RLock()  # a finalizer that ends a call may come while its thread is in here
+        self._lock = _thread.RLock()
+        self._is_busy = False
+        self._waiting: list[bytes] = []
         self._own: MappedLines | None = None
         self._page: Page | None = None
         self._fd = -1
@@ -66,48 +84,60 @@ class Spool:
 
     def append(self, line: bytes) -> None:
         """Write a line that begins and ends with a newline, whole or not at all, but for a full disk."""
-        with self._lock:
-            own = self._own
-            if own is not None and own.append(line):
-                return
-            if time.monotonic() < self._rest_until:
-                return
-            try:
-                self._append(line)
-            except Exception:  # noqa: BLE001 - a full disk, an interpreter that is about to end: the call has gone well all the same
-                self._let_go()
-                self._rest_until = time.monotonic() + _REST_S
+        self._waiting.append(line)
+        self._alone(self._write_waiting)
 
     def page(self, head: bytes) -> tuple[Page, int] | None:
         """A page that has room, and what stands for `head` on it; None: a line has to do."""
-        with self._lock:
-            if self._lines < _FIRST_LINES or time.monotonic() < self._rest_until:
-                return None
-            try:
-                return self._page_with(head)
-            except Exception:  # noqa: BLE001 - no room on the disk, say, or a platform that can't promise it
-                self._let_go()
-                self._lines = -_LINES_TO_THE_NEXT_TRY
-                return None
+        return self._alone(self._page_for, head)
 
     def close(self) -> None:
         """Let go of the files; what is written afterwards opens others. Waits for what is just being taken in."""
         if self._taker is not None:
             self._taker.join(_LONGEST_TAKE_S)
-        with self._lock:
-            self._let_go()
-            self._lines = 0
+        self._alone(self._begin_anew)
 
     def forget(self) -> None:
         """In a forked copy of this process: the files are the original's, and so may be whoever holds the lock."""
         self._lock = _thread.RLock()
+        self._is_busy = False
+        self._waiting.clear()
         self._taker = None
         for mapped in (self._own, self._page):
             if mapped is not None:
                 mapped.forget()
         self._own = self._page = None
-        self._let_go()
-        self._lines = 0
+        self._begin_anew()
+
+    def _alone(self, step: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T | None:
+        """Take a step while no other is taken. In the middle of one, a signal's handler or a finalizer may make calls, too:
+
+        for them there is None, and what they have to write waits until the step is done.
+        """
+        with self._lock:
+            if self._is_busy:
+                return None
+            self._is_busy = True
+            try:
+                result = step(*args, **kwargs)
+            finally:
+                self._is_busy = False
+        if self._waiting:
+            self._alone(self._write_waiting)
+        return result
+
+    def _write_waiting(self) -> None:
+        while self._waiting:
+            line = self._waiting.pop(0)
+            if self._own is not None and self._own.append(line):
+                continue
+            if time.monotonic() < self._rest_until:
+                continue
+            try:
+                self._append(line)
+            except Exception:  # noqa: BLE001 - a full disk, an interpreter that is about to end: the call has gone well all the same
+                self._let_go()
+                self._rest_until = time.monotonic() + _REST_S
 
     def _append(self, line: bytes) -> None:
         self._lines += 1
@@ -120,11 +150,19 @@ class Spool:
                 self._begin_to_take_in()
         os.write(self._fd, line)
 
-    def _page_with(self, head: bytes) -> tuple[Page, int] | None:
+    def _page_for(self, head: bytes) -> tuple[Page, int] | None:
+        if len(head) > _LARGEST_HEAD_BYTES or self._lines < _FIRST_LINES or time.monotonic() < self._rest_until:
+            return None
+        try:
+            return self._page_with(head)
+        except Exception:  # noqa: BLE001 - no room on the disk, say, or a platform that can't promise it
+            self._let_go()
+            self._lines = -_LINES_TO_THE_NEXT_TRY
+            return None
+
+    def _page_with(self, head: bytes) -> tuple[Page, int]:
         from plughost.journal._page import Page
 
-        if len(head) > _LARGEST_HEAD_BYTES:
-            return None
         page = self._page
         number = page.number(head) if page is not None and page.has_room else 0
         if page is None or not number:
@@ -165,9 +203,16 @@ class Spool:
         own, self._own = self._own, None
         if own is not None:
             own.close()
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        self._let_go_of_shared()
+
+    def _let_go_of_shared(self) -> None:
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def _begin_anew(self) -> None:
+        self._let_go()
+        self._lines = 0
 
     def _begin_to_take_in(self) -> None:
         from threading import Thread
@@ -185,11 +230,8 @@ class Spool:
             self._take_in()
         except Exception:  # noqa: BLE001, S110 - whoever reads next will meet it, and can tell somebody
             pass
-        with self._lock:
-            self._taker = None
-            if self._fd >= 0:  # it has another name by now
-                os.close(self._fd)
-                self._fd = -1
+        self._taker = None
+        self._alone(self._let_go_of_shared)  # it has another name by now
 
 
 def _open_shared(folder: str) -> tuple[int, int]:

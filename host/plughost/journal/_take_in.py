@@ -7,14 +7,14 @@ database, and is written with what was taken, by one transaction.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sqlite3
 import time
 from typing import TYPE_CHECKING
 
 from plughost.journal._database import writing
-from plughost.journal._page import HEADS_BYTES, PAGE_SUFFIX, count, filled_bytes, head, slots
+from plughost.journal._page import HEADS_BYTES, PAGE_SUFFIX, count, filled_bytes
+from plughost.journal._rows import INSERT_CALL, INSERT_SLOT, REPLACE_WORKER, line_rows, slot_rows
 from plughost.journal._spool import NAME, SUFFIX
 from plughost.paths import locked, regular, scan
 
@@ -33,56 +33,6 @@ KEPT_ARGUMENTS_BYTES = 256 << 20
 _DAY_NS = 86_400 * 10**9
 #: How much of a file is taken by one transaction.
 _BLOCK_BYTES = 1 << 20
-
-#: The database's columns, by what they are called on a line, and the types that a value of them may have.
-_CALL_COLUMNS: dict[str, tuple[str, tuple[type, ...]]] = {
-    "at": ("started_ns", (int,)),
-    "ns": ("duration_ns", (int,)),
-    "plugin": ("plugin", (str,)),
-    "version": ("version", (str,)),
-    "commit": ("commit_id", (str,)),
-    "revision": ("revision", (str,)),
-    "tool": ("tool", (str,)),
-    "outcome": ("outcome", (str,)),
-    "exit_code": ("exit_code", (int,)),
-    "reference": ("reference", (str,)),
-    "type": ("error_type", (str,)),
-    "message": ("message", (str,)),
-    "traceback": ("traceback", (str,)),
-    "sent": ("request_bytes", (int,)),
-    "received": ("reply_bytes", (int,)),
-    "printed": ("output_bytes", (int,)),
-    "arguments": ("arguments", (str,)),
-    "arguments_lost": ("arguments_lost", (str,)),
-    "env": ("variables", (str,)),
-    "timeout_s": ("timeout_s", (int, float)),
-    "digest": ("digest", (str,)),
-}
-_INSERT_CALL = (
-    f"INSERT INTO call ({', '.join(column for column, _ in _CALL_COLUMNS.values())}, bulk)"  # noqa: S608 - our own names
-    f" VALUES ({', '.join('?' * (len(_CALL_COLUMNS) + 1))})"
-)
-#: Of a call on a page: the slot's numbers but the last, and the texts of its head.
-_HEAD_KEYS = ("plugin", "version", "commit", "revision", "tool")
-_INSERT_SLOT = (
-    "INSERT INTO call (started_ns, duration_ns, request_bytes, reply_bytes, output_bytes, plugin, version, commit_id, revision,"
-    " tool, outcome, exit_code) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'ok', 0)"
-)
-_REPLACE_WORKER = (
-    "INSERT OR REPLACE INTO worker (pid, started_ns, noted_ns, plugin, version, revision, calls, peak_bytes)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-)
-_WORKER_KEYS: dict[str, tuple[type, ...]] = {
-    "worker": (int,),
-    "at": (int,),
-    "noted": (int,),
-    "plugin": (str,),
-    "version": (str,),
-    "revision": (str,),
-    "calls": (int,),
-    "peak": (int,),
-}
-_LARGEST_INT = (1 << 63) - 1
 
 
 def take_in(store: Store, *, wait: bool = True) -> None:
@@ -153,8 +103,8 @@ def _take_lines(database: sqlite3.Connection, file: BinaryIO, taken: int) -> Non
     for lines in _blocks(file):
         with database:
             workers: list[tuple[object, ...]] = []
-            database.executemany(_INSERT_CALL, _calls(lines, workers))
-            database.executemany(_REPLACE_WORKER, workers)
+            database.executemany(INSERT_CALL, line_rows(lines, workers))
+            database.executemany(REPLACE_WORKER, workers)
             taken += len(lines)
             _note_taken(database, file, taken)
 
@@ -168,7 +118,7 @@ def _take_page(database: sqlite3.Connection, file: BinaryIO, taken: int, *, is_l
         page = file.read(end)
     with database:
         if not is_outdated:
-            database.executemany(_INSERT_SLOT, _slots(page, taken))
+            database.executemany(INSERT_SLOT, slot_rows(page, taken))
         _note_taken(database, file, len(page))
 
 
@@ -200,80 +150,15 @@ def _blocks(file: BinaryIO) -> Iterator[bytes]:
             return
 
 
-def _calls(lines: bytes, workers: list[tuple[object, ...]]) -> Iterator[tuple[object, ...]]:
-    """The rows of the calls; those of workers go into `workers`. A line that a full disk has cut off is left out."""
-    for line in lines.split(b"\n"):
-        if not line:
-            continue
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if not isinstance(record, dict):
-            continue
-        if "worker" in record:
-            row = tuple(_fitting(record.get(key), types) for key, types in _WORKER_KEYS.items())
-            if None not in row:
-                workers.append(row)
-        elif all(_fitting(record.get(key), _CALL_COLUMNS[key][1]) is not None for key in ("at", "ns", "plugin")):
-            yield _row(record)
-
-
-def _slots(page: bytes, start: int) -> Iterator[tuple[object, ...]]:
-    """The rows of the calls on a page. What can't have been written by us is left out."""
-    heads: dict[int, tuple[object, ...]] = {}
-    for *numbers, number in slots(page, start):
-        texts = heads.get(number)
-        if texts is None:
-            texts = heads[number] = _head(page, number)
-        if texts:
-            yield (*numbers, *texts)
-
-
-def _head(page: bytes, number: int) -> tuple[object, ...]:
-    """What the calls with that number have in common; empty where that can't be read."""
-    try:
-        record = json.loads(head(page, number))
-    except (ValueError, RecursionError):
-        return ()
-    texts = tuple(_fitting(record.get(key), (str,)) for key in _HEAD_KEYS) if isinstance(record, dict) else ()
-    return texts if None not in texts else ()
-
-
-def _row(record: dict[str, object]) -> tuple[object, ...]:
-    if "outcome" not in record:
-        record.update(outcome="ok", exit_code=0)
-    values = [_fitting(record.get(key), types) for key, (_, types) in _CALL_COLUMNS.items()]
-    bulk = record.get("bulk")
-    return (*values, _decoded(bulk) if isinstance(bulk, str) else None)
-
-
-def _fitting(value: object, types: tuple[type, ...]) -> object:
-    """The value, if it is one that its column takes; else None."""
-    if not isinstance(value, types) or isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        return value if abs(value) <= _LARGEST_INT else None
-    if isinstance(value, str) and not value.isascii():  # lone surrogates, which UTF-8 has no form for
-        return value.encode("utf-8", "replace").decode()
-    return value
-
-
-def _decoded(text: str) -> bytes | None:
-    from binascii import Error, a2b_base64
-
-    try:
-        return a2b_base64(text)
-    except Error:
-        return None
-
-
 def _drop_old(database: sqlite3.Connection) -> None:
     oldest_ns = time.time_ns() - KEPT_DAYS * _DAY_NS
     with database:
         database.execute("DELETE FROM call WHERE started_ns < ?", (oldest_ns,))
         database.execute("DELETE FROM worker WHERE noted_ns < ?", (oldest_ns,))
-        database.execute("DELETE FROM call WHERE id <= (SELECT max(id) FROM call) - ?", (KEPT_CALLS,))
+        database.execute(
+            "DELETE FROM call WHERE started_ns < (SELECT started_ns FROM call ORDER BY started_ns DESC LIMIT 1 OFFSET ?)",
+            (KEPT_CALLS - 1,),
+        )
         database.execute(
             "UPDATE call SET arguments = NULL, bulk = NULL, arguments_lost = 'They were dropped for those of later calls' "
             "WHERE id IN (SELECT id FROM (SELECT id, sum(length(arguments) + coalesce(length(bulk), 0)) OVER "

@@ -64,11 +64,14 @@ class Writer:
             clock.set()
         if self._place is not None:
             page, number = self._place
-            # No call stands between the giving of a slot and its filling. CPython changes threads and handles signals at calls
-            # and at jumps back only: either both happen or neither.
-            for at in page.slots:
-                page.pack(page.map, at, began_ns + clock.offset_ns, ended_ns - began_ns, sent, received, printed, number)
-                return
+            try:
+                # No call stands between the giving of a slot and its filling. CPython changes threads and handles signals at
+                # calls and at jumps back only: either both happen or neither.
+                for at in page.slots:
+                    page.pack(page.map, at, began_ns + clock.offset_ns, ended_ns - began_ns, sent, received, printed, number)
+                    return
+            except TypeError:  # under a debugger something may come between: the page is closed, and the slot stays empty
+                pass
         self._note_on_another(began_ns, ended_ns, sent, received, printed)
 
     def _note_on_another(self, began_ns: int, ended_ns: int, sent: int, received: int, printed: int) -> None:
