@@ -10,7 +10,7 @@ import select
 import sys
 import time
 
-__all__ = ["FAMILY_MARK", "LINUX", "await_ends", "members", "open_pidfd", "peak_memory", "signal", "signal_group"]
+__all__ = ["FAMILY_MARK", "LINUX", "await_ends", "bears_mark", "members", "open_pidfd", "peak_memory", "signal", "signal_group"]
 
 LINUX = sys.platform == "linux"
 
@@ -53,6 +53,15 @@ def members(root: int, mark: str) -> list[int]:
         size = len(found)
         found |= {pid for pid, parent in parents.items() if parent in found}
     return sorted((found | marked) - {os.getpid(), root})
+
+
+def bears_mark(pid: str, mark: str) -> bool:
+    """Whether the process has `mark` in the environment it was started with: only a child of ours has, and what that started."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            return f"{FAMILY_MARK}={mark}".encode() in file.read().split(b"\0")
+    except OSError:  # gone, or somebody else's
+        return False
 
 
 def open_pidfd(pid: int) -> int:

@@ -103,7 +103,7 @@ class Completed:
 class Child:
     """A process that this one started. The descriptors are the caller's to close."""
 
-    __slots__ = ("_family", "_lifeline", "_pidfd", "is_measured", "peak_bytes", "pid", "returncode")
+    __slots__ = ("_lifeline", "_pidfd", "family", "is_measured", "peak_bytes", "pid", "returncode")
 
     def __init__(self, pid: int, *, lifeline: int, family: str) -> None:
         self.pid = pid
@@ -112,7 +112,7 @@ class Child:
         self.peak_bytes = 0
         self.returncode: int | None = None
         self._lifeline = lifeline
-        self._family = family
+        self.family = family
         self._pidfd = open_pidfd(pid)  # where there is none, `wait` falls back to asking
         own(self)
 
@@ -155,7 +155,7 @@ class Child:
         if self.returncode is None:
             # Stopped first, so that the family can't grow while it is being listed.
             signal_group(self.pid, SIGSTOP)
-        family = members(self.pid if self.returncode is None else -1, self._family)
+        family = members(self.pid if self.returncode is None else -1, self.family)
         watched = [open_pidfd(pid) for pid in family]
         for pid in family:
             signal(pid, SIGKILL)

@@ -14,7 +14,7 @@ from plughost._wishes import Wishes
 from plughost.call import describe, describe_exception
 from plughost.errors import PlughostError, PluginCrashed, PluginError, StoreError, VenvError
 from plughost.journal import Journal, NoJournal, Recording
-from plughost.worker import Pool, Worker, launch
+from plughost.worker import Nurseries, Pool, Worker, launch, modules_of, without_threads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ class Workers:
         self._journal: Journal | None = None
         self.pool = Pool()
         #: The app's functions that its plugins may call, and the exceptions that they may raise, by name.
+        self._nurseries = Nurseries(project, store.runner_bytecode)
         self.offers: dict[str, object] = {}
         self.exception_types: dict[str, type[Exception]] = {}
         self._switches: dict[str, str] = {}
@@ -83,7 +84,7 @@ class Workers:
             if known[0] == stamp:
                 return known[1]
             self._found.pop(name, None)
-            self.pool.retire(known[1].name)  # updated or removed by another process, maybe
+            self.retire(known[1].name)  # updated or removed by another process, maybe
         installed = registry.find_callable(self.store, name)
         self._wishes.apply(installed.name, installed.manifest)
         if stamp is not None:
@@ -93,6 +94,16 @@ class Workers:
     @property
     def journal(self) -> Journal:
         """What calls are recorded in."""
+    def retire(self, plugin: str) -> None:
+        """End the plugin's workers, each after the call that it is in."""
+        self.pool.retire(plugin)
+        self._nurseries.retire(plugin)
+
+    def are_exclusive(self, installed: Installed) -> bool:
+        """Whether a worker of the plugin is one process that serves one call after the other, and knows what it offers."""
+        manifest = installed.manifest
+        return not manifest.get("editable") and manifest.get("isolation") != "call" and manifest.get("concurrency", 1) == 1
+
         return self._journal or self._opened()
 
     def recording(
@@ -122,6 +133,7 @@ class Workers:
         if self._journal is not None:
             self._journal.close()
 
+        self._nurseries.close()
     def take(
         self, installed: Installed, *, env: Mapping[str, str] | None = None, may_be_held: bool = True
     ) -> tuple[Worker, Mapping[str, object]]:
@@ -142,7 +154,7 @@ class Workers:
         self, installed: Installed, *, env: Mapping[str, str] | None, may_be_held: bool
     ) -> tuple[Worker, Mapping[str, object]]:
         def start() -> Worker:
-            worker = self.launch(installed.name, installed.venv, env)
+            worker = (None if env else self._forked(installed)) or self.launch(installed.name, installed.venv, env)
             worker.on_end = lambda: self._ended(installed, worker)
             worker.on_callback = lambda params: self._called_back(installed, worker, params)
             worker.on_output = lambda chunk: _log(installed.name, chunk)
@@ -163,8 +175,16 @@ class Workers:
         return worker, manifest
 
     def give_back(self, installed: Installed, worker: Worker, *, reuse: bool = True) -> None:
-        reuse = reuse and not installed.manifest.get("editable")
-        self.pool.give_back((installed.name, installed.revision), worker, reuse=reuse)
+        for_one_call = installed.manifest.get("isolation") == "call"
+        reuse = reuse and not for_one_call and not installed.manifest.get("editable")
+        self.pool.give_back((installed.name, installed.revision), worker, reuse=reuse, aside=for_one_call)
+
+    def _forked(self, installed: Installed) -> Worker | None:
+        """A worker from the plugin's nursery, where each call is to have a process of its own and there is a nursery."""
+        manifest = installed.manifest
+        if manifest.get("isolation") != "call" or manifest.get("editable") or manifest.get("fork"):
+            return None
+        return self._nurseries.fork((installed.name, installed.revision), installed.venv, modules_of(manifest))
 
     def hold(self, installed: Installed, worker: Worker) -> None:
         """Until `release`, what this thread calls of that plugin is sent to `worker`, and finds the same state."""
@@ -202,7 +222,7 @@ class Workers:
 
     def describe_new(self, name: str, venv: str, entry_points: Mapping[str, str]) -> dict[str, object]:
         """Start a plugin for the first time, in the environment just made, and have it say what it offers."""
-        worker = self.launch(name, venv)
+        worker = self.launch(name, venv, without_threads())
         try:
             return describe(worker, name, entry_points, timeout_s=DESCRIBE_TIMEOUT_S)
         finally:

@@ -109,7 +109,13 @@ def main() -> None:
     # A clean __main__ for the plugin: multiprocessing would run this file again in each child that it spawns.
     own = sys.modules["__main__"]
     sys.modules["__main__"] = type(sys)("__main__")
-    sys.argv[:] = ["plughost"]
+    is_nursery, sys.argv[:] = "nursery" in sys.argv[1:], ["plughost"]
+    if is_nursery:
+        from plughost_runner import _nursery
+
+        requests, replies = _nursery.tend(requests, replies, _serve.enter_environment)  # in a child from here on
+        _serve.serve(_connection.Connection(requests, replies, _ending.leave_fork), enter=_entered_already)
+        _nursery.leave()
     _serve.serve(_connection.Connection(requests, replies, _ending.leave_fork), enter=_serve.enter_environment)
     _ending.leave_threads()
     del own
@@ -117,3 +123,7 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+def _entered_already() -> None:
+    """The nursery has, before it imported the plugin."""
+
+

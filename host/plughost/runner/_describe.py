@@ -9,7 +9,7 @@ import inspect
 import sys
 import types
 
-from . import _annotations, _docs, _hooks, _load, _schema
+from . import _annotations, _docs, _forkable, _hooks, _load, _schema
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ class EntryPointError(Exception):
 def describe(project: str, entry_points: Mapping[str, str]) -> Record:
     """The manifest of the entry points, which are given as name and `module:object`.
 
+    `fork` says why a process with the plugin can't be forked, if there is a reason.
+
     Raises: EntryPointError: one of them is of no use; what the plugin raised is its cause.
     """
     tools: list[Record] = []
@@ -48,7 +50,10 @@ def describe(project: str, entry_points: Mapping[str, str]) -> Record:
                 raise EntryPointError(name, target, f"offers a tool `{tool['name']}`, and so does another entry point")
             tools.append(tool)
         hooks += new_hooks
-    return {"python": "{}.{}.{}".format(*sys.version_info), "tools": tools, "hooks": hooks}
+    manifest: Record = {"python": "{}.{}.{}".format(*sys.version_info), "tools": tools, "hooks": hooks}
+    if reason := _forkable.why_unsafe():
+        manifest["fork"] = reason
+    return manifest
 
 
 def _offer(project: str, name: str, target: str) -> tuple[list[Record], list[Record]]:

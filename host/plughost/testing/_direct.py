@@ -78,6 +78,7 @@ class _DirectWorkers(Workers):
 class _Thread:
     """In a child process's place: the runner's loop, in a thread. It can't be killed; it ends with its conversation."""
 
+    family = ""
     is_measured = False
     peak_bytes = 0
 

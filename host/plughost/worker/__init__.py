@@ -7,6 +7,8 @@ from plughost.worker._channel import Channel
 from plughost.worker._custody import Custody
 from plughost.worker._deadline import DEADLINE, Deadline
 from plughost.worker._exchange import STREAM_CREDIT, Exchange
+from plughost.worker._nurseries import Nurseries, modules_of
+from plughost.worker._nursery import without_threads
 from plughost.worker._pool import Crew, Limits, Pool
 from plughost.worker._watch import IS_POSSIBLE
 from plughost.worker._worker import Worker, launch
@@ -22,6 +24,9 @@ __all__ = [
     "Exchange",
     "Limits",
     "Pool",
+    "Nurseries",
     "Worker",
     "launch",
 ]
+    "modules_of",
+    "without_threads",

@@ -186,8 +186,8 @@ class Pool:
         for each in waiting:
             each.release()
 
-    def give_back(self, key: Key, worker: Worker, *, reuse: bool = True) -> None:
-        """Keep the worker for the next call, or end it."""
+    def give_back(self, key: Key, worker: Worker, *, reuse: bool = True, aside: bool = False) -> None:
+        """Keep the worker for the next call, or end it; `aside`, without waiting for that."""
         if worker.alive and self._find_held(key) is worker:
             return
         custody = CUSTODY.get()
@@ -203,7 +203,10 @@ class Pool:
                 return
         if crew is not None:
             self._left(worker, crew)
-        worker.stop()
+        if aside and worker.alive:
+            self.watcher.dispose(worker)
+        else:
+            worker.stop()
 
     def put_back(self, worker: Worker, crew: Crew) -> None:
         """`give_back` for a worker that is as good as it was when it was taken."""

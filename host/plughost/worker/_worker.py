@@ -16,17 +16,21 @@ from plughost.worker._exchange import CANCEL_GRACE_S, MOST_SHOWN, STOP_GRACE_S, 
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Protocol
 
     from plughost.worker._pool import Crew
     from plughost.worker._watch import Watcher
 
     class Process(Protocol):
-        """A child process, or what stands in its place. `peak_bytes` is known after its end, if it `is_measured`."""
+        """A child process, or what stands in its place. `peak_bytes` is known after its end, if it `is_measured`.
+
+        `family` is the mark in the environment of all that it starts.
+        """
 
         pid: int
         is_measured: bool
+        family: str
         peak_bytes: int
 
         def wait(self, timeout_s: float | None = None) -> int | None: ...
@@ -47,11 +51,21 @@ _NUMBERS_LAST_S = 60.0
 _RUNNER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "runner", "__main__.py")
 
 
-def launch(venv: str, *, name: str, project: str, bytecode: str, extra_environment: Mapping[str, str] | None = None) -> Worker:
+def launch(
+    venv: str,
+    *,
+    name: str,
+    project: str,
+    bytecode: str,
+    extra_environment: Mapping[str, str] | None = None,
+    make_input: Callable[[], tuple[int, int]] = _process.pipe,
+    arguments: Sequence[str] = (),
+) -> Worker:
     """Start a worker in the environment at `venv`. Doesn't wait for it: the first request does.
 
     `name` is the plugin's, for messages; `bytecode` the folder for the runner's where it can't lie beside it. The child's
-    environment is the allow-list of `_process` and `extra_environment`. While the child lives, it holds a shared lock on the
+    environment is the allow-list of `_process` and `extra_environment`. `make_input` gives the child's end of its input, and
+    ours; `arguments` are the runner's. While the child lives, it holds a shared lock on the
     environment's marker, so that nobody deletes the environment under it.
 
     Raises: OSError: the environment is gone, or its interpreter can't be started.
@@ -66,11 +80,11 @@ def launch(venv: str, *, name: str, project: str, bytecode: str, extra_environme
     lease = _process.raised(regular(os.path.join(venv, "plughost-venv.json"), os.O_RDONLY))
     try:
         fcntl.flock(lease, fcntl.LOCK_SH)
-        (child_in, our_in), (our_out, child_out), (our_err, child_err) = _process.pipe(), _process.pipe(), _process.pipe()
+        (child_in, our_in), (our_out, child_out), (our_err, child_err) = make_input(), _process.pipe(), _process.pipe()
         opened = [our_in, our_out, our_err]
         try:
             child = _process.spawn(
-                [os.path.join(bin_folder, "python"), "-I", "-S", *_bytecode_options(bytecode), _RUNNER],
+                [os.path.join(bin_folder, "python"), "-I", "-S", *_bytecode_options(bytecode), _RUNNER, *arguments],
                 env=environment,
                 stdin=child_in,
                 stdout=child_out,
@@ -346,7 +360,7 @@ class Worker:
         with open("/proc/loadavg", "rb") as file:
             newest = int(file.read().split()[-1])
         newer = (entry for entry in os.listdir("/proc") if entry.isdigit() and int(entry) > self._child.pid)
-        return newest < self._child.pid or any(map(_descends_from_a_child, newer))
+        return any(_kernel.bears_mark(pid, self._child.family) for pid in newer)
 
     def forget(self) -> None:
         """In a forked copy of this process: the worker is the original's, and so is what it prints."""
@@ -380,6 +394,8 @@ class Worker:
         """The error for a child that went away during `what`; whatever is left of it is gone afterwards."""
         if self._is_copy:
             return PluginCrashed(
+        if newest < self._child.pid:
+            return True
                 f"{what} was under way when this process was forked from another, whose call it is",
                 hint="The next call starts a new process",
             )
@@ -395,15 +411,6 @@ class Worker:
             causes=[f"It printed last: {line}" for line in last],
             hint="The next call starts a new process",
         )
-
-
-def _descends_from_a_child(pid: str) -> bool:
-    """Whether the process has in its environment what only our children have, and theirs."""
-    try:
-        with open(f"/proc/{pid}/environ", "rb") as file:
-            return f"{_kernel.FAMILY_MARK}=".encode() in file.read()
-    except OSError:  # gone, or somebody else's
-        return False
 
 
 def _how_it_ended(code: int | None) -> str:

@@ -1,0 +1,271 @@
+"""A nursery: the process that has imported the plugin, and forks a worker for each call. It runs nothing of the plugin but that.
+
+Above it: `__main__`, which starts it where its argument is `nursery`, and goes on in each child as in any worker; below it: the
+kernel. Its stdin is a Unix socket. It answers these requests, each a line of JSON as `__main__` has it:
+
+| method | params | result |
+|---|---|---|
+| `initialize` | as of a worker | as of a worker |
+| `nurse` | `modules`: those to import | `fork`: why it can't be done, or the empty text |
+| `fork` | `family`; and along with the line four descriptors: requests, replies, stderr, lifeline | the child's pid |
+| `reap` | `pid` | its exit code, negative for a signal; null while it runs |
+| `shutdown` | nothing | null; then the process ends |
+
+A child that has ended keeps its number until it is reaped: the host can watch and signal it, and never meets another process.
+What it left in its process group is killed then.
+"""
+
+from __future__ import annotations
+
+import _socket
+import atexit
+import fcntl
+import gc
+import importlib
+import os
+import select
+import sys
+
+from . import _ending, _forkable, _load, _printed, framing, wire
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    Params = dict[str, object]
+
+__all__ = ["leave", "tend"]
+
+_NEEDED_LATER = (_load,)  # by every child: imported once, here
+_SIGKILL = 9
+_READ_BYTES = 1 << 16
+_DESCRIPTORS = 4  # that come with a fork
+_LIFELINE = 3
+#: Below it are the standard streams, the lifeline and the lease.
+_FIRST_FREE = 5
+_FAMILY_MARK = "PLUGHOST_FAMILY"
+_FAILED = -32000
+
+
+def tend(requests: int, replies: int, enter: Callable[[], None]) -> tuple[int, int]:
+    """Serve the host; returns in a child alone, with its own two descriptors in the place of those given. Else it ends here."""
+    nursery = _Nursery(requests, replies, enter)
+    while True:
+        message = nursery.receive()
+        method, params = message.get("method"), message.get("params")
+        answer: dict[str, object] = {"jsonrpc": "2.0", "id": message.get("id")}
+        try:
+            result = nursery.do(str(method), params if isinstance(params, dict) else {})
+        except OSError as error:  # no process, descriptor or memory left
+            answer["error"] = {"code": _FAILED, "message": str(error), "data": {"errno": error.errno}}
+        else:
+            if isinstance(result, tuple):
+                return result
+            answer["result"] = result
+        nursery.send(answer)
+        if method == "shutdown":
+            leave()
+
+
+def leave() -> None:
+    """End the process: exit handlers run, and the interpreter is not taken apart, which takes longer the more is imported."""
+    _ending.leave_threads()
+    atexit._run_exitfuncs()  # noqa: SLF001 - there is no public way
+    _printed.flush()
+    os._exit(0)
+
+
+class _Nursery:
+    def __init__(self, requests: int, replies: int, enter: Callable[[], None]) -> None:
+        self._socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, requests)
+        self._replies = replies
+        self._enter = enter
+        self._assembler = framing.Assembler()
+        self._descriptors: list[int] = []  # that have come along
+        self._mark_at = _find_mark()
+        os.register_at_fork(after_in_child=self._let_go)
+
+    def receive(self) -> dict[str, object]:
+        """The next request; where none will come, the process ends."""
+        while True:
+            message = self._assembler.next()
+            if message is not None:
+                return message
+            room = _socket.CMSG_SPACE(_DESCRIPTORS * 4)
+            chunk, ancillary, _, _ = self._socket.recvmsg(_READ_BYTES, room, _socket.MSG_CMSG_CLOEXEC)
+            for level, kind, packed in ancillary:
+                if (level, kind) == (_socket.SOL_SOCKET, _socket.SCM_RIGHTS):
+                    self._descriptors += memoryview(packed).cast("i").tolist()
+            if not chunk:
+                leave()
+            self._assembler.feed(chunk)
+
+    def send(self, answer: dict[str, object]) -> None:
+        view = memoryview(b"".join(wire.pack(answer)))
+        while view:
+            view = view[os.write(self._replies, view) :]
+
+    def do(self, method: str, params: Params) -> object:
+        """The result; in a child, its two descriptors."""
+        if method == "nurse":
+            modules = params["modules"]
+            assert isinstance(modules, list)
+            return {"fork": self._import(modules)}
+        if method == "fork":
+            return self._fork(str(params["family"]))
+        if method == "reap":
+            return _reap(int(str(params["pid"])))
+        return None
+
+    def _import(self, modules: Iterable[str]) -> str:
+        """Have the plugin as its calls are to find it; why that can't be, if it can't."""
+        self._enter()
+        app = type(sys)("plughost_app")
+        vars(app)["__getattr__"] = _app_function
+        sys.modules["plughost_app"] = app
+        for module in modules:
+            try:
+                importlib.import_module(module)
+            except BaseException as error:  # noqa: BLE001 - `sys.exit` is one; a worker of its own tells the caller
+                return "of no use: `{}` can't be imported: {}".format(module, type(error).__name__)
+        _printed.flush()
+        reason = _forkable.why_unsafe()
+        # What is alive now lives as long as this process: a collection in a child would copy its pages for nothing.
+        gc.collect()
+        gc.freeze()
+        return reason
+
+    def _fork(self, family: str) -> object:
+        descriptors, self._descriptors = self._descriptors[:_DESCRIPTORS], self._descriptors[_DESCRIPTORS:]
+        try:
+            if len(descriptors) < _DESCRIPTORS:
+                raise OSError(24, "too many open files")  # noqa: TRY301 - as the kernel would have it
+            pid = os.fork()
+            if pid == 0:
+                return self._begin(family, *descriptors)
+        except BaseException:
+            for fd in descriptors:
+                os.close(fd)
+            raise
+        for fd in descriptors:
+            os.close(fd)
+        return pid
+
+    def _begin(self, family: str, requests: int, replies: int, printed: int, lifeline: int) -> tuple[int, int]:
+        """In the child: be the worker that the host expects."""
+        try:
+            os.setsid()
+            requests, replies, printed, lifeline = map(_raised, (requests, replies, printed, lifeline))
+            os.dup2(printed, 2)
+            os.dup2(2, 1)
+            os.dup2(lifeline, _LIFELINE)
+            os.close(printed)
+            os.close(lifeline)
+            _tie()
+            _bear(family, self._mark_at)
+            _start_anew()
+        except BaseException:  # noqa: BLE001 - there is one nursery, and this is not it
+            sys.excepthook(*sys.exc_info())
+            os._exit(70)
+        return requests, replies
+
+    def _let_go(self) -> None:
+        """In any copy of the process, also one that the plugin's import forks: the conversation is the original's alone."""
+        if self._replies >= 0:
+            os.close(self._socket.detach())
+            os.close(self._replies)
+            self._replies = -1
+
+
+def _app_function(name: str) -> object:
+    """A function of the app's for a plugin that imports it before there is a call: found when it is called."""
+    if name.startswith("__"):
+        raise AttributeError(name)
+
+    def function(*args: object, **kwargs: object) -> object:
+        return getattr(sys.modules["plughost_app"], name)(*args, **kwargs)
+
+    function.__name__ = function.__qualname__ = name
+    return function
+
+
+def _reap(pid: int) -> object:
+    try:
+        # Left unreaped for a moment, so that its number can't be another group's when the rest of the group is killed.
+        if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
+            return None
+        try:
+            os.killpg(pid, _SIGKILL)
+        except ProcessLookupError:
+            pass
+        _, status = os.waitpid(pid, 0)
+    except ChildProcessError:  # the plugin ignores SIGCHLD, or has waited for all children: the code is lost, the end is not
+        return 0
+    return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+
+
+# In the child.
+
+
+def _raised(descriptor: int) -> int:
+    """The descriptor, or in its place one above those with a meaning, which the plugin's import may have closed."""
+    if descriptor >= _FIRST_FREE:
+        return descriptor
+    moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _FIRST_FREE)
+    os.close(descriptor)
+    return moved
+
+
+def _tie() -> None:
+    """Have the kernel kill this group when the host's end of the lifeline closes; it may have closed already."""
+    fcntl.fcntl(_LIFELINE, fcntl.F_SETOWN, -os.getpid())
+    fcntl.fcntl(_LIFELINE, getattr(fcntl, "F_SETSIG", 10), _SIGKILL)
+    fcntl.fcntl(_LIFELINE, fcntl.F_SETFL, fcntl.fcntl(_LIFELINE, fcntl.F_GETFL) | os.O_ASYNC)
+    poller = select.poll()
+    poller.register(_LIFELINE, 0)
+    if poller.poll(0):
+        os._exit(0)
+
+
+def _find_mark() -> int:
+    """Where in memory the family's mark in the environment stands that this process was started with; 0 if that can't be told."""
+    mark = "{}={}".format(_FAMILY_MARK, os.environ.get(_FAMILY_MARK, "")).encode()
+    try:
+        with open("/proc/self/stat", "rb") as file:
+            begin, end = map(int, file.read().rpartition(b")")[2].split()[47:49])
+        with open("/proc/self/mem", "rb", buffering=0) as memory:
+            memory.seek(begin)
+            found = (b"\0" + memory.read(end - begin)).find(b"\0" + mark + b"\0")
+    except (OSError, ValueError, OverflowError):
+        return 0
+    return begin + found + len(_FAMILY_MARK) + 1 if found >= 0 else 0
+
+
+def _bear(family: str, mark_at: int) -> None:
+    """Have a mark of one's own, by which the host finds what this process starts, and nothing that another one started.
+
+    Programs inherit it by the variable. Copies of this process inherit the environment that the kernel shows of it, which is
+    memory like any other.
+    """
+    os.environ[_FAMILY_MARK] = family
+    if mark_at:
+        try:
+            with open("/proc/self/mem", "r+b", buffering=0) as memory:
+                memory.seek(mark_at)
+                memory.write(family.encode())
+        except OSError:
+            pass
+
+
+def _start_anew() -> None:
+    """Forget what belongs to the nursery: exit handlers that the import has registered, and the state of numpy's generator.
+
+    Python seeds its own generator anew in each copy of a process. `multiprocessing` drops exit handlers in the same way.
+    """
+    atexit._clear()  # noqa: SLF001 - there is no public way
+    logging = sys.modules.get("logging")
+    if logging is not None:
+        atexit.register(logging.shutdown)
+    generators = sys.modules.get("numpy.random")
+    if generators is not None:
+        generators.seed()

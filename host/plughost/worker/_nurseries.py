@@ -1,0 +1,107 @@
+"""The nurseries of a host, by plugin and revision.
+
+Above it: the host; below it: `Nursery`. A plugin's nursery begins with its second call, since a program that makes only one gains
+nothing by it; and it is not waited for: until it is ready, and where it can't be, calls have workers that are started for them.
+"""
+
+from __future__ import annotations
+
+import _thread
+import time
+
+from plughost import _process
+from plughost.worker._nursery import IS_FORKING, Nursery
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from plughost.worker._worker import Worker
+
+    Key = tuple[str, str]
+
+__all__ = ["Nurseries", "modules_of"]
+
+
+def modules_of(manifest: Mapping[str, object]) -> list[str]:
+    """The modules that the plugin's entry points name."""
+    entry_points = manifest.get("entry_points")
+    targets = entry_points.values() if isinstance(entry_points, dict) else ()
+    return sorted({str(target).partition(":")[0].partition("[")[0].strip() for target in targets})
+
+
+class Nurseries:
+    """Safe for several threads, and in a forked copy of the process."""
+
+    def __init__(self, project: str, bytecode: str) -> None:
+        self._project, self._bytecode = project, bytecode
+        self._closes_at_exit = False
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._nurseries: dict[Key, Nursery | None] = {}  # None: called once
+        self._lock = _thread.allocate_lock()
+
+    def fork(self, key: Key, venv: str, modules: Sequence[str]) -> Worker | None:
+        """A worker of that plugin and revision, whose `modules` are imported; None where one has to be started."""
+        if not IS_FORKING:
+            return None
+        with self._lock:
+            is_first = key not in self._nurseries
+            nursery = self._nurseries.get(key)
+            if is_first:
+                self._nurseries[key] = None
+            elif nursery is None or nursery.is_gone:
+                nursery = self._nurseries[key] = self._begin(key, venv, modules)
+        try:
+            return nursery.fork() if nursery is not None else None
+        except OSError:  # no process, descriptor or memory left: whoever starts a worker will find that too, and say so
+            return None
+
+    def warm(self, key: Key, venv: str, modules: Sequence[str], *, timeout_s: float) -> None:
+        """Have the nursery ready before there is a call; where that can't be, calls will do without."""
+        if not IS_FORKING:
+            return
+        with self._lock:
+            nursery = self._nurseries.get(key)
+            if nursery is None or nursery.is_gone:
+                nursery = self._nurseries[key] = self._begin(key, venv, modules)
+        if nursery is not None:
+            nursery.is_ready(timeout_s)
+
+    def _begin(self, key: Key, venv: str, modules: Sequence[str]) -> Nursery | None:
+        if not self._closes_at_exit:
+            import atexit
+
+            self._closes_at_exit = True
+            _process.own(self)
+            atexit.register(self.close)
+        try:
+            return Nursery(venv, modules, name=key[0], project=self._project, bytecode=self._bytecode)
+        except OSError:  # as in `fork`
+            return None
+
+    def retire(self, plugin: str) -> None:
+        """End the nurseries of a plugin whose revision is no longer the one in force."""
+        self._end(lambda key, _: key[0] == plugin)
+
+    def retire_idle(self, idle_s: float) -> None:
+        """End those of which nobody has wanted a worker for that long."""
+        latest = time.monotonic() - idle_s
+        self._end(lambda _, nursery: nursery.used_at <= latest)
+
+    def close(self) -> None:
+        """End all of them; those of whose workers some are in use, after these."""
+        self._end(lambda _key, _nursery: True)
+
+    def _end(self, is_meant: Callable[[Key, Nursery], bool]) -> None:
+        with self._lock:
+            ended = {key: each for key, each in self._nurseries.items() if each is not None and is_meant(key, each)}
+            for key in ended:
+                del self._nurseries[key]
+        for nursery in ended.values():
+            nursery.close()
+
+    def forget(self) -> None:
+        """In a forked copy of this process: the nurseries are the original's, and so may be whoever holds the lock."""
+        self._begin_anew()

@@ -1,0 +1,282 @@
+"""Workers that are forked, one for each call, from a process that has imported the plugin: its *nursery*.
+
+Above it: the host, which knows whose calls want it; below it: the nursery's process, and the kernel. To all else a forked worker
+is a `Worker` like any other. One is always forked ahead, and nobody waits for that.
+"""
+
+from __future__ import annotations
+
+import _socket
+import _thread
+import os
+import sys
+import time
+
+from plughost import _process
+from plughost._kernel import LINUX
+from plughost.runner.wire import WireError, pack
+from plughost.worker._channel import Channel, ChannelClosed
+from plughost.worker._worker import Worker, launch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["IS_FORKING", "Nursery"]
+
+#: Elsewhere each call has a worker that was started for it.
+IS_FORKING = LINUX and hasattr(os, "pidfd_open")
+
+#: Libraries for linear algebra start threads when they are imported, and no process with threads is forked. The app's own
+#: environment may say otherwise.
+ONE_THREAD = ("MKL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+#: To fork takes a millisecond for every 100 MiB or so; a nursery that takes longer than this was stopped.
+_ANSWERS_WITHIN_S = 10.0
+
+
+def without_threads() -> dict[str, str]:
+    """What the environment of a process has that is to be forked."""
+    return {name: os.environ.get(name, "1") for name in ONE_THREAD}
+
+
+class ForkedChild(_process.Child):
+    """A child of the nursery, which alone can reap it."""
+
+    __slots__ = ("_nursery",)
+
+    def __init__(self, pid: int, nursery: Nursery, *, lifeline: int, family: str) -> None:
+        self._nursery = nursery
+        super().__init__(pid, lifeline=lifeline, family=family)
+
+    def _reap(self, options: int) -> int | None:  # noqa: ARG002 - `wait` asks once the end is known, or again and again
+        if self.returncode is None:
+            self.returncode = self._nursery.reap(self.pid)
+        return self.returncode
+
+
+class _Order:
+    """A child that was asked for: the number of the request, and our ends of what the child has."""
+
+    __slots__ = ("family", "lifeline", "number", "stderr", "stdin", "stdout")
+
+    def __init__(self, number: int, family: str, stdin: int, stdout: int, stderr: int, lifeline: int) -> None:
+        self.number = number
+        self.family = family
+        self.stdin, self.stdout, self.stderr, self.lifeline = stdin, stdout, stderr, lifeline
+
+    def cancel(self) -> None:
+        for fd in (self.stdin, self.stdout, self.stderr, self.lifeline):
+            if fd >= 0:
+                os.close(fd)
+
+
+class Nursery:
+    """The nursery of one plugin in one environment. Safe for several threads.
+
+    Its process imports `modules`, and takes its time for that: until then `fork` gives nothing. Where the import fails, or leaves
+    threads behind, it never does, and `reason` says why.
+
+    Raises: OSError: the environment is gone, or its interpreter can't be started.
+    """
+
+    def __init__(self, venv: str, modules: Sequence[str], *, name: str, project: str, bytecode: str) -> None:
+        self._name, self._project = name, project
+        #: Why there are no forked workers, once that is known.
+        self.reason = ""
+        self.used_at = time.monotonic()
+        self._lock = _thread.RLock()
+        self._answers: dict[object, dict[str, object]] = {}  # that came while another was waited for
+        self._spare: _Order | None = None
+        self._children = 0
+        self._is_ready = self._is_closing = False
+        self._socket = -1
+        self._parent = launch(
+            venv,
+            name=name,
+            project=project,
+            bytecode=bytecode,
+            extra_environment=without_threads(),
+            make_input=self._make_socket,
+            arguments=("nursery",),
+        )
+        self._number = self._parent.next_id
+        self._parent.channel.check = None
+        self._greeting = self._send("nurse", {"modules": list(modules)})
+
+    @property
+    def pid(self) -> int:
+        return self._parent.pid
+
+    def is_ready(self, timeout_s: float = 0.0) -> bool:
+        """Whether it has imported the plugin and can fork; waits for that, at most `timeout_s`."""
+        with self._lock:
+            if self._is_ready or self.reason:
+                return self._is_ready
+            try:
+                answer = self._answer(self._greeting, timeout_s)
+            except TimeoutError:
+                return False
+            except (ChannelClosed, WireError):
+                self._give_up("of no use: its import ended the process")
+                return False
+            result = answer.get("result")
+            reason = result.get("fork") if isinstance(result, dict) else "of no use: the nursery can't be asked"
+            if reason:
+                self._give_up(str(reason))
+                return False
+            self._is_ready = True
+            self._spare = self._order()
+            return True
+
+    def fork(self) -> Worker | None:
+        """A worker that has the plugin imported; None where there is none, or none yet: start one.
+
+        Raises: OSError: there is no process, descriptor or memory left.
+        """
+        with self._lock:
+            if self._is_closing or not self.is_ready():
+                return None
+            self.used_at = time.monotonic()
+            order, self._spare = self._spare, None
+            try:
+                worker = self._delivered(order) if order else None
+                worker = worker or self._delivered(self._order())
+                self._spare = self._order()
+            except (ChannelClosed, TimeoutError, WireError, BrokenPipeError, ConnectionError, BlockingIOError):
+                self._give_up("")
+                return None
+            return worker
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether its process has ended, so that a new one has to be started."""
+        return not self._parent.alive and not self.reason
+
+    def reap(self, pid: int) -> int | None:
+        """The exit code of a child that has ended; None if it has not."""
+        with self._lock:
+            code: object = 0  # nobody knows it any more once the nursery is gone
+            if self._parent.alive:
+                try:
+                    code = self._answer(self._send("reap", {"pid": pid}), _ANSWERS_WITHIN_S).get("result")
+                except (ChannelClosed, TimeoutError, WireError, OSError):
+                    self._give_up("")
+            if code is None:
+                return None
+            self._children -= 1
+            if self._is_closing:
+                self._end()
+            return code if isinstance(code, int) else 0
+
+    def close(self) -> None:
+        """End the process: now, or once those of its children have ended that serve calls."""
+        with self._lock:
+            self._is_closing = True
+            self._end()
+
+    def _end(self) -> None:
+        self._drop_spare()
+        if not self._children and self._parent.alive:
+            self._parent.stop()
+
+    def _give_up(self, reason: str) -> None:
+        self.reason = reason
+        self._drop_spare()
+        if self._parent.alive:
+            self._parent.interrupt()  # alone: its children serve calls, and are nobody's descendants once it is gone
+            self._parent.kill()
+
+    def _drop_spare(self) -> None:
+        order, self._spare = self._spare, None
+        if order is None:
+            return
+        try:
+            worker = self._delivered(order) if self._parent.alive else None
+        except (ChannelClosed, TimeoutError, WireError, OSError):
+            return
+        if worker is None:
+            order.cancel()
+            return
+        worker.kill()
+
+    # With the lock: the nursery's process.
+
+    def _make_socket(self) -> tuple[int, int]:
+        """What stands in the place of the process's input: descriptors travel through it, too."""
+        self._socket, theirs = (_process.raised(end.detach()) for end in _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM))
+        return theirs, self._socket
+
+    def _order(self) -> _Order:
+        """Ask for a child, and don't wait for it."""
+        opened: list[int] = []
+        theirs: list[int] = []
+        try:
+            for is_input in (True, False, False):
+                read, write = _process.pipe()
+                opened.append(write if is_input else read)
+                theirs.append(read if is_input else write)
+            lifeline, ours = _process.new_lifeline()
+            theirs.append(lifeline)
+            opened.append(ours)
+            family = os.urandom(8).hex()
+            number = self._send("fork", {"family": family}, theirs)
+        except BaseException:
+            for fd in opened:
+                if fd >= 0:
+                    os.close(fd)
+            raise
+        finally:
+            for fd in theirs:
+                os.close(fd)
+        return _Order(number, family, *opened)
+
+    def _delivered(self, order: _Order) -> Worker | None:
+        """The worker that was asked for; None if it has ended already.
+
+        Raises: OSError: it could not be forked. ChannelClosed, TimeoutError, WireError: the nursery is of no use any more.
+        """
+        try:
+            pid = _pid_in(self._answer(order.number, _ANSWERS_WITHIN_S))
+        except BaseException:
+            order.cancel()
+            raise
+        child = ForkedChild(pid, self, lifeline=order.lifeline, family=order.family)
+        self._children += 1
+        channel = Channel(stdin=order.stdin, stdout=order.stdout, stderr=order.stderr, exit_fd=child.exit_descriptor())
+        worker = Worker(child, channel, name=self._name, project=self._project)
+        if child.wait(0) is not None:
+            worker.kill()
+            return None
+        return worker
+
+    def _send(self, method: str, params: dict[str, object], descriptors: Sequence[int] = ()) -> int:
+        """Raises: OSError: the nursery doesn't listen any more."""
+        self._number += 1
+        line = b"".join(pack({"jsonrpc": "2.0", "id": self._number, "method": method, "params": params}))
+        packed = b"".join(fd.to_bytes(4, sys.byteorder) for fd in descriptors)
+        socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, self._socket)
+        try:
+            socket.sendmsg([line], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, packed)] if packed else [])
+        finally:
+            socket.detach()
+        return self._number
+
+    def _answer(self, number: int, timeout_s: float) -> dict[str, object]:
+        deadline = time.monotonic() + timeout_s
+        while number not in self._answers:
+            message = self._parent.channel.receive(deadline) if timeout_s else self._parent.channel.advance()
+            if message is None:
+                raise TimeoutError
+            self._answers[message.get("id")] = message
+        return self._answers.pop(number)
+
+
+def _pid_in(answer: dict[str, object]) -> int:
+    """Raises: OSError: it could not be forked."""
+    pid, problem = answer.get("result"), answer.get("error")
+    if isinstance(pid, int):
+        return pid
+    data = problem.get("data") if isinstance(problem, dict) else None
+    number = data.get("errno") if isinstance(data, dict) else None
+    raise OSError(number if isinstance(number, int) else 0, "the nursery can't fork")
