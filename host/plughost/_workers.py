@@ -57,8 +57,8 @@ class Workers:
         self._opening = _thread.allocate_lock()
         self._journal: Journal | None = None
         self.pool = Pool()
-        #: The app's functions that its plugins may call, and the exceptions that they may raise, by name.
         self._nurseries = Nurseries(project, store.runner_bytecode)
+        #: The app's functions that its plugins may call, and the exceptions that they may raise, by name.
         self.offers: dict[str, object] = {}
         self.exception_types: dict[str, type[Exception]] = {}
         self._switches: dict[str, str] = {}
@@ -91,9 +91,6 @@ class Workers:
             self._found[name] = (stamp, installed)
         return installed
 
-    @property
-    def journal(self) -> Journal:
-        """What calls are recorded in."""
     def retire(self, plugin: str) -> None:
         """End the plugin's workers, each after the call that it is in."""
         self.pool.retire(plugin)
@@ -104,6 +101,9 @@ class Workers:
         manifest = installed.manifest
         return not manifest.get("editable") and manifest.get("isolation") != "call" and manifest.get("concurrency", 1) == 1
 
+    @property
+    def journal(self) -> Journal:
+        """What calls are recorded in."""
         return self._journal or self._opened()
 
     def recording(
@@ -130,10 +130,10 @@ class Workers:
     def close(self) -> None:
         """End all workers, and let go of the journal. Both can be used again afterwards."""
         self.pool.close()
+        self._nurseries.close()
         if self._journal is not None:
             self._journal.close()
 
-        self._nurseries.close()
     def take(
         self, installed: Installed, *, env: Mapping[str, str] | None = None, may_be_held: bool = True
     ) -> tuple[Worker, Mapping[str, object]]:

@@ -121,9 +121,9 @@ def main() -> None:
     del own
 
 
-if __name__ == "__main__":
-    main()
 def _entered_already() -> None:
     """The nursery has, before it imported the plugin."""
 
 
+if __name__ == "__main__":
+    main()

@@ -23,10 +23,10 @@ __all__ = [
     "Deadline",
     "Exchange",
     "Limits",
-    "Pool",
     "Nurseries",
+    "Pool",
     "Worker",
     "launch",
-]
     "modules_of",
     "without_threads",
+]

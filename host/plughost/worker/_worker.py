@@ -29,8 +29,8 @@ if TYPE_CHECKING:
         """
 
         pid: int
-        is_measured: bool
         family: str
+        is_measured: bool
         peak_bytes: int
 
         def wait(self, timeout_s: float | None = None) -> int | None: ...
@@ -359,6 +359,8 @@ class Worker:
             return True
         with open("/proc/loadavg", "rb") as file:
             newest = int(file.read().split()[-1])
+        if newest < self._child.pid:
+            return True
         newer = (entry for entry in os.listdir("/proc") if entry.isdigit() and int(entry) > self._child.pid)
         return any(_kernel.bears_mark(pid, self._child.family) for pid in newer)
 
@@ -394,8 +396,6 @@ class Worker:
         """The error for a child that went away during `what`; whatever is left of it is gone afterwards."""
         if self._is_copy:
             return PluginCrashed(
-        if newest < self._child.pid:
-            return True
                 f"{what} was under way when this process was forked from another, whose call it is",
                 hint="The next call starts a new process",
             )
