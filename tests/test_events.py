@@ -207,7 +207,7 @@ def test_an_exception_arrives_as_its_text(reporting: Host, caplog: pytest.LogCap
     assert isinstance(event, LogEvent)
     assert event.level == logging.ERROR
     assert event.exception.startswith("Traceback (most recent call last)")
-    assert event.exception.endswith("ValueError: no such city")
+    assert event.exception.endswith("ValueError: invalid literal for int() with base 10: 'no such city'")
     shown = logging.Formatter().format(caplog.records[0])
     assert event.exception in shown
     assert "Stack (most recent call last)" in shown
@@ -421,7 +421,7 @@ def test_run_says_warnings_and_prints_results_where_there_is_no_terminal(run: Ca
     assert run("reporting:set-up", "how=basicConfig") == ("[0,false]\n", "own: debug\nown: error\n")
     output = run("reporting:log-error", "text=rain")[1]
     assert output.startswith("error: it failed\nTraceback (most recent call last):\n")
-    assert output.endswith("ValueError: rain\n")
+    assert output.endswith("with base 10: 'rain'\n")
 
 
 def test_the_envelope_has_events(run: Callable[..., tuple[str, str]]) -> None:

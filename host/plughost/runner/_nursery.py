@@ -128,6 +128,8 @@ class _Nursery:
                 importlib.import_module(module)
             except BaseException as error:  # noqa: BLE001 - `sys.exit` is one; a worker of its own tells the caller
                 return "of no use: `{}` can't be imported: {}".format(module, type(error).__name__)
+        if "logging" in sys.modules:
+            importlib.import_module("plughost_runner._logs")  # for every child, too
         _printed.flush()
         reason = _forkable.why_unsafe()
         # What is alive now lives as long as this process: a collection in a child would copy its pages for nothing.

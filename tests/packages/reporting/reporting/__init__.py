@@ -63,7 +63,7 @@ def log_all_levels():
 
 def log_error(text):
     try:
-        raise ValueError(text)
+        int(text)
     except ValueError:
         logger.exception("it failed", stack_info=True)
 
@@ -141,9 +141,8 @@ def log_and_crash(text):
 
 def log_at_exit(path):
     def log_to_the_end():
-        sys.stderr = open(path, "w")
-        logger.warning("at exit")
-        sys.stderr.close()
+        with open(path, "w") as sys.stderr:
+            logger.warning("at exit")
 
     atexit.register(log_to_the_end)
 
