@@ -59,21 +59,38 @@ class Connection:
 
         Raises: Ended: there is none.
         """
-        assembler = self._assembler
-        chunk = chunk or (b"" if assembler.pending_bytes else self.read())
+        chunk = chunk or (b"" if self._assembler.pending_bytes else self.read())
         while True:
-            try:
-                message = assembler.take(chunk)
-            except wire.Unmade as error:
-                self.send({"jsonrpc": "2.0", "id": error.number, "error": wire.unsent(str(error), "arguments")})
-                message = assembler.next()
-            except wire.WireError as error:  # nested deeper than this Python reads, or with a longer integer
-                # Where the next message begins can't be known any more.
-                self.send({"jsonrpc": "2.0", "id": None, "error": {"code": _PARSE_ERROR, "message": str(error)}})
-                raise Ended from None
+            message = self._taken(chunk)
             if message is not None:
                 return message
             chunk = self.read()
+
+    def receive_nowait(self) -> dict[str, object] | None:
+        """As `receive`, but None where no message is whole yet."""
+        if self._assembler.pending_bytes and (message := self._taken(b"")) is not None:
+            return message
+        os.set_blocking(self._requests, False)
+        try:
+            chunk = _read(self._requests, _READ_BYTES)
+        except OSError:
+            return None
+        finally:
+            os.set_blocking(self._requests, True)
+        if not chunk:
+            raise Ended
+        return self._taken(chunk)
+
+    def _taken(self, chunk: bytes) -> dict[str, object] | None:
+        try:
+            return self._assembler.take(chunk)
+        except wire.Unmade as error:
+            self.send({"jsonrpc": "2.0", "id": error.number, "error": wire.unsent(str(error), "arguments")})
+            return self._assembler.next()
+        except wire.WireError as error:  # nested deeper than this Python reads, or with a longer integer
+            # Where the next message begins can't be known any more.
+            self.send({"jsonrpc": "2.0", "id": None, "error": {"code": _PARSE_ERROR, "message": str(error)}})
+            raise Ended from None
 
     def send(self, message: dict[str, object]) -> None:
         """Write all of it.
@@ -147,25 +164,6 @@ class Connection:
                 if not chunk:
                     raise Ended
                 return chunk
-
-    def listen(self) -> bool:
-        """Whether something has come that was not received, without waiting for it.
-
-        Raises: Ended: nothing will come any more.
-        """
-        if self._assembler.pending_bytes:
-            return True
-        os.set_blocking(self._requests, False)
-        try:
-            chunk = _read(self._requests, _READ_BYTES)
-        except OSError:
-            return False
-        finally:
-            os.set_blocking(self._requests, True)
-        if not chunk:
-            raise Ended
-        self._assembler.feed(chunk)
-        return True
 
     def _let_go(self) -> None:
         """In a copy of the process that the plugin has forked: the conversation is the original's alone."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         before_aside: Callable[[], None] | None
 
         def receive(self) -> dict[str, object]: ...
-        def listen(self) -> bool: ...
+        def receive_nowait(self) -> dict[str, object] | None: ...
         def send(self, message: dict[str, object]) -> None: ...
         def send_line(self, line: bytes) -> None: ...
 
@@ -69,7 +69,6 @@ class Streams:
         self._flusher = Flusher()
         self._open: dict[object, _Stream] = {}
         link.before_aside = self.flush
-        link.before_aside = self.flush
 
     def send(self, number: object, items: Items | Filling) -> object:
         """Send what `items` gives until it ends, or until the host wants no more; it is closed either way.
@@ -90,7 +89,7 @@ class Streams:
                 _printed.flush()
                 stream.flush()
         except _Cancelled:
-            pass
+            stream.send([])  # that has been heard: what follows may take its time
         finally:
             del self._open[number]
             close = getattr(items, "close", None)
@@ -142,10 +141,12 @@ class Streams:
 
     def _hear(self, stream: _Stream) -> None:
         """What the host has said of late; and, while the window is full, what it is going to say."""
-        while not stream.is_cancelled and (stream.is_full or self._link.listen()):
-            self.take(self._link.receive())
-        if stream.is_cancelled:
-            raise _Cancelled
+        while not stream.is_cancelled:
+            message = self._link.receive() if stream.is_full else self._link.receive_nowait()
+            if message is None:
+                return
+            self.take(message)
+        raise _Cancelled
 
 
 class _Stream(Waiting):

@@ -141,8 +141,11 @@ class _Link:
                 return message
             chunk = self.read()
 
-    def listen(self) -> bool:
-        return self.has_more() or bool(select.select([self._requests], [], [], 0)[0])
+    def receive_nowait(self) -> dict[str, object] | None:
+        message: dict[str, object] | None = self._assembler.next()
+        if message is None and select.select([self._requests], [], [], 0)[0]:
+            message = self._assembler.take(self.read())
+        return message
 
     def has_more(self) -> bool:
         pending: int = self._assembler.pending_bytes

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import time
 
-from plughost.errors import CallTimeout, PluginCrashed, PluginError, UsageError
+from plughost.errors import CallTimeout, PlughostError, PluginCrashed, PluginError, UsageError
 from plughost.runner.wire import TooDeep, WireError
 from plughost.worker._channel import Channel, ChannelClosed
 
@@ -28,6 +28,8 @@ __all__ = ["CANCEL_GRACE_S", "MOST_SHOWN", "STOP_GRACE_S", "STREAM_CREDIT", "Exc
 STOP_GRACE_S = 2.0
 #: How long what is cancelled may take over its end (`finally` blocks) before its process is killed, and all that it started.
 CANCEL_GRACE_S = 1.0
+#: How long a generator may take to come to its next `yield`, and so to hear that nobody wants more of it.
+HEARD_WITHIN_S = 0.2
 #: Items that the child may send ahead of the reader; it is given more when half are used up.
 STREAM_CREDIT = 256
 #: Characters of a message that is none, in an error.
@@ -140,17 +142,21 @@ class Exchange:
             raise
 
     def cancel(self) -> None:
-        """Have the generator closed in the child, and wait for that a moment; a generator that goes on costs its worker."""
+        """Have the generator closed in the child, within the grace. One that doesn't come back to its `yield` is interrupted."""
         if sys.is_finalizing():  # no module can be counted on any more: with its lifeline, the kernel ends the child
             self._worker.forget()
         if not self._worker.alive:
             return
         self._worker.channel.send(_notification("cancel", {"id": self._number}))
-        self._timeout_s, self.deadline = None, time.monotonic() + STOP_GRACE_S
+        self._timeout_s, self.deadline = None, time.monotonic() + HEARD_WITHIN_S
         try:
-            while not self.step()[0]:
-                pass
-        except (CallTimeout, PluginCrashed):
+            while True:
+                done, items = self.step()
+                if done:
+                    return
+                if not items:  # so the child says that it has heard
+                    self.deadline = time.monotonic() + CANCEL_GRACE_S
+        except PlughostError:
             pass
 
     def _wait(self, channel: Channel) -> tuple[bool, object]:

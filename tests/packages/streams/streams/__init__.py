@@ -1,0 +1,1 @@
+"""Generators of many kinds, and functions that are given them."""
