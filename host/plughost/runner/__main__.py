@@ -16,7 +16,7 @@ frames are raw bytes that follow the line.
 
 | method | params | result |
 |---|---|---|
-| `initialize` | `protocol` (this is 1), `project` | `protocol`, `python` (version), `pid` |
+| `initialize` | `protocol` (this is 1), `project`, `log` (from which level on, if any) | `protocol`, `python` (version), `pid` |
 | `describe` | `entry_points`: name → `module:object` | `tools` and `hooks`, as in the manifest |
 | `call` | `target`, `args`, `kwargs`, `credit`, `convert`, `offered` | the value; of a stream null |
 | `wrap` | `target`, `args`, `kwargs`, `offered`, of a hook wrapper | `wrapper`: a number, 0 if it ended without a `yield` |
@@ -27,6 +27,12 @@ frames are raw bytes that follow the line.
 **Notifications.** Child → host: `item` (`id`, `value`), one for each item of a stream. Host → child, while a stream runs:
 `credit` (`id`, `items`): as many items more may be sent; `cancel` (`id`): the generator is closed and the response follows.
 Without credit the child waits.
+
+**Events**, child → host, while the host waits for an answer: `progress` (`id`, `progress`, `total`, `message`), where a generator
+yields such a dict in the place of an item, and counted as one; what the generator returns is then the result, if it has given no
+item. `log`: a record of `logging`: `level`, `level_name`, `logger`, `message`, `time` (seconds since 1970), `path`, `line`,
+`function`, `thread`, and where there are such `exception` and `stack` (text), `fields` (what the plugin has added) and `printed`
+(it stands in the plugin's output, too). Records of the time between two requests come with the later one.
 
 `convert` names the arguments of a call that are to be turned into their annotated types. `offered` says which are functions of
 the app's: a place or a name → the name that the app offers it by.
