@@ -1104,6 +1104,17 @@ def test_a_tool_that_writes_where_it_must_not(run):
     return run("hazards:write-to-every-descriptor")
 
 
+@tells("daemon-lost", exit_code=4)
+def test_a_tool_that_kills_the_daemon(lab):
+    """
+    The daemon ended before the call did
+    """
+    code = "import os\n\ndef forecast() -> None:\n    os.kill(os.getppid(), 9)\n"
+    lab.add(lab.wheel(code=code))
+    lab.run("up")
+    return lab.run("run", "weather")
+
+
 @tells("timed-out", exit_code=124)
 def test_a_tool_that_takes_too_long(run):
     """
@@ -1216,6 +1227,16 @@ def test_records_of_a_later_version(lab):
     with contextlib.closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA user_version = 99")
     return lab.run("stats")
+
+
+@tells("daemon-failed", exit_code=6)
+def test_a_daemon_without_a_place_for_its_socket(lab, store):
+    """
+    The daemon can't be started
+      Caused by: [Errno 17] File exists: 'TMP/store/daemon'
+    """
+    (store / "daemon").touch()
+    return lab.run("up")
 
 
 def test_no_error_is_left_out():

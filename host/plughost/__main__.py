@@ -53,6 +53,8 @@ def run(argv: Sequence[str]) -> int:
 def _read_and_do(argv: Sequence[str]) -> int:
     if len(argv) <= 1 and (not argv or argv[0] in {"--help", "-h", "--version", "-V"}) and "_PLUGHOST_COMPLETE" not in os.environ:
         return _show(argv[0] if argv else "--help")
+    if "run" in argv and not os.environ.get("PLUGHOST_NO_DAEMON") and (code := _hand_over(argv)) is not None:
+        return code
     from plughost.cli._context import Context
     from plughost.cli._execute import execute
     from plughost.cli._quick import parse
@@ -64,6 +66,31 @@ def _read_and_do(argv: Sequence[str]) -> int:
     if command.name in _SHORT:
         __import__("gc").disable()
     return execute(command, Context(program=_PROGRAM).given(values), values)
+
+
+def _hand_over(argv: Sequence[str]) -> int | None:
+    """Have the daemon do it, where there is one; None if it is for this process to do."""
+    from plughost.daemon._client import Lost, hand_over
+
+    try:
+        return hand_over(argv, _PROGRAM)
+    except BrokenPipeError:
+        raise
+    except (Lost, OSError) as error:
+        from plughost.cli._context import Context
+        from plughost.cli._execute import guarded
+        from plughost.cli._quick import parse
+        from plughost.cli._terminal import unwritable
+        from plughost.errors import PluginCrashed
+
+        told = unwritable(error) if isinstance(error, OSError) else PluginCrashed(str(error), reference="daemon-lost")
+        parsed = parse(argv)
+        assert parsed is not None  # else the daemon would have declined
+
+        def fail() -> int:
+            raise told from None
+
+        return guarded(fail, Context(program=_PROGRAM).given(parsed[1]), as_json="--json" in argv)
 
 
 def _show(option: str) -> int:

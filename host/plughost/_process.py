@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         def forget(self) -> None: ...
 
 
-__all__ = ["Child", "Completed", "base_environment", "disown", "find_program", "own", "peak_memory", "run", "spawn"]
+__all__ = ["Child", "Completed", "base_environment", "detach", "disown", "find_program", "own", "peak_memory", "run", "spawn"]
 
 # Numbers, not the `signal` module: that one imports `enum`, which takes longer than starting the child does.
 SIGINT, SIGKILL, SIGPIPE, SIGTERM = 2, 9, 13, 15
@@ -203,13 +203,13 @@ class Child:
         return pid, status
 
 
-def base_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """What a child inherits: the allow-list `PASSED_ON`, and `extra` over it."""
+def base_environment(extra: Mapping[str, str] | None = None, *, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """What a child has of `environment`: the allow-list `PASSED_ON`; and `extra` over it."""
     exact = {name for name in PASSED_ON if not name.endswith("*")}
     prefixes = tuple(name[:-1] for name in PASSED_ON if name.endswith("*"))
-    environment = {name: value for name, value in os.environ.items() if name in exact or name.startswith(prefixes)}
-    environment.update(extra or {})
-    return environment
+    passed = {name: value for name, value in environment.items() if name in exact or name.startswith(prefixes)}
+    passed.update(extra or {})
+    return passed
 
 
 def find_program(name: str) -> str | None:
@@ -285,6 +285,23 @@ def _spawn(
     finally:
         os.close(lifeline)
     return Child(pid, lifeline=ours, family=family)
+
+
+def detach(argv: Sequence[str], *, env: Mapping[str, str], stdout: int) -> None:
+    """Start `argv` as nobody's child: it leads a session of its own and lives on when we end. `stdout` is all that it gets.
+
+    Raises: OSError: the program can't be started.
+    """
+    others = [(os.POSIX_SPAWN_OPEN, target, os.devnull, os.O_RDWR, 0) for target in (0, 2)]
+    os.posix_spawn(
+        argv[0],
+        list(argv),
+        dict(env),
+        file_actions=[*others, (os.POSIX_SPAWN_DUP2, stdout, 1)],
+        setsid=True,
+        setsigdef=[SIGPIPE, SIGINT, SIGTERM],
+        setsigmask=[],
+    )
 
 
 def run(

@@ -170,7 +170,7 @@ class PluginCrashed(PlughostError):
     """The worker ended, or broke the protocol, before it answered. The next call has a new worker."""
 
     exit_code = 4
-    references = ("plugin-crashed", "protocol-violated")
+    references = ("plugin-crashed", "protocol-violated", "daemon-lost")
 
 
 class CallTimeout(PlughostError, TimeoutError):
@@ -259,4 +259,4 @@ class DescribeError(InstallError):
 class StoreError(PlughostError):
     """The store on disk can't be read or written."""
 
-    references = ("store-unwritable", "store-corrupt", "index-corrupt", "venv-missing", "records-unreadable")
+    references = ("store-unwritable", "store-corrupt", "index-corrupt", "venv-missing", "records-unreadable", "daemon-failed")

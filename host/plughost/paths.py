@@ -26,6 +26,7 @@ replaced, not what is in it.
       journal/<project>/
         calls.sqlite3                       a record of each call, for its owner alone
         spool/                              records that nobody has taken into the database yet
+      daemon/<project>.sock                 where the daemon listens; only its owner can reach it
       logs/<name>-<time>.log                what the build, the resolver and the installer printed, kept where they failed
       locks/<scope>.lock                    held while a scope is written; empty files, of which an environment's goes with it
       tmp/<random>/                         what is being made; swept once its maker is gone, by the next that adds or removes
@@ -119,6 +120,10 @@ class Store:
     @property
     def spool(self) -> str:
         return os.path.join(self.root, "journal", self.project, "spool")
+
+    @property
+    def daemon_socket(self) -> str:
+        return os.path.join(self.root, "daemon", f"{self.project}.sock")
 
     @property
     def tmp(self) -> str:

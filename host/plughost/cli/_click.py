@@ -89,7 +89,7 @@ class _Group(click.Group):
         )
         self._context = context
         self._execute = execute
-        offered = [command for command in COMMANDS.values() if standalone or command.group not in {"Authors", "Shell"}]
+        offered = [command for command in COMMANDS.values() if standalone or command.group not in {"Authors", "Daemon", "Shell"}]
         self._words = list(dict.fromkeys(command.name.split()[0] for command in offered))
 
     def list_commands(self, _ctx: click.Context) -> list[str]:

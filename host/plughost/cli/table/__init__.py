@@ -38,6 +38,7 @@ _SECTIONS = {
     "trust": ("audit", "sbom", "config"),
     "hooks": ("hooks", "check"),
     "authors": ("new", "dev"),
+    "daemon": ("up", "down"),
     "shell": ("completion",),
 }
 

@@ -78,6 +78,7 @@ standard error.""",
         option("--timeout", "SECONDS", "End the call, and all that it started, after this time"),
         option("--env", "NAME[=VALUE]", "Pass this variable to the plugin, which else gets none of yours", multiple=True),
         flag("--record-arguments", "Record the call with its arguments, so that `replay` can make it again"),
+        flag("--no-daemon", "Make the call in this process, also where `up` keeps workers", env="PLUGHOST_NO_DAEMON"),
         JSON,
     ),
     examples=(

@@ -1,0 +1,86 @@
+"""The hosts of a daemon: one for all commands that may share workers.
+
+Above it: whoever performs a command; below it: `Host`. A plugin sees the variables that it is passed, and the folder that it
+works in; so calls that differ in one of them have workers of their own, and so do calls that are recorded in another way.
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+from contextlib import contextmanager
+
+from plughost._process import base_environment
+from plughost.daemon._run import Declined
+from plughost.host import Host
+from plughost.settings import load
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from plughost.paths import Store
+
+__all__ = ["Hosts"]
+
+#: Hosts with idle workers that are kept; the one whose last call is the longest ago makes room.
+_MOST = 8
+_RECORDING = ("record-calls", "record-arguments")
+
+
+class Hosts:
+    """Safe to use from several threads."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._hosts: dict[object, Host] = {}
+        self._lent: dict[Host, int] = {}
+        self._lock = _thread.allocate_lock()
+        self._passed = base_environment()
+        self._folder = os.getcwd()
+
+    @contextmanager
+    def lend(self, environment: Mapping[str, str], folder: str, *, record_arguments: bool | None) -> Iterator[Host]:
+        """The host for a command that finds these variables and is run in `folder`.
+
+        Raises: Declined: it can't have any. UsageError: the settings that hold there can't be used.
+        """
+        settings = load(folder, only=_RECORDING, environment=environment)
+        passed = base_environment(environment=environment)
+        key = (tuple(sorted(passed.items())), folder, settings.record_calls, settings.record_arguments, record_arguments)
+        # Until a host can be told what its workers find, they find what the daemon does.
+        if passed != self._passed or folder != self._folder:
+            raise Declined
+        with self._lock:
+            host = self._hosts.pop(key, None) or Host(
+                self._store.project,
+                store=self._store.root,
+                settings=settings,
+                record_arguments=record_arguments,
+            )
+            self._hosts[key] = host  # the last one is the one used last
+            self._lent[host] = self._lent.get(host, 0) + 1
+        try:
+            yield host
+        finally:
+            with self._lock:
+                self._lent[host] -= 1
+                spare = self._spare()
+            for other in spare:
+                other.close()
+
+    def close(self) -> None:
+        """End all workers."""
+        with self._lock:
+            hosts = list(self._hosts.values())
+        for host in hosts:
+            host.close()
+
+    def _spare(self) -> list[Host]:
+        """Those that there is no room for, and nobody uses; they are forgotten."""
+        spare = []
+        for key, host in list(self._hosts.items())[: max(0, len(self._hosts) - _MOST)]:
+            if not self._lent[host]:
+                del self._hosts[key], self._lent[host]
+                spare.append(host)
+        return spare
