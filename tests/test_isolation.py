@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pluggy
 import pytest
 
 import plughost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
 
 def project(folder: Path, table: str) -> Path:
@@ -88,3 +95,241 @@ def test_a_bundle_carries_what_the_plugin_declares(
     host.add(str(bundle.path))
     assert host.manifest("isolated")["isolation"] == "call"
     assert json.dumps(host.info("isolated").record())
+
+
+# Calls.
+
+forking = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere each call starts a worker")
+
+
+@pytest.fixture(scope="module")
+def isolated(
+    tmp_path_factory: pytest.TempPathFactory, uv_cache: Path, session_repository: Callable[[str], str]
+) -> Iterator[plughost.Host]:
+    """A host that has `isolated`."""
+    cache = tmp_path_factory.mktemp("isolated") / "cache"
+    cache.mkdir()
+    (cache / "uv").symlink_to(uv_cache, target_is_directory=True)
+    with plughost.Host(store=cache.parent) as host:
+        host.add(session_repository("isolated"))
+        host.offer("again", lambda: host.call("isolated", "count"))
+        yield host
+
+
+def nursery_of(host: plughost.Host) -> int:
+    """The process that has imported the plugin for a call, and forks."""
+    where = where_it_is(host)
+    assert where["imported_by"] != where["pid"]
+    return where["imported_by"]
+
+
+def where_it_is(host: plughost.Host) -> dict[str, object]:
+    """Where a call runs that has its process from a nursery; one that was lost is back within a few calls."""
+    for _ in range(100):
+        where = host.call("isolated", "where")
+        if where["imported_by"] != where["pid"]:
+            return where
+    pytest.fail("the nursery never was ready")
+
+
+def wait_until_gone(pid: int) -> None:
+    """Wait for the end of a process; the kernel tells, and the test's time limit bounds it."""
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        assert select.select([fd], [], [], 10)[0], f"process {pid} lives on"
+    finally:
+        os.close(fd)
+
+
+def state(pid: int) -> str:
+    """The state of a process as the kernel shows it; nothing where it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
+
+
+def below(pid: int) -> list[int]:
+    """The processes that a process has started, and those that these have."""
+    found: list[int] = []
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            for child in Path(f"/proc/{pid}/task/{thread}/children").read_text().split():
+                found += [int(child), *below(int(child))]
+    except OSError:  # gone
+        pass
+    return found
+
+
+def test_no_call_finds_what_another_has_left(isolated: plughost.Host) -> None:
+    wheres = [where_it_is(isolated) for _ in range(3)]
+    assert len({where["pid"] for where in wheres}) == 3
+    assert all(where["group"] == where["pid"] for where in wheres)
+    assert [isolated.call("isolated", "count") for _ in range(3)] == [1, 1, 1]
+    assert len({isolated.call("isolated", "draw") for _ in range(3)}) == 3
+
+
+@forking
+def test_a_forked_process_has_no_descriptor_but_its_own(isolated: plughost.Host) -> None:
+    where = where_it_is(isolated)
+    with plughost.Host(store=isolated.store.root) as other:  # its first call has a worker of its own
+        assert len(where["descriptors"]) == len(other.call("isolated", "where")["descriptors"])
+
+
+def test_a_stream_and_a_callback_are_of_one_call(isolated: plughost.Host) -> None:
+    items = list(isolated.stream("isolated", "stream", 3))
+    assert [item[:2] for item in items] == [[0, 1], [1, 2], [2, 3]]
+    assert len({item[2] for item in items}) == 1
+    own, again, _ = isolated.call("isolated", "ask")
+    assert (own, again) == (1, 2), "what the app calls meanwhile goes to the same process"
+
+
+def test_hooks_have_a_fresh_process_and_a_wrapper_one_for_both_halves(isolated: plughost.Host) -> None:
+    class Spec:
+        @pluggy.HookspecMarker("plughost")
+        def score(self, text): ...
+
+        @pluggy.HookspecMarker("plughost")
+        def wrapped(self, text): ...
+
+    manager = pluggy.PluginManager("plughost")
+    manager.add_hookspecs(Spec)
+    isolated.attach(manager)
+    assert [manager.hook.score(text="x") for _ in range(3)] == [[1], [1], [1]]
+    assert [manager.hook.wrapped(text="x") for _ in range(2)] == [[[], 2, True]] * 2
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("segfault", "was killed by SIGSEGV"),
+        ("_exit", "ended with exit code 7"),
+        ("kill", "was killed by SIGKILL"),
+    ],
+)
+def test_a_crash_is_of_one_call(how: str, said: str, isolated: plughost.Host) -> None:
+    where_it_is(isolated)
+    with pytest.raises(plughost.PluginCrashed, match=said):
+        isolated.call("isolated", "die", how)
+    assert isolated.call("isolated", "count") == 1
+
+
+def test_an_exit_is_of_one_call(isolated: plughost.Host) -> None:
+    with pytest.raises(plughost.PluginError, match="enough"):
+        isolated.call("isolated", "die", "exit")
+    assert isolated.call("isolated", "count") == 1
+
+
+@forking
+def test_what_a_call_has_left_is_gone_after_it_and_nobody_waits_for_its_exit_handlers(
+    isolated: plughost.Host, tmp_path: Path
+) -> None:
+    where_it_is(isolated)
+    note = tmp_path / "note"
+    left, own = isolated.call("isolated", "leave", str(note))
+    wait_until_gone(own)
+    wait_until_gone(left)
+    assert note.read_text() == "exit handler\n"
+    assert isolated.call("isolated", "count") == 1
+
+
+@forking
+def test_a_timeout_ends_one_call_and_none_beside_it(isolated: plughost.Host, tmp_path: Path) -> None:
+    nursery = nursery_of(isolated)
+    beside = isolated.stream("isolated", "stream", 2)
+    first = next(beside)
+    with pytest.raises(plughost.CallTimeout):
+        isolated.invoke("isolated", "spin", kwargs={"note": str(tmp_path / "note")}, timeout_s=0.3)
+    wait_until_gone(int((tmp_path / "note").read_text().split()[0]))
+    assert [item[1:] for item in beside] == [[2, first[2]]]
+    assert nursery_of(isolated) == nursery
+
+
+@forking
+def test_a_nursery_that_is_killed_is_replaced_and_calls_under_way_go_on(isolated: plughost.Host) -> None:
+    nursery = nursery_of(isolated)
+    under_way = isolated.stream("isolated", "stream", 2)
+    first = next(under_way)
+    os.kill(nursery, signal.SIGKILL)
+    wait_until_gone(nursery)
+    assert isolated.call("isolated", "count") == 1
+    assert [item[1:] for item in under_way] == [[2, first[2]]]
+    assert nursery_of(isolated) != nursery
+
+
+@forking
+def test_a_spare_that_is_killed_is_replaced(isolated: plughost.Host) -> None:
+    nursery = nursery_of(isolated)
+    for pid in below(nursery):
+        os.kill(pid, signal.SIGKILL)
+        wait_until_gone(pid)
+    assert isolated.call("isolated", "count") == 1
+    assert nursery_of(isolated) == nursery
+
+
+@forking
+def test_the_process_for_a_call_was_forked_before_it(isolated: plughost.Host) -> None:
+    nursery = nursery_of(isolated)
+    while len(spares := [pid for pid in below(nursery) if state(pid) == "S"]) != 1:  # the last call's process is ending
+        pass
+    assert isolated.call("isolated", "where")["pid"] == spares[0]
+
+
+@forking
+def test_many_calls_leave_no_process_and_no_descriptor(isolated: plughost.Host) -> None:
+    nursery = nursery_of(isolated)
+    before = len(os.listdir("/proc/self/fd"))
+    with ThreadPoolExecutor(4) as threads:
+        assert set(threads.map(lambda _: isolated.call("isolated", "count"), range(200))) == {1}
+    isolated.close()
+    wait_until_gone(nursery)
+    assert below(os.getpid()) == []
+    assert len(os.listdir("/proc/self/fd")) <= before
+
+
+@forking
+def test_when_the_host_is_killed_neither_the_nursery_nor_a_busy_child_outlives_it(
+    isolated: plughost.Host, tmp_path: Path
+) -> None:
+    note = tmp_path / "note"
+    program = (
+        "import sys, plughost\n"
+        f"host = plughost.Host(store={str(isolated.store.root)!r})\n"
+        "while (where := host.call('isolated', 'where'))['pid'] == where['imported_by']: pass\n"
+        f"host.call('isolated', 'spin', {str(note)!r})\n"
+    )
+    host = subprocess.Popen([sys.executable, "-c", program])
+    while not (note.exists() and note.read_text().endswith("\n")):
+        assert host.poll() is None
+        select.select([], [], [], 0.02)
+    family = below(host.pid)
+    assert len(family) >= 2
+    host.kill()
+    host.wait()
+    for pid in family:
+        wait_until_gone(pid)
+
+
+@forking
+def test_where_the_import_leaves_threads_each_call_has_a_worker_of_its_own_and_info_says_so(
+    host: plughost.Host, tmp_path: Path, plughost_command: Callable[..., object]
+) -> None:
+    (tmp_path / "small").mkdir()
+    folder = project(tmp_path / "small", '[tool.plughost]\nisolation = "call"\n')
+    (folder / "small" / "__init__.py").write_text(
+        "import threading\nfor _ in range(2): threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+        "calls = []\ndef small(): calls.append(1); return len(calls)\n"
+    )
+    host.add(str(folder))
+    assert [host.call("small") for _ in range(3)] == [1, 1, 1]
+    assert host.manifest("small")["fork"] == "unsafe: 2 threads are alive after import"
+    said = "a new worker for each call; fork is unsafe: 2 threads are alive after import"
+    assert said in plughost_command("info", "small").stdout
+
+
+def test_what_the_app_says_holds_instead_of_what_the_plugin_declares(isolated: plughost.Host) -> None:
+    with plughost.Host(store=isolated.store.root, isolation={"isolated": "worker"}) as host:
+        assert [host.call("isolated", "count") for _ in range(3)] == [1, 2, 3]

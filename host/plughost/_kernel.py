@@ -10,9 +10,25 @@ import select
 import sys
 import time
 
-__all__ = ["FAMILY_MARK", "LINUX", "await_ends", "bears_mark", "members", "open_pidfd", "peak_memory", "signal", "signal_group"]
+__all__ = [
+    "FAMILY_MARK",
+    "LINUX",
+    "await_ends",
+    "may_have_left_some",
+    "members",
+    "open_pidfd",
+    "peak_memory",
+    "signal",
+    "signal_group",
+]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 LINUX = sys.platform == "linux"
+
+_NUMBERS_LAST_S = 60.0
 
 #: In every child's environment, with a value of its own: how `kill_tree` finds a grandchild that left the group and its parent.
 FAMILY_MARK = "PLUGHOST_FAMILY"
@@ -55,7 +71,25 @@ def members(root: int, mark: str) -> list[int]:
     return sorted((found | marked) - {os.getpid(), root})
 
 
-def bears_mark(pid: str, mark: str) -> bool:
+def may_have_left_some(pid: int, mark: str, started_s: float, *, known: Collection[int] = ()) -> bool:
+    """Whether a process that bears `mark` has begun since `pid` did; only then is it worth the time to look for all of them.
+
+    `started_s` is a `time.monotonic()` from before `pid` began, `known` are processes without the mark. Numbers are given in
+    turn, up to a largest one: within a minute they don't come round to where they were.
+    """
+    if not LINUX:
+        return False
+    if time.monotonic() - started_s > _NUMBERS_LAST_S:
+        return True
+    with open("/proc/loadavg", "rb") as file:
+        newest = int(file.read().split()[-1])
+    if newest < pid:
+        return True
+    newer = (int(entry) for entry in os.listdir("/proc") if entry.isdigit() and int(entry) > pid)
+    return any(_bears_mark(each, mark) for each in newer if each not in known)
+
+
+def _bears_mark(pid: int, mark: str) -> bool:
     """Whether the process has `mark` in the environment it was started with: only a child of ours has, and what that started."""
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:

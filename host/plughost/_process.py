@@ -17,7 +17,17 @@ import os
 import select
 import time
 
-from plughost._kernel import FAMILY_MARK, LINUX, await_ends, members, open_pidfd, peak_memory, signal, signal_group
+from plughost._kernel import (
+    FAMILY_MARK,
+    LINUX,
+    await_ends,
+    may_have_left_some,
+    members,
+    open_pidfd,
+    peak_memory,
+    signal,
+    signal_group,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -165,6 +175,13 @@ class Child:
             self.wait()
         await_ends([fd for fd in watched if fd >= 0], GONE_WITHIN_S)
         self.close()
+
+    def may_have_left_some(self, started_s: float) -> bool:
+        """Whether something of the child's may live on that has left its group, once the child has ended.
+
+        `started_s` is a `time.monotonic()` from before the child was started.
+        """
+        return may_have_left_some(self.pid, self.family, started_s)
 
     def close(self) -> None:
         for fd in (self._pidfd, self._lifeline):

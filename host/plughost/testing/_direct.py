@@ -87,6 +87,9 @@ class _Thread:
         self._thread = threading.Thread(target=self._serve, args=(requests, replies), name="plughost-direct", daemon=True)
         self._thread.start()
 
+    def may_have_left_some(self, started_s: float) -> bool:  # noqa: ARG002
+        return False
+
     def wait(self, timeout_s: float | None = None) -> int | None:
         self._thread.join(timeout_s)
         return None if self._thread.is_alive() else 0

@@ -12,8 +12,7 @@ import os
 import sys
 import time
 
-from plughost import _process
-from plughost._kernel import LINUX
+from plughost import _kernel, _process
 from plughost.runner.wire import WireError, pack
 from plughost.worker._channel import Channel, ChannelClosed
 from plughost.worker._worker import Worker, launch, wanted_level
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["IS_FORKING", "Nursery"]
 
 #: Elsewhere each call has a worker that was started for it.
-IS_FORKING = LINUX and hasattr(os, "pidfd_open")
+IS_FORKING = _kernel.LINUX and hasattr(os, "pidfd_open")
 
 #: Libraries for linear algebra start threads when they are imported, and no process with threads is forked. The app's own
 #: environment may say otherwise.
@@ -50,9 +49,10 @@ class ForkedChild(_process.Child):
         super().__init__(pid, lifeline=lifeline, family=family)
 
     def _reap(self, options: int) -> int | None:  # noqa: ARG002 - `wait` asks once the end is known, or again and again
-        if self.returncode is None:
-            self.returncode = self._nursery.reap(self.pid)
-        return self.returncode
+        return self._nursery.reap(self)
+
+    def may_have_left_some(self, started_s: float) -> bool:
+        return _kernel.may_have_left_some(self.pid, self.family, started_s, known=self._nursery.children)
 
 
 class _Order:
@@ -88,7 +88,8 @@ class Nursery:
         self._lock = _thread.RLock()
         self._answers: dict[object, dict[str, object]] = {}  # that came while another was waited for
         self._spare: _Order | None = None
-        self._children = 0
+        #: Those that live, or have not been reaped.
+        self.children: set[int] = set()
         self._is_ready = self._is_closing = False
         self._socket = -1
         self._parent = launch(
@@ -153,21 +154,24 @@ class Nursery:
         """Whether its process has ended, so that a new one has to be started."""
         return not self._parent.alive and not self.reason
 
-    def reap(self, pid: int) -> int | None:
-        """The exit code of a child that has ended; None if it has not."""
+    def reap(self, child: ForkedChild) -> int | None:
+        """The exit code of a child that has ended, which is then the child's `returncode`; None if it has not ended."""
         with self._lock:
+            if child.returncode is not None:  # another thread was faster
+                return child.returncode
             code: object = 0  # nobody knows it any more once the nursery is gone
             if self._parent.alive:
                 try:
-                    code = self._answer(self._send("reap", {"pid": pid}), _ANSWERS_WITHIN_S).get("result")
+                    code = self._answer(self._send("reap", {"pid": child.pid}), _ANSWERS_WITHIN_S).get("result")
                 except (ChannelClosed, TimeoutError, WireError, OSError):
                     self._give_up("")
             if code is None:
                 return None
-            self._children -= 1
+            child.returncode = code if isinstance(code, int) else 0
+            self.children.discard(child.pid)
             if self._is_closing:
                 self._end()
-            return code if isinstance(code, int) else 0
+            return child.returncode
 
     def close(self) -> None:
         """End the process: now, or once those of its children have ended that serve calls."""
@@ -177,7 +181,7 @@ class Nursery:
 
     def _end(self) -> None:
         self._drop_spare()
-        if not self._children and self._parent.alive:
+        if not self.children and self._parent.alive:
             self._parent.stop()
 
     def _give_up(self, reason: str) -> None:
@@ -242,7 +246,7 @@ class Nursery:
             order.cancel()
             raise
         child = ForkedChild(pid, self, lifeline=order.lifeline, family=order.family)
-        self._children += 1
+        self.children.add(pid)
         channel = Channel(stdin=order.stdin, stdout=order.stdout, stderr=order.stderr, exit_fd=child.exit_descriptor())
         worker = Worker(child, channel, name=self._name, project=self._project, log_level=wanted_level(self._name))
         if child.wait(0) is not None:

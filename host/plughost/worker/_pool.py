@@ -203,7 +203,7 @@ class Pool:
                 return
         if crew is not None:
             self._left(worker, crew)
-        if aside and worker.alive:
+        if aside and worker.alive and not self.watcher.is_behind:
             self.watcher.dispose(worker)
         else:
             worker.stop()

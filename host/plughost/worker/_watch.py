@@ -30,6 +30,8 @@ IS_POSSIBLE = hasattr(select, "epoll") and hasattr(os, "eventfd") and hasattr(os
 _NOTICED_WITHIN_S = 0.02
 #: How long a goodbye may take beyond the grace that it has, until it is given up.
 _LONGEST_GOODBYE_S = 5.0
+#: How many may be about to end at a time.
+_MOST_GOODBYES = 8
 
 
 class Timer:
@@ -109,6 +111,11 @@ class Watcher:
         with self._lock:
             timer = self._leaving[worker] = Timer(worker.goodbye_until, lambda: self._end(worker))
             self._add(timer)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether so many are about to end that a further one is better waited for."""
+        return len(self._leaving) >= _MOST_GOODBYES
 
     def await_goodbyes(self) -> None:
         """Until all that were disposed of are gone."""

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         def cancel(self) -> None: ...
         def interrupt(self) -> None: ...
         def kill_tree(self) -> None: ...
+        def may_have_left_some(self, started_s: float) -> bool: ...
         def close(self) -> None: ...
 
 
@@ -46,7 +47,7 @@ PROTOCOL = 1
 
 #: The last of what the plugin printed, kept to say why it crashed.
 _TAIL_BYTES = 4096
-_NUMBERS_LAST_S = 60.0
+_WARNING = 30  # `logging.WARNING`
 
 _RUNNER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "runner", "__main__.py")
 
@@ -327,7 +328,7 @@ class Worker:
             pass
         finally:
             ended = self._child.wait(max(0.0, self.goodbye_until - time.monotonic())) is not None
-            if not ended or self._may_have_left_some():
+            if not ended or self._child.may_have_left_some(self._launched):
                 self._child.kill_tree()
             self._let_go()
 
@@ -347,22 +348,6 @@ class Worker:
         if self.on_end is not None:
             self._child.is_measured = not _kernel.LINUX
             self.measure()
-
-    def _may_have_left_some(self) -> bool:
-        """Whether a child's child has begun since the child did; only then is it worth the time to look for all of its own.
-
-        Numbers are given in turn, up to a largest one: within a minute they don't come round to where they were.
-        """
-        if not _kernel.LINUX:
-            return False
-        if time.monotonic() - self._launched > _NUMBERS_LAST_S:
-            return True
-        with open("/proc/loadavg", "rb") as file:
-            newest = int(file.read().split()[-1])
-        if newest < self._child.pid:
-            return True
-        newer = (entry for entry in os.listdir("/proc") if entry.isdigit() and int(entry) > self._child.pid)
-        return any(_kernel.bears_mark(pid, self._child.family) for pid in newer)
 
     def forget(self) -> None:
         """In a forked copy of this process: the worker is the original's, and so is what it prints."""
