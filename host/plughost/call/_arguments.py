@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["bind", "check", "not_sendable"]
+__all__ = ["argument_not_sendable", "bind", "check", "not_sendable"]
 
 _PLAIN_TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
@@ -27,6 +27,8 @@ _PLAIN_TYPES: dict[str, tuple[type, ...]] = {
 }
 #: Keywords that say nothing about what is valid.
 _ANNOTATIONS = frozenset({"type", "title", "description", "default", "examples", "contentEncoding"})
+#: What has arrays and tables that travel as they are.
+_LIBRARIES = frozenset({"array", "numpy", "pandas", "pyarrow"})
 #: Keywords by which a value is wrong as a whole.
 _OF_TYPE = frozenset({"type", "enum", "const", "anyOf", "oneOf"})
 
@@ -75,8 +77,8 @@ def bind(label: str, tool: Mapping[str, object], args: Sequence[object], kwargs:
 def _check_value(label: str, name: str, schema: object, value: object, root: Mapping[str, object]) -> None:
     if schema is True or not isinstance(schema, dict) or _plainly_valid(schema, value):
         return
-    if schema.get("contentEncoding") == "base64" and isinstance(value, bytes | bytearray | memoryview):
-        return  # it travels as it is, not as the text that the schema describes
+    if _travels_as_it_is(schema, value):
+        return
     try:
         shown = plain(value)
     except WireError as error:
@@ -91,11 +93,22 @@ def _check_value(label: str, name: str, schema: object, value: object, root: Map
         )
 
 
+def _travels_as_it_is(schema: Mapping[str, object], value: object) -> bool:
+    """Whether it is bytes, an array or a table, where the schema describes the text or the list that JSON would have instead."""
+    options = schema.get("anyOf")
+    if isinstance(options, list):
+        return any(isinstance(option, dict) and _travels_as_it_is(option, value) for option in options)
+    if isinstance(value, bytes | bytearray | memoryview) and schema.get("contentEncoding") == "base64":
+        return True
+    library, form = type(value).__module__.partition(".")[0], schema.get("format")
+    return library in _LIBRARIES and isinstance(form, str) and form.partition(".")[0] in _LIBRARIES
+
+
 def _plainly_valid(schema: Mapping[str, object], value: object) -> bool:
     """True only if `value` certainly fits; false says nothing."""
     kind = schema.get("type")
-    if kind is None and _ANNOTATIONS.issuperset(schema):  # anything is valid; whether it can be sent is another question
-        return isinstance(value, str | int | float | type(None))
+    if kind is None and _ANNOTATIONS.issuperset(schema):  # anything is valid; whether it can be sent shows when it is
+        return True
     if isinstance(kind, str) and _ANNOTATIONS.issuperset(schema) and kind not in {"array", "object"}:
         types = _PLAIN_TYPES.get(kind, ())
         return type(value) in types
@@ -172,6 +185,17 @@ def not_sendable(what: str, error: WireError) -> UsageError:
         causes=[str(error)],
         hint="Turn it into text, numbers, bytes, dates, paths, dataclasses, or lists, sets and dicts of these",
     )
+
+
+def argument_not_sendable(label: str, tool: Mapping[str, object], error: WireError) -> UsageError:
+    """As `not_sendable`, of the parameters of a call: the one that can't be sent, by its name."""
+    part, step, *rest = [*error.path, "", ""][: max(2, len(error.path))]
+    positional = tool.get("positional")
+    if part == "args" and isinstance(step, int) and isinstance(positional, list) and step < len(positional):
+        step = positional[step]
+    if part not in {"args", "kwargs"} or not isinstance(step, str):
+        return not_sendable(f"An argument of `{label}`", error)
+    return not_sendable(f"The argument `{step}` of `{label}`", WireError(f"`{path_text([step, *rest])}` {error.reason}"))
 
 
 def _unknown(label: str, name: str, properties: Mapping[str, object]) -> UsageError:

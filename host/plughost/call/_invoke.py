@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from plughost.call._arguments import check, not_sendable
+from plughost.call._arguments import argument_not_sendable, check
 from plughost.call._errors import error_from
 from plughost.runner.wire import WireError
 from plughost.worker import STREAM_CREDIT
@@ -200,7 +200,7 @@ def _begin(
         return worker.begin("call", params, what=_label(plugin, tool), timeout_s=timeout_s)
     except WireError as error:
         output.leave(worker)
-        raise not_sendable(f"An argument of {_label(plugin, tool)}", error) from error
+        raise argument_not_sendable(f"{plugin}:{tool['name']}", tool, error) from error
 
 
 def _label(plugin: str, tool: Mapping[str, object]) -> str:
