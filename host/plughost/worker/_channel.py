@@ -79,6 +79,10 @@ class Channel:
         """
         self._queue(*gathered(pack(message, self.bulk)))
 
+    def send_line(self, line: bytes) -> None:
+        """As `send`, a message that is a line already."""
+        self._queue(line)
+
     def _queue(self, *buffers: bytes) -> None:
         for buffer in buffers:
             self.sent_bytes += len(buffer)
@@ -88,14 +92,17 @@ class Channel:
             self._poller.register(self._in, select.POLLOUT)
 
     def ask(self, line: bytes) -> bytes:
-        """Write a request of less than a pipe's size while nothing else is under way, and wait for what is said first.
+        """Write a request while nothing else is under way, and wait for what is said first, unless it is more than a pipe takes.
 
         It is no more than what one read gives: mostly the answer, but maybe only a part of it, or something else before it;
-        `take_in` has the rest understood. Nothing, where the child is gone.
+        `take_in` has the rest understood. Nothing, where the child is gone, or the rest of the request is for `receive` to write.
         """
         self._asked_bytes = len(line)
         try:
-            if os.write(self._in, line) < len(line):
+            written = os.write(self._in, line)
+            if written < len(line):
+                self._outgoing.append(memoryview(line)[written:])
+                self._poller.register(self._in, select.POLLOUT)
                 return b""
         except OSError:
             self._asked_bytes = 0
@@ -114,6 +121,8 @@ class Channel:
         import fcntl
         import termios
 
+        if self._outgoing:
+            return True
         unread = int.from_bytes(fcntl.ioctl(self._in, termios.FIONREAD, bytes(4)), sys.byteorder)
         return unread < self._asked_bytes
 
