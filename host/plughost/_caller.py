@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
     from pluggy import PluginManager
 
+    from plughost._route import Call
     from plughost._workers import Workers
-    from plughost.call import IsolatedPlugin, Outcome
+    from plughost.call import Event, IsolatedPlugin, Outcome, Output
 
     P = ParamSpec("P")
 
@@ -35,6 +36,7 @@ class Caller:
         self._make_workers = make_workers
         self._made: Workers | None = None
         self._making = _thread.allocate_lock()
+        self._routes: dict[tuple[str, str | None], Call] = {}
 
     @property
     def _workers(self) -> Workers:
@@ -46,7 +48,8 @@ class Caller:
     def _retire(self, plugin: str) -> None:
         """End the plugin's workers, each after the call that it is in."""
         if self._made is not None:
-            self._made.pool.retire(plugin)
+            self._routes.clear()
+            self._made.retire(plugin)
 
     def __enter__(self) -> Self:
         return self
@@ -61,21 +64,62 @@ class Caller:
 
         Raises: as `invoke` does.
         """
-        return self.invoke(plugin, tool, args=args, kwargs=kwargs).result
+        route = self._routes.get((plugin, tool)) or self._open_route(plugin, tool)
+        return route(args, kwargs)
+
+    def _open_route(self, plugin: str, tool: str | None) -> Call:
+        """The quick way to a tool, if it is one to which there is one."""
+
+        def slowly(args: Sequence[object], kwargs: Mapping[str, object]) -> object:
+            return self.invoke(plugin, tool, args=args, kwargs=kwargs).result
+
+        workers = self._workers
+        installed = workers.find(plugin)
+        if not workers.are_exclusive(installed) or workers.journal.keeps_arguments:
+            return slowly
+        from plughost._route import Stop, open_route
+        from plughost.call import Fit, choose_tool, conclude, is_stream
+
+        chosen = choose_tool(installed.name, installed.manifest, tool)
+        if is_stream(chosen) or chosen.get("convert"):
+            return slowly
+
+        def reopen(args: Sequence[object], kwargs: Mapping[str, object]) -> object:
+            self._routes.pop((plugin, tool), None)
+            return self.call(plugin, tool, *args, **kwargs)
+
+        name = str(chosen["name"])
+        stop = Stop(
+            installed,
+            found_by=plugin,
+            target=str(chosen["target"]),
+            label=f"`{installed.name}:{name}`",
+            noted_as=name,
+            fit=Fit(chosen),
+        )
+        route = self._routes[plugin, tool] = open_route(
+            workers,
+            stop,
+            reopen=reopen,
+            slowly=slowly,
+            conclude=lambda exchange: conclude(exchange, installed.name, chosen),
+        )
+        return route
 
     def stream(self, plugin: str, tool: str | None = None, /, *args: object, **kwargs: object) -> Iterator[object]:
         """Call a tool and give its items as they come; leaving the loop early closes the generator in the child.
 
         Raises: as `invoke` does, an error of the plugin's after the items that came before it.
         """
-        from plughost.call import Output, choose_tool, stream
+        from plughost.call import choose_tool, stream
 
         installed = self._workers.find(plugin)
         worker, manifest = self._workers.take(installed)
         try:
             chosen = choose_tool(installed.name, manifest, tool)
             with self._workers.recording(installed, worker, str(chosen["name"]), args, kwargs):
-                yield from stream(worker, installed.name, chosen, args=args, kwargs=kwargs, output=Output(None))
+                output = self._output(installed.name, chosen)
+                yield from stream(worker, installed.name, chosen, args=args, kwargs=kwargs, output=output)
         except (PluginError, PluginCrashed) as error:
             self._workers.blame_environment(installed, error)
             raise
@@ -93,17 +137,19 @@ class Caller:
         env: Mapping[str, str] | None = None,
         on_output: Callable[[bytes], None] | None = None,
         on_item: Callable[[object], None] | None = None,
+        on_event: Callable[[Event], object] | None = None,
     ) -> Outcome:
         """Call a tool with everything that can be said about a call, and know everything about how it went.
 
         `env` is added to the child's environment, which else has an allow-list of ours; such a call has a worker of its own.
-        `on_output` gets what the plugin prints as it comes, `on_item` the items of a stream.
+        `on_output` gets what the plugin prints as it comes, `on_item` the items of a stream, `on_event` what it prints, logs and
+        says of its progress, instead of the host's own `on_event`; all in this thread. What one of them raises ends the call.
 
         Raises: UnknownError: no such plugin or tool. UsageError: the arguments don't fit; nothing was asked. PluginError: the
         tool raised; an instance of the built-in exception's type too. PluginCrashed, CallTimeout: the process and all that it
         started are gone. StoreError, VenvError: the plugin's environment is missing or damaged.
         """
-        from plughost.call import Output, choose_tool, invoke
+        from plughost.call import choose_tool, invoke
 
         installed = self._workers.find(plugin)
         chosen = None if installed.manifest.get("editable") else choose_tool(installed.name, installed.manifest, tool)
@@ -122,7 +168,7 @@ class Caller:
                     kwargs=kwargs or {},
                     timeout_s=timeout_s,
                     on_item=on_item,
-                    output=Output(on_output),
+                    output=self._output(installed.name, chosen, on_output, on_event),
                 )
             except BaseException as error:
                 journal.note(installed, str(chosen["name"]), worker, began_ns, kept, error)
@@ -137,6 +183,35 @@ class Caller:
             return outcome
         finally:
             self._workers.give_back(installed, worker, reuse=not env)
+
+    def _output(
+        self,
+        plugin: str,
+        tool: Mapping[str, object],
+        on_output: Callable[[bytes], None] | None = None,
+        on_event: Callable[[Event], object] | None = None,
+    ) -> Output:
+        """What takes in whatever a call of `tool` reports."""
+        on_event = on_event or self._workers.on_event
+        if on_event is None:
+            from plughost.call import Output
+
+            return Output(on_output)
+        from plughost.call import ReportingOutput
+
+        return ReportingOutput(on_output, plugin=plugin, tool=str(tool["name"]), on_event=on_event)
+
+    @property
+    def on_event(self) -> Callable[[Event], object] | None:
+        """Gets what plugins print, log and say of their progress, in all calls that have no `on_event` of their own.
+
+        It is called in the thread that waits for the plugin; for what is printed in a hook, or between calls, in another one.
+        """
+        return self._workers.on_event
+
+    @on_event.setter
+    def on_event(self, on_event: Callable[[Event], object] | None) -> None:
+        self._workers.on_event = on_event
 
     # Hooks.
 

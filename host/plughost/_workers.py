@@ -20,6 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from plughost.call import Event
     from plughost.paths import Store
     from plughost.registry import Installed
 
@@ -61,6 +62,8 @@ class Workers:
         #: The app's functions that its plugins may call, and the exceptions that they may raise, by name.
         self.offers: dict[str, object] = {}
         self.exception_types: dict[str, type[Exception]] = {}
+        #: Has what plugins report in calls that have nobody else for it.
+        self.on_event: Callable[[Event], object] | None = None
         self._switches: dict[str, str] = {}
         self._found: dict[str, tuple[tuple[int, int], Installed]] = {}
         #: When an environment was last looked at and found sound: a plugin may fail often, and for other reasons.
@@ -157,7 +160,8 @@ class Workers:
             worker = (None if env else self._forked(installed)) or self.launch(installed.name, installed.venv, env)
             worker.on_end = lambda: self._ended(installed, worker)
             worker.on_callback = lambda params: self._called_back(installed, worker, params)
-            worker.on_output = lambda chunk: _log(installed.name, chunk)
+            worker.on_output = lambda chunk: self._printed(installed.name, worker, chunk)
+            worker.on_notification = lambda *notification: self._notified(installed.name, *notification)
             return worker
 
         worker = start() if env else self.pool.take((installed.name, installed.revision), start, may_be_held=may_be_held)
@@ -200,6 +204,27 @@ class Workers:
     def _ended(self, installed: Installed, worker: Worker) -> None:
         if self._journal is not None and worker.calls:
             self._journal.note_worker(installed, worker)
+
+    def _printed(self, plugin: str, worker: Worker, chunk: bytes) -> None:
+        from plughost.call import OutputEvent, log_printed
+
+        log_printed(plugin, chunk)
+        if self.on_event is not None:
+            try:
+                self.on_event(OutputEvent(plugin, "", worker.next_id - 1, text=chunk.decode("utf-8", "replace")))
+            except Exception:  # in a thread, maybe, that looks after all workers
+                import logging
+
+                logging.getLogger("plughost").exception("`on_event` failed for what `%s` printed", plugin)
+
+    def _notified(self, plugin: str, method: str, params: dict[str, object], what: str, number: int) -> None:
+        from plughost.call import LogEvent, event_of, log_again
+
+        event = event_of(method, params, what or plugin, number)
+        if isinstance(event, LogEvent):
+            log_again(event)
+        if self.on_event is not None and what:
+            self.on_event(event)
 
     def _called_back(self, installed: Installed, worker: Worker, params: Mapping[str, object]) -> dict[str, object]:
         """What a function of the app's answers the plugin: a JSON-RPC `result` or `error`."""
@@ -263,13 +288,3 @@ class Workers:
                 causes=[fault, error.message],
                 hint=f"`repair {installed.name}` makes it again",
             ) from error
-
-
-def _log(plugin: str, chunk: bytes) -> None:
-    """What a plugin prints, where nobody asked for it: records of the logger `plughost.plugin.NAME`, a line each."""
-    import logging
-
-    logger = logging.getLogger(f"plughost.plugin.{plugin}")
-    if logger.isEnabledFor(logging.INFO):
-        for line in chunk.decode("utf-8", "replace").splitlines():
-            logger.info("%s", line)

@@ -8,27 +8,49 @@ from plughost._lazy import lazily
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from plughost.call._errors import describe_exception
-    from plughost.call._hooks import HookCall, HookWrapping, Terms
-    from plughost.call._invoke import Outcome, Output, describe, invoke, is_stream, stream
+    from plughost.call._events import (
+        Event,
+        LogEvent,
+        OutputEvent,
+        ProgressEvent,
+        ReportingOutput,
+        event_of,
+        log_again,
+        log_printed,
+    )
+    from plughost.call._fit import Fit
+    from plughost.call._hooks import HookCall, HookWrapping, Terms, conclude_hook
+    from plughost.call._invoke import Outcome, Output, conclude, describe, invoke, is_stream, stream
     from plughost.call._proxies import Begun, HookDoor, IsolatedPlugin, begin_ahead, make_plugin
     from plughost.call._schema import resolved, type_text
     from plughost.call._tools import choose_tool, split_name, tools_of
 
 __all__ = [
     "Begun",
+    "Event",
+    "Fit",
     "HookCall",
     "HookDoor",
     "HookWrapping",
     "IsolatedPlugin",
+    "LogEvent",
     "Outcome",
     "Output",
+    "OutputEvent",
+    "ProgressEvent",
+    "ReportingOutput",
     "Terms",
     "begin_ahead",
     "choose_tool",
+    "conclude",
+    "conclude_hook",
     "describe",
     "describe_exception",
+    "event_of",
     "invoke",
     "is_stream",
+    "log_again",
+    "log_printed",
     "make_plugin",
     "resolved",
     "split_name",
@@ -42,8 +64,19 @@ __getattr__ = lazily(
     __name__,
     {
         "_errors": ("describe_exception",),
-        "_hooks": ("HookCall", "HookWrapping", "Terms"),
-        "_invoke": ("Outcome", "Output", "describe", "invoke", "is_stream", "stream"),
+        "_events": (
+            "Event",
+            "LogEvent",
+            "OutputEvent",
+            "ProgressEvent",
+            "ReportingOutput",
+            "event_of",
+            "log_again",
+            "log_printed",
+        ),
+        "_hooks": ("HookCall", "HookWrapping", "Terms", "conclude_hook"),
+        "_invoke": ("Outcome", "Output", "conclude", "describe", "invoke", "is_stream", "stream"),
+        "_fit": ("Fit",),
         "_proxies": ("Begun", "HookDoor", "IsolatedPlugin", "begin_ahead", "make_plugin"),
         "_schema": ("resolved", "type_text"),
         "_tools": ("choose_tool", "split_name", "tools_of"),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from plughost.contract import HookImplementation
     from plughost.worker import Exchange, Worker
 
-__all__ = ["HookCall", "HookWrapping", "Terms"]
+__all__ = ["HookCall", "HookWrapping", "Terms", "conclude_hook"]
 
 
 class Terms:
@@ -96,14 +96,7 @@ class HookCall:
 
         Raises: PluginError: what it raised. CallTimeout, PluginCrashed: and the worker is gone.
         """
-        done, message = self._exchange.step()
-        items: list[object] | None = None
-        while not done:  # a function that returned a generator all the same: its items, as a list would have them
-            assert isinstance(message, list)
-            items = message if items is None else items + message
-            done, message = self._exchange.step()
-        result = _result(message, self._implementation, self._terms)
-        return result if items is None else items
+        return conclude_hook(self._implementation, self._terms, self._exchange)
 
     def items(self) -> Iterator[object]:
         """The items of a generator function as they come; leaving early closes it in the child."""
@@ -117,6 +110,21 @@ class HookCall:
                 raise
             done, message = self._exchange.step()
         _result(message, self._implementation, self._terms)
+
+
+def conclude_hook(implementation: HookImplementation, terms: Terms, exchange: Exchange) -> object:
+    """What an implementation returned whose call is under way.
+
+    Raises: PluginError: what it raised. CallTimeout, PluginCrashed: and the worker is gone.
+    """
+    done, message = exchange.step()
+    items: list[object] | None = None
+    while not done:  # a function that returned a generator all the same: its items, as a list would have them
+        assert isinstance(message, list)
+        items = message if items is None else items + message
+        done, message = exchange.step()
+    result = _result(message, implementation, terms)
+    return result if items is None else items
 
 
 class HookWrapping:

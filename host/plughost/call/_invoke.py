@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 
 from plughost.call._arguments import argument_not_sendable, check
-from plughost.call._errors import error_from
+from plughost.call._errors import describe_exception, error_from
 from plughost.runner.wire import WireError
-from plughost.worker import STREAM_CREDIT
+from plughost.worker import STREAM_CREDIT, Feed, is_async_iterator, is_iterator
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def invoke(
         raise
     finally:
         output.leave(worker)
-    result = _result(message, plugin, tool)
+    result = _result(message, plugin, tool, exchange)
     return Outcome(
         plugin=plugin,
         tool=str(tool["name"]),
@@ -139,12 +139,12 @@ def conclude(exchange: Exchange, plugin: str, tool: Mapping[str, object]) -> obj
     items: list[object] = []
     done, message = exchange.step()
     if done:
-        return _result(message, plugin, tool)
+        return _result(message, plugin, tool, exchange)
     while not done:
         assert isinstance(message, list)
         items += message
         done, message = exchange.step()
-    _result(message, plugin, tool)
+    _result(message, plugin, tool, exchange)
     return items
 
 
@@ -175,7 +175,7 @@ def stream(
                 exchange.cancel()
                 raise
             done, message = exchange.step()
-        result = _result(message, plugin, tool)
+        result = _result(message, plugin, tool, exchange)
     finally:
         output.leave(worker)
     if not streamed or result is not None:
@@ -195,23 +195,41 @@ def _begin(
     params: dict[str, object] = {"target": tool["target"], "args": list(args), "kwargs": dict(kwargs), "credit": STREAM_CREDIT}
     if tool.get("convert"):
         params["convert"] = tool["convert"]
+    feeds = feeds_in(tool, args, kwargs)
+    if feeds:
+        params["pulled"] = list(feeds)
+        params["args"] = [None if str(place) in feeds else value for place, value in enumerate(args)]
+        params["kwargs"] = {name: None if name in feeds else value for name, value in kwargs.items()}
     output.take_over(worker)
     try:
-        return worker.begin("call", params, what=_label(plugin, tool), timeout_s=timeout_s)
+        exchange = worker.begin("call", params, what=_label(plugin, tool), timeout_s=timeout_s)
     except WireError as error:
         output.leave(worker)
         raise argument_not_sendable(f"{plugin}:{tool['name']}", tool, error) from error
+    exchange.feeds = feeds
+    return exchange
+
+
+def feeds_in(tool: Mapping[str, object], args: Sequence[object], kwargs: Mapping[str, object]) -> dict[str, Feed]:
+    """The iterators among the arguments, by place or name."""
+    places = tool.get("positional")
+    names = dict(enumerate(places)) if isinstance(places, list) else {}
+    return {
+        str(place): Feed(str(place), value, name=str(names.get(place, place)), describe=describe_exception)
+        for place, value in (*enumerate(args), *kwargs.items())
+        if is_iterator(value) or is_async_iterator(value)
+    }
 
 
 def _label(plugin: str, tool: Mapping[str, object]) -> str:
     return f"`{plugin}:{tool['name']}`"
 
 
-def _result(message: object, plugin: str, tool: Mapping[str, object]) -> object:
+def _result(message: object, plugin: str, tool: Mapping[str, object], exchange: Exchange) -> object:
     assert isinstance(message, dict)
     problem = message.get("error")
     if isinstance(problem, dict):
-        raise error_from(problem, what=_label(plugin, tool))
+        raise exchange.original(problem) or error_from(problem, what=_label(plugin, tool))
     return message["result"]
 
 

@@ -4,9 +4,10 @@ Above it: calls and the host; below it: `_process` and the wire. It knows nothin
 """
 
 from plughost.worker._channel import Channel
-from plughost.worker._custody import Custody
+from plughost.worker._custody import CUSTODY, Custody
 from plughost.worker._deadline import DEADLINE, Deadline
 from plughost.worker._exchange import STREAM_CREDIT, Exchange
+from plughost.worker._feeds import Feed, is_async_iterator, is_iterator
 from plughost.worker._nurseries import Nurseries, modules_of
 from plughost.worker._nursery import without_threads
 from plughost.worker._pool import Crew, Limits, Pool
@@ -14,6 +15,7 @@ from plughost.worker._watch import IS_POSSIBLE
 from plughost.worker._worker import Worker, launch
 
 __all__ = [
+    "CUSTODY",
     "DEADLINE",
     "IS_POSSIBLE",
     "STREAM_CREDIT",
@@ -22,10 +24,13 @@ __all__ = [
     "Custody",
     "Deadline",
     "Exchange",
+    "Feed",
     "Limits",
     "Nurseries",
     "Pool",
     "Worker",
+    "is_async_iterator",
+    "is_iterator",
     "launch",
     "modules_of",
     "without_threads",

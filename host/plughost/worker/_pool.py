@@ -20,6 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from plughost.worker._watch import Timer
     from plughost.worker._worker import Worker
 
     Key = tuple[str, str]
@@ -62,7 +63,7 @@ class Limits:
 class Crew:
     """The workers of one revision of a plugin."""
 
-    __slots__ = ("count", "idle", "key")
+    __slots__ = ("count", "idle", "is_over", "key")
 
     def __init__(self, key: Key) -> None:
         self.key = key
@@ -71,6 +72,8 @@ class Crew:
         self.idle: list[Worker] = []
         #: How many there are, those included that are being started.
         self.count = 0
+        #: Whether its workers end when they are given back: the plugin was updated, or the host closed.
+        self.is_over = False
 
 
 class Pool:
@@ -86,8 +89,9 @@ class Pool:
     def _begin_anew(self) -> None:
         self._crews: dict[Key, Crew] = {}
         self._lock = _thread.allocate_lock()
-        self._waiting: list[_thread.LockType] = []
-        self._looks = False
+        #: Of each caller that waits for a worker, what it waits by.
+        self.waiting: list[_thread.LockType] = []
+        self._look_at: Timer | None = None
 
     def crew(self, key: Key) -> Crew:
         """The one to which workers of that plugin and revision belong from now on."""
@@ -156,7 +160,7 @@ class Pool:
 
     def _take_oldest(self) -> Worker | None:
         idle = [each for crew in self._crews.values() for each in crew.idle[:1]]
-        for worker in sorted(idle, key=lambda each: each.idle_since_s):
+        for worker in sorted(idle, key=lambda each: each.used_ns):
             if self._leave_idle(worker):
                 return worker
         return None
@@ -167,12 +171,12 @@ class Pool:
         gone = _thread.allocate_lock()
         gone.acquire()
         with self._lock:
-            self._waiting.append(gone)
+            self.waiting.append(gone)
         worker = self._take_idle(crew)
         if worker is None and not gone.acquire(timeout=-1 if deadline is None else max(0.0, deadline - time.monotonic())):
             with self._lock:
-                if gone in self._waiting:
-                    self._waiting.remove(gone)
+                if gone in self.waiting:
+                    self.waiting.remove(gone)
             raise CallTimeout(
                 f"All {crew.count} workers of `{crew.key[0]}` were busy until the deadline",
                 causes=["Nothing was asked of the plugin"],
@@ -182,7 +186,7 @@ class Pool:
 
     def _wake_all(self) -> None:
         with self._lock:
-            waiting, self._waiting = self._waiting, []
+            waiting, self.waiting = self.waiting, []
         for each in waiting:
             each.release()
 
@@ -194,11 +198,12 @@ class Pool:
         if custody is not None:
             custody.remove(worker)
         crew = worker.crew
-        if worker.alive and reuse and worker.reusable and crew is not None and self._crews.get(key) is crew:
+        if worker.alive and reuse and worker.reusable and crew is not None and not crew.is_over:
             worker.leave()
             if not self._is_worn(worker):
-                worker.leave_idle = self._leave_idle
-                self.put_back(worker, crew)
+                worker.used_ns = time.perf_counter_ns()
+                crew.idle.append(worker)
+                self.look_at(worker)
                 self._look_later(worker)
                 return
         if crew is not None:
@@ -208,21 +213,18 @@ class Pool:
         else:
             worker.stop()
 
-    def put_back(self, worker: Worker, crew: Crew) -> None:
-        """`give_back` for a worker that is as good as it was when it was taken."""
-        worker.idle_since_s = time.monotonic()
-        crew.idle.append(worker)
-        if self._waiting:
+    def look_at(self, worker: Worker) -> None:
+        """Whether somebody waits for the worker that was put back, or it was to end meanwhile."""
+        if self.waiting:
             self._wake_all()
-        if self._crews.get(crew.key) is not crew and self._leave_idle(worker):  # retired meanwhile
+        if worker.crew is not None and worker.crew.is_over and self._leave_idle(worker):
             self._end(worker)
 
-    def replace(self, worker: Worker) -> None:
-        """Count a worker out that was taken, and end it without waiting for that."""
-        if worker.crew is not None:
-            self._left(worker, worker.crew)
-        if worker.alive:
-            self.watcher.dispose(worker)
+    def watch(self, worker: Worker) -> None:
+        """Have the worker looked after while nobody, or only a read, waits for it."""
+        worker.leave_idle = self._leave_idle
+        self.watcher.watch(worker)
+        self._look_later(worker)
 
     def _is_worn(self, worker: Worker) -> bool:
         limits = self.limits
@@ -238,7 +240,7 @@ class Pool:
             worker.crew = None
             with self._lock:
                 crew.count -= 1
-            if self._waiting:
+            if self.waiting:
                 self._wake_all()
 
     def _leave_idle(self, worker: Worker) -> bool:
@@ -279,11 +281,16 @@ class Pool:
     def close(self) -> None:
         """End all workers, those in use after their calls: each gets a moment for its exit handlers."""
         self._disband(lambda _: True)
-        self.watcher.await_goodbyes()
+        if self._look_at is not None:
+            self._look_at.cancel()
+            self._look_at = None
+        self.watcher.settle()
 
     def _disband(self, is_meant: Callable[[Key], bool]) -> None:
         with self._lock:
             crews = [self._crews.pop(key) for key in list(self._crews) if is_meant(key)]
+            for crew in crews:
+                crew.is_over = True
         workers = [worker for crew in crews for worker in list(crew.idle) if self._leave_idle(worker)]
         for worker in workers:
             worker.dismiss()
@@ -299,21 +306,21 @@ class Pool:
         """See to it that what stays idle ends in time."""
         if self.limits.idle_s is None or not IS_POSSIBLE:
             return
+        worker.leave_idle = self._leave_idle
         self.watcher.watch(worker)
-        if not self._looks:
-            self._looks = True
+        if self._look_at is None:
             _process.own(self)
-            self.watcher.call_later(min(self.limits.idle_s / _LOOKS_A_TIME, _LOOKS_EVERY_S), self._look)
+            self._look_at = self.watcher.call_later(min(self.limits.idle_s / _LOOKS_A_TIME, _LOOKS_EVERY_S), self._look)
 
     def _look(self) -> None:
         """In the watcher's thread: end what was idle for too long."""
-        self._looks = False
+        self._look_at = None
         assert self.limits.idle_s is not None
-        latest = time.monotonic() - self.limits.idle_s
+        latest_ns = time.perf_counter_ns() - int(self.limits.idle_s * 1e9)
         left = None
         for crew in list(self._crews.values()):
             for worker in crew.idle[: max(0, crew.count - self.limits.least)]:
-                if worker.idle_since_s > latest:
+                if worker.used_ns > latest_ns:
                     left = worker
                 elif self._leave_idle(worker):
                     self._end(worker)
@@ -323,6 +330,8 @@ class Pool:
 
     def forget(self) -> None:
         """In a forked copy of this process: the workers are the original's, and so may be whoever holds the lock."""
+        for crew in self._crews.values():
+            crew.is_over = True
         self._begin_anew()
 
     def _close_at_exit(self) -> None:

@@ -26,6 +26,8 @@ __all__ = ["IS_POSSIBLE", "Timer", "Watcher"]
 #: Elsewhere each call looks after its worker itself, and goodbyes are waited for.
 IS_POSSIBLE = hasattr(select, "epoll") and hasattr(os, "eventfd") and hasattr(os, "pidfd_open")
 
+#: Told of once: what is ready and is somebody else's to read would else be told of again and again.
+_ONCE = select.EPOLLIN | select.EPOLLONESHOT if IS_POSSIBLE else 0
 #: How long a call has to notice by itself that its process has ended.
 _NOTICED_WITHIN_S = 0.02
 #: How long a goodbye may take beyond the grace that it has, until it is given up.
@@ -67,6 +69,7 @@ class Watcher:
         self._timers: list[Timer] = []
         self._poller: select.epoll | None = None
         self._bell = -1
+        self._thread = _thread.allocate_lock()  # that the thread has for as long as it runs
         self._wakes_at = 0.0
 
     def watch(self, worker: Worker) -> None:
@@ -80,7 +83,7 @@ class Watcher:
             for fd, watched in ((channel.printed_fd, self._printing), (channel.exit_fd, self._living)):
                 if fd >= 0:
                     watched[fd] = worker
-                    poller.register(fd, select.EPOLLIN | select.EPOLLONESHOT)
+                    poller.register(fd, _ONCE)
 
     def rearm(self, worker: Worker) -> None:
         """The worker has printed something while its caller attended to it, who no longer does."""
@@ -95,9 +98,15 @@ class Watcher:
             for fd, watched in ((channel.printed_fd, self._printing), (channel.exit_fd, self._living)):
                 if watched.get(fd) is worker:
                     del watched[fd]
-                    if self._poller is not None:
-                        self._poller.unregister(fd)
+                    self._drop(fd)
             self._ring_if_idle()
+
+    def unwatch_printed(self, worker: Worker, fd: int) -> None:
+        """Nobody can print any more, and the descriptor is about to be closed."""
+        with self._lock:
+            if self._printing.get(fd) is worker:
+                del self._printing[fd]
+                self._drop(fd)
 
     def dispose(self, worker: Worker) -> None:
         """Have the worker end in good order, without anybody's waiting for it."""
@@ -117,18 +126,23 @@ class Watcher:
         """Whether so many are about to end that a further one is better waited for."""
         return len(self._leaving) >= _MOST_GOODBYES
 
-    def await_goodbyes(self) -> None:
-        """Until all that were disposed of are gone."""
+    def settle(self) -> None:
+        """Until all that were disposed of are gone; and the thread, if there is nothing more to watch."""
         deadline = time.monotonic() + _LONGEST_GOODBYE_S
         while self._leaving and time.monotonic() < deadline:
-            gone = _thread.allocate_lock()
-            gone.acquire()
-            self.call_later(0.0, gone.release)
-            gone.acquire(timeout=_LONGEST_GOODBYE_S)
             with self._lock:
                 leaving = list(self._leaving)
             for worker in leaving:
                 worker.await_exit(deadline)
+            done = _thread.allocate_lock()
+            done.acquire()
+            self.call_later(0.0, done.release)
+            done.acquire(timeout=_LONGEST_GOODBYE_S)
+        with self._lock:
+            thread = self._thread if self._poller is not None and self._is_idle() else None
+            self._ring_if_idle()
+        if thread is not None and thread.acquire(timeout=_LONGEST_GOODBYE_S):
+            thread.release()
 
     def call_later(self, delay_s: float, action: Callable[[], None]) -> Timer:
         """Call `action` in the watcher's thread. It must not wait for anything."""
@@ -154,7 +168,9 @@ class Watcher:
         self._poller.register(self._bell, select.EPOLLIN)
         self._wakes_at = 0.0
         _process.own(self)
-        _thread.start_new_thread(self._run, (self._poller, self._bell))
+        self._thread = _thread.allocate_lock()
+        self._thread.acquire()
+        _thread.start_new_thread(self._run, (self._poller, self._bell, self._thread))
         return self._poller
 
     def _add(self, timer: Timer) -> None:
@@ -164,24 +180,36 @@ class Watcher:
 
     def _arm(self, fd: int) -> None:
         if self._poller is not None and fd in self._printing:
-            self._poller.modify(fd, select.EPOLLIN | select.EPOLLONESHOT)
+            self._poller.modify(fd, _ONCE)
+
+    def _drop(self, fd: int) -> None:
+        try:
+            if self._poller is not None:
+                self._poller.unregister(fd)
+        except OSError:  # closed, which has done it
+            pass
+
+    def _is_idle(self) -> bool:
+        return not (self._printing or self._living or any(timer.action is not None for timer in self._timers))
 
     def _ring_if_idle(self) -> None:
-        if self._poller is not None and not (self._printing or self._living or self._timers):
+        if self._poller is not None and self._is_idle():
             os.eventfd_write(self._bell, 1)
 
     # The thread.
 
-    def _run(self, poller: select.epoll, bell: int) -> None:
+    def _run(self, poller: select.epoll, bell: int, thread: _thread.LockType) -> None:
         while True:
             with self._lock:
                 if self._poller is not poller:  # a forked copy has begun anew; the original never sees this
                     return
-                if not (self._printing or self._living or self._timers):
+                if self._is_idle():
                     self._poller = None
+                    self._timers.clear()
                     _process.disown(self)
                     poller.close()
                     os.close(bell)
+                    thread.release()
                     return
                 self._wakes_at = self._timers[0].at if self._timers else float("inf")
             left_s = max(0.0, self._wakes_at - time.monotonic())
@@ -210,8 +238,7 @@ class Watcher:
         worker = self._printing.get(fd)
         if worker is not None and worker.read_printed_aside():
             with self._lock:
-                if self._printing.get(fd) is worker:
-                    self._arm(fd)
+                self._arm(fd)
 
     def _meet_end(self, fd: int) -> None:
         worker = self._living.get(fd)

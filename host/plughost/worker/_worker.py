@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import os
+import sys
 import time
 
 from plughost import _kernel, _process
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
         def close(self) -> None: ...
 
 
-__all__ = ["Worker", "launch"]
+__all__ = ["Worker", "launch", "wanted_level"]
 
 PROTOCOL = 1
 
@@ -102,7 +103,13 @@ def launch(
     finally:
         os.close(lease)
     channel = Channel(stdin=our_in, stdout=our_out, stderr=our_err, exit_fd=child.exit_descriptor())
-    return Worker(child, channel, name=name, project=project)
+    return Worker(child, channel, name=name, project=project, log_level=wanted_level(name))
+
+
+def wanted_level(plugin: str) -> int:
+    """From which level on the host may want a plugin's log records, where the plugin sets none."""
+    logging = sys.modules.get("logging")
+    return 10 if logging is not None and logging.getLogger(f"plughost.plugin.{plugin}").isEnabledFor(10) else 20
 
 
 def _bytecode_options(folder: str) -> list[str]:
@@ -131,20 +138,22 @@ class Worker:
         "channel",
         "crew",
         "goodbye_until",
-        "idle_since_s",
         "leave_idle",
         "measured_ns",
         "next_id",
         "on_callback",
         "on_end",
+        "on_notification",
         "on_output",
         "peak_bytes",
         "reusable",
         "started_ns",
+        "used_ns",
         "watcher",
     )
 
-    def __init__(self, child: Process, channel: Channel, *, name: str, project: str) -> None:
+    def __init__(self, child: Process, channel: Channel, *, name: str, project: str, log_level: int | None = None) -> None:
+        """`log_level` is that of the log records that it is to send, if any, see the runner."""
         self._child, self.channel, self._name = child, channel, name
         self._tail = b""
         self._launched = time.monotonic()
@@ -162,8 +171,8 @@ class Worker:
         self.reusable = True
         #: Until when it may take over its end, a `time.monotonic()`; 0 before it was told to end.
         self.goodbye_until = 0.0
-        #: Since when nobody has used it, a `time.monotonic()`.
-        self.idle_since_s = 0.0
+        #: When it was given back for the last time: a `time.perf_counter_ns()`.
+        self.used_ns = 0
         #: Takes it out of the pool, where it is there and idle; whether it was.
         self.leave_idle: Callable[[Worker], bool] | None = None
         self.watcher: Watcher | None = None
@@ -179,10 +188,17 @@ class Worker:
         self.on_end: Callable[[], None] | None = None
         #: Answers the plugin when it calls a function of the app's: `name`, `args` and `kwargs` → `result` or `error`.
         self.on_callback: Callable[[dict[str, object]], dict[str, object]] | None = None
+        #: What the plugin logs, and how far it has come: `log` or `progress`, `params`, what is called, and the call's number.
+        self.on_notification: Callable[[str, dict[str, object], str, int], None] | None = None
         channel.on_output = self._printed
+        channel.on_silence = self._silent
         channel.check = self._check
+        channel.bulk.pid = child.pid
         # Not waited for: the child reads it when it is up, and the first answer that comes is this one's.
-        self._greeting = self._send_request("initialize", {"protocol": PROTOCOL, "project": project})
+        greeting: dict[str, object] = {"protocol": PROTOCOL, "project": project}
+        if log_level is not None:
+            greeting["log"] = log_level
+        self._greeting = self._send_request("initialize", greeting)
         channel.sent_bytes = 0  # that was no call's
         _process.own(self)
 
@@ -193,8 +209,7 @@ class Worker:
         """
         if not self.alive:
             raise self.crashed(what)
-        if self.watcher is not None:
-            self.attend()
+        self.attend()
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         around = DEADLINE.get()
         if around is not None and (deadline is None or around < deadline):
@@ -205,6 +220,7 @@ class Worker:
     def follow(self, number: int, chunk: bytes, *, what: str) -> Exchange:
         """A request that was sent through the channel's `ask`, whose first words were these, as an exchange."""
         self._awaited.add(number)
+        self.attend()
         self.channel.take_in(chunk)
         return Exchange(self, number, what=what, timeout_s=None, deadline=None)
 
@@ -225,6 +241,16 @@ class Worker:
         self._awaited.discard(number)
         return number != self._greeting
 
+    def notified(self, message: dict[str, object], what: str = "", number: int = 0) -> None:
+        """Pass on a notification that is no item. Without `what` is called, nobody waits for it."""
+        method, params = message.get("method"), message.get("params")
+        if self.on_notification is None or not isinstance(params, dict) or not isinstance(method, str):
+            return
+        level = params.get("level")
+        if isinstance(level, int) and level >= _WARNING:
+            self._tail = (self._tail + f"{params.get('message')}\n".encode("utf-8", "replace"))[-_TAIL_BYTES:]
+        self.on_notification(method, params, what, number)
+
     def _send_request(self, method: str, params: dict[str, object]) -> int:
         number = self.next_id
         self.channel.send({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
@@ -235,9 +261,9 @@ class Worker:
     def _check(self, message: dict[str, object]) -> None:
         """Raises: WireError: nobody waits for such a message."""
         method, number, params = message.get("method"), message.get("id"), message.get("params")
-        if method == "callback" and isinstance(number, str):
+        if (method == "callback" and isinstance(number, str)) or method == "log":
             return
-        if method == "items" and isinstance(params, dict):
+        if method in {"items", "progress", "pull"} and isinstance(params, dict):
             number = params.get("id")
         if not (number in self._awaited if isinstance(number, int) else number is None and "error" in message):
             raise WireError(f"an unexpected message: {str(message)[:MOST_SHOWN]}")
@@ -257,10 +283,13 @@ class Worker:
 
     def attend(self) -> None:
         """The caller waits for what the child prints, too: the watcher leaves that alone until `leave`."""
-        with self._tending:
-            self._attended = True
+        if self.watcher is not None and not self._attended:
+            with self._tending:
+                self._attended = True
 
     def leave(self) -> None:
+        if not self._attended:
+            return
         with self._tending:
             self._attended = False
             has_printed, self._has_printed = self._has_printed, False
@@ -299,6 +328,8 @@ class Worker:
                 message = self.channel.receive(deadline)
                 if "method" not in message:
                     self.take(message)
+                elif message["method"] == "log":
+                    self.notified(message)
         except BaseException as error:
             self.kill()
             if not isinstance(error, (ChannelClosed, TimeoutError, WireError)):  # a second Ctrl-C, say
@@ -320,10 +351,13 @@ class Worker:
         self.dismiss()
         if not self.alive:
             return
+        self.attend()
         self.alive = False
         try:
             while True:
-                self.channel.receive(self.goodbye_until)
+                message = self.channel.receive(self.goodbye_until)
+                if message.get("method") == "log":
+                    self.notified(message)
         except (ChannelClosed, TimeoutError, WireError):
             pass
         finally:
@@ -359,6 +393,7 @@ class Worker:
 
     def _let_go(self) -> None:
         """Read what the plugin printed last, and close every descriptor. The child is gone."""
+        self.attend()
         self.channel.drain_output()
         self._close()
         if self.on_end is not None:
@@ -371,6 +406,10 @@ class Worker:
             self.watcher.unwatch(self)
         self._child.close()
         self.channel.close()
+
+    def _silent(self, fd: int) -> None:
+        if self.watcher is not None:
+            self.watcher.unwatch_printed(self, fd)
 
     def _printed(self, chunk: bytes) -> None:
         self._tail = (self._tail + chunk)[-_TAIL_BYTES:]
