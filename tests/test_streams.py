@@ -16,7 +16,7 @@ import pytest
 
 from plughost import _process
 from plughost.call import Output, describe, invoke, stream, tools_of
-from plughost.errors import PluginError
+from plughost.errors import PluginError, UsageError
 from plughost.worker import Pool, Worker, launch
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Plugin:
         self.venv = venv
         self.pool = Pool()
         worker = self.launch()
-        modules = {name: f"streams.{name}" for name in ("gives",)}
+        modules = {name: f"streams.{name}" for name in ("given", "gives")}
         self.tools = tools_of(describe(worker, "streams", modules, timeout_s=60))
         self.pool.give_back(("streams", ""), worker)
 
@@ -203,3 +203,125 @@ def test_large_items_do_not_pile_up(plugin: Plugin, tmp_path: Path, item: object
     items.close()
 
     assert ahead <= 8
+
+
+# Into functions.
+
+
+class Numbers:
+    """An iterator that counts what is drawn from it, and knows whether it was closed."""
+
+    def __init__(self, most: int = 10**9, error: Exception | None = None) -> None:
+        self.most = most
+        self.error = error
+        self.drawn = 0
+        self.is_closed = False
+
+    def __iter__(self) -> Numbers:
+        return self
+
+    def __next__(self) -> int:
+        if self.drawn == self.most:
+            raise self.error or StopIteration
+        self.drawn += 1
+        return self.drawn - 1
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def test_an_iterator_arrives_as_an_iterator(plugin: Plugin) -> None:
+    assert plugin.call("total", iter(range(20_000))) == sum(range(20_000))
+    assert plugin.call("total", iter([])) == 0
+    assert plugin.call("total", [1, 2]) == 3
+    assert plugin.call("asum", (number for number in range(3000))) == sum(range(3000))
+    assert plugin.call("total_of_any", iter([1, 2]), iter([3])) == [3, 3]
+
+
+def test_items_of_all_kinds_arrive_in_their_order(plugin: Plugin) -> None:
+    items = [1, b"two", "three \ud800", {4, 5}, date(2024, 5, 6), "7" * 100_000, None]
+
+    assert plugin.call("kinds", iter(items)) == ["int", "bytes", "str", "set", "date", "str", "NoneType"]
+
+
+def test_items_are_made_what_the_annotation_asks_for(plugin: Plugin) -> None:
+    assert plugin.call("days", iter(["2024-05-06", "2024-05-07"])) == 13
+    with pytest.raises(UsageError, match=r"An argument of `streams:days` is not of the type it takes") as caught:
+        plugin.call("days", iter(["2024-05-06", 5]))
+    assert "`dates[1]`" in str(caught.value)
+
+
+def test_an_item_is_sent_as_it_was_when_it_was_drawn(plugin: Plugin) -> None:
+    def numbers() -> Iterator[list[int]]:
+        given: list[int] = []
+        for number in range(3):
+            given.append(number)
+            yield given
+
+    assert plugin.call("pairs", numbers(), iter("abc")) == [[[0], "a"], [[0, 1], "b"], [[0, 1, 2], "c"]]
+
+
+def test_no_more_is_drawn_than_is_likely_to_be_used(plugin: Plugin) -> None:
+    ignored, few, many = Numbers(), Numbers(), Numbers()
+
+    assert plugin.call("ignore", ignored) == "ignored"
+    assert plugin.call("first", few) == [0]
+    assert plugin.call("first", many, 1000) == list(range(1000))
+
+    assert ignored.drawn == 0
+    assert few.drawn == 1
+    assert many.drawn < 3000
+    assert all(each.is_closed for each in (ignored, few, many))
+
+
+def test_an_iterators_error_arrives_after_its_items_and_comes_back_as_it_was(plugin: Plugin) -> None:
+    class Own(LookupError):
+        pass
+
+    error = Own("spent")
+
+    assert plugin.call("until_error", Numbers(5, LookupError("spent"))) == [[0, 1, 2, 3, 4], "LookupError", "spent"]
+    with pytest.raises(Own) as caught:
+        plugin.call("total", Numbers(5, error))
+    assert caught.value is error
+    assert plugin.call("total", Numbers(5)) == 10
+
+
+def test_an_item_of_an_argument_without_a_wire_form_is_the_callers_error(plugin: Plugin) -> None:
+    with pytest.raises(UsageError, match=r"Item 1 of the argument `values` can't be sent") as caught:
+        plugin.call("kinds", iter([1, [object()]]))
+    assert "`values[1][0]` is a `object`" in str(caught.value)
+
+
+def test_a_parameter_for_a_list_takes_no_iterator(plugin: Plugin) -> None:
+    with pytest.raises(UsageError):
+        plugin.call("listed", iter([1, 2]))
+    assert plugin.call("listed", [1, 2]) == 3
+
+
+@pytest.mark.parametrize("tool", ["double", "adouble"])
+def test_a_pipeline_flows(plugin: Plugin, tool: str) -> None:
+    numbers = Numbers(20_000)
+    items = plugin.stream(tool, numbers)
+
+    assert [next(items) for _ in range(100)] == list(range(0, 200, 2))
+    assert numbers.drawn < 100 + 2 * MOST_AHEAD
+    assert list(items) == list(range(200, 40_000, 2))
+
+
+def test_a_pipeline_that_is_left_early_ends_on_both_sides(plugin: Plugin, tmp_path: Path) -> None:
+    numbers = Numbers()
+    items = plugin.stream("double", numbers, str(tmp_path / "end"))
+    assert [next(items) for _ in range(3)] == [0, 2, 4]
+    items.close()
+
+    assert numbers.is_closed
+    assert text_of(tmp_path / "end") == "ended"
+    assert plugin.call("total", Numbers(3)) == 3
+
+
+def test_an_iterator_is_of_no_use_after_its_call(plugin: Plugin) -> None:
+    plugin.call("keep", Numbers())
+
+    with pytest.raises(RuntimeError, match="the call is over"):
+        plugin.call("next_kept")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from plughost.call._schema import type_text
 from plughost.errors import UsageError
 from plughost.runner.wire import WireError, path_text, plain
+from plughost.worker import is_async_iterator, is_iterator
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,7 +53,13 @@ def check(plugin: str, tool: Mapping[str, object], args: Sequence[object], kwarg
             [_expectation(name, properties.get(name, {}), schema) for name in missing],
             label,
         )
+    iterated = tool.get("iterated", ())
+    assert isinstance(iterated, list | tuple)
     for name, value in named.items():
+        if (is_iterator(value) or is_async_iterator(value)) and (
+            name in iterated or _is_of_any_kind(properties.get(name, further))
+        ):
+            continue
         _check_value(label, name, properties.get(name, further), value, schema)
 
 
@@ -72,6 +79,11 @@ def bind(label: str, tool: Mapping[str, object], args: Sequence[object], kwargs:
             raise _error(f"`{label}` was given `{name}` twice, by position and by name", [], label)
         named[name] = value
     return named
+
+
+def _is_of_any_kind(schema: object) -> bool:
+    """Whether the plugin doesn't say what the argument is."""
+    return schema is True or (isinstance(schema, dict) and "type" not in schema and _ANNOTATIONS.issuperset(schema))
 
 
 def _check_value(label: str, name: str, schema: object, value: object, root: Mapping[str, object]) -> None:

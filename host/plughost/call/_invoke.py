@@ -213,10 +213,11 @@ def _begin(
 def feeds_in(tool: Mapping[str, object], args: Sequence[object], kwargs: Mapping[str, object]) -> dict[str, Feed]:
     """The iterators among the arguments, by place or name."""
     places = tool.get("positional")
-    names = dict(enumerate(places)) if isinstance(places, list) else {}
+    names = [*places, *range(len(places), len(args))] if isinstance(places, list) else range(len(args))
+    given = ((str(place), name, value) for place, (name, value) in enumerate(zip(names, args, strict=False)))
     return {
-        str(place): Feed(str(place), value, name=str(names.get(place, place)), describe=describe_exception)
-        for place, value in (*enumerate(args), *kwargs.items())
+        place: Feed(place, value, name=str(name), describe=describe_exception)
+        for place, name, value in (*given, *((name, name, value) for name, value in kwargs.items()))
         if is_iterator(value) or is_async_iterator(value)
     }
 

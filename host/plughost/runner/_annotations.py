@@ -27,7 +27,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Field", "Meaning", "fields", "hints", "inner", "signature", "underlying"]
+__all__ = ["Field", "Meaning", "fields", "hints", "inner", "is_iterator", "signature", "underlying"]
 
 _EMPTY = inspect.Parameter.empty
 
@@ -63,6 +63,16 @@ _EXACT: dict[object, str] = {
     collections.abc.Sequence: "list",
 }
 
+#: Of which nothing is wanted but one item after the other.
+_ITERATED = (
+    collections.abc.AsyncGenerator,
+    collections.abc.AsyncIterable,
+    collections.abc.AsyncIterator,
+    collections.abc.Generator,
+    collections.abc.Iterable,
+    collections.abc.Iterator,
+)
+
 #: What these classes and their subclasses are.
 _FAMILIES = (
     (enum.Enum, "enum"),
@@ -89,6 +99,12 @@ class Meaning:
         self.inside = typing.get_args(bare)
         if origin is collections.Counter and self.inside:
             self.inside = (*self.inside, int)
+
+
+def is_iterator(annotation: object) -> bool:
+    """Whether any iterator will do."""
+    meaning = Meaning(annotation)
+    return meaning.type in _ITERATED or (meaning.kind == "union" and any(map(is_iterator, meaning.inside)))
 
 
 class Field:

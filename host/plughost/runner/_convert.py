@@ -6,14 +6,16 @@ Above it: the loop, for those parameters that need it, and the description, whic
 from __future__ import annotations
 
 import inspect
+import itertools
 import typing
 
 from . import _annotations, _making
+from ._pulling import Pulled
 from .wire import path_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 __all__ = ["ConversionError", "convert", "needs_conversion"]
 
@@ -84,10 +86,32 @@ class _Plan:
     def _converted(self, parameter: inspect.Parameter | None, value: object, names: frozenset[str], shown: str) -> object:
         if parameter is None or parameter.name not in names or (value is None and parameter.default is None):
             return value
+        if isinstance(value, Pulled):
+            value.make = _maker(self._hints.get(parameter.name, typing.Any), shown)
+            return value
         try:
             return _making.make(self._hints.get(parameter.name, typing.Any), value, ())
         except _making.Misfit as misfit:
             raise ConversionError(shown, misfit.path, misfit.message) from misfit.__cause__
+
+
+def _maker(annotation: object, shown: str) -> Callable[[object], object] | None:
+    """What makes the items of an iterator that was given for a parameter, one after the other."""
+    meaning = _annotations.Meaning(annotation)
+    if meaning.kind == "union":
+        return next((maker for maker in (_maker(member, shown) for member in meaning.inside) if maker is not None), None)
+    if meaning.kind != "list" or not meaning.inside:
+        return None
+    places = itertools.count()
+
+    def make(value: object) -> object:
+        place = next(places)
+        try:
+            return _making.make(meaning.inside[0], value, (place,))
+        except _making.Misfit as misfit:
+            raise ConversionError(shown, misfit.path, misfit.message) from misfit.__cause__
+
+    return make
 
 
 _plans: dict[int, _Plan] = {}  # a worker has few tools, and keeps them

@@ -62,13 +62,15 @@ def describe_arguments(function: object, described: Mapping[str, str]) -> Schema
     hints = _annotations.hints(function, signature)
     schemas = Schemas()
     properties: Schema = {}
-    required, positional, convert = [], [], []
+    required, positional, convert, iterated = [], [], [], []
     extra: object = False
     variadic = False
     for name, parameter in signature.parameters.items():
         annotation = hints.get(name, typing.Any)
         if _convert.needs_conversion(annotation) or parameter.kind is parameter.POSITIONAL_ONLY:
             convert.append(name)
+        if _annotations.is_iterator(annotation):
+            iterated.append(name)
         if parameter.kind is parameter.VAR_POSITIONAL:
             variadic = True
         elif parameter.kind is parameter.VAR_KEYWORD:
@@ -80,7 +82,13 @@ def describe_arguments(function: object, described: Mapping[str, str]) -> Schema
             if parameter.kind is not parameter.KEYWORD_ONLY:
                 positional.append(name)
     parameters = {"type": "object", "properties": properties, "required": required, "additionalProperties": extra}
-    return {"parameters": schemas.complete(parameters), "positional": positional, "variadic": variadic, "convert": convert}
+    described_as = {
+        "parameters": schemas.complete(parameters),
+        "positional": positional,
+        "variadic": variadic,
+        "convert": convert,
+    }
+    return {**described_as, "iterated": iterated} if iterated else described_as
 
 
 def describe_result(function: object, *, streams: bool) -> Schema | None:

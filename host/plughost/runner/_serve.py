@@ -133,7 +133,7 @@ class _Server:
         except _Refused as error:
             return {"error": {"code": error.code, "message": str(error)}}
         except Staged as staged:
-            return {"error": _error(staged.error, staged.stage)}
+            return {"error": _error(staged.error, staged.stage, staged.given)}
         except BaseException as error:  # noqa: BLE001 - of a tracer or a signal handler of the plugin's, within our own code
             return {"error": _error(error, "call")}
 
@@ -161,6 +161,16 @@ class _Server:
 
     def _call(self, number: object, params: dict[str, object]) -> object:
         tool, args, kwargs = self._called(params)
+        places = params.get("pulled")
+        if not isinstance(places, list):
+            return self._call_with(number, tool, args, kwargs, params)
+        with _own("_pulling").Pulling(self._streams, number, lambda: _thread.get_ident() == self._thread) as pulling:
+            pulling.put_in(places, args, kwargs)
+            return self._call_with(number, tool, args, kwargs, params)
+
+    def _call_with(
+        self, number: object, tool: Tool, args: list[object], kwargs: dict[str, object], params: dict[str, object]
+    ) -> object:
         if params.get("convert"):
             with stage("arguments"):
                 args, kwargs = _own("_convert").convert(tool, args, kwargs, params["convert"])
@@ -237,6 +247,7 @@ class _Server:
             )
         self._callbacks += 1
         number = "callback-{}".format(self._callbacks)
+        self._streams.flush()
         params = {"name": name, "args": list(args), "kwargs": kwargs}
         self._send({"jsonrpc": "2.0", "id": number, "method": "callback", "params": params})
         while True:
@@ -302,8 +313,8 @@ def enter_environment() -> None:
     _printed.set_up()
 
 
-def _error(error: BaseException, stage: str) -> dict[str, object]:
-    """The error object of a response."""
+def _error(error: BaseException, stage: str, given: str | None = None) -> dict[str, object]:
+    """The error object of a response; `given` is the place of the argument that has raised it."""
     if isinstance(error, wire.WireError) and stage == "result":
         # What it is called in Python says nothing to anybody; its message names the place.
         data: dict[str, object] = {"type": "plughost.WireError", "builtin": None, "message": str(error)}
@@ -311,4 +322,6 @@ def _error(error: BaseException, stage: str) -> dict[str, object]:
     record = _failure.record_of(error, stage)
     if stage == "result":  # a method of the value's own raised, or no memory is left
         record["message"] = "reading it raised {type}: {message}".format(**record).rstrip(": ")
+    if given is not None:
+        record["given"] = given
     return {"code": PLUGIN_ERROR, "message": "the plugin raised", "data": record}

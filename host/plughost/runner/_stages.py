@@ -8,12 +8,13 @@ __all__ = ["Staged", "stage"]
 
 
 class Staged(Exception):
-    """What the plugin raised, and at which stage."""
+    """What the plugin raised, and at which stage. `given` is the place of the argument whose iterator has raised it."""
 
     def __init__(self, stage: str, error: BaseException) -> None:
         super().__init__(stage)
         self.stage = stage
         self.error = error
+        self.given: str | None = None
 
 
 class stage:  # noqa: N801 - reads as the context manager it is: `with stage(…):`

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Protocol
 
+    from ._pulling import Pulled
+
     class Link(Protocol):
         before_aside: Callable[[], None] | None
 
@@ -68,6 +70,8 @@ class Streams:
         self._answer = answer
         self._flusher = Flusher()
         self._open: dict[object, _Stream] = {}
+        #: Iterators of the caller's, by the call that they were given to, and their place among its arguments.
+        self.pulled: dict[tuple[object, object], Pulled] = {}
         link.before_aside = self.flush
 
     def send(self, number: object, items: Items | Filling) -> object:
@@ -88,8 +92,9 @@ class Streams:
             finally:
                 _printed.flush()
                 stream.flush()
-        except _Cancelled:
-            stream.send([])  # that has been heard: what follows may take its time
+        except (_Cancelled, Staged):
+            if not stream.is_cancelled:
+                raise
         finally:
             del self._open[number]
             close = getattr(items, "close", None)
@@ -108,14 +113,30 @@ class Streams:
         if message.get("id") is not None:
             self._answer(message)
             return
-        params = message.get("params")
-        stream = self._open.get(params.get("id")) if isinstance(params, dict) else None
-        if stream is None:
+        method, params = message.get("method"), message.get("params")
+        if not isinstance(params, dict):
             return
-        if message.get("method") == "cancel":
-            stream.is_cancelled = True
-        elif message.get("method") == "credit":
-            stream.grant()
+        number = params.get("id")
+        if method == "given":
+            pulled = self.pulled.get((number, params.get("place")))
+            if pulled is not None:
+                pulled.take(params)
+        elif number in self._open:
+            if method == "credit":
+                self._open[number].grant()
+            elif method == "cancel":
+                self._open[number].cancel()
+                for each in [pulled for (call, _), pulled in self.pulled.items() if call == number]:
+                    each.cancel()
+
+    def ask(self, method: str, params: dict[str, object]) -> None:
+        """Ask the host for something that comes in messages for `take`. What was yielded before goes before."""
+        self.flush()
+        self._link.send({"jsonrpc": "2.0", "method": method, "params": params})
+
+    def wait(self) -> None:
+        """Take what the host says next."""
+        self.take(self._link.receive())
 
     def _step(self, stream: _Stream, items: Items) -> object:
         put, step = stream.put, items.__next__
@@ -189,6 +210,12 @@ class _Stream(Waiting):
     def is_full(self) -> bool:
         """Whether the child is as far ahead of the reader as it may be."""
         return self._ahead_items >= WINDOW_ITEMS or self._ahead_bytes >= WINDOW_BYTES
+
+    def cancel(self) -> None:
+        """The host wants no more of it. To say that this was heard is to say that what follows may take its time."""
+        self.is_cancelled = True
+        with self._lock:
+            self.send([])
 
     def put(self, item: object) -> bool:
         """Send the item with the next batch; false once one has gone, so that it is time to hear what the host says.

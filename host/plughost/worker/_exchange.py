@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeVar
 
+    from plughost.worker._feeds import Feed
     from plughost.worker._worker import Worker
 
     _T = TypeVar("_T")
@@ -39,7 +40,7 @@ MOST_SHOWN = 200
 class Exchange:
     """A request on its way: items as they come, then the response."""
 
-    __slots__ = ("_number", "_owes_credit", "_ready", "_timeout_s", "_what", "_worker", "deadline", "ended_ns")
+    __slots__ = ("_number", "_owes_credit", "_ready", "_timeout_s", "_what", "_worker", "deadline", "ended_ns", "feeds", "wanted")
 
     def __init__(self, worker: Worker, number: int, *, what: str, timeout_s: float | None, deadline: float | None) -> None:
         self._worker = worker
@@ -51,6 +52,10 @@ class Exchange:
         #: When `advance` had the response: a `time.perf_counter_ns()`.
         self.ended_ns = 0
         self._owes_credit = False
+        #: The iterators among the arguments, by their places.
+        self.feeds: dict[str, Feed] = {}
+        #: What the plugin asks of async ones, for `aserve`.
+        self.wanted: list[tuple[Feed, int]] = []
         self._ready: list[tuple[bool, object] | BaseException] = []  # what `advance` has taken already
 
     def step(self) -> tuple[bool, object]:
@@ -68,7 +73,14 @@ class Exchange:
             return first
         if self._owes_credit:
             self._give_credit()
-        return self._guarded(self._wait)
+        try:
+            taken = self._guarded(self._wait)
+        except BaseException:
+            self._close_feeds()
+            raise
+        if taken[0]:
+            self._close_feeds()
+        return taken
 
     def step_nowait(self) -> tuple[bool, object] | None:
         """As `step`, but None where it would have to wait for `descriptors`."""
@@ -79,7 +91,25 @@ class Exchange:
         taken = self._guarded(self._poll)
         if isinstance(taken, BaseException):
             raise taken
+        if taken is not None and taken[0]:
+            self._close_feeds()
         return taken
+
+    async def aserve(self) -> None:
+        """Give the plugin what it asks of async iterators."""
+        while self.wanted:
+            feed, most = self.wanted.pop(0)
+            await feed.aserve(self._worker.channel, self._number, most)
+
+    def original(self, problem: dict[str, object]) -> BaseException | None:
+        """The exception that an iterator of the caller's has raised, where an error of the plugin's is nothing but that."""
+        data = problem.get("data")
+        feed = self.feeds.get(str(data.get("given"))) if isinstance(data, dict) and "given" in data else None
+        return None if feed is None else feed.error
+
+    def _close_feeds(self) -> None:
+        for feed in self.feeds.values():
+            feed.close()
 
     def advance(self) -> bool:
         """Take what has come without waiting; whether the response is there, or the error that stands for it.
@@ -179,6 +209,9 @@ class Exchange:
         """Items, the response, or None: it was neither, and is dealt with."""
         if message.get("method") == "items":
             return False, self._items(message)
+        if message.get("method") == "pull":
+            self._feed(message, channel)
+            return None
         if message.get("method") == "callback":
             self._answer(message)
             return None
@@ -232,6 +265,17 @@ class Exchange:
         params = message.get("params")
         if isinstance(params, dict) and "credit" in params:
             self._give_credit()
+
+    def _feed(self, message: dict[str, object], channel: Channel) -> None:
+        params = message.get("params")
+        params = params if isinstance(params, dict) else {}
+        feed, most = self.feeds.get(str(params.get("place"))), params.get("items")
+        if feed is None or not isinstance(most, int) or params.get("id") != self._number:
+            raise WireError("items are asked of nothing that was given")
+        if feed.is_async:
+            self.wanted.append((feed, most))
+        else:
+            feed.serve(channel, self._number, most)
 
     def _give_credit(self) -> None:
         self._owes_credit = False
