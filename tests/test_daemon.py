@@ -51,9 +51,9 @@ class Shell:
         self.started.append(process)
         return process
 
-    def __call__(self, *argv, stdin=None, **options):
-        process = self.start(*argv, **({} if stdin is None else {"stdin": subprocess.PIPE}), **options)
-        out, err = process.communicate(stdin)
+    def __call__(self, *argv, piped=None, **options):
+        process = self.start(*argv, **({} if piped is None else {"stdin": subprocess.PIPE}), **options)
+        out, err = process.communicate(piped)
         return process.returncode, out, err
 
     def json(self, *argv):
@@ -170,7 +170,7 @@ def twins(root, tmp_path_factory):
 
     def run_all():
         for line, piped, _ in SAME:
-            yield shell(*line.split(), stdin=piped)
+            yield shell(*line.split(), piped=piped)
 
     without = list(run_all())
     shell.json("up")
@@ -205,12 +205,11 @@ def test_a_run_has_the_folder_and_the_variables_of_its_own_process(up, tmp_path)
     assert "SECRET" not in context["environment"]
 
 
-def test_a_relative_store_is_found_from_wherever_the_command_is(up):
-    assert up("run", "echo:add", "a=1", "--store", up.store.name, cwd=up.store.parent, env={"PLUGHOST_HOME": ""})[:2] == (
-        0,
-        "3\n",
-    )
-    assert up.status()["calls"] == 1
+def test_a_store_may_be_named_by_a_relative_path(up):
+    relative = os.path.relpath(up.store, up.folder)
+    assert up("run", "echo:add", "a=1", "--store", relative, env={"PLUGHOST_HOME": ""})[:2] == (0, "3\n")
+    assert up("run", "echo:add", "a=x", f"--store={relative}", env={"PLUGHOST_HOME": ""})[2].count(f"--store {relative}") == 1
+    assert up.status()["calls"] == 2
 
 
 def test_runs_share_a_worker_where_they_find_the_same(up):
@@ -325,6 +324,24 @@ def test_a_run_that_has_not_begun_is_made_by_its_own_process_when_the_daemon_die
     os.kill(pid, signal.SIGKILL)
     out, _ = process.communicate()
     assert (process.returncode, out) == (0, "3\n")
+
+
+def test_a_daemon_that_hangs_holds_nobody_up(up):
+    pid = up.status()["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    assert up("run", "echo:add", "a=1")[:2] == (0, "3\n")
+    assert up("up")[0] == 6
+    assert up("down")[1] == "The daemon and its workers have ended\n"
+    assert is_gone(pid)
+
+
+def test_large_values_and_large_inputs_come_through(up, tmp_path):
+    text = "é" * 3_000_000
+    (tmp_path / "text").write_text(text)
+    with open(tmp_path / "text", "rb") as file:
+        code, out, _ = up("run", "echo:echo", "--stdin-as", "value", stdin=file)
+    assert code == 0
+    assert json.loads(out) == text
 
 
 # Coming and going.

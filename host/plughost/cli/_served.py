@@ -14,7 +14,7 @@ from plughost.cli._context import Context
 from plughost.cli._execute import execute
 from plughost.cli._quick import parse
 from plughost.daemon import Declined, Run
-from plughost.daemon._link import ERR, OUT
+from plughost.daemon._link import ERR, OUT, parts
 from plughost.worker import Custody
 
 TYPE_CHECKING = False
@@ -118,5 +118,6 @@ class _Sent(io.RawIOBase):
 
     def write(self, data: ReadableBuffer, /) -> int:
         sent = bytes(data)
-        self._run.send(self._kind, sent)
+        for part in parts(sent):
+            self._run.send(self._kind, part)
         return len(sent)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from _socket import SHUT_RDWR
 
 from plughost.daemon._link import (
     BEGUN,
@@ -23,6 +24,7 @@ from plughost.daemon._link import (
     frame,
     frames,
     identity,
+    parts,
 )
 from plughost.paths import Store, default_store
 
@@ -140,7 +142,7 @@ class _Follower:
                 may_have_begun = True
             elif kind == READ:
                 may_have_begun = True
-                self._send(INPUT, self._input())
+                self._send_input()
             elif kind == DECLINED:
                 return None
             elif kind == DONE:
@@ -153,15 +155,21 @@ class _Follower:
 
     def _received(self) -> Iterator[tuple[bytes, bytes]]:
         received = bytearray()
-        while True:
-            try:
-                chunk = self._link.recv(_READ_BYTES)
-            except ConnectionError:
-                return
-            if not chunk:
-                return
+        while chunk := self._receive():
             received += chunk
             yield from frames(received)
+
+    def _receive(self) -> bytes:
+        """b"" once nothing more will come."""
+        try:
+            chunk = self._link.recv(_READ_BYTES)
+            self._link.settimeout(None)
+        except TimeoutError:  # it hangs; from now on it can't begin, but it may have
+            self._link.shutdown(SHUT_RDWR)
+            return self._receive()
+        except ConnectionError:
+            return b""
+        return chunk
 
     def _write(self, stream: TextIO | None, data: bytes) -> None:
         if stream is None:
@@ -177,12 +185,15 @@ class _Follower:
         finally:
             self._is_busy = False
 
-    def _input(self) -> bytes:
+    def _send_input(self) -> None:
         self._is_busy = True
         try:
-            return sys.stdin.buffer.read()
+            data = sys.stdin.buffer.read()
         finally:
             self._is_busy = False
+        for part in parts(data):
+            self._send(INPUT, part)
+        self._send(INPUT, b"")
 
     def _ended(self, code: int) -> int:
         if self._signalled == _SIGTERM:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Status", "end", "start", "status"]
 
-_ANSWERS_WITHIN_S = 10.0
+_STARTS_WITHIN_S = 10.0
 _ENDS_WITHIN_S = 15.0
 _READ_BYTES = 1 << 16
 
@@ -103,7 +103,7 @@ def _launch(argv: Sequence[str]) -> None:
 
 
 def _read_line(fd: int) -> bytes:
-    deadline = time.monotonic() + _ANSWERS_WITHIN_S
+    deadline = time.monotonic() + _STARTS_WITHIN_S
     line = b""
     poller = select.poll()
     poller.register(fd, select.POLLIN)
@@ -120,13 +120,13 @@ def _read_line(fd: int) -> bytes:
 def end(store: Store) -> bool:
     """End the daemon, what it performs, and its workers; all of them are gone afterwards. False if there is no daemon."""
     with locked(store.lock(f"daemon-{store.project}-up")):
-        _, pidfd = _ask(store, "end")
+        said, pidfd = _ask(store, "end")
         if pidfd < 0:
             return False
         try:
             poller = select.poll()
             poller.register(pidfd, select.POLLIN)
-            if not poller.poll(_ENDS_WITHIN_S * 1000):
+            if not (said and poller.poll(_ENDS_WITHIN_S * 1000)):
                 signal.pidfd_send_signal(pidfd, signal.SIGKILL)  # its workers hang on it
                 poller.poll(_ENDS_WITHIN_S * 1000)
         finally:
@@ -140,7 +140,6 @@ def _ask(store: Store, verb: str) -> tuple[Status | None, int]:
     if link is None:
         return None, -1
     pidfd = open_pidfd(peer_of(link).pid)
-    link.settimeout(_ANSWERS_WITHIN_S)
     received = bytearray()
     try:
         link.sendall(frame(CONTROL, verb.encode()))

@@ -6,7 +6,7 @@ A frame is a kind, which is one byte, the length of what follows in four, and th
 
     q  a run: fields, separated by NUL (`_client` writes them, `_run` reads them)     once, first
     c  `status`, `end` or `drain`, with the sender's identity before it               once, instead of `q`
-    i  all of the standard input                                                      the answer to `r`
+    i  a part of the standard input, and at its end an empty one                      the answer to `r`
     x  SIGINT or SIGTERM came, and its number
 
 From the daemon:
@@ -31,7 +31,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Peer", "connect", "frame", "frames", "identity", "peer_of", "reachable"]
+__all__ = ["Peer", "connect", "frame", "frames", "identity", "parts", "peer_of", "reachable"]
 
 REQUEST, CONTROL, INPUT, SIGNAL = b"q", b"c", b"i", b"x"
 DECLINED, BEGUN, OUT, ERR, READ, DONE, STATUS = b"n", b"b", b"o", b"e", b"r", b"d", b"s"
@@ -39,6 +39,9 @@ DECLINED, BEGUN, OUT, ERR, READ, DONE, STATUS = b"n", b"b", b"o", b"e", b"r", b"
 #: What `sun_path` holds, its NUL included (unix(7)).
 _LONGEST_PATH = 108
 _HEADER_BYTES = 5
+_PART_BYTES = 1 << 20
+#: A daemon that hasn't answered by then, or can't be connected to, hangs. Its answer takes no call: that comes later.
+_ANSWERS_WITHIN_S = 2.0
 
 
 class Peer:
@@ -78,8 +81,12 @@ class reachable:  # noqa: N801 - reads as the context manager it is: `with reach
 
 
 def connect(path: str) -> socket | None:
-    """A connection to the daemon that listens at `path`; None if there is none, or if it is somebody else's."""
+    """A connection to the daemon that listens at `path`; None if there is none, or if it is somebody else's.
+
+    What is done with it is given a moment, until its timeout is changed.
+    """
     link = socket(AF_UNIX, SOCK_STREAM)
+    link.settimeout(_ANSWERS_WITHIN_S)
     try:
         with reachable(path) as short:
             link.connect(short)
@@ -99,6 +106,12 @@ def peer_of(link: socket) -> Peer:
 
 def frame(kind: bytes, payload: bytes = b"") -> bytes:
     return kind + len(payload).to_bytes(4) + payload
+
+
+def parts(data: bytes) -> Iterator[bytes]:
+    """The data in as many parts as it takes for none to be too long for a frame, or to be copied often."""
+    for start in range(0, len(data), _PART_BYTES):
+        yield data[start : start + _PART_BYTES]
 
 
 def frames(received: bytearray) -> Iterator[tuple[bytes, bytes]]:

@@ -59,7 +59,7 @@ class Run:
         self.request = request
         self._link = link
         self._writing = _thread.allocate_lock()
-        self._input: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._input: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._signal = 0
         self._is_gone = False
         self._cancel: Callable[[], object] | None = None
@@ -82,9 +82,11 @@ class Run:
     def read_input(self) -> bytes:
         """All of the process's standard input. Raises: as `check` does."""
         self.send(READ)
-        data = self._input.get()
+        read = bytearray()
+        while data := self._input.get():
+            read += data
         self.check()
-        return data or b""
+        return bytes(read)
 
     def check(self) -> None:
         """Raises: KeyboardInterrupt, Terminated: the process has had that signal, or is gone."""
@@ -115,7 +117,7 @@ class Run:
         self._cancelled()
 
     def _cancelled(self) -> None:
-        self._input.put(None)
+        self._input.put(b"")
         with self._cancelling:
             if self._cancel is not None:
                 self._cancel()
