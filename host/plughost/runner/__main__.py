@@ -119,8 +119,13 @@ def main() -> None:
     if is_nursery:
         from plughost_runner import _nursery
 
-        requests, replies = _nursery.tend(requests, replies, _serve.enter_environment)  # in a child from here on
-        _serve.serve(_connection.Connection(requests, replies, _ending.leave_fork), enter=_entered_already)
+        # Made before the fork, though it has no descriptors then: what is there already costs a child no memory.
+        link = _connection.Connection(-1, -1, _ending.leave_fork)
+        _serve.serve(
+            link,
+            enter=_entered_already,
+            first=lambda: link.move(*_nursery.tend(requests, replies, _serve.enter_environment)),
+        )
         _nursery.leave()
     _serve.serve(_connection.Connection(requests, replies, _ending.leave_fork), enter=_serve.enter_environment)
     _ending.leave_threads()

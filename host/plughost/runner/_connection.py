@@ -165,6 +165,10 @@ class Connection:
                     raise Ended
                 return chunk
 
+    def move(self, requests: int, replies: int) -> None:
+        """Speak over these two from now on, in a process that was forked for it."""
+        self._requests, self.replies, self._pid = requests, replies, _getpid()
+
     def _let_go(self) -> None:
         """In a copy of the process that the plugin has forked: the conversation is the original's alone."""
         self._bulk.close()

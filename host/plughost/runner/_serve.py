@@ -55,9 +55,14 @@ class _Refused(Exception):
         self.code = code
 
 
-def serve(link: Link, *, enter: Callable[[], None]) -> None:
-    """Answer what comes over the link until it ends. `enter` is called once, before anything of the plugin is imported."""
+def serve(link: Link, *, enter: Callable[[], None], first: Callable[[], None] | None = None) -> None:
+    """Answer what comes over the link until it ends. `enter` is called once, before anything of the plugin is imported.
+
+    `first` is called once all is made that answers: of a forked child, what waits for the fork.
+    """
     server = _Server(link, enter)
+    if first is not None:
+        first()
     try:
         answer_all(link, server)
     except Ended:

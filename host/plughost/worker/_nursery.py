@@ -15,7 +15,7 @@ import time
 from plughost import _kernel, _process
 from plughost.runner.wire import WireError, pack
 from plughost.worker._channel import Channel, ChannelClosed
-from plughost.worker._worker import Worker, launch
+from plughost.worker._worker import Worker, launch, wanted_level
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -248,7 +248,7 @@ class Nursery:
         child = ForkedChild(pid, self, lifeline=order.lifeline, family=order.family)
         self.children.add(pid)
         channel = Channel(stdin=order.stdin, stdout=order.stdout, stderr=order.stderr, exit_fd=child.exit_descriptor())
-        worker = Worker(child, channel, name=self._name, project=self._project)
+        worker = Worker(child, channel, name=self._name, project=self._project, log_level=wanted_level(self._name))
         if child.wait(0) is not None:
             worker.kill()
             return None
