@@ -13,7 +13,6 @@ from plughost.call._errors import describe_exception, error_from
 from plughost.call._kept import put_back, set_apart
 from plughost.errors import CallTimeout, PluginCrashed, UsageError
 from plughost.runner.wire import WireError
-from plughost.worker import STREAM_CREDIT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ class HookCall:
         params = _params(implementation, args, kwargs, terms.offers)
         self._implementation = implementation
         self._terms = terms
-        self._exchange = _begin(worker, "call", {**params, "credit": STREAM_CREDIT}, implementation, terms.timeout_s)
+        self._exchange = _begin(worker, "call", params, implementation, terms.timeout_s)
 
     @property
     def deadline(self) -> float | None:

@@ -7,7 +7,7 @@ import time
 from plughost.call._arguments import argument_not_sendable, check
 from plughost.call._errors import describe_exception, error_from
 from plughost.runner.wire import WireError
-from plughost.worker import STREAM_CREDIT, Feed, is_async_iterator, is_iterator
+from plughost.worker import Feed, is_async_iterator, is_iterator
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def _begin(
     output: Output,
 ) -> Exchange:
     check(plugin, tool, args, kwargs)
-    params: dict[str, object] = {"target": tool["target"], "args": list(args), "kwargs": dict(kwargs), "credit": STREAM_CREDIT}
+    params: dict[str, object] = {"target": tool["target"], "args": list(args), "kwargs": dict(kwargs)}
     if tool.get("convert"):
         params["convert"] = tool["convert"]
     feeds = feeds_in(tool, args, kwargs)

@@ -18,15 +18,21 @@ frames are raw bytes that follow the line.
 |---|---|---|
 | `initialize` | `protocol` (this is 1), `project`, `log` (from which level on, if any) | `protocol`, `python` (version), `pid` |
 | `describe` | `entry_points`: name → `module:object` | `tools` and `hooks`, as in the manifest |
-| `call` | `target`, `args`, `kwargs`, `credit`, `convert`, `offered` | the value; of a stream null |
+| `call` | `target`, `args`, `kwargs`, `convert`, `offered`, `pulled` | the value; of a stream null |
 | `wrap` | `target`, `args`, `kwargs`, `offered`, of a hook wrapper | `wrapper`: a number, 0 if it ended without a `yield` |
 | `resume` | `wrapper`, `style` (`wrapper`, `hookwrapper`), and what it wraps gave: `result` and `kept`, or `error` | `outcome` |
 | `drop` | `wrapper` | nothing; the wrapper was closed |
 | `shutdown` | nothing | null; then the process ends |
 
-**Notifications.** Child → host: `item` (`id`, `value`), one for each item of a stream. Host → child, while a stream runs:
-`credit` (`id`, `items`): as many items more may be sent; `cancel` (`id`): the generator is closed and the response follows.
-Without credit the child waits.
+**Streams of items.** The child sends `items` (`id`, `values`): one item or more of a stream, the first at once, then as they come
+within 2 ms or 64 KiB. It is ahead of the reader by no more than 1,024 items, 1 MiB and one item more: to an `items` with `credit`
+the host answers by a `credit` (`id`) once its reader has taken those items and all before them. `cancel` (`id`), host → child:
+the generator is closed at its `yield`. By an `items` without values the child says that it has heard; then comes the response.
+
+**Arguments that are drawn.** `pulled` names the arguments, by place or name, that are iterators of the caller's. To use one, the
+child sends `pull` (`id`, `place`, `items`: how many at most). The host answers by one `given` (`id`, `place`, `values`) or more,
+all but the last with `more`. The very last has `end`, or `error` as a callback has it. If the plugin lets that error through, its
+own has the place in `data`, as `given`.
 
 **Events**, child → host, while the host waits for an answer: `progress` (`id`, `progress`, `total`, `message`), where a generator
 yields such a dict in the place of an item, and counted as one; what the generator returns is then the result, if it has given no

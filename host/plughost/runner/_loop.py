@@ -139,7 +139,7 @@ def _answer_other(link: Link, server: Server, chunk: bytes, heads: dict[str, Too
         if isinstance(params, dict) and params.keys() <= _PLAIN_PARAMS and len(heads) < _MOST_HEADS:
             tool = server.known(params.get("target"))
             if tool is not None:
-                heads[f',"method":"call","params":{{"target":{wire.encode(params["target"])},"args":'] = tool
+                heads[f',"method":"call","params":{{"target":{wire.quoted(params["target"])},"args":'] = tool
         if not link.has_more():
             return
         message = link.receive()

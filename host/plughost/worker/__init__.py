@@ -6,7 +6,7 @@ Above it: calls and the host; below it: `_process` and the wire. It knows nothin
 from plughost.worker._channel import Channel
 from plughost.worker._custody import CUSTODY, Custody
 from plughost.worker._deadline import DEADLINE, Deadline
-from plughost.worker._exchange import STREAM_CREDIT, Exchange
+from plughost.worker._exchange import Exchange
 from plughost.worker._feeds import Feed, is_async_iterator, is_iterator
 from plughost.worker._nurseries import Nurseries, modules_of
 from plughost.worker._nursery import without_threads
@@ -18,7 +18,6 @@ __all__ = [
     "CUSTODY",
     "DEADLINE",
     "IS_POSSIBLE",
-    "STREAM_CREDIT",
     "Channel",
     "Crew",
     "Custody",

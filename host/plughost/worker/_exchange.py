@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     _T = TypeVar("_T")
 
-__all__ = ["CANCEL_GRACE_S", "MOST_SHOWN", "STOP_GRACE_S", "STREAM_CREDIT", "Exchange"]
+__all__ = ["CANCEL_GRACE_S", "MOST_SHOWN", "STOP_GRACE_S", "Exchange"]
 
 #: How long a worker may take over its end (exit handlers, threads to join) before it is killed, and how long after it closed
 #: the protocol without ending.
@@ -31,8 +31,6 @@ STOP_GRACE_S = 2.0
 CANCEL_GRACE_S = 1.0
 #: How long a generator may take to come to its next `yield`, and so to hear that nobody wants more of it.
 HEARD_WITHIN_S = 0.2
-#: Items that the child may send ahead of the reader; it is given more when half are used up.
-STREAM_CREDIT = 256
 #: Characters of a message that is none, in an error.
 MOST_SHOWN = 200
 
@@ -194,6 +192,12 @@ class Exchange:
             taken = self._handle(channel.receive(self.deadline), channel)
             if taken is not None:
                 return taken
+            if self.wanted:
+                raise UsageError(
+                    f"{self._what} draws from an async iterator, and was not awaited",
+                    reference="arguments-invalid",
+                    hint="Call it by `acall` or `astream`, or give it an iterator",
+                )
 
     def _poll(self, channel: Channel) -> tuple[bool, object] | BaseException | None:
         """As `_wait`, but None once nothing more is there: what the channel has read already wakes nobody up."""
@@ -273,7 +277,7 @@ class Exchange:
         if feed is None or not isinstance(most, int) or params.get("id") != self._number:
             raise WireError("items are asked of nothing that was given")
         if feed.is_async:
-            self.wanted.append((feed, most))
+            self.wanted.append((feed, most))  # for whoever steps without waiting
         else:
             feed.serve(channel, self._number, most)
 
