@@ -323,6 +323,20 @@ def test_a_copy_of_the_process_logs_as_it_would_anywhere(reporting: Host) -> Non
     assert printed(events) == "in a copy\n"
 
 
+def test_a_call_that_is_ended_while_it_logs_tidies_up_and_says_so(reporting: Host, caplog: pytest.LogCaptureFixture) -> None:
+    for most in range(10, 15):
+        left = iter(range(most))
+
+        def take(event: Event, left: Iterator[int] = left) -> None:
+            if next(left, None) is None:
+                raise LookupError(event)
+
+        caplog.clear()
+        with pytest.raises(LookupError):
+            reporting.invoke("reporting", "log-until-cancelled", on_event=take)
+        assert caplog.messages[-1] == "tidied up"
+
+
 def test_what_was_logged_before_a_crash_says_why(reporting: Host, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(plughost.PluginCrashed) as caught:
         reporting.call("reporting", "log-and-crash", text="the database is gone")

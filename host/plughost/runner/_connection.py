@@ -10,6 +10,7 @@ from __future__ import annotations
 import _thread
 import os
 import sys
+from _thread import get_ident as _get_ident
 from os import getpid as _getpid
 from os import read as _read
 from os import write as _write
@@ -20,9 +21,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Connection", "Ended"]
+__all__ = ["Connection", "Ended", "Interrupted"]
 
 _NEEDED_LATER = (_leaves, _projection, _restoration)  # by `wire`, which imports them only where a value asks for it
+
+_signal = __import__("_signal")  # `signal`, without the enumerations of its constants; the type stubs don't know it
 
 _PARSE_ERROR = -32700
 _READ_BYTES = 1 << 16
@@ -32,6 +35,10 @@ _USELESS = 70
 
 class Ended(BaseException):
     """The host has no more to ask. Not an Exception, so that no plugin's `except Exception` swallows it."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C came while a message was written; all of it was."""
 
 
 class Connection:
@@ -45,7 +52,10 @@ class Connection:
         self._bulk = _bulk.Offer()
         self._assembler = framing.Assembler(self._bulk)
         self._lock = _thread.RLock()  # the plugin's threads log
-        self._is_writing = False
+        self._writer = 0  # the thread that is writing
+        self._is_interrupted = False
+        if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+            _signal.signal(_signal.SIGINT, self._interrupt)
         #: Has what waits to be sent go before what `send_aside` sends.
         self.before_aside: Callable[[], None] | None = None
         os.register_at_fork(after_in_child=self._let_go)
@@ -105,23 +115,37 @@ class Connection:
         """From any thread: `send`, unless it is not welcome by then, or comes up while another is written; whether it was."""
         if _getpid() != self._pid:
             return False
-        if self.before_aside is not None and not self._is_writing:
+        if self.before_aside is not None and not self._writer:
             self.before_aside()
         buffers = framing.gathered(wire.pack(message))
         with self._lock:
-            if self._is_writing or not is_welcome():
+            if self._writer or not is_welcome():
                 return False
             self._write(buffers)
         return True
 
+    def settle(self) -> None:
+        """Wait until no other thread is writing. Once nothing is welcome any more, none will."""
+        self._lock.acquire()
+        self._lock.release()
+
     def _write(self, buffers: list[bytes]) -> None:
         with self._lock:
-            self._is_writing = True
+            self._writer = _get_ident()
             try:
                 for buffer in buffers:
                     self._write_all(buffer)
             finally:
-                self._is_writing = False
+                self._writer = 0
+        if self._is_interrupted:
+            self._is_interrupted = False
+            raise Interrupted
+
+    def _interrupt(self, _number: int, _frame: object) -> None:
+        """In the main thread, on Ctrl-C: it waits for the end of a message that is being written there."""
+        if self._writer != _get_ident():
+            raise KeyboardInterrupt
+        self._is_interrupted = True
 
     def _write_all(self, buffer: bytes) -> None:
         view = memoryview(buffer)

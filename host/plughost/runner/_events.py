@@ -70,9 +70,10 @@ class Events:
         """At the beginning of a request: send what was kept, and take part in `logging` again if the plugin has ended that."""
         if self.relay is not None:
             self.relay.take_part()
-        kept, self._kept = self._kept, []
-        for message in kept:
-            self._link.send_aside(message, lambda: True)
+        if self._kept:
+            kept, self._kept = self._kept, []
+            for message in kept:
+                self._link.send_aside(message, lambda: True)
 
     def close(self) -> None:
         """Nothing is heard any more: `logging` does what it would do elsewhere."""

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         def receive(self, chunk: bytes = b"") -> dict[str, object]: ...
         def has_more(self) -> bool: ...
         def send_line(self, line: bytes) -> None: ...
+        def settle(self) -> None: ...
 
     class Server(Protocol):
         """`running` counts the calls that are being answered, one inside another."""
@@ -121,7 +122,9 @@ def answer_all(link: Link, server: Server) -> None:  # noqa: C901, PLR0912, PLR0
         except BaseException:  # noqa: BLE001 - closed or replaced by the plugin
             _printed.flush()
         try:
-            written = 0 if events.relay is not None else write(replies, line)  # its threads may be writing, too
+            if events.relay is not None:
+                link.settle()
+            written = write(replies, line)
         except OSError:
             written = 0
         if written < len(line):

@@ -11,7 +11,7 @@ import os
 import sys
 
 from . import _failure, _printed, wire
-from ._connection import Ended
+from ._connection import Ended, Interrupted
 from ._events import Events
 from ._loop import PLAIN, answer_all
 from ._stages import Staged, stage
@@ -109,6 +109,8 @@ class _Server:
         _printed.flush()
         try:
             self._send({"jsonrpc": "2.0", "id": number, **reply})
+        except Interrupted:  # too late: it is answered
+            pass
         except BaseException as error:  # noqa: BLE001 - it has no wire form, no memory is left, or a method of its own raises
             self._send({"jsonrpc": "2.0", "id": number, "error": _error(error, "result")})
 

@@ -165,3 +165,11 @@ def set_up(how):
     logger.debug("debug")
     logger.error("error")
     return before
+
+
+def log_until_cancelled():
+    try:
+        while True:
+            logger.warning("busy")
+    finally:
+        logger.error("tidied up")
