@@ -26,13 +26,19 @@ if TYPE_CHECKING:
     from plughost.worker import Exchange, Worker
 
     Call = Callable[[Sequence[object], Mapping[str, object]], object]
+    Composer = Callable[[Sequence[object], Mapping[str, object]], str | None]
 
-__all__ = ["Stop", "open_route"]
+__all__ = ["LOOK_EVERY_NS", "NOT_PLAIN", "Stop", "composer", "open_route", "plain_result"]
 
 #: For so long what is installed is taken to be as it was: a look at it costs a tenth of a call.
-_LOOK_EVERY_NS = 1_000_000
-_BULK = wire.BULK_BYTES
-_UNREADABLE = (ValueError, StopIteration, SystemError, RecursionError)  # as `wire.unpack` has it
+LOOK_EVERY_NS = 1_000_000
+#: What `plain_result` gives for a reply that isn't the plain answer.
+NOT_PLAIN = object()
+
+
+_MEMBERS = ',"types":'
+#: As `wire.unpack` has it, and as a line meets it that tells of no large values.
+_UNREADABLE = (ValueError, StopIteration, SystemError, RecursionError, LookupError, TypeError)
 
 
 class Stop:
@@ -52,13 +58,60 @@ class Stop:
         self.fit = fit
 
 
-def _seen_to(_args: Sequence[object], _kwargs: Mapping[str, object]) -> bool:
-    return True
+def head_of(stop: Stop) -> str:
+    """What all requests have in common, from the number's end up to the arguments."""
+    return f',"method":"call","params":{{"target":{wire.encode(stop.target)},"args":'
 
 
-def open_route(  # noqa: C901, PLR0915 - see above
-    workers: Workers, stop: Stop, *, reopen: Call, slowly: Call, conclude: Callable[[Exchange], object]
-) -> Call:
+def composer(stop: Stop) -> Composer:
+    """A function that makes a request of arguments, from its number's end on.
+
+    It gives None where it isn't sure that they fit, and nothing where there is more to them than JSON, or than a line should hold.
+    """
+    fits, encode, quoted, bulk, kinds = stop.fit and stop.fit.holds, wire.encode, wire.quoted, wire.BULK_BYTES, str
+    head = head_of(stop)
+
+    def compose(args: Sequence[object], kwargs: Mapping[str, object]) -> str | None:
+        if fits is not None and not fits(args, kwargs):
+            return None
+        try:
+            if len(args) == 1 and not kwargs and type(text := args[0]) is kinds:
+                return f"{head}[{quoted(text)}]}}}}\n" if len(text) < bulk else ""
+            text = f'{encode(args)},"kwargs":{encode(kwargs)}' if kwargs else encode(args)
+            if len(text) >= bulk and (any(map(wire.has_bulk, args)) or any(map(wire.has_bulk, kwargs.values()))):
+                return ""
+        except Exception:  # noqa: BLE001 - the other ways have the rule for it, or the words
+            return ""
+        return f"{head}{text}}}}}\n"
+
+    return compose
+
+
+def enclosed(worker: Worker, head: str, args: Sequence[object], kwargs: Mapping[str, object]) -> str:
+    """A request whose large values lie in the memory that the worker shares with us; nothing, where that can't be."""
+    try:
+        text, members = worker.channel.bulk.enclose_call(args, kwargs)
+    except Exception:  # noqa: BLE001 - as above
+        return ""
+    return f"{head}{text}}}{members}}}\n"
+
+
+def plain_result(chunk: bytes, number: int, worker: Worker) -> object:
+    """The result, if what was read is the plain answer to a request and nothing else; else `NOT_PLAIN`."""
+    prefix = f'{{"jsonrpc":"2.0","id":{number},"result":'
+    try:
+        reply = chunk.decode()
+        if not reply.startswith(prefix):
+            return NOT_PLAIN
+        result, end = wire.scan(reply, len(prefix))
+        if reply[end:] == "}\n":
+            return result
+        return worker.channel.bulk.disclose(result, reply[end:]) if reply.startswith(_MEMBERS, end) else NOT_PLAIN
+    except _UNREADABLE:
+        return NOT_PLAIN
+
+
+def open_route(workers: Workers, stop: Stop, *, reopen: Call, slowly: Call, conclude: Callable[[Exchange], object]) -> Call:
     """A function that calls what is at the `stop`.
 
     It calls `reopen` once the plugin is another, and `slowly` where it isn't sure of a call. `conclude` takes an answer that is
@@ -66,96 +119,75 @@ def open_route(  # noqa: C901, PLR0915 - see above
     """
     if not IS_POSSIBLE:
         return slowly
-    installed, pool, key = stop.installed, workers.pool, (stop.installed.name, stop.installed.revision)
-    fits = stop.fit.holds if stop.fit is not None else _seen_to
-    crew, held, find, found_by = pool.crew(key), pool.held, workers.find, stop.found_by
-    take, put = crew.idle.pop, crew.idle.append
-    is_limited = pool.limits.calls is not None or pool.limits.memory_bytes is not None
-    now_ns, deadline, custody, scan, encode, quoted = (
-        time.perf_counter_ns,
+    installed, pool, compose, not_plain, result_of = stop.installed, workers.pool, composer(stop), NOT_PLAIN, plain_result
+    find, found_by, held, deadline, custody, now_ns = (
+        workers.find,
+        stop.found_by,
+        pool.held,
         DEADLINE.get,
         CUSTODY.get,
-        wire.scan,
-        wire.encode,
-        wire.quoted,
+        time.perf_counter_ns,
     )
-    head = f',"method":"call","params":{{"target":{encode(stop.target)},"args":'
-    looked_ns = 0
+    crew = pool.crew((installed.name, installed.revision))
+    take, put = crew.idle.pop, crew.idle.append
+    is_limited = pool.limits.calls is not None or pool.limits.memory_bytes is not None
+    head = head_of(stop)
     note = workers.journal.writer(installed, stop.noted_as).note
+    looked_ns = 0
 
-    def call(  # noqa: C901, PLR0911, PLR0912, PLR0915 - see above
-        args: Sequence[object], kwargs: Mapping[str, object]
-    ) -> object:
+    def call(args: Sequence[object], kwargs: Mapping[str, object]) -> object:
         nonlocal looked_ns
         began_ns = now_ns()
-        if began_ns - looked_ns > _LOOK_EVERY_NS or crew.is_over:
+        if began_ns - looked_ns > LOOK_EVERY_NS or crew.is_over:
             if find(found_by) is not installed or crew.is_over:
                 return reopen(args, kwargs)
             looked_ns = began_ns
-        if (
-            deadline() is not None
-            or held.stack
-            or custody() is not None
-            or workers.on_event is not None
-            or not fits(args, kwargs)
-        ):
-            return slowly(args, kwargs)
-        try:
-            if len(args) == 1 and type(value := args[0]) is str:
-                if len(value) >= _BULK:
-                    return slowly(args, kwargs)
-                text = f"[{quoted(value)}]"
-            else:
-                text = encode(args)
-            if kwargs:
-                text = f'{text},"kwargs":{encode(kwargs)}'
-            if len(text) >= _BULK and (any(map(wire.has_bulk, args)) or any(map(wire.has_bulk, kwargs.values()))):
-                return slowly(args, kwargs)
-        except Exception:  # noqa: BLE001 - the other way has the rule for it, or the words
+        request = compose(args, kwargs)
+        if request is None or deadline() is not None or held.stack or custody() is not None or workers.on_event is not None:
             return slowly(args, kwargs)
         try:
             worker = take()
         except IndexError:
-            worker, _ = workers.take(installed)
-        else:
-            if not worker.alive:
-                workers.give_back(installed, worker)
-                return slowly(args, kwargs)
-            worker.calls += 1
-        if worker.watcher is None:
+            worker = workers.take(installed)[0]
             pool.watch(worker)
+        else:
+            worker.calls += 1
+            if worker.watcher is None:
+                return slowly_instead_of(worker, args, kwargs)
+        if not request:
+            request = enclosed(worker, head, args, kwargs)
+            if not request:
+                return slowly_instead_of(worker, args, kwargs)
         number = worker.next_id
         worker.next_id = number + 1
         try:
-            line = f'{{"jsonrpc":"2.0","id":{number}{head}{text}}}}}\n'.encode()
-        except UnicodeEncodeError:  # lone surrogates
-            workers.give_back(installed, worker)
-            return slowly(args, kwargs)
-        try:
+            line = f'{{"jsonrpc":"2.0","id":{number}{request}'.encode()
             chunk = worker.channel.ask(line)
-            reply = chunk.decode()
-            prefix = f'{{"jsonrpc":"2.0","id":{number},"result":'
-            if reply.startswith(prefix):
-                result, end = scan(reply, len(prefix))
-                if reply[end:] == "}\n":
-                    ended_ns = now_ns()
-                    if is_limited or not worker.reusable:
-                        workers.give_back(installed, worker)
-                    else:
-                        worker.used_ns = ended_ns
-                        put(worker)
-                        if pool.waiting or crew.is_over:
-                            pool.look_at(worker)
-                    note(began_ns, ended_ns, len(line), len(chunk), worker.channel.printed_bytes)
-                    return result
-        except _UNREADABLE:
-            pass
+        except UnicodeEncodeError:  # lone surrogates
+            return slowly_instead_of(worker, args, kwargs)
         except BaseException as error:
             worker.cancel()
             workers.journal.note(installed, stop.noted_as, worker, began_ns, b"", error)
             workers.give_back(installed, worker)
             raise
-        return follow(worker, number, line, chunk, began_ns, args, kwargs)
+        result = result_of(chunk, number, worker)
+        if result is not_plain:
+            return follow(worker, number, line, chunk, began_ns, args, kwargs)
+        ended_ns = now_ns()
+        if is_limited or not worker.reusable:
+            workers.give_back(installed, worker)
+        else:
+            worker.used_ns = ended_ns
+            put(worker)
+            if pool.waiting or crew.is_over:
+                pool.look_at(worker)
+        note(began_ns, ended_ns, len(line), len(chunk), worker.channel.printed_bytes)
+        return result
+
+    def slowly_instead_of(worker: Worker, args: Sequence[object], kwargs: Mapping[str, object]) -> object:
+        """By the other way, after all; nothing was asked of the worker."""
+        workers.give_back(installed, worker)
+        return slowly(args, kwargs)
 
     def follow(
         worker: Worker,
@@ -169,8 +201,7 @@ def open_route(  # noqa: C901, PLR0915 - see above
         """What `call` goes on with where the first words that came aren't the plain answer."""
         if not chunk and not worker.channel.has_read_it():
             worker.kill()  # it had ended before it was asked
-            workers.give_back(installed, worker)
-            return slowly(args, kwargs)
+            return slowly_instead_of(worker, args, kwargs)
         worker.channel.sent_bytes = len(line)
         try:
             try:

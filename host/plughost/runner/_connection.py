@@ -49,8 +49,8 @@ class Connection:
         self.replies = replies
         self._leave = leave
         self._pid = _getpid()
-        self._bulk = _bulk.Offer()
-        self._assembler = framing.Assembler(self._bulk)
+        self.bulk = _bulk.Offer()
+        self._assembler = framing.Assembler(self.bulk)
         self._lock = _thread.RLock()  # the plugin's threads log
         self._writer = 0  # the thread that is writing
         self._is_interrupted = False
@@ -109,7 +109,7 @@ class Connection:
         """
         if _getpid() != self._pid:
             self._leave(message)
-        self._write(framing.gathered(wire.pack(message, self._bulk)))
+        self._write(framing.gathered(wire.pack(message, self.bulk)))
 
     def send_aside(self, message: dict[str, object], is_welcome: Callable[[], object]) -> bool:
         """From any thread: `send`, unless it is not welcome by then, or comes up while another is written; whether it was."""
@@ -173,8 +173,8 @@ class Connection:
         """
         while True:
             try:
-                if self._bulk.sending is not None:
-                    self._bulk.rest(self._requests)
+                if self.bulk.sending is not None:
+                    self.bulk.rest(self._requests)
                 chunk = _read(self._requests, _READ_BYTES)
             except BlockingIOError:  # as in `send`
                 os.set_blocking(self._requests, True)
@@ -195,7 +195,7 @@ class Connection:
 
     def _let_go(self) -> None:
         """In a copy of the process that the plugin has forked: the conversation is the original's alone."""
-        self._bulk.close()
+        self.bulk.close()
         for descriptor in (self._requests, self.replies):
             try:
                 os.close(descriptor)

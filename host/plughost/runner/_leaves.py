@@ -41,6 +41,11 @@ class Leaves:
         except _NotPlain:
             self.types, self.frames, self.value = {}, {}, payload
 
+    @property
+    def buffers(self) -> list[Buffer]:
+        """In the order of their types."""
+        return [buffer for kind in self.types for buffer in self.frames[kind]]
+
     def _left_of(self, value: object, levels: int) -> object:
         kind = type(value)
         if kind in _SCALARS:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from ._events import Events
+    from .framing import Carrier
 
     class Tool(Protocol):
         def __call__(self, *args: object, **kwargs: object) -> object: ...
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         """Where messages come from and go to: the pipes, or a twin of them in process. `replies` is a descriptor."""
 
         replies: int
+        bulk: Carrier
 
         def read(self) -> bytes: ...
         def receive(self, chunk: bytes = b"") -> dict[str, object]: ...
@@ -62,14 +64,15 @@ _NUMBER_ENDS = _NUMBER + 22  # at the latest
 _ARGS = '"args":'
 _KWARGS = ',"kwargs":'
 _MOST_HEADS = 4096
-_UNREADABLE = (ValueError, StopIteration, SystemError, RecursionError)  # as `wire.unpack` has it
+#: As `wire.unpack` has it, and as members meet it that are none of large values.
+_UNREADABLE = (ValueError, StopIteration, SystemError, RecursionError, LookupError, TypeError)
 
 
 def answer_all(link: Link, server: Server) -> None:  # noqa: C901, PLR0912, PLR0915 - see above
     """Raises: Ended: the host has no more to ask."""
     read, write, replies, getpid, own_pid = link.read, _write, link.replies, _getpid, _getpid()
     scan, encode, plain, standard, events = wire.scan, wire.encode, PLAIN, sys, server.events
-    bulk = wire.BULK_BYTES
+    bulk, disclose = wire.BULK_BYTES, link.bulk.disclose
     args: object = None
     no_kwargs: dict[str, object] = {}
     heads: dict[str, Tool] = {}
@@ -87,7 +90,7 @@ def answer_all(link: Link, server: Server) -> None:  # noqa: C901, PLR0912, PLR0
                 if text.startswith(_KWARGS, end):
                     kwargs, end = scan(text, end + 10)
                 if text[end:] != "}}\n":
-                    tool = None
+                    disclose({"args": args, "kwargs": kwargs}, text[end + 1 :])
         except _UNREADABLE:
             tool = None
         if tool is None or type(args) is not list or type(kwargs) is not dict:
@@ -111,9 +114,11 @@ def answer_all(link: Link, server: Server) -> None:  # noqa: C901, PLR0912, PLR0
         try:
             result = "" if type(value) is str and len(value) >= bulk else encode(value)
             line = f'{{"jsonrpc":"2.0","id":{number},"result":{result}}}\n'.encode()
-        except Exception:  # noqa: BLE001 - the slow way has the rule for it, or the words
+        except Exception:  # noqa: BLE001 - the other ways have the rule for it, or the words
             result = ""
-        if not result or (len(result) >= bulk and wire.has_bulk(value)) or getpid() != own_pid:
+        if not result or (len(result) >= bulk and wire.has_bulk(value)):
+            line = _with_bulk(link, number, value)
+        if not line or getpid() != own_pid:
             server.respond(int(number), value)
             continue
         try:
@@ -129,6 +134,15 @@ def answer_all(link: Link, server: Server) -> None:  # noqa: C901, PLR0912, PLR0
             written = 0
         if written < len(line):
             link.send_line(line[written:])
+
+
+def _with_bulk(link: Link, number: str, value: object) -> bytes:
+    """The line of a result with large values that lie in shared memory; nothing, where it isn't one."""
+    try:
+        text, members = link.bulk.enclose(value) or ("", "")
+    except BaseException:  # noqa: BLE001 - as above, or of a class of the plugin's
+        return b""
+    return f'{{"jsonrpc":"2.0","id":{number},"result":{text}{members}}}\n'.encode() if text else b""
 
 
 def _answer_other(link: Link, server: Server, chunk: bytes, heads: dict[str, Tool]) -> None:

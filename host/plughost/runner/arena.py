@@ -50,7 +50,22 @@ _KEPT_S = 1.0
 class Arena:
     """One end's view of the memory at a descriptor, which may be closed afterwards."""
 
-    __slots__ = ("_counters", "_end", "_head", "_lock", "_map", "_needed", "_own", "_sent", "_start", "_theirs", "_top", "_view")
+    __slots__ = (
+        "_counters",
+        "_end",
+        "_head",
+        "_kept",
+        "_lock",
+        "_map",
+        "_needed",
+        "_own",
+        "_sent",
+        "_start",
+        "_taken",
+        "_theirs",
+        "_top",
+        "_view",
+    )
 
     def __init__(self, descriptor: int, *, of_host: bool) -> None:
         """Raises: OSError, ValueError: it can't be mapped."""
@@ -59,30 +74,33 @@ class Arena:
         self._counters = self._view[:_PAGE].cast("Q")
         self._start, self._end = (_PAGE, _HALF) if of_host else (_HALF, SIZE_BYTES)
         self._own, self._theirs = (_HOST_TOOK, 0) if of_host else (0, _HOST_TOOK)
-        self._head = self._top = self._start
-        self._sent = 0
-        self._needed = 0.0  # when much of it was last needed
+        self._head = self._start
+        self._sent = self._taken = 0
+        #: Up to where pages are kept in any case, and up to where there may be some.
+        self._kept = self._top = self._start + _KEPT_BYTES
+        self._needed = 0.0  # when pages beyond those were last needed
         self._lock = _thread.allocate_lock()
 
-    def put(self, buffers: Sequence[Buffer]) -> list[list[int]] | None:
-        """Write flat buffers of bytes; where each lies, as offset and size. None where there is no room for all of them now."""
+    def put(self, buffer: Buffer) -> int:
+        """Write flat bytes; where they lie. Below 0 where there is no room for them now."""
+        size = len(buffer)
         with self._lock:
-            if self._counters[self._theirs] == self._sent:
-                self._head = self._start
-            head = self._head
-            places = []
-            for buffer in buffers:
-                size = len(buffer)
-                places.append([head, size])
-                head += (size + _ALIGNMENT - 1) // _ALIGNMENT * _ALIGNMENT
-            if head > self._end:
-                return None
-            self._head = head
-            self._sent += len(places)
-            self._note_use(head)
-        for (offset, size), buffer in zip(places, buffers):
-            self._map[offset : offset + size] = buffer
-        return places
+            offset = self._start if self._counters[self._theirs] == self._sent else self._head
+            end = offset + size
+            if end > self._end:
+                return -1
+            self._head = (end + _ALIGNMENT - 1) & -_ALIGNMENT
+            self._sent += 1
+            if end > self._kept or self._top > self._kept:
+                self._note_use(end)
+        self._map[offset:end] = buffer
+        return offset
+
+    def put_all(self, buffers: Sequence[Buffer]) -> list[list[int]] | None:
+        """Write several; where each lies, as offset and size. None where there is no room for all of them now."""
+        if self._head + sum(map(len, buffers)) + _ALIGNMENT * len(buffers) > self._end:
+            return None
+        return [[self.put(buffer), len(buffer)] for buffer in buffers]
 
     def view(self, offset: int, size: int) -> memoryview:
         """What the other end has written there: to be copied, released, and then counted by `took`.
@@ -95,22 +113,21 @@ class Arena:
         return self._view[offset : offset + size]
 
     def took(self, count: int) -> None:
-        """So many blocks of the other end's have been copied."""
+        """So many of the other end's blocks have been copied."""
         with self._lock:
-            self._counters[self._own] = (self._counters[self._own] + count) & 0xFFFFFFFFFFFFFFFF
+            self._taken += count
+            self._counters[self._own] = self._taken
 
     def due_s(self) -> float | None:
         """In how many seconds `trim` has something to do; None: it has not."""
-        if self._top - self._start <= _KEPT_BYTES:
-            return None
-        return max(0.0, self._needed + _KEPT_S - time.monotonic())
+        return None if self._top <= self._kept else max(0.0, self._needed + _KEPT_S - time.monotonic())
 
     def trim(self) -> None:
         """Give memory back to the system that was not needed for a while; for the end that sends, while it sends nothing."""
         with self._lock:
             if self.due_s() == 0.0 and self._counters[self._theirs] == self._sent:
-                self._give_back(self._start + _KEPT_BYTES)
                 self._head = self._start
+                self._give_back(self._kept)
 
     def close(self) -> None:
         """Unmap it; later, where a value is just being copied in another thread."""
@@ -121,20 +138,20 @@ class Arena:
         except BufferError:
             pass
 
-    def _note_use(self, head: int) -> None:
-        """Remember up to where memory was used, and when that much was."""
-        if head >= self._top or head - self._start > (self._top - self._start) // 2:
-            self._top = max(self._top, head)
-            if head - self._start > _KEPT_BYTES:
-                self._needed = time.monotonic()
+    def _note_use(self, end: int) -> None:
+        """Remember up to where there are pages, and when so many were needed."""
+        if end > self._start + (self._top - self._start) // 2:
+            self._top = max(self._top, end)
+            self._needed = time.monotonic()
         elif self.due_s() == 0.0:
-            self._give_back(max(head, self._start + _KEPT_BYTES))
+            self._give_back(max(end, self._kept))
 
     def _give_back(self, start: int) -> None:
         first = (start + _PAGE - 1) // _PAGE * _PAGE
-        if first < self._top:
+        last = (self._top + _PAGE - 1) // _PAGE * _PAGE
+        if first < last:
             try:
-                self._map.madvise(mmap.MADV_REMOVE, first, self._top - first)
+                self._map.madvise(mmap.MADV_REMOVE, first, last - first)
             except (OSError, AttributeError):  # a system that has no such thing keeps it
                 pass
-        self._top = first
+        self._top = max(first, self._kept)

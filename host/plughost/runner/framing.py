@@ -9,8 +9,9 @@ from . import wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
+    from ._arrays import Leaf
     from .arena import Arena
 
 __all__ = ["MAX_MESSAGE_BYTES", "Assembler", "Carrier", "gathered"]
@@ -18,6 +19,7 @@ __all__ = ["MAX_MESSAGE_BYTES", "Assembler", "Carrier", "gathered"]
 #: The most that one message with its frames may hold. A child that sends more is broken or hostile.
 MAX_MESSAGE_BYTES = 1 << 30
 
+_ARGS = len('{"args":')
 _WORTH_A_CALL = 1 << 16  # bytes; to copy fewer takes less time than a system call of their own
 
 
@@ -60,17 +62,82 @@ class Carrier:
     def heard(self, news: object) -> None:
         """The other end tells of the memory."""
 
-    def place(self, buffers: list[wire.Buffer]) -> tuple[list[object], list[wire.Buffer]]:
+    def place(self, buffers: list[wire.Buffer]) -> tuple[Sequence[object], list[wire.Buffer]]:
         """Where each buffer lies in the memory, or else its size; and the buffers that are left for the stream."""
-        large = [buffer for buffer in buffers if len(buffer) >= wire.BULK_BYTES]
-        if large and self.sending is None:
+        sizes = [len(buffer) for buffer in buffers]
+        if self.sending is None and max(sizes, default=0) >= wire.BULK_BYTES:
             self.outgrown()
-        found = self.sending.put(large) if large and self.sending is not None else None
+        found = self.sending.put_all(buffers) if buffers and self.sending is not None else None
+        return (sizes, buffers) if found is None else (found, [])
+
+    def enclose(self, value: object, path: str = "[]") -> tuple[str, str] | None:
+        """The JSON text of what stands for a large value, and the members of its line that tell where it lies in the memory.
+
+        None where it is none, or has no room there. Raises: Exception: it can't be read.
+        """
+        sending, kind = self.sending, type(value)
+        if sending is None:
+            return None
+        if kind is bytes:
+            leaf: Leaf | None = ("bytes", None, value)
+        elif kind is str:
+            leaf = "str", None, value.encode()
+        else:
+            leaf = wire.leaf_of(value)
+        if leaf is None:
+            return self._enclose_all(value) if path == "[]" else None
+        name, left, buffer = leaf
+        text = "null" if left is None else wire.encode(left)
+        offset = sending.put(buffer)
+        return None if offset < 0 else (text, f',"types":{{"{name}":[{path}]}},"frames":[[{offset},{len(buffer)}]]')
+
+    def enclose_call(self, args: Sequence[object], kwargs: Mapping[str, object]) -> tuple[str, str]:
+        """As `enclose`, of arguments, as they stand in a call. Raises: Exception: they aren't for this, or can't be read."""
+        found = self.enclose(args[0], '["args",0]') if len(args) == 1 and not kwargs else None
+        if found is not None:
+            return f"[{found[0]}]", found[1]
+        found = self._enclose_all({"args": args, "kwargs": kwargs} if kwargs else {"args": args})
         if found is None:
-            return [len(buffer) for buffer in buffers], buffers
-        left = iter(found)
-        places: list[object] = [next(left) if len(buffer) >= wire.BULK_BYTES else len(buffer) for buffer in buffers]
-        return places, [buffer for buffer in buffers if len(buffer) < wire.BULK_BYTES]
+            raise wire.WireError("no large values, or no room for them")
+        return found[0][_ARGS:-1], found[1]
+
+    def _enclose_all(self, payload: object) -> tuple[str, str] | None:
+        """As `enclose`, of what holds large values."""
+        leaves = wire.leaves_of(payload)
+        if not leaves.types or self.sending is None:
+            return None
+        text, types = wire.encode(leaves.value), wire.encode(leaves.types)
+        places = self.sending.put_all(leaves.buffers)
+        return None if places is None else (text, f',"types":{types},"frames":{places}')
+
+    def disclose(self, payload: object, members: str) -> object:
+        """`payload` with the large values that the `members` tell of, up to the end of the line.
+
+        Raises: Exception: that can't be done, or not in so few steps. Nothing is counted as taken then.
+        """
+        receiving = self.receiving
+        found, end = wire.scan("{" + members[1:], 0)
+        if receiving is None or not isinstance(found, dict) or end != len(members) - 1:
+            raise wire.WireError("not a line of this kind")
+        types, frames = found.pop("types"), found.pop("frames")
+        if found:
+            raise wire.WireError("not a line of this kind")
+        if len(frames) == len(types) == 1:
+            ((kind, (path,)),) = types.items()
+            ((offset, size),) = frames
+            with receiving.view(offset, size) as view:
+                payload = _with_leaf(payload, path, kind, view)
+            receiving.took(1)
+            return payload
+        message = {"result": payload, "types": types}
+        views = [receiving.view(offset, size) for offset, size in frames]
+        try:
+            wire.restore(message, views)
+        finally:
+            for view in views:
+                view.release()
+        receiving.took(len(views))
+        return message["result"]
 
     def due_s(self) -> float | None:
         """In how many seconds `trim` has something to do, if nothing large is sent until then; None: it has not."""
@@ -86,6 +153,19 @@ class Carrier:
             if arena is not None:
                 arena.close()
         self.sending = self.receiving = None
+
+
+def _with_leaf(payload: object, path: Sequence[object], kind: str, view: memoryview) -> object:
+    """`payload` with the one value that has been taken out of it; at the top, or in an argument's place."""
+    make = wire.makers()[kind]
+    if not path:
+        return make(payload, view)
+    part, place = path
+    holder = payload[part] if isinstance(payload, dict) else None
+    if not isinstance(holder, list) or type(place) is not int:
+        raise wire.WireError("not a line of this kind")
+    holder[place] = make(holder[place], view)
+    return payload
 
 
 class Assembler:

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Protocol
 
+    from ._arrays import Leaf
     from ._leaves import Leaves
     from ._projection import Projection
 
@@ -57,7 +58,7 @@ if TYPE_CHECKING:
 
         news: object  # what the next message is to tell the other end of the memory
 
-        def place(self, buffers: list[Buffer]) -> tuple[list[object], list[Buffer]]:
+        def place(self, buffers: list[Buffer]) -> tuple[Sequence[object], list[Buffer]]:
             """Where each lies in the memory, or else its size; and those that are left to be sent as frames."""
 
     _encode: Callable[[object, int], Iterable[str]]
@@ -73,6 +74,7 @@ __all__ = [
     "WireError",
     "encode",
     "has_bulk",
+    "leaves_of",
     "pack",
     "path_text",
     "plain",
@@ -209,9 +211,9 @@ def pack(message: Mapping[str, object], carrier: Carrier | None = None) -> list[
     payload = _payload(message)
     try:
         if payload and not _is_plain(message[payload], _LEVELS):
-            leaves = _leaves_of(message[payload], sys.maxsize if carrier is None else BULK_BYTES)
+            leaves = leaves_of(message[payload], sys.maxsize if carrier is None else BULK_BYTES)
             if leaves.types:
-                return _buffers({**message, payload: leaves.value}, leaves.types, leaves.frames, carrier)
+                return _buffers({**message, payload: leaves.value}, leaves.types, leaves.buffers, carrier)
         if carrier is None or carrier.news is None:
             return [(encode(message) + "\n").encode()]
     except MemoryError:
@@ -233,29 +235,44 @@ def _is_plain(value: object, levels: int) -> bool:
     return all(_is_plain(each, levels - 1) for each in (value.values() if isinstance(value, dict) else value))
 
 
-def _leaves_of(payload: object, longest: int) -> Leaves:
+def leaves_of(payload: object, longest: int = BULK_BYTES) -> Leaves:
+    """What is taken out of a payload at a glance, texts of `longest` characters and more included."""
     from ._leaves import Leaves
 
     return Leaves(payload, longest, levels=_LEVELS, most_looked_at=_MOST_LOOKED_AT)
 
 
+def leaf_of(value: object) -> Leaf | None:
+    """Type, projection and bytes of a value that is little more than its bytes; None of any other. Raises: Exception."""
+    from ._arrays import leaf_of
+
+    return leaf_of(value)
+
+
+def makers() -> Mapping[str, Callable[[object, Buffer], object]]:
+    """What makes such a value again, by its type: of its projection and a copy of its bytes."""
+    from ._arrays import MADE
+
+    return MADE
+
+
 def _pack_typed(message: Mapping[str, object], payload: str, carrier: Carrier | None) -> list[bytes]:
     if not payload:
-        return _buffers(message, {}, {}, carrier)
+        return _buffers(message, {}, [], carrier)
     # People know a call's arguments by the names in `params`, and a result by the name `result`.
     projection = _projection([] if payload == "params" else [payload], longest=sys.maxsize if carrier is None else BULK_BYTES)
     projected = _projected(projection, message[payload])
-    return _buffers({**message, payload: projected}, projection.types, projection.frames, carrier)
+    buffers = [buffer for kind in projection.types for buffer in projection.frames.get(kind, ())]
+    return _buffers({**message, payload: projected}, projection.types, buffers, carrier)
 
 
 def _buffers(
     message: Mapping[str, object],
     types: dict[str, list[list[object]]],
-    frames: dict[str, list[Buffer]],
+    buffers: list[Buffer],
     carrier: Carrier | None,
 ) -> list[bytes]:
-    """The line of what is left of a message, and the frames that stand in it, in the order of their types."""
-    buffers = [buffer for kind in types for buffer in frames.get(kind, ())]
+    """The line of what is left of a message, and the buffers that belong to it, in the order of their types."""
     line = {**message, "types": types} if types else message
     try:
         try:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from plughost.errors import PluginCrashed, PluginError
+    from plughost.runner.framing import Carrier
 
 __all__ = ["Direct"]
 
@@ -128,7 +129,9 @@ class _Link:
         self.before_aside: Callable[[], None] | None = None
         self._wire = import_module("plughost_runner.wire")
         self._ended = import_module("plughost_runner._connection").Ended
-        self._assembler = import_module("plughost_runner.framing").Assembler()
+        framing = import_module("plughost_runner.framing")
+        self.bulk: Carrier = framing.Carrier()
+        self._assembler = framing.Assembler()
 
     def read(self) -> bytes:
         chunk = os.read(self._requests, _READ_BYTES)
