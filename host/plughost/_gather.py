@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import difflib
-import select
-import selectors
-import time
 from collections.abc import Awaitable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
+from plughost._pending import see_through, see_through_async
 from plughost.call import IsolatedPlugin, begin_ahead
 from plughost.errors import UnknownError
 from plughost.worker import Custody
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from typing import Self
 
     from pluggy import HookCaller, PluginManager
 
@@ -52,7 +49,7 @@ def call_together(manager: PluginManager, name: str, kwargs: Mapping[str, object
     if ahead is None:
         return caller(**kwargs)
     try:
-        _see_through(ahead.values())
+        see_through(begun.call for begun in ahead.values())
         return _call(caller, kwargs, ahead)
     finally:
         _discard(ahead)
@@ -68,7 +65,7 @@ async def call_together_async(manager: PluginManager, name: str, kwargs: Mapping
     if ahead is None:
         return await _awaited(await _call_aside(caller, kwargs))
     try:
-        await _see_through_async(ahead.values())
+        await see_through_async(begun.call for begun in ahead.values())
         result = _call(caller, kwargs, ahead)
     finally:
         _discard(ahead)
@@ -140,88 +137,6 @@ def _ask_all(caller: HookCaller, kwargs: Mapping[str, object]) -> dict[HookImple
         _discard(ahead)
         raise
     return ahead
-
-
-def _is_done(begun: Begun) -> bool:
-    try:
-        return begun.call.advance()
-    except Exception:  # noqa: BLE001 - it is that implementation's, and raised in its turn
-        return True
-
-
-def _see_through(asked: Iterable[Begun]) -> None:
-    """Until each has its answer, or the error that stands for it."""
-    with _Pending(asked) as pending:
-        while pending:
-            pending.advance(pending.time_left_s())
-
-
-async def _see_through_async(asked: Iterable[Begun]) -> None:
-    loop = asyncio.get_running_loop()
-    ready = asyncio.Event()
-    with _Pending(asked) as pending:
-        loop.add_reader(pending.fileno(), ready.set)
-        try:
-            while pending:
-                left_s = pending.time_left_s()
-                timer = None if left_s is None else loop.call_later(left_s, ready.set)
-                try:
-                    await ready.wait()
-                finally:
-                    if timer is not None:
-                        timer.cancel()
-                ready.clear()
-                pending.advance(0)
-        finally:
-            loop.remove_reader(pending.fileno())
-
-
-class _Pending:
-    """Calls that have no answer yet, and what they wait for."""
-
-    def __init__(self, asked: Iterable[Begun]) -> None:
-        self._selector = selectors.DefaultSelector()
-        self._waiting: dict[Begun, list[tuple[int, int]]] = {}
-        try:
-            for begun in asked:
-                self._advance(begun)
-        except BaseException:
-            self._selector.close()
-            raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._selector.close()
-
-    def __bool__(self) -> bool:
-        return bool(self._waiting)
-
-    def fileno(self) -> int:
-        """Readable when `advance` has something to do before any time is over."""
-        return self._selector.fileno()
-
-    def time_left_s(self) -> float | None:
-        deadlines = [begun.call.deadline for begun in self._waiting if begun.call.deadline is not None]
-        return max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
-
-    def advance(self, timeout_s: float | None) -> None:
-        """Wait until one of them can get on, or its time is over, and let it."""
-        ready = {key.data: None for key, _ in self._selector.select(timeout_s)}
-        for begun in ready or list(self._waiting):
-            self._advance(begun)
-
-    def _advance(self, begun: Begun) -> None:
-        waits_for = [] if _is_done(begun) else begun.call.descriptors()
-        before = self._waiting.pop(begun, [])
-        if waits_for != before:
-            for fd, _ in before:
-                self._selector.unregister(fd)
-            for fd, events in waits_for:
-                self._selector.register(fd, selectors.EVENT_READ if events == select.POLLIN else selectors.EVENT_WRITE, begun)
-        if waits_for:
-            self._waiting[begun] = waits_for
 
 
 def _call(caller: HookCaller, kwargs: Mapping[str, object], ahead: dict[HookImplementation, Begun]) -> object:

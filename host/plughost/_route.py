@@ -66,9 +66,10 @@ def head_of(stop: Stop) -> str:
 def composer(stop: Stop) -> Composer:
     """A function that makes a request of arguments, from its number's end on.
 
-    It gives None where it isn't sure that they fit, and nothing where there is more to them than JSON, or than a line should hold.
+    It gives None where it isn't sure that they fit, and nothing where they are more than JSON, or more than a line should hold.
     """
-    fits, encode, quoted, bulk, kinds = stop.fit and stop.fit.holds, wire.encode, wire.quoted, wire.BULK_BYTES, str
+    fits = None if stop.fit is None else stop.fit.holds
+    encode, quoted, bulk, kinds = wire.encode, wire.quoted, wire.BULK_BYTES, str
     head = head_of(stop)
 
     def compose(args: Sequence[object], kwargs: Mapping[str, object]) -> str | None:
@@ -111,7 +112,9 @@ def plain_result(chunk: bytes, number: int, worker: Worker) -> object:
         return NOT_PLAIN
 
 
-def open_route(workers: Workers, stop: Stop, *, reopen: Call, slowly: Call, conclude: Callable[[Exchange], object]) -> Call:
+def open_route(  # noqa: C901, PLR0915 - see above
+    workers: Workers, stop: Stop, *, reopen: Call, slowly: Call, conclude: Callable[[Exchange], object]
+) -> Call:
     """A function that calls what is at the `stop`.
 
     It calls `reopen` once the plugin is another, and `slowly` where it isn't sure of a call. `conclude` takes an answer that is
@@ -135,7 +138,9 @@ def open_route(workers: Workers, stop: Stop, *, reopen: Call, slowly: Call, conc
     note = workers.journal.writer(installed, stop.noted_as).note
     looked_ns = 0
 
-    def call(args: Sequence[object], kwargs: Mapping[str, object]) -> object:
+    def call(  # noqa: C901, PLR0911, PLR0912 - see above
+        args: Sequence[object], kwargs: Mapping[str, object]
+    ) -> object:
         nonlocal looked_ns
         began_ns = now_ns()
         if began_ns - looked_ns > LOOK_EVERY_NS or crew.is_over:
