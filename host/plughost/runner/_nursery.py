@@ -55,8 +55,8 @@ def tend(requests: int, replies: int, enter: Callable[[], None]) -> tuple[int, i
         answer: dict[str, object] = {"jsonrpc": "2.0", "id": message.get("id")}
         try:
             result = nursery.do(str(method), params if isinstance(params, dict) else {})
-        except OSError as error:  # no process, descriptor or memory left
-            answer["error"] = {"code": _FAILED, "message": str(error), "data": {"errno": error.errno}}
+        except Exception as error:  # noqa: BLE001 - no process, descriptor or memory left, or the plugin has replaced what we use
+            answer["error"] = {"code": _FAILED, "message": str(error), "data": {"errno": getattr(error, "errno", 0)}}
         else:
             if isinstance(result, tuple):
                 return result
@@ -138,6 +138,7 @@ class _Nursery:
         # What is alive now lives as long as this process: a collection in a child would copy its pages for nothing.
         gc.collect()
         gc.freeze()
+        _stand_back()
         return reason
 
     def _fork(self, family: str) -> object:
@@ -145,9 +146,10 @@ class _Nursery:
         try:
             if len(descriptors) < _DESCRIPTORS:
                 raise OSError(24, "too many open files")  # noqa: TRY301 - as the kernel would have it
+            _prepare(family)
             pid = os.fork()
             if pid == 0:
-                return self._begin(family, *descriptors)
+                return self._begin(family.encode(), *descriptors)
         except BaseException:
             for fd in descriptors:
                 os.close(fd)
@@ -156,10 +158,11 @@ class _Nursery:
             os.close(fd)
         return pid
 
-    def _begin(self, family: str, requests: int, replies: int, printed: int, lifeline: int) -> tuple[int, int]:
+    def _begin(self, family: bytes, requests: int, replies: int, printed: int, lifeline: int) -> tuple[int, int]:
         """In the child: be the worker that the host expects."""
         try:
             os.setsid()
+            _step_forward()
             requests, replies, printed, lifeline = map(_raised, (requests, replies, printed, lifeline))
             os.dup2(printed, 2)
             os.dup2(2, 1)
@@ -167,12 +170,26 @@ class _Nursery:
             os.close(printed)
             os.close(lifeline)
             _tie()
-            _bear(family, self._mark_at)
-            _start_anew()
+            self._bear(family)
+            _drop_exit_handlers()
         except BaseException:  # noqa: BLE001 - there is one nursery, and this is not it
             sys.excepthook(*sys.exc_info())
             os._exit(70)
         return requests, replies
+
+    def _bear(self, family: bytes) -> None:
+        """Have a mark of one's own, by which the host finds what this process starts, and nothing that another one started.
+
+        Programs inherit it by the variable; copies of this process inherit what the kernel shows of its environment, and that is
+        memory like any other.
+        """
+        if self._mark_at:
+            try:
+                memory = os.open("/proc/self/mem", os.O_RDWR | os.O_CLOEXEC)
+                os.pwrite(memory, family, self._mark_at)
+                os.close(memory)
+            except OSError:
+                pass
 
     def _let_go(self) -> None:
         """In any copy of the process, also one that the plugin's import forks: the conversation is the original's alone."""
@@ -209,6 +226,35 @@ def _reap(pid: int) -> object:
     return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
 
+def _stand_back() -> None:
+    """Have a fork ahead not take the processor from the call that it is not for."""
+    try:
+        if os.sched_getscheduler(0) == os.SCHED_OTHER:
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    except (AttributeError, OSError):  # a platform without, or a sandbox that forbids it
+        pass
+
+
+def _step_forward() -> None:
+    """In the child: be scheduled like any other process again."""
+    try:
+        if os.sched_getscheduler(0) == os.SCHED_BATCH:
+            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    except (AttributeError, OSError):
+        pass
+
+
+def _prepare(family: str) -> None:
+    """Before a fork: what the child is to find as no other has, since in the child it would cost memory of its own.
+
+    Python seeds its generator anew in each copy of a process, and numpy doesn't.
+    """
+    os.environ[_FAMILY_MARK] = family
+    generators = sys.modules.get("numpy.random")
+    if generators is not None:
+        generators.seed()
+
+
 # In the child.
 
 
@@ -242,31 +288,9 @@ def _find_mark() -> int:
     return begin + found + len(_FAMILY_MARK) + 1 if found >= 0 else 0
 
 
-def _bear(family: str, mark_at: int) -> None:
-    """Have a mark of one's own, by which the host finds what this process starts, and nothing that another one started.
-
-    Programs inherit it by the variable. Copies of this process inherit the environment that the kernel shows of it, which is
-    memory like any other.
-    """
-    os.environ[_FAMILY_MARK] = family
-    if mark_at:
-        try:
-            memory = os.open("/proc/self/mem", os.O_RDWR | os.O_CLOEXEC)
-            os.pwrite(memory, family.encode(), mark_at)
-            os.close(memory)
-        except OSError:
-            pass
-
-
-def _start_anew() -> None:
-    """Forget what belongs to the nursery: exit handlers that the import has registered, and the state of numpy's generator.
-
-    Python seeds its own generator anew in each copy of a process. `multiprocessing` drops exit handlers in the same way.
-    """
+def _drop_exit_handlers() -> None:
+    """Those that the import has registered are the nursery's, as `multiprocessing` has it; but what was logged is flushed."""
     atexit._clear()  # noqa: SLF001 - there is no public way
     logging = sys.modules.get("logging")
     if logging is not None:
         atexit.register(logging.shutdown)
-    generators = sys.modules.get("numpy.random")
-    if generators is not None:
-        generators.seed()
