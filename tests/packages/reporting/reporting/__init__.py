@@ -130,7 +130,7 @@ def log_while_writing(size):
     """Have a signal's handler log again and again, while a large result is written, too."""
     signal.signal(signal.SIGALRM, lambda *_: logger.warning("alarm"))
     signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
-    yield "x" * size
+    yield list(range(size))
     signal.setitimer(signal.ITIMER_REAL, 0)
 
 
@@ -170,6 +170,6 @@ def set_up(how):
 def log_until_cancelled():
     try:
         while True:
-            logger.warning("busy")
+            logger.warning("busy: %s", "x" * 60000)  # almost all that a pipe holds
     finally:
         logger.error("tidied up")
