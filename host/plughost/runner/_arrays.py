@@ -1,8 +1,8 @@
 """Values that are bytes and a few words about them: bytes, arrays of the standard library, and numpy's.
 
 Above it: `_leaves`, `_projection` and `_restoration`; below it: nothing. On the way out no library is imported: of a class that
-nobody has imported, there is no instance to meet. On the way in numpy is, if an array of its comes. The two ends may have different
-versions of it: an array travels as its dtype's description, its shape, and its bytes.
+nobody has imported, there is no instance to meet. On the way in numpy is, if an array of its comes. The two ends may have
+different versions of it: an array travels as its dtype's description, its shape, and its bytes.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["MADE", "NoLibrary", "items_of", "leaf_of", "library", "objects_in", "objects_made", "scalar_of"]
 
 _BYTE_FORMATS = frozenset("Bbc")
+_CASTABLE = frozenset("BbcHhIiLlQqNnfd?")  # formats in which Python itself makes views
 _MOST_ITEMS = 1 << 30  # of an array: those of no bytes cost nothing to announce
 
 
@@ -60,11 +61,9 @@ def _memoryview(view: memoryview) -> Leaf | None:
     flat = b"" if not view.nbytes else view.cast("B") if view.c_contiguous and code == view.format else view.tobytes()
     if view.ndim == 1 and code in _BYTE_FORMATS:
         return "bytes", None, flat
-    try:
-        memoryview(bytes(view.itemsize)).cast(code)
-    except (TypeError, ValueError):  # a format that only ctypes or numpy know
+    if len(code) != 1 or code not in _CASTABLE:  # a format that only ctypes or numpy know
         return None
-    return "memoryview", {"format": code, "shape": list(view.shape)}, flat
+    return "memoryview", {"format": code, "shape": list(view.shape or ())}, flat
 
 
 def _is_array(value: object) -> bool:
@@ -115,7 +114,11 @@ def items_of(value: object) -> object:
     """An array as lists of values that the wire has a form for."""
     array_type = getattr(sys.modules.get("array"), "array", ())
     if isinstance(value, (memoryview, array_type)):
-        return bytes(value) if isinstance(value, memoryview) and value.ndim == 1 and value.format in _BYTE_FORMATS else value.tolist()
+        return (
+            bytes(value)
+            if isinstance(value, memoryview) and value.ndim == 1 and value.format in _BYTE_FORMATS
+            else value.tolist()
+        )
     numpy = sys.modules["numpy"]
     array = numpy.asarray(value)
     if array.dtype.kind == "M":
@@ -125,7 +128,7 @@ def items_of(value: object) -> object:
     if array.dtype.names:
         rows = array.reshape(-1)
         columns = [items_of(rows[name]) for name in array.dtype.names]
-        records = [dict(zip(array.dtype.names, row)) for row in zip(*_lists(columns))]
+        records = [dict(zip(array.dtype.names, row)) for row in zip(*_lists(columns))]  # noqa: B905 - `strict` is Python 3.10's
         return records if array.ndim else records[0]
     return array.astype(float).tolist() if array.dtype.char == "g" else array.tolist()
 
@@ -137,13 +140,13 @@ def _lists(columns: Sequence[object]) -> list[list[object]]:
 def scalar_of(value: object) -> tuple[object] | None:
     """A scalar of numpy's as Python's, in a tuple of one; None of anything else."""
     numpy = sys.modules.get("numpy")
-    generic = getattr(numpy, "generic", None)
-    if numpy is None or generic is None or not isinstance(value, generic):
+    if numpy is None or not hasattr(numpy, "generic") or not isinstance(value, numpy.generic):
         return None
-    if value.dtype.kind in "mM" and numpy.datetime_data(value.dtype)[0] in {"ns", "ps", "fs", "as"}:
-        value = value.astype(value.dtype.kind + "8[us]")  # what Python's own types hold
-    if value.dtype.char in "gG":
-        return (float(value) if value.dtype.char == "g" else complex(value),)
+    dtype = value.dtype
+    if dtype.char in "gG":  # more digits than Python's own have
+        return (float(value) if dtype.char == "g" else complex(value),)
+    if dtype.kind in "mM" and numpy.datetime_data(dtype)[0] in {"ns", "ps", "fs", "as"}:
+        return (value.astype(dtype.kind + "8[us]").item(),)  # what Python's own types hold
     return (value.item(),)
 
 
@@ -176,7 +179,7 @@ def _make_memoryview(projected: object, view: Buffer) -> object:
         found = memoryview(b"").cast(code)
     else:
         found = flat.cast(code, shape)
-    if view and list(found.shape) != shape:
+    if view and list(found.shape or ()) != shape:
         raise ValueError
     return found
 

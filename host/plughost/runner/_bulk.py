@@ -1,7 +1,7 @@
 """The child's side of the memory that it shares with its host: it makes it, offers it, and uses it once the host has it, too.
 
-Above it: the connection; below it: the arena and the kernel. A worker that moves nothing large has no such memory. Where there can
-be none, on other systems or under limits, large values stay in the stream.
+Above it: the connection; below it: the arena and the kernel. A worker that moves nothing large has no such memory. Where there
+can be none, on other systems or under limits, large values stay in the stream.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Bytes, long texts and arrays near the top of a payload, taken out of it without a walk over all of it.
 
-Above it: `wire`; below it: the rules for arrays. What a call with bulk data costs is decided here: a walk (`_projection`) looks at
-each value, and here only a few are looked at.
+Above it: `wire`; below it: the rules for arrays. What a call with bulk data costs is decided here: a walk (`_projection`) looks
+at each value, and here only a few are looked at.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The plain projection of a payload, and what must be told beside it. The rules are the table in `wire`.
 
-Above it: `wire`, which sends the result; below it: the rules for arrays and tables. It imports no module for the sake of a type: of
-a class whose module nobody has imported, there is no instance to meet.
+Above it: `wire`, which sends the result; below it: the rules for arrays and tables. It imports no module for the sake of a
+type: of a class whose module nobody has imported, there is no instance to meet.
 """
 
 from __future__ import annotations
@@ -174,31 +174,37 @@ class Projection:
                 projected = getattr(base, method)(value)
                 return value // base(seconds=1) if kind == "timedelta" and abs(projected) > _EXACT_S else projected
         if "numpy" in sys.modules or "pyarrow" in sys.modules:
-            scalar = _arrays.scalar_of(value)
-            if scalar is not None:
-                return self._of(scalar[0])
-            from . import _tables
-
-            objects = _arrays.objects_in(value)
-            if objects is not None:
-                if self._inline:
-                    return self._of(value.tolist())
-                self._note("objects")
-                return self._object(value, objects.items())
-            found = _tables.plain_of(value) if self._inline else None
+            found = self._of_library(value)
             if found is not None:
-                return self._of(found[0])
-            leaf = _tables.arrow_leaf_of(value)
-            if leaf is not None:
-                return self._leaf(value, *leaf)
-            parts = _tables.parts_of(value)
-            if parts is not None:
-                self._note(parts[0])
-                return self._object(value, parts[1].items())
+                return found[0]
         names = _field_names(value)
         if names is None:
             raise self._error(f"is a `{_type_name(value)}`, which has no wire form")
         return self._object(value, ((name, getattr(value, name)) for name in names))
+
+    def _of_library(self, value: object) -> tuple[object] | None:
+        """The projection of a value of numpy's, pandas' or pyarrow's, in a tuple of one; None of anything else."""
+        from . import _arrow, _frames
+
+        simple = _arrays.scalar_of(value) or _arrow.plain_of(value, scalars_only=not self._inline)
+        if simple is None and self._inline:
+            simple = _frames.plain_of(value)
+        if simple is not None:
+            return (self._of(simple[0]),)
+        leaf = _arrow.leaf_of(value)
+        if leaf is not None:
+            return (self._leaf(value, *leaf),)
+        objects = _arrays.objects_in(value)
+        try:
+            parts = _frames.parts_of(value) if objects is None else ("objects", objects)
+        except _frames.NoForm as error:
+            raise self._error(str(error)) from None
+        if parts is None:
+            return None
+        if self._inline:
+            return (self._of(parts[1]["items"]),)
+        self._note(parts[0])
+        return (self._object(value, parts[1].items()),)
 
     def _key(self, key: object) -> str:
         if isinstance(key, str):

@@ -1,7 +1,8 @@
 """The typed values of a message, put in place of their projections. The rules are the table in `wire`.
 
-Above it: `wire`, and the conversion of arguments, which knows the same texts; below it: the rules for arrays and tables. A message
-may come from a hostile plugin: nothing is made but the types listed here, whatever it says, and each fault in it is a `Misplaced`.
+Above it: `wire`, and the conversion of arguments, which knows the same texts; below it: the rules for arrays and tables. A
+message may come from a hostile plugin: nothing is made but the types listed here, whatever it says, and each fault in it is a
+`Misplaced`.
 """
 
 from __future__ import annotations
@@ -95,9 +96,15 @@ def _made(kind: str, projected: object, frame: Buffer) -> object:
         return _arrays.MADE[kind](projected, frame)
     if kind in _RULES:
         return _RULES[kind](projected)
-    from . import _tables
+    if kind in _ARROW:
+        from . import _arrow
 
-    return _tables.ARROW[kind](frame) if kind in _ARROW else _tables.PANDAS[kind](projected)
+        return _arrow.MADE[kind](frame)
+    from . import _frames
+
+    if not isinstance(projected, dict):
+        raise TypeError
+    return _frames.MADE[kind](projected)
 
 
 def _replace(message: dict[str, object], path: list[object], kind: str, frame: Buffer) -> None:

@@ -1,17 +1,17 @@
 """Memory that both ends of one connection have mapped, for values that are too large for a pipe.
 
-Above it: the runner's `_bulk` and the host's `worker/_bulk`, which make and open it, and `framing`, which has messages use it; below
-it: the kernel. It knows nothing of messages.
+Above it: the runner's `_bulk` and the host's `worker/_bulk`, which make and open it, and `framing`, which has messages use it;
+below it: the kernel. It knows nothing of messages.
 
 The memory is a file without a name (`memfd_create`) of a fixed size, of which only what was written takes up any memory. It is
 sealed against another size, so that neither end can take a page away under the other. What each end writes to has its own place:
 
-    0                a page with two counters: how many of the other's blocks the child has taken (at 0), and the host (at 64)
+    0                a page with two counters: how many of the other's blocks the child has taken, and the host
     _PAGE            what the host sends
     SIZE_BYTES // 2  what the child sends
 
-A sender writes behind what it wrote last, and starts anew once all that it sent is taken. A receiver copies what it was sent before
-it looks at it, and only then counts it as taken: what the sender writes later changes nothing that anybody uses.
+A sender writes behind what it wrote last, and starts anew once all that it sent is taken. A receiver copies what it was sent
+before it looks at it, and only then counts it as taken: what the sender writes later changes nothing that anybody uses.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = ["FORBIDDEN_SEALS", "NEEDED_SEALS", "SIZE_BYTES", "Arena"]
 
 #: Two halves, each of which takes the largest message that there may be.
 SIZE_BYTES = 1 << 31
-#: F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW: nobody changes its size, nor these seals. Numbers, because Python names them from 3.9 on.
+#: F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW: nobody changes its size, nor these seals. Python names them from 3.9 on.
 NEEDED_SEALS = 0x1 | 0x2 | 0x4
 #: F_SEAL_WRITE, F_SEAL_FUTURE_WRITE: it couldn't be written.
 FORBIDDEN_SEALS = 0x8 | 0x10

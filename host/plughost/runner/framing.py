@@ -75,15 +75,10 @@ class Carrier:
 
         None where it is none, or has no room there. Raises: Exception: it can't be read.
         """
-        sending, kind = self.sending, type(value)
+        sending = self.sending
         if sending is None:
             return None
-        if kind is bytes:
-            leaf: Leaf | None = ("bytes", None, value)
-        elif kind is str:
-            leaf = "str", None, value.encode()
-        else:
-            leaf = wire.leaf_of(value)
+        leaf: Leaf | None = ("str", None, value.encode()) if isinstance(value, str) else wire.leaf_of(value)
         if leaf is None:
             return self._enclose_all(value) if path == "[]" else None
         name, left, buffer = leaf
@@ -210,7 +205,7 @@ class Assembler:
 
         `check` sees a message before its values are restored and its frames waited for, which may never come.
 
-        Raises: wire.WireError: the bytes are no message. wire.Unmade: they are one, which has been taken. Whatever `check` raises.
+        Raises: wire.WireError: the bytes are no message. wire.Unmade: they are one, and taken. Whatever `check` raises.
         """
         while self._message is None:
             end = self._buffer.find(b"\n", self._scanned)
@@ -226,9 +221,7 @@ class Assembler:
                 return whole_message
         return self._completed()
 
-    def _begun(
-        self, message: dict[str, object], check: Callable[[dict[str, object]], None] | None
-    ) -> dict[str, object] | None:
+    def _begun(self, message: dict[str, object], check: Callable[[dict[str, object]], None] | None) -> dict[str, object] | None:
         """The message whose line this was, or None: it was not one for anybody, or its frames are waited for."""
         if "frames" in message and "method" in message and message["method"] == "memory":
             if self._carrier is not None:

@@ -361,8 +361,15 @@ def restore(message: dict[str, object], frames: Sequence[Buffer]) -> None:
 
 
 def unsent(text: str, stage: str) -> dict[str, object]:
-    """The error object for a value that can't travel. What that is called in Python says nothing to anybody; its text names the place."""
-    about: dict[str, object] = {"type": "plughost.WireError", "builtin": None, "message": text, "stage": stage, "traceback": "", "causes": []}
+    """The error object for a value that can't travel. What that is called in Python says nothing; its text names the place."""
+    about: dict[str, object] = {
+        "type": "plughost.WireError",
+        "builtin": None,
+        "message": text,
+        "stage": stage,
+        "traceback": "",
+        "causes": [],
+    }
     return {"code": _PLUGIN_ERROR, "message": text, "data": about}
 
 

@@ -1,8 +1,8 @@
 """The host's side of the memory that it shares with a child: the child makes it, and is not trusted to have made it well.
 
-Above it: the channel; below it: the arena and the kernel. What doesn't look as it should is not used, and large values stay in the
-stream. Whatever the child does to the memory afterwards, it spoils nothing but its own values: the size is sealed, each place is
-checked, and what lies there is copied before it is looked at.
+Above it: the channel; below it: the arena and the kernel. What doesn't look as it should is not used, and large values stay in
+the stream. Whatever the child does to the memory afterwards, it spoils nothing but its own values: the size is sealed, each
+place is checked, and what lies there is copied before it is looked at.
 """
 
 from __future__ import annotations

@@ -20,7 +20,8 @@ def kind(value):
 
 def make(size: int, kind: str = "bytes"):
     """As many bytes, of that kind."""
-    return {"bytes": bytes, "bytearray": bytearray, "array": lambda size: array.array("d", bytes(size)), "str": "x".__mul__}[kind](size)
+    made = bytes(size)
+    return {"bytes": made, "bytearray": bytearray(made), "array": array.array("d", made), "str": made.decode()}[kind]
 
 
 def measure():
