@@ -274,6 +274,16 @@ def test_no_more_is_drawn_than_is_likely_to_be_used(plugin: Plugin) -> None:
     assert all(each.is_closed for each in (ignored, few, many))
 
 
+def test_what_an_iterator_has_given_does_not_wait_for_what_comes_after(plugin: Plugin, tmp_path: Path) -> None:
+    def numbers() -> Iterator[int]:
+        for number in range(1, 8):
+            yield number
+            while number % 3 == 0 and text_of(tmp_path / "last") != str(number):
+                time.sleep(0.001)
+
+    assert plugin.call("note_each", numbers(), str(tmp_path / "last")) == 7
+
+
 def test_an_iterators_error_arrives_after_its_items_and_comes_back_as_it_was(plugin: Plugin) -> None:
     class Own(LookupError):
         pass

@@ -6,6 +6,7 @@ import time
 
 from plughost.call._arguments import argument_not_sendable, check
 from plughost.call._errors import describe_exception, error_from
+from plughost.runner.flushing import Flusher
 from plughost.runner.wire import WireError
 from plughost.worker import Feed, is_async_iterator, is_iterator
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from plughost.worker import Exchange, Worker
 
-__all__ = ["Outcome", "conclude", "describe", "invoke", "is_stream", "stream"]
+__all__ = ["Outcome", "begin_call", "conclude", "describe", "invoke", "is_stream", "result_of", "stream"]
 
 #: The most of a call's output that is kept: its end, since that is where the reason stands.
 KEPT_OUTPUT_BYTES = 1 << 20
@@ -102,7 +103,7 @@ def invoke(
     started = time.monotonic()
     items: list[object] = []
     streamed = is_stream(tool)
-    exchange = _begin(worker, plugin, tool, args, kwargs, timeout_s, output)
+    exchange = begin_call(worker, plugin, tool, args, kwargs, timeout_s, output)
     try:
         done, message = exchange.step()
         while not done:
@@ -119,7 +120,7 @@ def invoke(
         raise
     finally:
         output.leave(worker)
-    result = _result(message, plugin, tool, exchange)
+    result = result_of(message, plugin, tool, exchange)
     return Outcome(
         plugin=plugin,
         tool=str(tool["name"]),
@@ -139,12 +140,12 @@ def conclude(exchange: Exchange, plugin: str, tool: Mapping[str, object]) -> obj
     items: list[object] = []
     done, message = exchange.step()
     if done:
-        return _result(message, plugin, tool, exchange)
+        return result_of(message, plugin, tool, exchange)
     while not done:
         assert isinstance(message, list)
         items += message
         done, message = exchange.step()
-    _result(message, plugin, tool, exchange)
+    result_of(message, plugin, tool, exchange)
     return items
 
 
@@ -162,7 +163,7 @@ def stream(
 
     Leaving early closes the generator in the child. Raises what `invoke` raises, after the items that came before.
     """
-    exchange = _begin(worker, plugin, tool, args, kwargs, timeout_s, output)
+    exchange = begin_call(worker, plugin, tool, args, kwargs, timeout_s, output)
     streamed = is_stream(tool)
     try:
         done, message = exchange.step()
@@ -175,14 +176,14 @@ def stream(
                 exchange.cancel()
                 raise
             done, message = exchange.step()
-        result = _result(message, plugin, tool, exchange)
+        result = result_of(message, plugin, tool, exchange)
     finally:
         output.leave(worker)
     if not streamed or result is not None:
         yield result
 
 
-def _begin(
+def begin_call(
     worker: Worker,
     plugin: str,
     tool: Mapping[str, object],
@@ -191,6 +192,10 @@ def _begin(
     timeout_s: float | None,
     output: Output,
 ) -> Exchange:
+    """Check the arguments and ask the worker. Whoever does so has `output` leave it in the end.
+
+    Raises: UsageError: the arguments don't fit; the worker was not asked.
+    """
     check(plugin, tool, args, kwargs)
     params: dict[str, object] = {"target": tool["target"], "args": list(args), "kwargs": dict(kwargs)}
     if tool.get("convert"):
@@ -206,7 +211,7 @@ def _begin(
     except WireError as error:
         output.leave(worker)
         raise argument_not_sendable(f"{plugin}:{tool['name']}", tool, error) from error
-    exchange.feeds = feeds
+    exchange.feed_from(feeds)
     return exchange
 
 
@@ -214,19 +219,24 @@ def feeds_in(tool: Mapping[str, object], args: Sequence[object], kwargs: Mapping
     """The iterators among the arguments, by place or name."""
     places = tool.get("positional")
     names = [*places, *range(len(places), len(args))] if isinstance(places, list) else range(len(args))
-    given = ((str(place), name, value) for place, (name, value) in enumerate(zip(names, args, strict=False)))
-    return {
-        place: Feed(place, value, name=str(name), describe=describe_exception)
+    given = ((str(place), str(name), value) for place, (name, value) in enumerate(zip(names, args, strict=False)))
+    drawn = [
+        (place, name, value)
         for place, name, value in (*given, *((name, name, value) for name, value in kwargs.items()))
         if is_iterator(value) or is_async_iterator(value)
-    }
+    ]
+    if not drawn:
+        return {}
+    flusher = Flusher()  # of this call alone: its thread, if it ever begins, ends with it
+    return {place: Feed(place, value, name=name, flusher=flusher, describe=describe_exception) for place, name, value in drawn}
 
 
 def _label(plugin: str, tool: Mapping[str, object]) -> str:
     return f"`{plugin}:{tool['name']}`"
 
 
-def _result(message: object, plugin: str, tool: Mapping[str, object], exchange: Exchange) -> object:
+def result_of(message: object, plugin: str, tool: Mapping[str, object], exchange: Exchange) -> object:
+    """What a response says. Raises: PluginError: that the tool raised."""
     assert isinstance(message, dict)
     problem = message.get("error")
     if isinstance(problem, dict):

@@ -1,6 +1,6 @@
 """Streams: the items of a generator, sent in batches as they come, as far ahead of the reader as the window allows.
 
-Above it: the loop; below it: the connection, and the thread that sends what would wait for too long (`_flushing`). What the host
+Above it: the loop; below it: the connection, and the thread that sends what would wait for too long (`flushing`). What the host
 has to say of a stream may come while a callback is waited for: the loop gives it to `take`.
 """
 
@@ -12,8 +12,8 @@ from time import monotonic
 from . import _printed, wire
 from ._connection import Ended
 from ._events import is_progress
-from ._flushing import HELD_S, Flusher, Waiting
 from ._stages import Staged, stage
+from .flushing import HELD_S, Flusher, Waiting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ class Streams:
                 raise
         finally:
             del self._open[number]
+            self._flusher.unwatch(stream)
             close = getattr(items, "close", None)
             if close is not None:
                 with stage("call"):

@@ -9,7 +9,7 @@ import sys
 import time
 
 from plughost.errors import CallTimeout, PlughostError, PluginCrashed, PluginError, UsageError
-from plughost.runner.wire import TooDeep, WireError
+from plughost.runner.wire import TooDeep, Unmade, WireError
 from plughost.worker._channel import Channel, ChannelClosed
 
 TYPE_CHECKING = False
@@ -81,23 +81,34 @@ class Exchange:
         return taken
 
     def step_nowait(self) -> tuple[bool, object] | None:
-        """As `step`, but None where it would have to wait for `descriptors`."""
+        """As `step`, but None where it would have to wait for `descriptors`. Whether there is time for that, the caller knows."""
         if self._ready:
             return self.step()
         if self._owes_credit:
             self._give_credit()
-        taken = self._guarded(self._poll)
+        taken = self._guarded(self._take_what_is_there)
         if isinstance(taken, BaseException):
             raise taken
         if taken is not None and taken[0]:
             self._close_feeds()
         return taken
 
+    def feed_from(self, feeds: dict[str, Feed]) -> None:
+        """The iterators among the arguments, by their places."""
+        self.feeds = feeds
+        for feed in feeds.values():
+            feed.connect(self._worker.channel, self._number)
+
+    async def aclose(self) -> None:
+        """The call is over: end the async iterators among its arguments."""
+        for feed in self.feeds.values():
+            await feed.aclose()
+
     async def aserve(self) -> None:
         """Give the plugin what it asks of async iterators."""
         while self.wanted:
             feed, most = self.wanted.pop(0)
-            await feed.aserve(self._worker.channel, self._number, most)
+            await feed.aserve(most)
 
     def original(self, problem: dict[str, object]) -> BaseException | None:
         """The exception that an iterator of the caller's has raised, where an error of the plugin's is nothing but that."""
@@ -145,14 +156,10 @@ class Exchange:
             return take(worker.channel)
         except TimeoutError:
             worker.cancel()
-            raise CallTimeout(
-                f"{self._what} took longer than {self._timeout_s or STOP_GRACE_S:g} s",
-                causes=["Its process and all that it started were ended"],
-                hint="Give it more time with `--timeout`, or `timeout_s=` from Python",
-            ) from None
+            raise self.too_late() from None
         except ChannelClosed:
             raise worker.crashed(self._what) from None
-        except TooDeep as error:
+        except (TooDeep, Unmade) as error:
             worker.kill()
             raise PluginError(
                 f"{self._what} returned a value that can't be sent: {error}", reference="result-unsupported"
@@ -169,21 +176,39 @@ class Exchange:
             worker.cancel()
             raise
 
-    def cancel(self) -> None:
-        """Have the generator closed in the child, within the grace. One that doesn't come back to its `yield` is interrupted."""
+    def too_late(self) -> CallTimeout:
+        """The error for a call whose time is over."""
+        return CallTimeout(
+            f"{self._what} took longer than {self._timeout_s or STOP_GRACE_S:g} s",
+            causes=["Its process and all that it started were ended"],
+            hint="Give it more time with `--timeout`, or `timeout_s=` from Python",
+        )
+
+    def ask_to_close(self) -> bool:
+        """Ask the child to close the generator, and give it a moment to hear that. False: there is nobody to ask any more."""
         if sys.is_finalizing():  # no module can be counted on any more: with its lifeline, the kernel ends the child
             self._worker.forget()
         if not self._worker.alive:
-            return
+            return False
         self._worker.channel.send(_notification("cancel", {"id": self._number}))
         self._timeout_s, self.deadline = None, time.monotonic() + HEARD_WITHIN_S
+        return True
+
+    def note_closing(self, items: object) -> None:
+        """Of what came after `ask_to_close`: no items mean that the child has heard, and has the grace for its end."""
+        if not items:
+            self.deadline = time.monotonic() + CANCEL_GRACE_S
+
+    def cancel(self) -> None:
+        """Have the generator closed in the child, within the grace. One that doesn't come back to its `yield` is interrupted."""
+        if not self.ask_to_close():
+            return
         try:
             while True:
                 done, items = self.step()
                 if done:
                     return
-                if not items:  # so the child says that it has heard
-                    self.deadline = time.monotonic() + CANCEL_GRACE_S
+                self.note_closing(items)
         except PlughostError:
             pass
 
@@ -199,12 +224,18 @@ class Exchange:
                     hint="Call it by `acall` or `astream`, or give it an iterator",
                 )
 
-    def _poll(self, channel: Channel) -> tuple[bool, object] | BaseException | None:
+    def _take_what_is_there(self, channel: Channel) -> tuple[bool, object] | None:
         """As `_wait`, but None once nothing more is there: what the channel has read already wakes nobody up."""
         while (message := channel.advance()) is not None:
             taken = self._handle(message, channel)
             if taken is not None:
                 return taken
+        return None
+
+    def _poll(self, channel: Channel) -> tuple[bool, object] | BaseException | None:
+        taken = self._take_what_is_there(channel)
+        if taken is not None:
+            return taken
         if self.deadline is not None and time.monotonic() >= self.deadline:
             raise TimeoutError
         return None
@@ -214,7 +245,7 @@ class Exchange:
         if message.get("method") == "items":
             return False, self._items(message)
         if message.get("method") == "pull":
-            self._feed(message, channel)
+            self._feed(message)
             return None
         if message.get("method") == "callback":
             self._answer(message)
@@ -270,7 +301,7 @@ class Exchange:
         if isinstance(params, dict) and "credit" in params:
             self._give_credit()
 
-    def _feed(self, message: dict[str, object], channel: Channel) -> None:
+    def _feed(self, message: dict[str, object]) -> None:
         params = message.get("params")
         params = params if isinstance(params, dict) else {}
         feed, most = self.feeds.get(str(params.get("place"))), params.get("items")
@@ -279,7 +310,7 @@ class Exchange:
         if feed.is_async:
             self.wanted.append((feed, most))  # for whoever steps without waiting
         else:
-            feed.serve(channel, self._number, most)
+            feed.serve(most)
 
     def _give_credit(self) -> None:
         self._owes_credit = False

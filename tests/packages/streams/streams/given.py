@@ -19,6 +19,7 @@ def plughost_tools():
         until_error,
         asum,
         kinds,
+        note_each,
         keep,
         next_kept,
     ]
@@ -84,6 +85,15 @@ def until_error(numbers: Iterator[int]):
 
 def kinds(values) -> List[str]:
     return [type(value).__name__ for value in values]
+
+
+def note_each(numbers: Iterator[int], path: str) -> int:
+    """Says in the file what came last."""
+    number = 0
+    with open(path, "w") as file:
+        for number in numbers:
+            os.pwrite(file.fileno(), b"%d" % number, 0)
+    return number
 
 
 kept = []

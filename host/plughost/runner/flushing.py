@@ -1,7 +1,7 @@
-"""What waits to be sent with a batch, and the thread that sends it when that takes too long.
+"""What waits to be sent with a batch, and the thread that sends it when that takes too long; for both ends of the pipe.
 
-Above it: the streams; below it: nothing. A generator that computes has the main thread, and what it has yielded before must not
-wait for it. The thread begins with the first item that waits, and sleeps while there is none.
+Above it: the runner's streams, and the iterators that the host's callers give; below it: nothing. While an iterator computes, it
+has the thread that speaks with the other end, and what it has given before must not wait for it.
 """
 
 from __future__ import annotations
@@ -29,20 +29,25 @@ class Waiting:
         self._flushing = 0  # the thread that does
 
     def flush(self) -> None:
-        """Send what waits."""
+        """Send what waits. Afterwards all of it is sent, by whomever."""
         thread = _thread.get_ident()
-        if not self.texts or self._flushing == thread:  # or a signal handler of the plugin's says something in the midst of it
+        if self._flushing == thread:  # a signal handler of the plugin's says something in the midst of it
             return
         with self._lock:
             self._flushing = thread
             try:
-                count = len(self.texts)
-                texts = self.texts[:count]
-                del self.texts[:count]  # others may have been added meanwhile
+                texts = self.taken()
                 if texts:
                     self.send(texts)
             finally:
                 self._flushing = 0
+
+    def taken(self) -> list[str]:
+        """What waits, which doesn't any more. With the lock."""
+        count = len(self.texts)
+        texts = self.texts[:count]
+        del self.texts[:count]  # others may have been added meanwhile
+        return texts
 
     def send(self, texts: list[str]) -> None:
         """Send these, in one message."""
@@ -50,9 +55,10 @@ class Waiting:
 
 
 class Flusher:
-    """Flushes what it watches, soon after something waits in it."""
+    """Flushes what it watches, soon after something waits in it. Its thread begins with the first item that does."""
 
     def __init__(self) -> None:
+        self._is_closed = False
         self._pid = 0
         self._lock = _thread.allocate_lock()
         self._bell = _thread.allocate_lock()
@@ -64,12 +70,29 @@ class Flusher:
         if self._pid != getpid() and not self._start():
             return False
         with self._lock:
+            if self._is_closed:
+                return False
             waiting.is_watched = True
             self._watched.append(waiting)
             if self._sleeps:
                 self._sleeps = False
                 self._bell.release()
         return True
+
+    def unwatch(self, waiting: Waiting) -> None:
+        """Nothing will wait in it any more."""
+        if waiting.is_watched:
+            with self._lock:
+                waiting.is_watched = False
+                self._watched.remove(waiting)
+
+    def close(self) -> None:
+        """Nothing is watched any more, and the thread ends."""
+        with self._lock:
+            self._is_closed = True
+            if self._sleeps:
+                self._sleeps = False
+                self._bell.release()
 
     def _start(self) -> bool:
         """In a copy of the process that was forked, too, whose locks may be anybody's."""
@@ -84,15 +107,15 @@ class Flusher:
         return True
 
     def _run(self) -> None:
-        while True:
+        while not self._is_closed:
             idle = 0
-            while idle < _MOST_IDLE:
+            while idle < _MOST_IDLE and not self._is_closed:
                 sleep(HELD_S)
                 idle += 1
                 for waiting in list(self._watched):
                     if waiting.texts:
                         idle = 0
-                        waiting.flush()
+                        _flush(waiting)
             if self._fall_asleep():
                 self._bell.acquire()
 
@@ -105,5 +128,12 @@ class Flusher:
             self._watched = [waiting for waiting in self._watched if waiting.texts]
             for waiting in self._watched:
                 waiting.is_watched = True
-            self._sleeps = not self._watched
+            self._sleeps = not (self._watched or self._is_closed)
             return self._sleeps
+
+
+def _flush(waiting: Waiting) -> None:
+    try:
+        waiting.flush()
+    except BaseException:  # noqa: BLE001, S110 - the other end is gone: whoever has made the items meets that, too
+        pass
