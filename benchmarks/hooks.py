@@ -1,4 +1,4 @@
-"""Hook calls over isolated plugins, against raw round trips: JSON lines over the pipes of as many bare interpreters.
+"""Hook calls over isolated plugins, against as many json-pipes.
 
 Also what a host with many plugins pays to attach them.
 """
@@ -6,19 +6,17 @@ Also what a host with many plugins pays to attach them.
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import subprocess
 import tempfile
 import threading
 import time
 import tracemalloc
-import zipfile
 from functools import partial
 from pathlib import Path
 
 import pluggy
-from measure import PYTHON, by_turns, head, row
+from floors import JsonPipe
+from measure import by_turns, copy_plugin, head, row, wheel
 
 import plughost
 
@@ -49,13 +47,6 @@ def compute(n):
     return sum(i * i for i in range(n))
 """
 
-ECHO = """
-import json, os
-while line := os.read(0, 1 << 16):
-    params = json.loads(line)["params"]
-    os.write(1, json.dumps({"jsonrpc": "2.0", "id": 1, "result": {"text": params[0], "weight": params[1]}}).encode() + b"\\n")
-"""
-
 
 class Specifications:
     hookspec = pluggy.HookspecMarker("bench")
@@ -73,49 +64,16 @@ class Specifications:
         """Keep a processor busy."""
 
 
-class Raw:
-    """A bare interpreter that answers a line of JSON with one."""
-
-    def __init__(self) -> None:
-        self._child = subprocess.Popen([PYTHON, "-I", "-S", "-c", ECHO], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        assert self._child.stdin is not None
-        assert self._child.stdout is not None
-        self._in, self._out = self._child.stdin.fileno(), self._child.stdout.fileno()
-
-    def call(self, text: str, weight: int) -> object:
-        request = {"jsonrpc": "2.0", "id": 1, "method": "call", "params": [text, weight]}
-        os.write(self._in, json.dumps(request).encode() + b"\n")
-        return json.loads(os.read(self._out, 1 << 16))["result"]
-
-    def close(self) -> None:
-        with self._child:
-            pass
-
-
 def install(host: plughost.Host, folder: Path) -> None:
     """One plugin under its own name, and copies of its record under others: they share an environment."""
-    path = folder / "scorer-1.0-py3-none-any.whl"
-    info = "scorer-1.0.dist-info"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("scorer.py", CODE)
-        archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: scorer\nVersion: 1.0\n")
-        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: bench\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        archive.writestr(f"{info}/entry_points.txt", "[bench]\nscorer = scorer\n")
-        archive.writestr(f"{info}/RECORD", "".join(f"{name},,\n" for name in (*archive.namelist(), f"{info}/RECORD")))
-    host.add(str(path), name="scorer-000")
-    original = Path(host.store.plugin("scorer-000"))
-    for number in range(1, ATTACHED):
-        name = f"scorer-{number:03}"
-        for file in [path for path in original.rglob("*") if path.suffix != ".whl" and path.is_file()]:
-            copy = Path(host.store.plugin(name)) / file.relative_to(original)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_text(file.read_text(encoding="utf-8").replace(original.name, name), encoding="utf-8")
+    host.add(wheel(folder, "scorer", CODE, entry_points="[bench]\nscorer = scorer\n"), name="scorer-0000")
+    copy_plugin(host, "scorer", ATTACHED)
 
 
 def attach(host: plughost.Host, count: int) -> pluggy.PluginManager:
     manager = pluggy.PluginManager("bench")
     manager.add_hookspecs(Specifications)
-    host.attach(manager, [f"scorer-{number:03}" for number in range(count)])
+    host.attach(manager, [f"scorer-{number:04}" for number in range(count)])
     return manager
 
 
@@ -128,19 +86,19 @@ def time_calls(call: partial[object], count: int = CALLS) -> float:
 
 def compare_calls(host: plughost.Host, rounds: int) -> None:
     manager = attach(host, PLUGINS)
-    raws = [Raw() for _ in range(PLUGINS)]
+    pipes = [JsonPipe() for _ in range(PLUGINS)]
     arguments = {"text": "a text of a usual length", "weight": 3}
     hook = partial(manager.hook.score, **arguments)
     together = partial(host.call_hook, manager, "score", **arguments)
-    trips = partial(lambda: [raw.call(**arguments) for raw in raws])
+    trips = partial(lambda: [pipe.call(arguments) for pipe in pipes])
     assert hook() == together() == trips()
     measures = [partial(time_calls, call) for call in (hook, together, trips)]
     by_turns(1, *measures)
-    called, asked, raw = by_turns(rounds, *measures)
-    row(f"{CALLS} × manager.hook.score, {PLUGINS} plugins", called, raw, 2)
-    row(f"{CALLS} × host.call_hook, {PLUGINS} plugins", asked, raw, 2)
-    for child in raws:
-        child.close()
+    called, asked, piped = by_turns(rounds, *measures)
+    row(f"{CALLS} × manager.hook.score, {PLUGINS} plugins", called, piped, 2)
+    row(f"{CALLS} × host.call_hook, {PLUGINS} plugins", asked, piped, 2)
+    for pipe in pipes:
+        pipe.close()
 
 
 def compare_concurrent(host: plughost.Host, rounds: int) -> None:

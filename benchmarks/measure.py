@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ import uv
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    import plughost
 
 #: Real programs, no shims: those would be measured instead.
 PYTHON = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
@@ -53,6 +56,27 @@ def by_turns(rounds: int, *measures: Callable[[], float]) -> list[float]:
     return [statistics.median(column) for column in zip(*taken, strict=True)]
 
 
+def each_s(count: int, call: Callable[[], object], *, warm: int = 3) -> float:
+    """Seconds that a call takes, of so many in a row. Some before them bring back what others have driven out of the caches."""
+    for _ in range(min(count, warm)):
+        call()
+    before = time.perf_counter()
+    for _ in range(count):
+        call()
+    return (time.perf_counter() - before) / count
+
+
+def pin() -> None:
+    """Have this process and all that it starts on one CPU: where the kernel puts both ends is worth a factor of four."""
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
+def duration(seconds: float) -> str:
+    if seconds < 1e-3:  # noqa: PLR2004 - in the unit that leaves few digits
+        return f"{seconds * 1e6:.1f} µs"
+    return f"{seconds * 1e3:.1f} ms" if seconds < 1 else f"{seconds:.2f} s"
+
+
 def row(what: str, ours_s: float, theirs_s: float, target: float | None = None) -> None:
     ratio = ours_s / theirs_s
     verdict = "" if target is None else f"≤ ×{target:g}" + ("" if ratio <= target else "   missed")
@@ -61,6 +85,33 @@ def row(what: str, ours_s: float, theirs_s: float, target: float | None = None) 
 
 def head(ours: str, theirs: str) -> None:
     print(f"{'':<36}{ours:>12}{theirs:>12}   ratio  target")
+
+
+def wheel(folder: Path, name: str, code: str, *, entry_points: str, requires: Sequence[str] = ()) -> str:
+    """A wheel with one module, whose entry points are the lines of a file; its path."""
+    path = folder / f"{name}-1.0-py3-none-any.whl"
+    info = f"{name}-1.0.dist-info"
+    needs = "".join(f"Requires-Dist: {requirement}\n" for requirement in requires)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(f"{name}.py", code)
+        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n{needs}")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: bench\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/entry_points.txt", entry_points)
+        archive.writestr(f"{info}/RECORD", "".join(f"{member},,\n" for member in (*archive.namelist(), f"{info}/RECORD")))
+    return str(path)
+
+
+def copy_plugin(host: plughost.Host, name: str, count: int) -> None:
+    """Have `NAME-0000`, which is installed, so often: copies of its record, `NAME-0001` and so on, share its environment."""
+    original = Path(host.store.plugin(f"{name}-0000"))
+    files = [path for path in original.rglob("*") if path.suffix != ".whl" and path.is_file()]
+    texts = {file.relative_to(original): file.read_text(encoding="utf-8") for file in files}
+    for number in range(1, count):
+        copy = f"{name}-{number:04}"
+        for path, text in texts.items():
+            file = Path(host.store.plugin(copy)) / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text.replace(original.name, copy), encoding="utf-8")
 
 
 def repository(folder: Path, *, dependencies: Sequence[str] = ()) -> str:
