@@ -12,8 +12,9 @@ import threading
 import time
 from collections import Counter
 from datetime import UTC, datetime
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
+from shutil import rmtree
 from typing import TYPE_CHECKING, ClassVar
 
 import pytest
@@ -155,11 +156,13 @@ def test_a_forked_copy_fills_no_slot_of_the_original(script, store):
 def test_threads_signals_and_a_journal_that_is_closed_meanwhile_lose_nothing(journal, store):
     """With threads that change as often as they can, a signal's handler that notes, too, and files that are closed and read."""
     writer, each, threads = journal.writer(Plugin, "add"), 3 * SLOTS, 4
+    others = count(threads * each)
     handled = []
 
     def handle(*_: object) -> None:
-        handled.append(threads * each + len(handled))
-        note(writer, handled[-1])
+        number = next(others)  # before another signal comes
+        handled.append(number)
+        note(writer, number)
 
     def run(start: int) -> None:
         for number in range(start, start + each):
@@ -174,7 +177,7 @@ def test_threads_signals_and_a_journal_that_is_closed_meanwhile_lose_nothing(jou
         for thread in running:
             thread.start()
         while any(thread.is_alive() for thread in running):
-            note(writer, threads * each + len(handled) + 10**6)
+            note(writer, next(others))
             journal.close()
             refresh(store)
     finally:
@@ -182,7 +185,7 @@ def test_threads_signals_and_a_journal_that_is_closed_meanwhile_lose_nothing(jou
         signal.signal(signal.SIGALRM, before)
         sys.setswitchinterval(interval)
     found = Counter(noted(store))
-    assert [number for number in range(threads * each + len(handled)) if found[number] != 1] == []
+    assert [number for number in range(next(others)) if found[number] != 1] == []
     assert handled
 
 
@@ -293,6 +296,16 @@ def test_pages_do_not_pile_up(journal, store, monkeypatch):
     with contextlib.closing(sqlite3.connect(store.calls)) as database:
         assert database.execute("SELECT count(*) FROM call").fetchone()[0] >= 3 * SLOTS
     assert noted(store) == list(range(6 * SLOTS))
+
+
+def test_a_journal_that_is_deleted_under_its_writers_is_begun_again(journal, store):
+    for number in range(2 * LINES):
+        note(journal.writer(Plugin, "add"), number)
+    journal.note_failure(Plugin, LookupError())
+    rmtree(store.spool)
+    journal.close()
+    note(journal.writer(Plugin, "add"), 1)
+    assert noted(store) == [1]
 
 
 def test_where_a_page_cannot_be_made_there_are_lines(script, store):

@@ -7,6 +7,7 @@ for is the end of a process.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import mmap
 import os
@@ -25,36 +26,34 @@ class MappedFile:
     Raises: OSError: the disk is full, or the file system can't promise space.
     """
 
-    __slots__ = ("_fd", "map")
+    __slots__ = ("_path", "map")
 
     def __init__(self, folder: str, suffix: str) -> None:
         import fcntl
 
         if not hasattr(os, "posix_fallocate"):  # macOS
             raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
-        path = os.path.join(folder, f"{time.time_ns()}-{os.urandom(4).hex()}{suffix}")
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        self._path = os.path.join(folder, f"{time.time_ns()}-{os.urandom(4).hex()}{suffix}")
+        fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(self._fd, fcntl.LOCK_SH | fcntl.LOCK_NB)  # or a reader is about to delete it
-            os.posix_fallocate(self._fd, 0, SIZE_BYTES)
-            self.map = mmap.mmap(self._fd, SIZE_BYTES)
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)  # or a reader is about to delete it
+            os.posix_fallocate(fd, 0, SIZE_BYTES)
+            self.map = mmap.mmap(fd, SIZE_BYTES)
         except BaseException:
-            os.close(self._fd)
-            os.unlink(path)
+            os.unlink(self._path)
             raise
+        finally:
+            os.close(fd)  # the mapping has another one for the same open file, and with it the lock
 
     def close(self, used_bytes: int) -> None:
-        """Give back the space that was not needed."""
+        """Give back the space that was not needed, while the lock keeps readers from deleting the file."""
+        with contextlib.suppress(OSError):  # somebody else has deleted it
+            os.truncate(self._path, used_bytes)
         self.map.close()
-        try:
-            os.ftruncate(self._fd, used_bytes)
-        finally:
-            os.close(self._fd)
 
     def forget(self) -> None:
         """In a forked copy of this process: the original goes on writing."""
         self.map.close()
-        os.close(self._fd)
 
 
 class MappedLines:

@@ -166,7 +166,8 @@ class Spool:
         page = self._page
         number = page.number(head) if page is not None and page.has_room else 0
         if page is None or not number:
-            self._let_go()
+            self._let_go_of_page()
+            self._let_go_of_shared()
             page = self._page = Page(self._folder)
             self._has_own_files()
             number = page.number(head)
@@ -194,10 +195,13 @@ class Spool:
 
     def _let_go(self) -> None:
         _process.disown(self)
+        self._let_go_of_page()
+        self._let_go_of_lines()
+
+    def _let_go_of_page(self) -> None:
         page, self._page = self._page, None
         if page is not None:
             page.close()
-        self._let_go_of_lines()
 
     def _let_go_of_lines(self) -> None:
         own, self._own = self._own, None
