@@ -1,7 +1,7 @@
 """The nurseries of a host, by plugin and revision.
 
 Above it: the host; below it: `Nursery`. A plugin's nursery begins with its second call, since a program that makes only one gains
-nothing by it; and it is not waited for: until it is ready, and where it can't be, calls have workers that are started for them.
+nothing by it. Until it is ready, and where it can't be, calls have workers that are started for them.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ import time
 from plughost import _kernel, _process
 from plughost.runner.wire import WireError, pack
 from plughost.worker._channel import Channel, ChannelClosed
+from plughost.worker._deadline import DEADLINE
 from plughost.worker._worker import Worker, launch, wanted_level
 
 TYPE_CHECKING = False
@@ -32,6 +33,8 @@ ONE_THREAD = ("MKL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 #: To fork takes a millisecond for every 100 MiB or so; a nursery that takes longer than this was stopped.
 _ANSWERS_WITHIN_S = 10.0
+#: For how long calls wait for the import of a nursery that has just begun. What has little time may miss its end by as much.
+_AWAITED_S = 2.0
 
 
 def without_threads() -> dict[str, str]:
@@ -74,8 +77,8 @@ class _Order:
 class Nursery:
     """The nursery of one plugin in one environment. Safe for several threads.
 
-    Its process imports `modules`, and takes its time for that: until then `fork` gives nothing. Where the import fails, or leaves
-    threads behind, it never does, and `reason` says why.
+    Its process imports `modules`. Calls wait for that a moment, as they would for a worker of their own; where it takes longer,
+    `fork` gives nothing until it is done. Where the import fails, or leaves threads behind, it never does, and `reason` says why.
 
     Raises: OSError: the environment is gone, or its interpreter can't be started.
     """
@@ -85,6 +88,7 @@ class Nursery:
         #: Why there are no forked workers, once that is known.
         self.reason = ""
         self.used_at = time.monotonic()
+        self._awaited_until = self.used_at + _AWAITED_S
         self._lock = _thread.RLock()
         self._answers: dict[object, dict[str, object]] = {}  # that came while another was waited for
         self._spare: _Order | None = None
@@ -135,8 +139,11 @@ class Nursery:
 
         Raises: OSError: there is no process, descriptor or memory left.
         """
-        with self._lock:
-            if self._is_closing or not self.is_ready():
+        until = self._until()
+        if not self._lock.acquire(timeout=max(0.0, until - time.monotonic())):
+            return None
+        try:
+            if self._is_closing or not self.is_ready(max(0.0, until - time.monotonic())):
                 return None
             self.used_at = time.monotonic()
             order, self._spare = self._spare, None
@@ -148,6 +155,14 @@ class Nursery:
                 self._give_up("")
                 return None
             return worker
+        finally:
+            self._lock.release()
+
+    def _until(self) -> float:
+        """How long a call waits for the process: a `time.monotonic()`."""
+        until = time.monotonic() + _ANSWERS_WITHIN_S if self._is_ready else self._awaited_until
+        deadline = DEADLINE.get()
+        return until if deadline is None else min(until, deadline)
 
     @property
     def is_gone(self) -> bool:
