@@ -16,6 +16,7 @@ import pluggy
 import pytest
 
 import plughost
+from plughost.worker import Limits, Nurseries, Pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -288,6 +289,34 @@ def test_many_calls_leave_no_process_and_no_descriptor(isolated: plughost.Host) 
     wait_until_gone(nursery)
     assert below(os.getpid()) == []
     assert len(os.listdir("/proc/self/fd")) <= before
+
+
+@forking
+def test_a_nursery_that_nobody_uses_ends_and_another_begins_when_it_is_wanted(isolated: plughost.Host, tmp_path: Path) -> None:
+    pool = Pool(Limits(idle_s=0.2))
+    nurseries = Nurseries(pool, "plughost", str(tmp_path))
+    key, venv = ("isolated", "1.0"), str(isolated.info("isolated").environment)
+    try:
+        for _ in range(2):
+            assert nurseries.fork(key, venv, ["isolated"]) is None, "a single call has no use for one"
+            worker = nurseries.fork(key, venv, ["isolated"])
+            assert worker is not None
+            nursery = int(Path(f"/proc/{worker.pid}/stat").read_text().rpartition(")")[2].split()[1])
+            worker.stop()
+            wait_until_gone(nursery)
+    finally:
+        nurseries.close()
+        pool.close()
+
+
+@forking
+def test_an_update_ends_the_nursery_of_what_was_before(store: Path, session_repository: Callable[..., str]) -> None:
+    with plughost.Host(store=store) as host:
+        host.add(session_repository("isolated"))
+        before = nursery_of(host)
+        host.add(session_repository("isolated"), force=True)
+        wait_until_gone(before)
+        assert nursery_of(host) != before
 
 
 @forking

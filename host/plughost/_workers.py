@@ -58,7 +58,7 @@ class Workers:
         self._opening = _thread.allocate_lock()
         self._journal: Journal | None = None
         self.pool = Pool()
-        self._nurseries = Nurseries(project, store.runner_bytecode)
+        self._nurseries = Nurseries(self.pool, project, store.runner_bytecode)
         #: The app's functions that its plugins may call, and the exceptions that they may raise, by name.
         self.offers: dict[str, object] = {}
         self.exception_types: dict[str, type[Exception]] = {}

@@ -11,16 +11,22 @@ import time
 
 from plughost import _process
 from plughost.worker._nursery import IS_FORKING, Nursery
+from plughost.worker._watch import IS_POSSIBLE
+from plughost.worker._worker import Worker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from plughost.worker._worker import Worker
+    from plughost.worker._pool import Pool
 
     Key = tuple[str, str]
 
 __all__ = ["Nurseries", "modules_of"]
+
+
+#: How often they are looked at, as a part of the time for which they may be unused.
+_LOOKS_A_TIME = 4
 
 
 def modules_of(manifest: Mapping[str, object]) -> list[str]:
@@ -31,16 +37,20 @@ def modules_of(manifest: Mapping[str, object]) -> list[str]:
 
 
 class Nurseries:
-    """Safe for several threads, and in a forked copy of the process."""
+    """Safe for several threads, and in a forked copy of the process.
 
-    def __init__(self, project: str, bytecode: str) -> None:
-        self._project, self._bytecode = project, bytecode
+    They end when nobody has used them for as long as a worker of `pool` may be idle.
+    """
+
+    def __init__(self, pool: Pool, project: str, bytecode: str) -> None:
+        self._pool, self._project, self._bytecode = pool, project, bytecode
         self._closes_at_exit = False
         self._begin_anew()
 
     def _begin_anew(self) -> None:
         self._nurseries: dict[Key, Nursery | None] = {}  # None: called once
         self._lock = _thread.allocate_lock()
+        self._looks = False
 
     def fork(self, key: Key, venv: str, modules: Sequence[str]) -> Worker | None:
         """A worker of that plugin and revision, whose `modules` are imported; None where one has to be started."""
@@ -76,6 +86,7 @@ class Nurseries:
             self._closes_at_exit = True
             _process.own(self)
             atexit.register(self.close)
+        self._look_later()
         try:
             return Nursery(venv, modules, name=key[0], project=self._project, bytecode=self._bytecode)
         except OSError:  # as in `fork`
@@ -85,22 +96,35 @@ class Nurseries:
         """End the nurseries of a plugin whose revision is no longer the one in force."""
         self._end(lambda key, _: key[0] == plugin)
 
-    def retire_idle(self, idle_s: float) -> None:
-        """End those of which nobody has wanted a worker for that long."""
+    def _look_later(self) -> None:
+        """With the lock: see to it that what nobody uses ends in time."""
+        idle_s = self._pool.limits.idle_s
+        if idle_s is not None and IS_POSSIBLE and not self._looks:
+            self._looks = True
+            self._pool.watcher.call_later(idle_s / _LOOKS_A_TIME, self._look)
+
+    def _look(self) -> None:
+        """In the watcher's thread: end what nobody has used for too long."""
+        idle_s = self._pool.limits.idle_s
+        assert idle_s is not None
         latest = time.monotonic() - idle_s
-        self._end(lambda _, nursery: nursery.used_at <= latest)
+        self._end(lambda _, nursery: nursery.used_at <= latest, self._pool.watcher.dispose)
+        with self._lock:
+            self._looks = False
+            if any(self._nurseries.values()):
+                self._look_later()
 
     def close(self) -> None:
         """End all of them; those of whose workers some are in use, after these."""
         self._end(lambda _key, _nursery: True)
 
-    def _end(self, is_meant: Callable[[Key, Nursery], bool]) -> None:
+    def _end(self, is_meant: Callable[[Key, Nursery], bool], stop: Callable[[Worker], None] = Worker.stop) -> None:
         with self._lock:
             ended = {key: each for key, each in self._nurseries.items() if each is not None and is_meant(key, each)}
             for key in ended:
                 del self._nurseries[key]
         for nursery in ended.values():
-            nursery.close()
+            nursery.close(stop)
 
     def forget(self) -> None:
         """In a forked copy of this process: the nurseries are the original's, and so may be whoever holds the lock."""

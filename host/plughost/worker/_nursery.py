@@ -20,7 +20,7 @@ from plughost.worker._worker import Worker, launch, wanted_level
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 __all__ = ["IS_FORKING", "Nursery"]
 
@@ -95,6 +95,7 @@ class Nursery:
         #: Those that live, or have not been reaped.
         self.children: set[int] = set()
         self._is_ready = self._is_closing = False
+        self._stop: Callable[[Worker], None] = Worker.stop
         self._socket = -1
         self._parent = launch(
             venv,
@@ -188,16 +189,16 @@ class Nursery:
                 self._end()
             return child.returncode
 
-    def close(self) -> None:
-        """End the process: now, or once those of its children have ended that serve calls."""
+    def close(self, stop: Callable[[Worker], None] = Worker.stop) -> None:
+        """End the process by `stop`: now, or once those of its children have ended that serve calls."""
         with self._lock:
-            self._is_closing = True
+            self._is_closing, self._stop = True, stop
             self._end()
 
     def _end(self) -> None:
         self._drop_spare()
         if not self.children and self._parent.alive:
-            self._parent.stop()
+            self._stop(self._parent)
 
     def _give_up(self, reason: str) -> None:
         self.reason = reason
