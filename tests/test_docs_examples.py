@@ -30,6 +30,9 @@ def forecast(city: str, days: int = 1) -> list[float]:
 LOG_READER = """
 def follow(path: str):
     yield from ("all is well", "an error", "nobody should read on")
+
+def errors(lines):
+    return (line for line in lines if "error" in line)
 """
 
 #: What is different each time: commits, times and sizes.
@@ -108,12 +111,12 @@ def reader(tmp_path, store, clean_environment) -> Reader:
 def team(tmp_path, commit):
     """`team("weather", "1.2", code, "forecast")` is a repository at `https://example.org/team/weather.git`, with a tag."""
 
-    def make(name: str, version: str, code: str, tool: str) -> Path:
+    def make(name: str, version: str, code: str, *tools: str) -> Path:
         folder = tmp_path / "team" / f"{name}.git"
         module = name.replace("-", "_")
         folder.mkdir(parents=True)
         project = f'[project]\nname = "{name}"\nversion = "{version}"\n'
-        offered = f'[project.entry-points.plughost]\n{tool} = "{module}:{tool}"\n'
+        offered = "[project.entry-points.plughost]\n" + "".join(f'{tool} = "{module}:{tool}"\n' for tool in tools)
         (folder / "pyproject.toml").write_text(BUILD_SYSTEM + project + offered, encoding="utf-8")
         (folder / f"{module}.py").write_text(code, encoding="utf-8")
         commit(folder)
@@ -160,9 +163,10 @@ def test_the_plugins_that_are_shown_to_authors(reader):
 
 def test_the_programs_that_use_plugins(reader, team):
     team("weather", "1.2", WEATHER, "forecast")
-    log_reader = team("log-reader", "1.0", LOG_READER, "follow")
+    log_reader = team("log-reader", "1.0", LOG_READER, "follow", "errors")
     reader.type(f"$ plughost add --quiet git+{log_reader.as_uri()}")
     printed = [reader.execute(program) for program in blocks(USE, "python")]
-    assert "no such city" in printed[2]
-    assert re.fullmatch(r"asking about Bern\n\[11\.5\] [\d.]+\n", printed[3])
-    assert "\n" in printed[4]
+    assert printed[2] == "an error\n"
+    assert "no such city" in printed[3]
+    assert re.fullmatch(r"asking about Bern\n\[11\.5\] [\d.]+\n", printed[4])
+    assert "\n" in printed[5]
