@@ -220,6 +220,18 @@ def test_runs_share_a_worker_where_they_find_the_same(up):
     assert pid == again != other
 
 
+def test_a_run_through_the_daemon_imports_next_to_nothing(up):
+    program = "import sys; from plughost.__main__ import run; run(sys.argv[1:]); print(*sys.modules)"
+    command = [sys.executable, "-S", "-c", program, "run", "echo:add", "a=1"]
+    env = {**up.environment, "PYTHONPATH": str(Path(_link.__file__).parents[2])}
+    out = subprocess.run(command, env=env, cwd=up.folder, capture_output=True, text=True, check=True).stdout
+    result, modules = out.splitlines()
+    assert (result, up.status()["calls"]) == ("3", 1)
+    ours = {name for name in modules.split() if name.startswith("plughost.")}
+    assert ours == {f"plughost.{name}" for name in ("__main__", "_lazy", "daemon", "daemon._client", "daemon._link", "paths")}
+    assert not {"click", "enum", "json", "re", "signal", "socket", "typing"} & set(modules.split())
+
+
 def test_a_terminal_is_one_through_the_daemon_too(up):
     def on_a_terminal(*options):
         here, there = pty.openpty()
@@ -477,7 +489,7 @@ def test_somebody_else_is_not_served(up):
     for folder in up.socket.parents:
         if folder.is_relative_to("/tmp") and folder != Path("/tmp"):
             folder.chmod(folder.stat().st_mode | 0o055)
-    program = "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); print(s.recv(1))"
+    program = "import socket, sys; s = socket.socket(socket.AF_UNIX); s.settimeout(9); s.connect(sys.argv[1]); print(s.recv(1))"
     stranger = subprocess.run(
         ["/usr/bin/python3", "-c", program, up.socket], user=NOBODY, capture_output=True, text=True, check=False
     )

@@ -55,10 +55,10 @@ class Peer:
 
 
 def identity() -> str:
-    """What two processes must have in common to be one program: the code, its Python, and where both are."""
+    """What two processes must have in common to be one program: the code, where it is, and its Python."""
     code = os.path.join(os.path.dirname(os.path.dirname(__file__)), "__init__.py")
     stat = os.stat(code)
-    return "|".join((__version__, code, f"{stat.st_mtime_ns}.{stat.st_ino}", sys.version, sys.prefix))
+    return "|".join((__version__, code, f"{stat.st_mtime_ns}.{stat.st_ino}", sys.version))
 
 
 class reachable:  # noqa: N801 - reads as the context manager it is: `with reachable(path) as short:`
