@@ -1,0 +1,250 @@
+"""Whether host or child hold ever more of the machine: a million calls, and streams left, cancels and kills by the thousand.
+
+It takes a quarter of an hour; `--calls 10000`, `--kills 0` and so on take less. It ends with code 1 where memory, descriptors,
+threads, processes or shared memory grow on either side.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import ctypes
+import gc
+import os
+import signal
+import statistics
+import sys
+import tempfile
+import time
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from plughost import Host
+from plughost.errors import CallCancelled, CallTimeout, PluginCrashed, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+SOURCE = """
+import itertools, os, signal, time
+
+def echo(value=None):
+    return value
+
+def count():
+    yield from itertools.count()
+
+def sleep():
+    time.sleep(60)
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+PROJECT = """
+[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+
+[project]
+name = "soaked"
+version = "1.0"
+
+[project.entry-points.plughost]
+"""
+TOOLS = ("echo", "count", "sleep", "die")
+PARTS = 10
+#: What a part may add to a process's memory: less than anything takes that is kept each time, and what is made once, late.
+MOST_BYTES_EACH = 8
+MOST_KIB = 512
+#: How long a cancelled or killed child, or a thread that ends, may still be seen.
+SETTLED_AFTER_S = 5.0
+DEADLINE_S = 0.01
+#: Every so many calls one with a value large enough for shared memory.
+LARGE_EVERY = 1000
+LARGE = bytes(1 << 20)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """What a process holds: resident memory, and how many of each other thing."""
+
+    kib: int
+    descriptors: int
+    threads: int
+    children: int
+    shared: int
+
+    @classmethod
+    def of(cls, pid: int) -> Holding:
+        proc = Path(f"/proc/{pid}")
+        return cls(
+            kib=int((proc / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024,
+            descriptors=len(os.listdir(proc / "fd")),
+            threads=len(os.listdir(proc / "task")),
+            children=len(children_of(pid)),
+            shared=sum(name in line for line in (proc / "maps").read_text().splitlines() for name in ("/memfd:", "/dev/shm/")),
+        )
+
+
+def children_of(pid: int) -> list[int]:
+    """Its children, those included that have ended and are not yet waited for."""
+    lists = [(task / "children").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
+    return [int(child) for children in lists for child in children.split()]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """What is held after so many operations: by the host, and by the plugin's process that waits for the next call."""
+
+    done: int
+    host: Holding
+    child: Holding
+
+
+class Soak:
+    """A host and its plugin, in a store of their own."""
+
+    def __init__(self, folder: Path) -> None:
+        source = folder / "source"
+        (source / "soaked").mkdir(parents=True)
+        (source / "soaked" / "__init__.py").write_text(SOURCE, encoding="utf-8")
+        entry_points = "".join(f'{tool} = "soaked:{tool}"\n' for tool in TOOLS)
+        (source / "pyproject.toml").write_text(PROJECT + entry_points, encoding="utf-8")
+        self.host = Host(store=folder / "store")
+        self.host.add(str(source))
+        for _ in range(20):  # opens each kind of file that records are written to
+            self.host.call("soaked", "echo")
+            with contextlib.suppress(UsageError):
+                self.host.call("soaked", "echo", unknown=None)
+
+    def call(self, number: int) -> None:
+        value = LARGE if number % LARGE_EVERY == 0 else number
+        assert self.host.call("soaked", "echo", value) == value
+
+    def leave_a_stream(self, number: int) -> None:
+        for item in self.host.stream("soaked", "count"):
+            if item == number % 50:
+                break
+
+    def cancel(self, number: int) -> None:
+        """By a deadline, and by whoever waits, by turns."""
+        if number % 2:
+            try:
+                with self.host.deadline(DEADLINE_S):
+                    self.host.call("soaked", "sleep")
+            except CallTimeout:
+                return
+        else:
+            call = self.host.submit("soaked", "sleep")
+            call.cancel()
+            try:
+                call.result()
+            except CallCancelled:
+                return
+        raise AssertionError("it slept for a minute")
+
+    def kill(self, number: int) -> None:
+        """A process that waits, and one that is in a call, by turns."""
+        try:
+            if number % 2:
+                os.kill(self.child(), signal.SIGKILL)
+                self.host.call("soaked", "echo", number)
+            else:
+                self.host.call("soaked", "die")
+        except PluginCrashed:
+            pass
+        assert self.host.call("soaked", "echo", number) == number
+
+    def child(self) -> int:
+        """The plugin's process that waits for the next call; one is made if there is none."""
+        self.host.call("soaked", "echo")
+        return max(children_of(os.getpid()))
+
+    def sample(self, done: int, wanted: Sample | None) -> Sample:
+        """Once what ends has ended: when no more is held than is `wanted`, or that has had its time."""
+        give_up = time.monotonic() + SETTLED_AFTER_S
+        while True:
+            gc.collect()
+            trim(0)
+            sample = Sample(done=done, child=Holding.of(self.child()), host=Holding.of(os.getpid()))
+            if (
+                wanted is None
+                or time.monotonic() > give_up
+                or not (extra(wanted.host, sample.host) or extra(wanted.child, sample.child))
+            ):
+                return sample
+            time.sleep(0.05)
+
+
+def trim(_kept_bytes: int) -> int:
+    """Have the allocator give back what it merely keeps, where it can: glibc's."""
+    return 0
+
+
+trim = getattr(ctypes.CDLL(None), "malloc_trim", trim)
+
+
+def extra(before: Holding, after: Holding) -> bool:
+    """Whether more of anything is held but memory."""
+    return any(b < a for b, a in zip(astuple(before)[1:], astuple(after)[1:], strict=True))
+
+
+def run(soak: Soak, what: str, operate: Callable[[int], None], count: int) -> bool:
+    """Print what is held at the start of each tenth, and whether that grows. The first tenth is for what is made once."""
+    print(f"\n{what}: {count:,}\n{'':>10}" + "".join(f"{side:<45}" for side in ("   host", "   child")))
+    names = "".join(f"{field.name:>12}" if field.name != "kib" else f"{'KiB':>9}" for field in fields(Holding))
+    print(f"{'done':>10}{names}{names}")
+    operate(0)
+    samples: list[Sample] = []
+    began = time.monotonic()
+    for part in range(PARTS + 1):
+        for number in range(count * (part - 1) // PARTS, count * part // PARTS) if part else ():
+            operate(number)
+        sample = soak.sample(count * part // PARTS, samples[1] if len(samples) > 1 else None)
+        samples.append(sample)
+        cells = [
+            f"{value:>12,}" if at % 5 else f"{value:>9,}" for at, value in enumerate(astuple(sample.host) + astuple(sample.child))
+        ]
+        print(f"{sample.done:>10,}{''.join(cells)}", flush=True)
+    print(f"{(time.monotonic() - began) / count * 1e6:,.0f} µs each")
+    return verdict("host", [(sample.done, sample.host) for sample in samples[1:]]) & verdict(
+        "child", [(sample.done, sample.child) for sample in samples[1:]]
+    )
+
+
+def verdict(side: str, held: Sequence[tuple[int, Holding]]) -> bool:
+    """Print the slope of a side's memory, and what of it grows; true where nothing does."""
+    done = [at for at, _ in held]
+    slope_kib = statistics.linear_regression(done, [holding.kib for _, holding in held]).slope
+    first, last = held[0][1], held[-1][1]
+    grown = [field.name for field in fields(Holding)[1:] if getattr(last, field.name) > getattr(first, field.name)]
+    count = done[-1] - done[0]
+    if slope_kib * count > MOST_KIB + MOST_BYTES_EACH * count / 1024:
+        grown.append("memory")
+    print(f"{side}: {slope_kib * 1024:+.1f} bytes each: {', '.join(grown) + ' GROWS' if grown else 'no growth'}", flush=True)
+    return not grown
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--calls", type=int, default=1_000_000, help="calls, each thousandth with a MiB of bytes")
+    parser.add_argument("--streams", type=int, default=10_000, help="streams that are left early")
+    parser.add_argument("--cancels", type=int, default=10_000, help="calls cancelled, by a deadline and by whoever waits")
+    parser.add_argument("--kills", type=int, default=1_000, help="kills of the plugin's process")
+    counts = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="plughost-soak-") as folder:
+        soak = Soak(Path(folder))
+        with soak.host:
+            parts = (
+                ("calls", soak.call, counts.calls),
+                ("streams left early", soak.leave_a_stream, counts.streams),
+                ("cancels", soak.cancel, counts.cancels),
+                ("kills", soak.kill, counts.kills),
+            )
+            sound = [run(soak, what, operate, count) for what, operate, count in parts if count]
+    sys.exit(not all(sound))
+
+
+if __name__ == "__main__":
+    main()
