@@ -12,14 +12,17 @@ from plughost.errors import PluginCrashed, PluginError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Literal, ParamSpec, Self
 
     from pluggy import PluginManager
 
-    from plughost._route import Call
+    from plughost._async import AsyncCalls
+    from plughost._route import Call as Route
+    from plughost._submit import Call
     from plughost._workers import Workers
     from plughost.call import Event, IsolatedPlugin, Outcome, Output
+    from plughost.worker import Deadline
 
     P = ParamSpec("P")
 
@@ -36,7 +39,8 @@ class Caller:
         self._make_workers = make_workers
         self._made: Workers | None = None
         self._making = _thread.allocate_lock()
-        self._routes: dict[tuple[str, str | None], Call] = {}
+        self._routes: dict[tuple[str, str | None], Route] = {}
+        self._awaited: AsyncCalls | None = None
 
     @property
     def _workers(self) -> Workers:
@@ -67,7 +71,7 @@ class Caller:
         route = self._routes.get((plugin, tool)) or self._open_route(plugin, tool)
         return route(args, kwargs)
 
-    def _open_route(self, plugin: str, tool: str | None) -> Call:
+    def _open_route(self, plugin: str, tool: str | None) -> Route:
         """The quick way to a tool, if it is one to which there is one."""
 
         def slowly(args: Sequence[object], kwargs: Mapping[str, object]) -> object:
@@ -125,6 +129,60 @@ class Caller:
             raise
         finally:
             self._workers.give_back(installed, worker)
+
+    async def acall(self, plugin: str, tool: str | None = None, /, *args: object, **kwargs: object) -> object:
+        """As `call`, while the event loop goes on; no thread waits. Cancelled, it has the plugin end the call as by Ctrl-C.
+
+        Raises: as `invoke` does.
+        """
+        return await self._async_calls().of_this_loop().call(plugin, tool, args, kwargs)
+
+    def astream(self, plugin: str, tool: str | None = None, /, *args: object, **kwargs: object) -> AsyncIterator[object]:
+        """As `stream`, for `async for`.
+
+        Raises: as `invoke` does, an error of the plugin's after the items that came before it.
+        """
+        return self._async_calls().of_this_loop().stream(plugin, tool, args, kwargs)
+
+    def _async_calls(self) -> AsyncCalls:
+        if self._awaited is None:
+            from plughost._async import AsyncCalls
+
+            self._awaited = AsyncCalls(
+                self._workers,
+                make_output=self._output,
+                invoke=lambda plugin, tool, args, kwargs: self.invoke(plugin, tool, args=args, kwargs=kwargs),
+            )
+        return self._awaited
+
+    def submit(self, plugin: str, tool: str | None = None, /, *args: object, **kwargs: object) -> Call:
+        """Ask for a call, and wait for its result later, or cancel it. It is under way when this returns.
+
+        Raises: as `invoke` does, as far as that shows before there is an answer.
+        """
+        from plughost._submit import submit
+
+        return submit(self._workers, self._workers.find(plugin), tool, args, kwargs, make_output=self._output)
+
+    def deadline(self, timeout_s: float) -> Deadline:
+        """A context manager: all calls within it, hooks included, have `timeout_s` seconds together.
+
+        A call that isn't done by then is ended as by Ctrl-C, and raises CallTimeout; what doesn't end within a second is killed.
+        """
+        from plughost.worker import Deadline
+
+        if not timeout_s > 0:
+            raise UsageError(f"A deadline in `{timeout_s!r}` seconds is none", hint="Give it a number above 0")
+        return Deadline(timeout_s)
+
+    def warm(self, *plugins: str) -> None:
+        """Have a worker of each plugin ready, its modules imported: what the first call would else wait for.
+
+        Raises: UnknownError: no such plugin. PluginError, PluginCrashed: it can't be imported. StoreError, VenvError.
+        """
+        from plughost._warm import warm
+
+        warm(self._workers, [self._workers.find(plugin) for plugin in plugins])
 
     def invoke(
         self,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from plughost import registry
 from plughost._caller import Caller
+from plughost._limits import Limits
 from plughost._wishes import Wishes
 from plughost.paths import Store, default_store
 
@@ -47,6 +48,13 @@ class Keeper(Caller):
         record_arguments: bool | None = None,
         isolation: str | Mapping[str, str] | None = None,
         concurrency: int | Mapping[str, int] | None = None,
+        workers: tuple[int, int | None] = (0, None),
+        max_workers: int | None = None,
+        idle_s: float | None = 60.0,
+        max_calls: int | None = None,
+        max_memory_bytes: int | None = None,
+        environment: Mapping[str, str] | None = None,
+        working_folder: str | os.PathLike[str] | None = None,
         on_progress: Callable[[Progress], None] | None = None,
         on_event: Callable[[Event], object] | None = None,
     ) -> None:
@@ -56,6 +64,8 @@ class Keeper(Caller):
         self._settings = self._given_settings = settings
         self._record_arguments = record_arguments
         self._wishes = Wishes(isolation, concurrency)
+        self._limits = Limits(workers, in_total=max_workers, idle_s=idle_s, calls=max_calls, memory_bytes=max_memory_bytes)
+        self._surroundings = (environment, working_folder)
         self._on_progress = on_progress
         self._on_event = on_event
         super().__init__(self._new_workers)
@@ -74,8 +84,16 @@ class Keeper(Caller):
 
     def _new_workers(self) -> Workers:
         from plughost._workers import Workers
+        from plughost.worker import Surroundings
 
-        workers = Workers(self.store, self.project, open_journal=self._open_journal, wishes=self._wishes)
+        workers = Workers(
+            self.store,
+            self.project,
+            open_journal=self._open_journal,
+            wishes=self._wishes,
+            limits=self._limits,
+            surroundings=Surroundings(*self._surroundings),
+        )
         workers.on_event = self._on_event
         return workers
 

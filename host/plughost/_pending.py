@@ -66,7 +66,7 @@ class Steps:
         self._waits.close()
 
     async def step(self) -> tuple[bool, object]:
-        """As `Exchange.step`."""
+        """As `Exchange.step`, but that whose time is over is the caller's to call off."""
         exchange = self._exchange
         if (taken := exchange.step_nowait()) is not None:
             return taken
@@ -77,8 +77,10 @@ class Steps:
                 if (taken := exchange.step_nowait()) is not None:
                     return taken
                 if not exchange.wanted:
+                    left_s = None if exchange.deadline is None else exchange.deadline - time.monotonic()
+                    if left_s is not None and left_s <= 0:
+                        raise exchange.too_late()
                     self._waits.wait_for(exchange.descriptors())
-                    left_s = None if exchange.deadline is None else max(0.0, exchange.deadline - time.monotonic())
                     await bell.rung(left_s)
 
 

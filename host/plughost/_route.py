@@ -133,7 +133,7 @@ def open_route(  # noqa: C901, PLR0915 - see above
     )
     crew = pool.crew((installed.name, installed.revision))
     take, put = crew.idle.pop, crew.idle.append
-    is_limited = pool.limits.calls is not None or pool.limits.memory_bytes is not None
+    is_limited = pool.is_limited
     head = head_of(stop)
     note = workers.journal.writer(installed, stop.noted_as).note
     looked_ns = 0

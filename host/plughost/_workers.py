@@ -20,9 +20,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from plughost._limits import Limits
     from plughost.call import Event
     from plughost.paths import Store
     from plughost.registry import Installed
+    from plughost.worker import Surroundings
 
 __all__ = ["Workers"]
 
@@ -50,6 +52,8 @@ class Workers:
         *,
         open_journal: Callable[[], Journal] = NoJournal,
         wishes: Wishes | None = None,
+        limits: Limits | None = None,
+        surroundings: Surroundings | None = None,
     ) -> None:
         self.store = store
         self.project = project
@@ -57,8 +61,9 @@ class Workers:
         self._wishes = wishes or Wishes()
         self._opening = _thread.allocate_lock()
         self._journal: Journal | None = None
-        self.pool = Pool()
-        self._nurseries = Nurseries(self.pool, project, store.runner_bytecode)
+        self.pool = Pool(limits)
+        self._surroundings = surroundings
+        self._nurseries = Nurseries(self.pool, project, store.runner_bytecode, surroundings)
         #: The app's functions that its plugins may call, and the exceptions that they may raise, by name.
         self.offers: dict[str, object] = {}
         self.exception_types: dict[str, type[Exception]] = {}
@@ -153,16 +158,41 @@ class Workers:
             self.journal.note_failure(installed, error)
             raise
 
+    def take_nowait(self, installed: Installed, *, lane: str) -> Worker | None:
+        """A worker that is shared by those of this lane alone, if one is to be had without waiting.
+
+        Raises: as `take` does.
+        """
+        try:
+            worker = self.pool.take_nowait((installed.name, installed.revision, lane), lambda: self._start(installed))
+        except PlughostError as error:
+            self.journal.note_failure(installed, error)
+            raise
+        if worker is not None:
+            worker.calls += 1
+        return worker
+
+    def warm_nursery(self, installed: Installed) -> bool:
+        """Have the nursery ready from which the plugin's processes are forked; false where they aren't."""
+        if installed.manifest.get("isolation") != "call" or installed.manifest.get("fork"):
+            return False
+        key = (installed.name, installed.revision)
+        self._nurseries.warm(key, installed.venv, modules_of(installed.manifest), timeout_s=DESCRIBE_TIMEOUT_S)
+        return True
+
+    def _start(self, installed: Installed, env: Mapping[str, str] | None = None) -> Worker:
+        worker = (None if env else self._forked(installed)) or self.launch(installed.name, installed.venv, env)
+        worker.on_end = lambda: self._ended(installed, worker)
+        worker.on_callback = lambda params: self._called_back(installed, worker, params)
+        worker.on_output = lambda chunk: self._printed(installed.name, worker, chunk)
+        worker.on_notification = lambda *notification: self._notified(installed.name, *notification)
+        return worker
+
     def _take(
         self, installed: Installed, *, env: Mapping[str, str] | None, may_be_held: bool
     ) -> tuple[Worker, Mapping[str, object]]:
         def start() -> Worker:
-            worker = (None if env else self._forked(installed)) or self.launch(installed.name, installed.venv, env)
-            worker.on_end = lambda: self._ended(installed, worker)
-            worker.on_callback = lambda params: self._called_back(installed, worker, params)
-            worker.on_output = lambda chunk: self._printed(installed.name, worker, chunk)
-            worker.on_notification = lambda *notification: self._notified(installed.name, *notification)
-            return worker
+            return self._start(installed, env)
 
         worker = start() if env else self.pool.take((installed.name, installed.revision), start, may_be_held=may_be_held)
         worker.calls += 1
@@ -178,10 +208,10 @@ class Workers:
         worker.channel.count_from_here()
         return worker, manifest
 
-    def give_back(self, installed: Installed, worker: Worker, *, reuse: bool = True) -> None:
+    def give_back(self, installed: Installed, worker: Worker, *, reuse: bool = True, aside: bool = False) -> None:
         for_one_call = installed.manifest.get("isolation") == "call"
         reuse = reuse and not for_one_call and not installed.manifest.get("editable")
-        self.pool.give_back((installed.name, installed.revision), worker, reuse=reuse, aside=for_one_call)
+        self.pool.give_back((installed.name, installed.revision), worker, reuse=reuse, aside=aside or for_one_call)
 
     def _forked(self, installed: Installed) -> Worker | None:
         """A worker from the plugin's nursery, where each call is to have a process of its own and there is a nursery."""
@@ -255,7 +285,14 @@ class Workers:
 
     def launch(self, name: str, venv: str, env: Mapping[str, str] | None = None) -> Worker:
         try:
-            return launch(venv, name=name, project=self.project, bytecode=self.store.runner_bytecode, extra_environment=env)
+            return launch(
+                venv,
+                name=name,
+                project=self.project,
+                bytecode=self.store.runner_bytecode,
+                extra_environment=env,
+                surroundings=self._surroundings,
+            )
         except OSError as error:
             full = error.errno in _USED_UP
             raise StoreError(

@@ -174,10 +174,17 @@ class PluginCrashed(PlughostError):
 
 
 class CallTimeout(PlughostError, TimeoutError):
-    """The call took longer than it was given; its worker and everything the worker started were killed."""
+    """The call took longer than it was given; its worker and everything the worker started have ended."""
 
     exit_code = 124  # as timeout(1)
     references = ("timed-out",)
+
+
+class CallCancelled(PlughostError):
+    """The call was cancelled before it had an answer; its worker is replaced."""
+
+    exit_code = 130  # as a shell has it for what Ctrl-C ends
+    references = ("cancelled",)
 
 
 class InstallError(PlughostError):

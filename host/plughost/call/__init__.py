@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     )
     from plughost.call._fit import Fit
     from plughost.call._hooks import HookCall, HookWrapping, Terms, conclude_hook
-    from plughost.call._invoke import Outcome, Output, conclude, describe, invoke, is_stream, stream
+    from plughost.call._invoke import Outcome, Output, begin_call, conclude, describe, invoke, is_stream, load, result_of, stream
     from plughost.call._proxies import Begun, HookDoor, IsolatedPlugin, begin_ahead, make_plugin
     from plughost.call._schema import resolved, type_text
     from plughost.call._tools import choose_tool, split_name, tools_of
@@ -41,6 +41,7 @@ __all__ = [
     "ReportingOutput",
     "Terms",
     "begin_ahead",
+    "begin_call",
     "choose_tool",
     "conclude",
     "conclude_hook",
@@ -49,10 +50,12 @@ __all__ = [
     "event_of",
     "invoke",
     "is_stream",
+    "load",
     "log_again",
     "log_printed",
     "make_plugin",
     "resolved",
+    "result_of",
     "split_name",
     "stream",
     "tools_of",
@@ -75,7 +78,18 @@ __getattr__ = lazily(
             "log_printed",
         ),
         "_hooks": ("HookCall", "HookWrapping", "Terms", "conclude_hook"),
-        "_invoke": ("Outcome", "Output", "conclude", "describe", "invoke", "is_stream", "stream"),
+        "_invoke": (
+            "Outcome",
+            "Output",
+            "begin_call",
+            "conclude",
+            "describe",
+            "invoke",
+            "is_stream",
+            "load",
+            "result_of",
+            "stream",
+        ),
         "_fit": ("Fit",),
         "_proxies": ("Begun", "HookDoor", "IsolatedPlugin", "begin_ahead", "make_plugin"),
         "_schema": ("resolved", "type_text"),

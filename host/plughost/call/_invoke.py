@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from plughost.worker import Exchange, Worker
 
-__all__ = ["Outcome", "begin_call", "conclude", "describe", "invoke", "is_stream", "result_of", "stream"]
+__all__ = ["Outcome", "begin_call", "conclude", "describe", "invoke", "is_stream", "load", "result_of", "stream"]
 
 #: The most of a call's output that is kept: its end, since that is where the reason stands.
 KEPT_OUTPUT_BYTES = 1 << 20
@@ -242,6 +242,28 @@ def result_of(message: object, plugin: str, tool: Mapping[str, object], exchange
     if isinstance(problem, dict):
         raise exchange.original(problem) or error_from(problem, what=_label(plugin, tool))
     return message["result"]
+
+
+def load(worker: Worker, plugin: str, manifest: Mapping[str, object], *, timeout_s: float) -> Callable[[], None]:
+    """Have the plugin imported, all that it offers; what is returned waits for that.
+
+    Raises: PluginError: it can't be imported. CallTimeout, PluginCrashed.
+    """
+    offered = [each for key in ("tools", "hooks") for each in _dicts(manifest.get(key))]
+    targets = list(dict.fromkeys(str(each["target"]) for each in offered if "target" in each))
+    exchange = worker.begin("load", {"targets": targets}, what=f"`{plugin}`", timeout_s=timeout_s)
+
+    def finish() -> None:
+        message = exchange.step()[1]
+        problem = message.get("error") if isinstance(message, dict) else None
+        if isinstance(problem, dict):
+            raise error_from(problem, what=f"`{plugin}`")
+
+    return finish
+
+
+def _dicts(value: object) -> list[dict[str, object]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def describe(worker: Worker, plugin: str, entry_points: Mapping[str, str], *, timeout_s: float) -> dict[str, object]:

@@ -121,7 +121,9 @@ def main() -> None:
     # A clean __main__ for the plugin: multiprocessing would run this file again in each child that it spawns.
     own = sys.modules["__main__"]
     sys.modules["__main__"] = type(sys)("__main__")
-    is_nursery, sys.argv[:] = "nursery" in sys.argv[1:], ["plughost"]
+    if "--folder" in sys.argv[1:]:
+        os.chdir(sys.argv[sys.argv.index("--folder") + 1])
+    is_nursery, sys.argv[:] = "nursery" in sys.argv[1:2], ["plughost"]
     if is_nursery:
         from plughost_runner import _nursery
 

@@ -6,15 +6,17 @@ Above it: calls and the host; below it: `_process` and the wire. It knows nothin
 from plughost.worker._channel import Channel
 from plughost.worker._custody import CUSTODY, Custody
 from plughost.worker._deadline import DEADLINE, Deadline
-from plughost.worker._exchange import Exchange
+from plughost.worker._exchange import CANCEL_GRACE_S, Exchange
 from plughost.worker._feeds import Feed, is_async_iterator, is_iterator
 from plughost.worker._nurseries import Nurseries, modules_of
 from plughost.worker._nursery import without_threads
-from plughost.worker._pool import Crew, Limits, Pool
+from plughost.worker._pool import Crew, Pool
+from plughost.worker._surroundings import Surroundings
 from plughost.worker._watch import IS_POSSIBLE
 from plughost.worker._worker import Worker, launch
 
 __all__ = [
+    "CANCEL_GRACE_S",
     "CUSTODY",
     "DEADLINE",
     "IS_POSSIBLE",
@@ -24,9 +26,9 @@ __all__ = [
     "Deadline",
     "Exchange",
     "Feed",
-    "Limits",
     "Nurseries",
     "Pool",
+    "Surroundings",
     "Worker",
     "is_async_iterator",
     "is_iterator",

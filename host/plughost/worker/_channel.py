@@ -36,7 +36,6 @@ class Channel:
         "_assembler",
         "_in",
         "_is_woken",
-        "_out",
         "_outgoing",
         "_poller",
         "bulk",
@@ -44,6 +43,7 @@ class Channel:
         "exit_fd",
         "on_output",
         "on_silence",
+        "out_fd",
         "printed_bytes",
         "printed_fd",
         "received_bytes",
@@ -51,7 +51,7 @@ class Channel:
     )
 
     def __init__(self, *, stdin: int, stdout: int, stderr: int, exit_fd: int) -> None:
-        self._in, self._out, self.printed_fd, self.exit_fd = stdin, stdout, stderr, exit_fd
+        self._in, self.out_fd, self.printed_fd, self.exit_fd = stdin, stdout, stderr, exit_fd
         #: What large values travel by.
         self.bulk = Bulk(self._queue)
         self._assembler = Assembler(self.bulk)
@@ -97,17 +97,21 @@ class Channel:
         It is no more than what one read gives: mostly the answer, but maybe only a part of it, or something else before it;
         `take_in` has the rest understood. Nothing, where the child is gone, or the rest of the request is for `receive` to write.
         """
+        return os.read(self.out_fd, _READ_BYTES) if self.tell(line) else b""
+
+    def tell(self, line: bytes) -> bool:
+        """As `ask`, without waiting; false where there is nothing to wait for."""
         self._asked_bytes = len(line)
         try:
             written = os.write(self._in, line)
             if written < len(line):
                 self._outgoing.append(memoryview(line)[written:])
                 self._poller.register(self._in, select.POLLOUT)
-                return b""
+                return False
         except OSError:
             self._asked_bytes = 0
-            return b""
-        return os.read(self._out, _READ_BYTES)
+            return False
+        return True
 
     def take_in(self, chunk: bytes) -> None:
         """What `ask` gave is for `receive` to understand."""
@@ -130,7 +134,7 @@ class Channel:
         """From another thread: the child has ended, and `ask` is not to wait any longer for whoever holds its end of the pipe."""
         self._is_woken = True
         try:
-            fd = os.open(f"/proc/self/fd/{self._out}", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            fd = os.open(f"/proc/self/fd/{self.out_fd}", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError:
             return
         try:
@@ -173,7 +177,7 @@ class Channel:
 
     def descriptors(self) -> list[tuple[int, int]]:
         """What `receive` waits for: descriptors with their events, as for `select.poll`."""
-        waiting = [(fd, select.POLLIN) for fd in (self._out, self.printed_fd, self.exit_fd) if fd >= 0]
+        waiting = [(fd, select.POLLIN) for fd in (self.out_fd, self.printed_fd, self.exit_fd) if fd >= 0]
         return [*waiting, (self._in, select.POLLOUT)] if self._outgoing else waiting
 
     def has_ended(self) -> bool:
@@ -197,10 +201,10 @@ class Channel:
     def close(self) -> None:
         self.close_input()
         self.bulk.close()
-        for fd in (self._out, self.printed_fd):
+        for fd in (self.out_fd, self.printed_fd):
             if fd >= 0:
                 os.close(fd)
-        self._out = self.printed_fd = -1
+        self.out_fd = self.printed_fd = -1
 
     def _transfer(self, timeout_ms: float | None) -> None:
         """Wait until something can be read or written, and do that."""
@@ -211,7 +215,7 @@ class Channel:
                 self._poller.unregister(self._in)
         if self.printed_fd in ready:
             self._read_printed()
-        if self._out in ready:
+        if self.out_fd in ready:
             self._read_message_bytes()
         elif self.exit_fd in ready:
             raise ChannelClosed  # ended, and its pipe is empty: a grandchild may still hold the other end
@@ -231,7 +235,7 @@ class Channel:
             outgoing.clear()  # it doesn't listen any more; what it last said is still to be read
 
     def _read_message_bytes(self) -> None:
-        chunk = os.read(self._out, _READ_BYTES)
+        chunk = os.read(self.out_fd, _READ_BYTES)
         if not chunk or self._is_woken:
             raise ChannelClosed
         self.received_bytes += len(chunk)

@@ -22,7 +22,7 @@ class Held(_thread._local):  # noqa: SLF001 - `threading.local`, without the res
     """What a thread holds, each with the key of its plugin, the latest last."""
 
     def __init__(self) -> None:
-        self.stack: list[tuple[tuple[str, str], Worker]] = []
+        self.stack: list[tuple[tuple[str, ...], Worker]] = []
 
 
 class Custody:

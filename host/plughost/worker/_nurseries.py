@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from plughost.worker._pool import Pool
+    from plughost.worker._surroundings import Surroundings
 
     Key = tuple[str, str]
 
@@ -42,8 +43,8 @@ class Nurseries:
     They end when nobody has used them for as long as a worker of `pool` may be idle.
     """
 
-    def __init__(self, pool: Pool, project: str, bytecode: str) -> None:
-        self._pool, self._project, self._bytecode = pool, project, bytecode
+    def __init__(self, pool: Pool, project: str, bytecode: str, surroundings: Surroundings | None = None) -> None:
+        self._pool, self._project, self._bytecode, self._surroundings = pool, project, bytecode, surroundings
         self._closes_at_exit = False
         self._begin_anew()
 
@@ -88,7 +89,9 @@ class Nurseries:
             atexit.register(self.close)
         self._look_later()
         try:
-            return Nursery(venv, modules, name=key[0], project=self._project, bytecode=self._bytecode)
+            return Nursery(
+                venv, modules, name=key[0], project=self._project, bytecode=self._bytecode, surroundings=self._surroundings
+            )
         except OSError:  # as in `fork`
             return None
 

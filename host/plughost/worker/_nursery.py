@@ -22,6 +22,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from plughost.worker._surroundings import Surroundings
+
 __all__ = ["IS_FORKING", "Nursery"]
 
 #: Elsewhere each call has a worker that was started for it.
@@ -83,7 +85,16 @@ class Nursery:
     Raises: OSError: the environment is gone, or its interpreter can't be started.
     """
 
-    def __init__(self, venv: str, modules: Sequence[str], *, name: str, project: str, bytecode: str) -> None:
+    def __init__(
+        self,
+        venv: str,
+        modules: Sequence[str],
+        *,
+        name: str,
+        project: str,
+        bytecode: str,
+        surroundings: Surroundings | None = None,
+    ) -> None:
         self._name, self._project = name, project
         #: Why there are no forked workers, once that is known.
         self.reason = ""
@@ -105,6 +116,7 @@ class Nursery:
             extra_environment=without_threads(),
             make_input=self._make_socket,
             arguments=("nursery",),
+            surroundings=surroundings,
         )
         self._number = self._parent.next_id
         self._parent.channel.check = None

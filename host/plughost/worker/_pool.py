@@ -11,6 +11,7 @@ import _thread
 import time
 
 from plughost import _process
+from plughost._limits import Limits
 from plughost.errors import CallTimeout
 from plughost.worker._custody import CUSTODY, Held
 from plughost.worker._deadline import DEADLINE
@@ -19,45 +20,21 @@ from plughost.worker._watch import IS_POSSIBLE, Watcher
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Protocol
 
     from plughost.worker._watch import Timer
     from plughost.worker._worker import Worker
 
-    Key = tuple[str, str]
+    class Waiter(Protocol):
+        def release(self) -> None: ...
+
+    Key = tuple[str, ...]  # the plugin, the revision, and who shares its workers with nobody else
 
 __all__ = ["Crew", "Limits", "Pool"]
 
 #: How often idle workers are looked at, as a part of the time that they may be idle, and how often at least.
 _LOOKS_A_TIME = 4
 _LOOKS_EVERY_S = 15.0
-
-
-class Limits:
-    """How many workers there may be, and for how long.
-
-    `least` workers of a plugin are kept once there were so many, and there are no more than `most`; `in_total` is for all of
-    them. One that nobody has used for `idle_s` seconds ends; so does one after `calls` calls, or one that has needed
-    `memory_bytes`. None is without limit.
-    """
-
-    __slots__ = ("calls", "idle_s", "in_total", "least", "memory_bytes", "most")
-
-    def __init__(
-        self,
-        *,
-        least: int = 0,
-        most: int | None = None,
-        in_total: int | None = None,
-        idle_s: float | None = None,
-        calls: int | None = None,
-        memory_bytes: int | None = None,
-    ) -> None:
-        self.least = least
-        self.most = most
-        self.in_total = in_total
-        self.idle_s = idle_s
-        self.calls = calls
-        self.memory_bytes = memory_bytes
 
 
 class Crew:
@@ -86,11 +63,16 @@ class Pool:
         self._closes_at_exit = False
         self._begin_anew()
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether a worker may have served its time after any call."""
+        return self.limits.calls is not None or self.limits.memory_bytes is not None
+
     def _begin_anew(self) -> None:
         self._crews: dict[Key, Crew] = {}
         self._lock = _thread.allocate_lock()
         #: Of each caller that waits for a worker, what it waits by.
-        self.waiting: list[_thread.LockType] = []
+        self.waiting: list[Waiter] = []
         self._look_at: Timer | None = None
 
     def crew(self, key: Key) -> Crew:
@@ -117,6 +99,19 @@ class Pool:
             custody.add(worker)
         return worker
 
+    def take_nowait(self, key: Key, launch: Callable[[], Worker]) -> Worker | None:
+        """As `take`, but None where it would have to wait for one; `call_when_free` tells when to try again."""
+        crew = self.crew(key)
+        worker = self._take_idle(crew)
+        if worker is not None:
+            return worker
+        return self._add(crew, launch) if self._may_add_one(crew) else None
+
+    def call_when_free(self, waiter: Waiter) -> None:
+        """Have `waiter.release` called once, from any thread, when a worker was given back or has ended."""
+        with self._lock:
+            self.waiting.append(waiter)
+
     def _take_idle(self, crew: Crew) -> Worker | None:
         while True:
             try:
@@ -133,10 +128,14 @@ class Pool:
             worker = self._wait_for_one(crew)
             if worker is not None:
                 return worker
+        return self._add(crew, launch)
+
+    def _add(self, crew: Crew, launch: Callable[[], Worker]) -> Worker:
         try:
             worker = launch()
         except BaseException:
-            crew.count -= 1
+            with self._lock:
+                crew.count -= 1
             self._wake_all()
             raise
         worker.crew = crew
@@ -225,6 +224,12 @@ class Pool:
         worker.leave_idle = self._leave_idle
         self.watcher.watch(worker)
         self._look_later(worker)
+
+    def let_finish(self, worker: Worker) -> None:
+        """Have a worker that was taken go on with what it does, and then end: nobody will give it back."""
+        if worker.crew is not None:
+            self._left(worker, worker.crew)
+        self.watcher.let_finish(worker)
 
     def _is_worn(self, worker: Worker) -> bool:
         limits = self.limits

@@ -114,11 +114,23 @@ class Watcher:
             worker.stop()
             return
         worker.dismiss()
-        if not worker.alive:
+        if worker.alive:
+            self._see_off(worker, worker.goodbye_until)
+
+    def let_finish(self, worker: Worker) -> None:
+        """As `dispose`, but what the worker is doing may take as long as it takes, or until `settle`."""
+        if not IS_POSSIBLE:
+            worker.kill()
             return
+        worker.dismiss()
+        if worker.alive:
+            worker.leave()
+            self._see_off(worker, float("inf"))
+
+    def _see_off(self, worker: Worker, until: float) -> None:
         self.watch(worker)
         with self._lock:
-            timer = self._leaving[worker] = Timer(worker.goodbye_until, lambda: self._end(worker))
+            timer = self._leaving[worker] = Timer(until, lambda: self._end(worker))
             self._add(timer)
 
     @property
@@ -129,6 +141,10 @@ class Watcher:
     def settle(self) -> None:
         """Until all that were disposed of are gone; and the thread, if there is nothing more to watch."""
         deadline = time.monotonic() + _LONGEST_GOODBYE_S
+        with self._lock:
+            unbounded = [worker for worker, timer in self._leaving.items() if timer.at == float("inf")]
+        for worker in unbounded:
+            worker.interrupt()
         while self._leaving and time.monotonic() < deadline:
             with self._lock:
                 leaving = list(self._leaving)
@@ -139,6 +155,9 @@ class Watcher:
             self.call_later(0.0, done.release)
             done.acquire(timeout=_LONGEST_GOODBYE_S)
         with self._lock:
+            if not (self._printing or self._living):
+                for timer in self._timers:  # of those that are gone
+                    timer.cancel()
             thread = self._thread if self._poller is not None and self._is_idle() else None
             self._ring_if_idle()
         if thread is not None and thread.acquire(timeout=_LONGEST_GOODBYE_S):

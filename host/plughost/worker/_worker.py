@@ -14,6 +14,7 @@ from plughost.runner.wire import WireError
 from plughost.worker._channel import Channel, ChannelClosed
 from plughost.worker._deadline import DEADLINE
 from plughost.worker._exchange import CANCEL_GRACE_S, MOST_SHOWN, STOP_GRACE_S, Exchange
+from plughost.worker._surroundings import Surroundings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,20 +63,23 @@ def launch(
     extra_environment: Mapping[str, str] | None = None,
     make_input: Callable[[], tuple[int, int]] = _process.pipe,
     arguments: Sequence[str] = (),
+    surroundings: Surroundings | None = None,
 ) -> Worker:
     """Start a worker in the environment at `venv`. Doesn't wait for it: the first request does.
 
     `name` is the plugin's, for messages; `bytecode` the folder for the runner's where it can't lie beside it. The child's
     environment is the allow-list of `_process` and `extra_environment`. `make_input` gives the child's end of its input, and
-    ours; `arguments` are the runner's. While the child lives, it holds a shared lock on the
-    environment's marker, so that nobody deletes the environment under it.
+    ours; `arguments` are the runner's. While the child lives, it holds a shared lock on the environment's marker, so that nobody
+    deletes the environment under it.
 
     Raises: OSError: the environment is gone, or its interpreter can't be started.
     """
     import fcntl
 
     bin_folder = os.path.join(venv, "bin")
-    environment = _process.base_environment({"VIRTUAL_ENV": venv})
+    surroundings = surroundings or Surroundings()
+    environment = _process.base_environment({"VIRTUAL_ENV": venv}, environment=surroundings.environment)
+    arguments = [*arguments, "--folder", surroundings.folder] if surroundings.folder else arguments
     environment["PATH"] = os.pathsep.join(filter(None, (bin_folder, environment.get("PATH"))))
     environment.update(extra_environment or {})
     opened: list[int] = []
@@ -142,6 +146,7 @@ class Worker:
         "measured_ns",
         "next_id",
         "on_callback",
+        "on_close",
         "on_end",
         "on_notification",
         "on_output",
@@ -184,6 +189,8 @@ class Worker:
         self._is_copy = False
         #: What the plugin prints, as it comes.
         self.on_output: Callable[[bytes], None] | None = None
+        #: Told once, before its descriptors are closed.
+        self.on_close: Callable[[], None] | None = None
         #: Told once, when the process is gone.
         self.on_end: Callable[[], None] | None = None
         #: Answers the plugin when it calls a function of the app's: `name`, `args` and `kwargs` → `result` or `error`.
@@ -317,6 +324,12 @@ class Worker:
     def await_exit(self, deadline: float) -> None:
         self._child.wait(max(0.0, deadline - time.monotonic()))
 
+    def cancel_nowait(self) -> None:
+        """Have what the child does end as by Ctrl-C; the worker is then to be given back, to end."""
+        if self.alive:
+            self.reusable = False
+            self._child.cancel()
+
     def cancel(self) -> None:
         """Have what the child does end as by Ctrl-C, so that its `finally` runs, and then the process, within the grace."""
         if not self.alive:
@@ -388,6 +401,7 @@ class Worker:
         if self.alive:
             self.alive = False
             self._is_copy = True
+            self.on_close = None
             self.watcher = None  # whose lock somebody may have held when the copy was made
             self._close()
 
@@ -402,6 +416,8 @@ class Worker:
 
     def _close(self) -> None:
         _process.disown(self)
+        if self.on_close is not None:
+            self.on_close()
         if self.watcher is not None:
             self.watcher.unwatch(self)
         self._child.close()

@@ -1,0 +1,417 @@
+"""Calls that an event loop awaits: no thread waits for any of them.
+
+Above it: `Caller`; below it: the routes and the workers. A worker that a loop has used stays with it: the loop watches its end of
+the pipe from then on, and a call takes no more of the loop's time than to write a line, and to read one.
+"""
+
+from __future__ import annotations
+
+import _thread
+import asyncio
+import os
+import time
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from plughost._pending import Steps
+from plughost._route import LOOK_EVERY_NS, NOT_PLAIN, Stop, composer, plain_result
+from plughost.call import Fit, begin_call, choose_tool, is_stream, result_of
+from plughost.errors import CallTimeout, PlughostError, PluginCrashed, PluginError
+from plughost.worker import DEADLINE, IS_POSSIBLE, Custody
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
+
+    from plughost._workers import Workers
+    from plughost.call import Outcome, Output
+    from plughost.registry import Installed
+    from plughost.worker import Exchange, Worker
+
+    Call = Callable[[Sequence[object], Mapping[str, object]], Coroutine[None, None, object]]
+
+__all__ = ["AsyncCalls"]
+
+_READ_BYTES = 1 << 16
+#: How long another thread's loop may take to let go of a descriptor that is about to be closed.
+_LET_GO_WITHIN_S = 1.0
+
+
+class AsyncCalls:
+    """The calls of one host that are awaited.
+
+    `make_output` gives what takes in whatever a call reports; `invoke` makes a call in the thread that calls it.
+    """
+
+    def __init__(
+        self,
+        workers: Workers,
+        *,
+        make_output: Callable[[str, Mapping[str, object]], Output],
+        invoke: Callable[[str, str | None, Sequence[object], Mapping[str, object]], Outcome],
+    ) -> None:
+        self.workers = workers
+        self.make_output = make_output
+        self.invoke = invoke
+        self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _Loop] = WeakKeyDictionary()
+        self._made = 0
+
+    def of_this_loop(self) -> _Loop:
+        running = asyncio.get_running_loop()
+        loop = self._loops.get(running)
+        if loop is None:
+            self._made += 1
+            loop = self._loops[running] = _Loop(running, self, lane=f"loop {self._made}")
+        return loop
+
+
+class _Loop:
+    """The calls of one event loop, and the workers that it shares with nobody."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, calls: AsyncCalls, *, lane: str) -> None:
+        self._loop = loop
+        self._calls = calls
+        self._workers = calls.workers
+        self._lane = lane
+        self._quick: dict[tuple[str, str | None], Call] = {}
+        self._lines: dict[Worker, _Line] = {}
+
+    async def call(self, plugin: str, tool: str | None, args: Sequence[object], kwargs: Mapping[str, object]) -> object:
+        call = self._quick.get((plugin, tool)) or self._open(plugin, tool)
+        return await call(args, kwargs)
+
+    def _open(self, plugin: str, tool: str | None) -> Call:
+        """The quick way to a tool, if it is one to which there is one."""
+
+        async def slowly(args: Sequence[object], kwargs: Mapping[str, object]) -> object:
+            return await self._call_slowly(plugin, tool, args, kwargs)
+
+        workers = self._workers
+        installed = workers.find(plugin)
+        if not IS_POSSIBLE or not workers.are_exclusive(installed) or workers.journal.keeps_arguments:
+            return slowly
+        chosen = choose_tool(installed.name, installed.manifest, tool)
+        if is_stream(chosen) or chosen.get("convert"):
+            return slowly
+
+        async def reopen(args: Sequence[object], kwargs: Mapping[str, object]) -> object:
+            self._quick.pop((plugin, tool), None)
+            return await self.call(plugin, tool, args, kwargs)
+
+        name = str(chosen["name"])
+        stop = Stop(
+            installed,
+            found_by=plugin,
+            target=str(chosen["target"]),
+            label=f"`{installed.name}:{name}`",
+            noted_as=name,
+            fit=Fit(chosen),
+        )
+        call = self._quick[plugin, tool] = self._open_quick(stop, chosen, reopen=reopen, slowly=slowly)
+        return call
+
+    def _open_quick(  # noqa: C901 - as in `_route`, whose twin it is
+        self, stop: Stop, tool: Mapping[str, object], *, reopen: Call, slowly: Call
+    ) -> Call:
+        workers, installed, compose, lines = self._workers, stop.installed, composer(stop), self._lines
+        crew = workers.pool.crew((installed.name, installed.revision, self._lane))
+        create_future, deadline, now_ns = self._loop.create_future, DEADLINE.get, time.perf_counter_ns
+        note = workers.journal.writer(installed, stop.noted_as).note
+        looked_ns = 0
+
+        async def call(args: Sequence[object], kwargs: Mapping[str, object]) -> object:
+            nonlocal looked_ns
+            began_ns = now_ns()
+            if began_ns - looked_ns > LOOK_EVERY_NS or crew.is_over:
+                if workers.find(stop.found_by) is not installed or crew.is_over:
+                    return await reopen(args, kwargs)
+                looked_ns = began_ns
+            request = compose(args, kwargs)
+            if not request or deadline() is not None or workers.on_event is not None:
+                return await slowly(args, kwargs)
+            try:
+                worker = crew.idle.pop()
+            except IndexError:
+                worker = await self.take(installed)
+            else:
+                worker.calls += 1
+                if not worker.alive:
+                    self.give_back(installed, worker)
+                    return await slowly(args, kwargs)
+            line = lines.get(worker) or self._watch(worker)
+            number = worker.next_id
+            worker.next_id = number + 1
+            try:
+                data = f'{{"jsonrpc":"2.0","id":{number}{request}'.encode()
+            except UnicodeEncodeError:  # lone surrogates
+                self.give_back(installed, worker)
+                return await slowly(args, kwargs)
+            answer = line.answer = create_future()
+            try:
+                chunk = (await answer) if worker.channel.tell(data) else b""
+            except BaseException as error:
+                line.answer = None
+                self._call_off(worker)
+                workers.journal.note(installed, stop.noted_as, worker, began_ns, b"", error)
+                self.give_back(installed, worker)
+                raise
+            result = plain_result(chunk, number, worker)
+            if result is NOT_PLAIN:
+                return await self._follow(line, number, data, chunk, began_ns, stop, tool)
+            ended_ns = worker.used_ns = now_ns()
+            self._put_back(installed, worker)
+            note(began_ns, ended_ns, len(data), len(chunk), worker.channel.printed_bytes)
+            return result
+
+        return call
+
+    def _put_back(self, installed: Installed, worker: Worker) -> None:
+        pool, crew = self._workers.pool, worker.crew
+        if crew is None or not worker.reusable or pool.is_limited:
+            self.give_back(installed, worker)
+            return
+        crew.idle.append(worker)
+        if pool.waiting or crew.is_over:
+            pool.look_at(worker)
+
+    async def _follow(
+        self, line: _Line, number: int, data: bytes, chunk: bytes, began_ns: int, stop: Stop, tool: Mapping[str, object]
+    ) -> object:
+        """What a quick call goes on with where the first words that came aren't the plain answer."""
+        workers, worker, installed = self._workers, line.worker, stop.installed
+        worker.channel.sent_bytes = len(data)
+        try:
+            line.pause()
+            try:
+                result = await self._see_through(worker.follow(number, chunk, what=stop.label), worker, installed, tool)
+            except BaseException as error:
+                workers.journal.note(installed, stop.noted_as, worker, began_ns, b"", error)
+                raise
+            workers.journal.note(installed, stop.noted_as, worker, began_ns)
+        except (PluginError, PluginCrashed) as error:
+            workers.blame_environment(installed, error)
+            raise
+        finally:
+            self.give_back(installed, worker)
+        return result
+
+    async def _call_slowly(self, plugin: str, tool: str | None, args: Sequence[object], kwargs: Mapping[str, object]) -> object:
+        workers = self._workers
+        installed = workers.find(plugin)
+        if installed.manifest.get("editable"):  # what it offers has to be asked for first
+            return await self._call_aside(plugin, tool, args, kwargs)
+        chosen = choose_tool(installed.name, installed.manifest, tool)
+        worker = await self.take(installed)
+        try:
+            output = self._calls.make_output(installed.name, chosen)
+            with workers.recording(installed, worker, str(chosen["name"]), args, kwargs):
+                try:
+                    exchange = begin_call(worker, installed.name, chosen, args, kwargs, None, output)
+                    return await self._see_through(exchange, worker, installed, chosen)
+                finally:
+                    output.leave(worker)
+        except (PluginError, PluginCrashed) as error:
+            workers.blame_environment(installed, error)
+            raise
+        finally:
+            self.give_back(installed, worker)
+
+    async def _call_aside(self, plugin: str, tool: str | None, args: Sequence[object], kwargs: Mapping[str, object]) -> object:
+        custody = Custody()
+        try:
+            return (await asyncio.to_thread(custody.run, self._calls.invoke, plugin, tool, args, kwargs)).result
+        except asyncio.CancelledError:
+            custody.end()
+            raise
+
+    async def _see_through(self, exchange: Exchange, worker: Worker, installed: Installed, tool: Mapping[str, object]) -> object:
+        items: list[object] = []
+        streamed = is_stream(tool)
+        async for done, message in self._steps(exchange, worker):
+            if not done:
+                streamed = True
+                assert isinstance(message, list)
+                items += message
+                continue
+            result = result_of(message, installed.name, tool, exchange)
+            return items if streamed and result is None else result
+        raise AssertionError("an exchange ends with its response")
+
+    async def _steps(self, exchange: Exchange, worker: Worker) -> AsyncGenerator[tuple[bool, object], None]:
+        """What comes, up to the response. Whatever else ends it calls the call off."""
+        done = False
+        try:
+            with Steps(exchange) as steps:
+                while not done:
+                    done, message = await steps.step()
+                    yield done, message
+        finally:
+            if not done:
+                self._call_off(worker)
+
+    async def stream(
+        self, plugin: str, tool: str | None, args: Sequence[object], kwargs: Mapping[str, object]
+    ) -> AsyncGenerator[object, None]:
+        workers = self._workers
+        installed = workers.find(plugin)
+        worker = await self.take(installed)
+        try:
+            chosen = choose_tool(installed.name, installed.manifest, tool)
+            output = self._calls.make_output(installed.name, chosen)
+            with workers.recording(installed, worker, str(chosen["name"]), args, kwargs):
+                try:
+                    exchange = begin_call(worker, installed.name, chosen, args, kwargs, None, output)
+                    async for item in self._items(exchange, worker, installed, chosen):
+                        yield item
+                finally:
+                    output.leave(worker)
+        except (PluginError, PluginCrashed) as error:
+            workers.blame_environment(installed, error)
+            raise
+        finally:
+            self.give_back(installed, worker)
+
+    async def _items(
+        self, exchange: Exchange, worker: Worker, installed: Installed, tool: Mapping[str, object]
+    ) -> AsyncGenerator[object, None]:
+        streamed = is_stream(tool)
+        with Steps(exchange) as steps:
+            try:
+                done, message = await steps.step()
+                while not done:
+                    streamed = True
+                    assert isinstance(message, list)
+                    for item in message:
+                        yield item
+                    done, message = await steps.step()
+            except GeneratorExit:
+                await self._close(exchange, steps, worker)
+                raise
+            except (asyncio.CancelledError, CallTimeout):
+                self._call_off(worker)
+                raise
+        result = result_of(message, installed.name, tool, exchange)
+        if not streamed or result is not None:
+            yield result
+
+    async def _close(self, exchange: Exchange, steps: Steps, worker: Worker) -> None:
+        """As `Exchange.cancel`."""
+        if not exchange.ask_to_close():
+            return
+        try:
+            while True:
+                done, items = await steps.step()
+                if done:
+                    return
+                exchange.note_closing(items)
+        except PlughostError:
+            self._call_off(worker)
+
+    def _call_off(self, worker: Worker) -> None:
+        """Have what the plugin does end as by Ctrl-C. The worker is about to be given back, and ends within the grace."""
+        worker.cancel_nowait()
+
+    # Workers.
+
+    async def take(self, installed: Installed) -> Worker:
+        """A worker of this loop's own; where there may be no more, when one is free.
+
+        Raises: as `Workers.take` does.
+        """
+        while (worker := self._workers.take_nowait(installed, lane=self._lane)) is None:
+            free = _Free(self._loop)
+            self._workers.pool.call_when_free(free)
+            worker = self._workers.take_nowait(installed, lane=self._lane)
+            if worker is not None:
+                break
+            await free.wait()
+        line = self._lines.get(worker)
+        if line is not None:
+            line.pause()
+        return worker
+
+    def give_back(self, installed: Installed, worker: Worker) -> None:
+        """Keep it for the next call, or have it end aside."""
+        if (line := self._lines.get(worker)) is not None and worker.alive and worker.reusable:
+            line.go_on()
+        self._workers.give_back(installed, worker, aside=True)
+
+    def _watch(self, worker: Worker) -> _Line:
+        self._workers.pool.watch(worker)
+        line = self._lines[worker] = _Line(self._loop, worker, self._lines)
+        worker.on_close = line.close
+        return line
+
+
+class _Line:
+    """A worker's end of the pipe, as the loop watches it."""
+
+    __slots__ = ("_fd", "_is_read", "_lines", "_loop", "_thread", "answer", "worker")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, worker: Worker, lines: dict[Worker, _Line]) -> None:
+        self._loop = loop
+        self._lines = lines
+        self._thread = _thread.get_ident()
+        self._fd = worker.channel.out_fd
+        self._is_read = False
+        self.worker = worker
+        #: Gets what is read first.
+        self.answer: asyncio.Future[bytes] | None = None
+        self.go_on()
+
+    def go_on(self) -> None:
+        if not self._is_read:
+            self._is_read = True
+            self._loop.add_reader(self._fd, self._read)
+
+    def pause(self) -> None:
+        """Somebody else reads, until `go_on`."""
+        if self._is_read:
+            self._is_read = False
+            self._loop.remove_reader(self._fd)
+
+    def _read(self) -> None:
+        answer, self.answer = self.answer, None
+        if answer is None or answer.done():  # it speaks unasked, or has ended: whoever takes it next will see
+            self.pause()
+        else:
+            answer.set_result(os.read(self._fd, _READ_BYTES))
+
+    def close(self) -> None:
+        """From any thread: the descriptor is about to be closed."""
+        self._lines.pop(self.worker, None)
+        if self._loop.is_closed() or not self._is_read:
+            return
+        if self._thread == _thread.get_ident():
+            self.pause()
+            return
+        done = _thread.allocate_lock()
+        done.acquire()
+
+        def pause() -> None:
+            self.pause()
+            done.release()
+
+        try:
+            self._loop.call_soon_threadsafe(pause)
+        except RuntimeError:  # it has just been closed
+            return
+        done.acquire(timeout=_LET_GO_WITHIN_S)
+
+
+class _Free:
+    """What waits for a worker, in the pool's eyes."""
+
+    __slots__ = ("_event", "_loop")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._event = asyncio.Event()
+
+    def release(self) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self._event.set)
+        except RuntimeError:  # the loop is closed: nobody waits any more
+            pass
+
+    async def wait(self) -> None:
+        await self._event.wait()
