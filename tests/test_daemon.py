@@ -297,13 +297,15 @@ def test_what_a_child_inherits_and_cannot_be_told_makes_a_run_its_own(up, umask)
 @pytest.mark.parametrize(
     ("number", "code", "said"), [(signal.SIGINT, 130, "interrupted\n"), (signal.SIGTERM, 143, "terminated\n")]
 )
-def test_a_signal_cancels_the_call(up, tmp_path, number, code, said):
+@pytest.mark.parametrize("options", [[], ["--env", "A=1"], ["--no-daemon"]], ids=" ".join)
+def test_a_signal_cancels_the_call(up, tmp_path, number, code, said, options):
     told = tmp_path / "told"
-    process = up.start("run", "patient:wait", f"told={told}")
+    process = up.start("run", "patient:wait", f"told={told}", *options)
     pid = int(wait_until(lambda: lines_of(told))[0])
     process.send_signal(number)
     _, err = process.communicate()
     assert (process.returncode, err) == (code, said)
+    assert lines_of(told)[1:] == ["ended"]  # what it does at its end was done
     wait_until(lambda: is_gone(pid))
 
 

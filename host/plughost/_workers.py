@@ -14,7 +14,7 @@ from plughost._wishes import Wishes
 from plughost.call import describe, describe_exception
 from plughost.errors import PlughostError, PluginCrashed, PluginError, StoreError, VenvError
 from plughost.journal import Journal, NoJournal, Recording
-from plughost.worker import Nurseries, Pool, Worker, launch, modules_of, without_threads
+from plughost.worker import CUSTODY, Nurseries, Pool, Worker, launch, modules_of, without_threads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -195,6 +195,8 @@ class Workers:
             return self._start(installed, env)
 
         worker = start() if env else self.pool.take((installed.name, installed.revision), start, may_be_held=may_be_held)
+        if env and (custody := CUSTODY.get()) is not None:
+            custody.add(worker)
         worker.calls += 1
         if not installed.manifest.get("editable"):
             return worker, installed.manifest

@@ -15,7 +15,6 @@ from plughost.cli._execute import execute
 from plughost.cli._quick import parse
 from plughost.daemon import Declined, Run
 from plughost.daemon._link import ERR, OUT, parts
-from plughost.worker import Custody
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,12 +44,7 @@ def performer(store: Store, hosts: Hosts, program: str) -> Callable[[Run], int]:
         if command.name != "run" or values.flag("no_daemon") or values.text("store") != request.chosen_store:
             raise Declined
         context = Context(program=program, project=store.project, surroundings=_Caller(run, store, hosts)).given(values)
-        custody = Custody()
-        run.on_cancel(custody.end)
-        try:
-            return custody.run(execute, command, context, values)
-        finally:
-            run.on_cancel(None)
+        return run.custody.run(execute, command, context, values)
 
     return perform
 

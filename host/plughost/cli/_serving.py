@@ -27,6 +27,7 @@ def main(argv: Sequence[str]) -> None:
     import signal
 
     root, project, program, idle_s = argv
+    os.chdir("/")
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
     try:

@@ -7,11 +7,9 @@ works in; so calls that differ in one of them have workers of their own, and so 
 from __future__ import annotations
 
 import _thread
-import os
 from contextlib import contextmanager
 
 from plughost._process import base_environment
-from plughost.daemon._run import Declined
 from plughost.host import Host
 from plughost.settings import load
 
@@ -36,27 +34,25 @@ class Hosts:
         self._hosts: dict[object, Host] = {}
         self._lent: dict[Host, int] = {}
         self._lock = _thread.allocate_lock()
-        self._passed = base_environment()
-        self._folder = os.getcwd()
 
     @contextmanager
     def lend(self, environment: Mapping[str, str], folder: str, *, record_arguments: bool | None) -> Iterator[Host]:
         """The host for a command that finds these variables and is run in `folder`.
 
-        Raises: Declined: it can't have any. UsageError: the settings that hold there can't be used.
+        Raises: UsageError: the settings that hold there can't be used.
         """
         settings = load(folder, only=_RECORDING, environment=environment)
         passed = base_environment(environment=environment)
         key = (tuple(sorted(passed.items())), folder, settings.record_calls, settings.record_arguments, record_arguments)
-        # Until a host can be told what its workers find, they find what the daemon does.
-        if passed != self._passed or folder != self._folder:
-            raise Declined
         with self._lock:
             host = self._hosts.pop(key, None) or Host(
                 self._store.project,
                 store=self._store.root,
                 settings=settings,
                 record_arguments=record_arguments,
+                environment=passed,
+                working_folder=folder,
+                idle_s=None,  # they stay as long as the daemon does
             )
             self._hosts[key] = host  # the last one is the one used last
             self._lent[host] = self._lent.get(host, 0) + 1

@@ -9,10 +9,12 @@ from __future__ import annotations
 import _thread
 import os
 import queue
+import threading
 from _socket import SHUT_WR
 from contextlib import suppress
 
 from plughost.daemon._link import BEGUN, DECLINED, DONE, READ, frame
+from plughost.worker import CANCEL_GRACE_S, Custody
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,8 +26,8 @@ __all__ = ["Declined", "Request", "Run", "Terminated"]
 _SIGINT = 2
 
 
-class Declined(BaseException):
-    """This is for the command's own process to do. No Exception: nobody on the way is to handle it."""
+class Declined(Exception):
+    """This is for the command's own process to do."""
 
 
 class Terminated(BaseException):
@@ -62,8 +64,9 @@ class Run:
         self._input: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._signal = 0
         self._is_gone = False
-        self._cancel: Callable[[], object] | None = None
-        self._cancelling = _thread.allocate_lock()
+        self._killer: threading.Timer | None = None
+        #: Has the workers that it uses.
+        self.custody = Custody()
 
     # For the thread that performs it.
 
@@ -95,32 +98,25 @@ class Run:
         if self._signal or self._is_gone:
             raise Terminated
 
-    def on_cancel(self, cancel: Callable[[], object] | None) -> None:
-        """Have `cancel` called by the server's thread when the process wants no more of it, or at once if it has gone."""
-        with self._cancelling:
-            self._cancel = cancel
-            if cancel is not None and (self._signal or self._is_gone):
-                cancel()
-
     # For the server's thread.
 
     def feed(self, data: bytes) -> None:
         self._input.put(data)
 
     def signal(self, number: int) -> None:
-        self._signal = self._signal or number
-        self._cancelled()
+        """The process has had a signal: the call ends as by Ctrl-C, and after the grace it is ended."""
+        if not self._signal:
+            self._signal = number
+            self._input.put(b"")
+            self.custody.cancel()
+            self._killer = threading.Timer(CANCEL_GRACE_S, self.custody.end)
+            self._killer.start()
 
     def leave(self) -> None:
         """The process is gone, or will not be answered any more."""
         self._is_gone = True
-        self._cancelled()
-
-    def _cancelled(self) -> None:
         self._input.put(b"")
-        with self._cancelling:
-            if self._cancel is not None:
-                self._cancel()
+        self.custody.end()
 
     # For whoever has it performed.
 
@@ -138,5 +134,7 @@ class Run:
         except BrokenPipeError:
             pass
         finally:
+            if self._killer is not None:
+                self._killer.cancel()
             with suppress(OSError):
                 self._link.shutdown(SHUT_WR)  # whatever happened here, nobody waits for more

@@ -30,7 +30,7 @@ class Custody:
 
     def __init__(self) -> None:
         self._workers: set[Worker] = set()
-        self._is_over = False
+        self._is_cancelled = self._is_over = False
 
     def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call `function`; the workers that it takes are in this custody."""
@@ -39,6 +39,12 @@ class Custody:
             return function(*args, **kwargs)
         finally:
             CUSTODY.reset(token)
+
+    def cancel(self) -> None:
+        """From another thread: have what runs, and what will, end as by Ctrl-C. The calls end as their plugins answer that."""
+        self._is_cancelled = True
+        for worker in list(self._workers):
+            worker.cancel_nowait()
 
     def end(self) -> None:
         """From another thread: end what is lent, and what will be. The calls end with PluginCrashed."""
@@ -50,6 +56,8 @@ class Custody:
         self._workers.add(worker)
         if self._is_over:
             worker.interrupt()
+        elif self._is_cancelled:
+            worker.cancel_nowait()
 
     def remove(self, worker: Worker) -> None:
         self._workers.discard(worker)
