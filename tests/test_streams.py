@@ -142,6 +142,22 @@ def test_what_a_generator_has_yielded_does_not_wait_while_it_computes(plugin: Pl
     assert list(items) == ["went on"]
 
 
+def test_what_was_yielded_before_a_call_of_the_app_comes_before_it(plugin: Plugin) -> None:
+    seen: list[object] = []
+
+    def told(_: object) -> dict[str, object]:
+        seen.append("told")
+        return {"result": None}
+
+    worker = plugin.launch()
+    worker.on_callback = told
+    for item in stream(worker, "streams", plugin.tools["tell"], kwargs={}, timeout_s=TIMEOUT_S, output=Output(None)):
+        seen.append(item)  # noqa: PERF402 - while the callback does, too
+    worker.stop()
+
+    assert seen == [1, 2, "told", 3]
+
+
 @pytest.mark.parametrize("tool", ["note_end", "anote_end"])
 @pytest.mark.parametrize("how", ["close", "break", "raise", "forget"])
 def test_a_generator_ends_when_its_reader_leaves(plugin: Plugin, tmp_path: Path, tool: str, how: str) -> None:

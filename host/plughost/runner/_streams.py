@@ -44,6 +44,7 @@ _BATCH_WEIGHT, _ITEM_WEIGHT = 1 << 16, 128
 _UNKNOWN_BYTES = 1 << 16  # what an item weighs whose size nobody knows
 _SMALL = 1 << 62  # for an int that is smaller, no limit on digits matters
 
+_flusher = Flusher()  # one thread is enough, however many streams there are at a time
 _quote: Quote = getattr(sys.modules.get("_json"), "encode_basestring", wire.encode)
 
 
@@ -68,7 +69,6 @@ class Streams:
     def __init__(self, link: Link, answer: Callable[[dict[str, object]], None]) -> None:
         self._link = link
         self._answer = answer
-        self._flusher = Flusher()
         self._open: dict[object, _Stream] = {}
         #: Iterators of the caller's, by the call that they were given to, and their place among its arguments.
         self.pulled: dict[tuple[object, object], Pulled] = {}
@@ -81,7 +81,7 @@ class Streams:
 
         Raises: Staged: what it raises, after the items that came before.
         """
-        stream = self._open[number] = _Stream(number, self._link, self._flusher)
+        stream = self._open[number] = _Stream(number, self._link)
         returned: object = None
         try:
             try:
@@ -97,7 +97,7 @@ class Streams:
                 raise
         finally:
             del self._open[number]
-            self._flusher.unwatch(stream)
+            _flusher.unwatch(stream)
             close = getattr(items, "close", None)
             if close is not None:
                 with stage("call"):
@@ -179,7 +179,6 @@ class _Stream(Waiting):
         "_ahead_items",
         "_begin",
         "_due",
-        "_flusher",
         "_link",
         "_marks",
         "_number",
@@ -190,9 +189,9 @@ class _Stream(Waiting):
         "is_cancelled",
     )
 
-    def __init__(self, number: object, link: Link, flusher: Flusher) -> None:
+    def __init__(self, number: object, link: Link) -> None:
         super().__init__()
-        self._number, self._link, self._flusher = number, link, flusher
+        self._number, self._link = number, link
         name = _quote(number) if isinstance(number, str) else str(number)
         self._begin = '{"jsonrpc":"2.0","method":"items","params":{"id":' + name + ',"values":['
         self._sent = 0
@@ -241,7 +240,7 @@ class _Stream(Waiting):
             return False
         self.texts.append(text)
         self._weight += len(text) + _ITEM_WEIGHT
-        if self._weight < _BATCH_WEIGHT and monotonic() < self._due and (self.is_watched or self._flusher.watch(self)):
+        if self._weight < _BATCH_WEIGHT and monotonic() < self._due and (self.is_watched or _flusher.watch(self)):
             return True
         _printed.flush()
         self.flush()

@@ -20,6 +20,7 @@ def plughost_tools():
         cannot_send,
         acount,
         anote_end,
+        tell,
     ]
 
 
@@ -110,6 +111,15 @@ async def anote_end(path: str):
     finally:
         await asyncio.sleep(0)
         _note(path, "ended")
+
+
+def tell():
+    from plughost_app import told
+
+    yield 1
+    yield 2
+    told()
+    yield 3
 
 
 def _note(path, text):
