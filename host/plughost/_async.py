@@ -206,7 +206,10 @@ class _Loop:
             with workers.recording(installed, worker, str(chosen["name"]), args, kwargs):
                 try:
                     exchange = begin_call(worker, installed.name, chosen, args, kwargs, None, output)
-                    return await self._see_through(exchange, worker, installed, chosen)
+                    try:
+                        return await self._see_through(exchange, worker, installed, chosen)
+                    finally:
+                        await exchange.aclose()
                 finally:
                     output.leave(worker)
         except (PluginError, PluginCrashed) as error:
@@ -260,8 +263,13 @@ class _Loop:
             with workers.recording(installed, worker, str(chosen["name"]), args, kwargs):
                 try:
                     exchange = begin_call(worker, installed.name, chosen, args, kwargs, None, output)
-                    async for item in self._items(exchange, worker, installed, chosen):
-                        yield item
+                    items = self._items(exchange, worker, installed, chosen)
+                    try:
+                        async for item in items:
+                            yield item
+                    finally:  # before the worker is given back
+                        await items.aclose()
+                        await exchange.aclose()
                 finally:
                     output.leave(worker)
         except (PluginError, PluginCrashed) as error:
