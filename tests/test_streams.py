@@ -4,6 +4,7 @@ Python too.
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import sys
@@ -17,10 +18,11 @@ import pytest
 from plughost import _process
 from plughost.call import Output, describe, invoke, stream, tools_of
 from plughost.errors import PluginError, UsageError
+from plughost.testing import Direct
 from plughost.worker import Pool, Worker, launch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
 
 PACKAGE = Path(__file__).parent / "packages" / "streams"
 PYTHONS = Path("~/.pyenv/versions").expanduser()
@@ -351,3 +353,55 @@ def test_an_iterator_is_of_no_use_after_its_call(plugin: Plugin) -> None:
 
     with pytest.raises(RuntimeError, match="the call is over"):
         plugin.call("next_kept")
+
+
+# Awaited, and in this process.
+
+
+@pytest.fixture
+def twin(monkeypatch: pytest.MonkeyPatch) -> Iterator[Direct]:
+    monkeypatch.syspath_prepend(str(PACKAGE))
+    with Direct("streams", {"given": "streams.given", "gives": "streams.gives"}) as twin:
+        yield twin
+
+
+def test_streams_flow_in_an_event_loop(twin: Direct, tmp_path: Path) -> None:
+    closed = []
+
+    async def numbers(most: int, error: Exception | None = None) -> AsyncIterator[int]:
+        try:
+            for number in range(1, most):
+                if number % 3 == 0:
+                    await asyncio.sleep(0)
+                yield number
+            if error is not None:
+                raise error
+        finally:
+            closed.append(most)
+
+    async def follow() -> None:
+        error = LookupError("spent")
+        assert [item async for item in twin.astream("streams", "count", 3000)] == list(range(3000))
+        assert [item async for item in twin.astream("streams", "adouble", numbers(2000))] == list(range(2, 4000, 2))
+        assert await twin.acall("streams", "asum", numbers(5)) == 10
+        assert await twin.acall("streams", "first", numbers(6)) == [1]
+        with pytest.raises(LookupError) as caught:
+            await twin.acall("streams", "total", numbers(7, error))
+        assert caught.value is error
+        items = twin.astream("streams", "double", numbers(10**9), str(tmp_path / "end"))
+        assert [await anext(items) for _ in range(3)] == [2, 4, 6]
+        await items.aclose()
+        assert await twin.acall("streams", "asum", numbers(5)) == 10
+
+    asyncio.run(follow())
+
+    assert closed == [2000, 5, 6, 7, 10**9, 5]
+    assert text_of(tmp_path / "end") == "ended"
+
+
+def test_an_async_iterator_has_to_be_awaited(twin: Direct) -> None:
+    async def numbers() -> AsyncIterator[int]:
+        yield 1
+
+    with pytest.raises(UsageError, match="draws from an async iterator, and was not awaited"):
+        twin.call("streams", "asum", numbers())
