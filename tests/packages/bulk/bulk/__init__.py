@@ -9,13 +9,10 @@ def echo(value):
 
 
 def kind(value):
-    """What a value arrived as, and what can be done to it."""
+    """What a value arrived as, and whether it is the tool's own to change."""
     flags = getattr(value, "flags", None)
-    return [
-        "{}.{}".format(type(value).__module__, type(value).__qualname__),
-        str(getattr(value, "dtype", "")),
-        None if flags is None or not hasattr(flags, "owndata") else [bool(flags.writeable), bool(flags.owndata)],
-    ]
+    own = [bool(flags.writeable), bool(flags.owndata)] if hasattr(flags, "owndata") else None
+    return ["{}.{}".format(type(value).__module__, type(value).__qualname__), str(getattr(value, "dtype", "")), own]
 
 
 def make(size: int, kind: str = "bytes"):
@@ -24,8 +21,29 @@ def make(size: int, kind: str = "bytes"):
     return {"bytes": made, "bytearray": bytearray(made), "array": array.array("d", made), "str": made.decode()}[kind]
 
 
+def grid(rows: int):
+    """An array of numpy's, which the plugin has and its host may lack."""
+    import numpy
+
+    return {"grid": numpy.zeros((rows, 2))}
+
+
+def stream(count: int, size: int):
+    for number in range(count):
+        yield bytes([number % 256]) * size
+
+
+def forbid():
+    """From now on this process makes no memory to share."""
+    del os.memfd_create
+
+
+def crash(data: bytes):
+    os._exit(len(data) % 7)
+
+
 def measure():
-    """The process's own memory, that which it shares, its descriptors, and its number."""
+    """What of the process's memory is shared, how many descriptors it has, and its number."""
     with open("/proc/self/status") as file:
         lines = dict(line.split(":", 1) for line in file)
-    return {name: int(lines[name].split()[0]) for name in ("RssAnon", "RssShmem")}, len(os.listdir("/proc/self/fd")), os.getpid()
+    return {"shared": int(lines["RssShmem"].split()[0]) << 10, "descriptors": len(os.listdir("/proc/self/fd")), "pid": os.getpid()}
