@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import logging
@@ -157,6 +158,35 @@ def test_a_host_has_the_events_of_all_calls_but_of_those_that_have_a_callback_of
     assert logged(of_all) == ["says b", "before 0"]
     assert [event.tool for event in of_all] == ["log", "mix", "mix", "show"]
     assert printed(of_all) == "c"
+
+
+def test_calls_that_are_awaited_and_calls_that_are_submitted_report_too(reporting: Host) -> None:
+    of_all: list[Event] = []
+
+    async def call_several() -> list[object]:
+        several = [reporting.acall("reporting", "log", text=str(number)) for number in range(3)]
+        results = [await reporting.acall("reporting", "work", steps=1), *await asyncio.gather(*several)]
+        return [*results, [item async for item in reporting.astream("reporting", "mix", items=1)]]
+
+    assert asyncio.run(call_several()) == [{"steps": 1}, None, None, None, [0]]
+    reporting.on_event = of_all.append
+    try:
+        asyncio.run(call_several())
+        awaited = list(of_all)
+        of_all.clear()
+        assert reporting.submit("reporting", "work", steps=1).result() == {"steps": 1}
+    finally:
+        reporting.on_event = None
+    assert sorted(logged(awaited)) == ["before 0", "says 0", "says 1", "says 2"]
+    assert [event.progress for event in awaited if isinstance(event, ProgressEvent)] == [1, 0]
+    assert len({event.call for event in awaited if isinstance(event, LogEvent)}) == 4
+    assert {type(event) for event in of_all} == {OutputEvent, ProgressEvent}
+
+
+def test_a_process_that_was_forked_for_a_call_reports_too(reporting: Host) -> None:
+    with plughost.Host(store=reporting.store.root, isolation="call") as host:
+        for number in range(3):
+            assert logged(events_of(host, "log", text=str(number))) == [f"says {number}"]
 
 
 def test_a_character_that_comes_in_parts_is_one(reporting: Host) -> None:

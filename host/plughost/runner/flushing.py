@@ -25,7 +25,7 @@ class Waiting:
     def __init__(self) -> None:
         self.texts: list[str] = []
         self.is_watched = False
-        self._lock = _thread.allocate_lock()
+        self._lock = _thread.RLock()  # a signal handler may flush between its being taken and its being known
         self._flushing = 0  # the thread that does
 
     def flush(self) -> None:

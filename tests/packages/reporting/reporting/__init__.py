@@ -128,10 +128,15 @@ def log_from_a_copy():
 
 def log_while_writing(size):
     """Have a signal's handler log again and again, while a large result is written, too."""
-    signal.signal(signal.SIGALRM, lambda *_: logger.warning("alarm"))
-    signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+
+    def log_and_go_on(*_):
+        logger.warning("alarm")
+        signal.setitimer(signal.ITIMER_REAL, 0.0005)
+
+    signal.signal(signal.SIGALRM, log_and_go_on)
+    log_and_go_on()
     yield list(range(size))
-    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
 
 
 def log_and_crash(text):
