@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import json
@@ -82,12 +83,12 @@ def test_a_call_leaves_what_there_is_to_say_of_it(host):
 
 def test_sizes_are_those_of_the_messages(host):
     host.call("echo", "echo", value="")
+    host.call("echo", "echo", value="x" * 1000)
     host.call("echo", "echo", value="x" * 100_000)
-    host.call("echo", "echo", value=b"x" * 100_000)
     host.call("hazards", "flood", megabytes=1)
-    small, text, raw, flood = host.calls()
-    assert text.request_bytes - small.request_bytes == text.reply_bytes - small.reply_bytes == 100_000
-    assert raw.request_bytes - small.request_bytes < 100_200
+    small, text, large, flood = host.calls()
+    assert text.request_bytes - small.request_bytes == text.reply_bytes - small.reply_bytes == 1000
+    assert 100_000 <= large.reply_bytes <= large.request_bytes < 100_500
     assert 0 < small.reply_bytes < small.request_bytes < 200
     assert flood.output_bytes == 1 << 20
     assert small.output_bytes == 0
@@ -139,6 +140,23 @@ def test_an_interrupt_of_the_call_is_told(host):
         host.invoke("echo", "countdown", kwargs={"start": 3}, on_item=interrupt)
     [call] = host.calls()
     assert (call.outcome, call.exit_code, call.error_type) == ("cancelled", 130, "KeyboardInterrupt")
+
+
+def test_a_call_that_is_cancelled_leaves_that(host):
+    async def leave() -> None:
+        await asyncio.wait_for(host.acall("hazards", "sleep"), 0.05)
+
+    assert host.submit("hazards", "sleep").cancel()
+    with pytest.raises(TimeoutError):
+        asyncio.run(leave())
+    with pytest.raises(CallTimeout), host.deadline(0.05):
+        host.call("hazards", "sleep")
+    calls = [(call.outcome, call.exit_code, call.reference, call.error_type) for call in host.calls()]
+    assert calls == [
+        ("cancelled", 130, "cancelled", ""),
+        ("cancelled", None, "", "CancelledError"),
+        ("timed-out", 124, "timed-out", ""),
+    ]
 
 
 def test_a_plugin_that_cannot_be_started_leaves_a_record(host, root):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-from plughost.errors import CallTimeout, PlughostError, PluginCrashed, PluginError, UsageError
+from plughost.errors import CallCancelled, CallTimeout, PlughostError, PluginCrashed, PluginError, UsageError
 from plughost.journal._arguments import digest, fields, kept_arguments
 from plughost.journal._spool import Spool
 from plughost.journal._writer import LINE, Clock, NoWriter, Writer
@@ -67,7 +67,13 @@ _LONGEST_TRACEBACK = 16_000
 _LONGEST_TYPE = 200
 #: As shells have them: 128 and the signal's number.
 _EXIT_CODES = {KeyboardInterrupt: 130, BrokenPipeError: 141}
-_OUTCOMES = ((PluginError, "raised"), (PluginCrashed, "crashed"), (CallTimeout, "timed-out"), (UsageError, "refused"))
+_OUTCOMES = (
+    (PluginError, "raised"),
+    (PluginCrashed, "crashed"),
+    (CallTimeout, "timed-out"),
+    (CallCancelled, "cancelled"),
+    (UsageError, "refused"),
+)
 
 
 class Journal:
@@ -257,7 +263,7 @@ def _failure(error: BaseException, *, keeps_arguments: bool) -> bytes:
     if isinstance(error, PlughostError):
         record["outcome"] = next((name for kind, name in _OUTCOMES if isinstance(error, kind)), "failed")
         record["reference"] = error.reference
-        record["type"] = (error.type_name if isinstance(error, PluginError) else "")[:_LONGEST_TYPE]
+        record["type"] = error.type_name[:_LONGEST_TYPE] if isinstance(error, PluginError) else ""
         if keeps_arguments or not isinstance(error, UsageError):
             record["message"] = " ".join(error.message.split())[:_LONGEST_MESSAGE]
     if isinstance(error, PluginError):
