@@ -399,6 +399,18 @@ def test_streams_flow_in_an_event_loop(twin: Direct, tmp_path: Path) -> None:
     assert text_of(tmp_path / "end") == "ended"
 
 
+def test_a_plugin_is_called_by_the_reader_of_its_stream_whom_it_has_called(twin: Direct) -> None:
+    def seen() -> list[object]:
+        items = twin.stream("streams", "count", 3000)
+        return [item if number % 1000 else twin.call("streams", "total", [number, 1]) for number, item in enumerate(items)]
+
+    twin.offer("seen", seen)
+
+    expected: list[object] = list(range(3000))
+    expected[::1000] = [1, 1001, 2001]
+    assert twin.call("streams", "look") == expected
+
+
 def test_an_async_iterator_has_to_be_awaited(twin: Direct) -> None:
     async def numbers() -> AsyncIterator[int]:
         yield 1

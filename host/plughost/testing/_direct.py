@@ -71,9 +71,9 @@ class _DirectWorkers(Workers):
 
     def launch(self, name: str, _venv: str, _env: Mapping[str, str] | None = None) -> Worker:
         (requests, our_in), (our_out, replies) = os.pipe(), os.pipe()
-        nothing = os.open(os.devnull, os.O_RDONLY)  # where a child's output comes from; poll has no end of it to tell
+        nothing, held = os.pipe()  # where a child's output would come from
         channel = Channel(stdin=our_in, stdout=our_out, stderr=nothing, exit_fd=-1)
-        return Worker(_Thread(requests, replies), channel, name=name, project=self.project)
+        return Worker(_Thread(requests, replies, held), channel, name=name, project=self.project)
 
 
 class _Thread:
@@ -83,8 +83,10 @@ class _Thread:
     is_measured = False
     peak_bytes = 0
 
-    def __init__(self, requests: int, replies: int) -> None:
+    def __init__(self, requests: int, replies: int, held: int) -> None:
+        """`held` is closed with it."""
         self.pid = os.getpid()
+        self._held = held
         self._thread = threading.Thread(target=self._serve, args=(requests, replies), name="plughost-direct", daemon=True)
         self._thread.start()
 
@@ -105,7 +107,7 @@ class _Thread:
         """Nothing that could be done."""
 
     def close(self) -> None:
-        """Nothing is held."""
+        os.close(self._held)
 
     def _serve(self, requests: int, replies: int) -> None:
         # The runner's modules by the name that they have in a child, so that both sides keep their own.

@@ -38,23 +38,24 @@ MOST_SHOWN = 200
 class Exchange:
     """A request on its way: items as they come, then the response."""
 
-    __slots__ = ("_number", "_owes_credit", "_ready", "_timeout_s", "_what", "_worker", "deadline", "ended_ns", "feeds", "wanted")
+    __slots__ = ("_limit", "_number", "_owed", "_ready", "_what", "_worker", "deadline", "ended_ns", "feeds", "wanted")
 
-    def __init__(self, worker: Worker, number: int, *, what: str, timeout_s: float | None, deadline: float | None) -> None:
+    def __init__(self, worker: Worker, number: int, *, what: str, limit: str, deadline: float | None) -> None:
         self._worker = worker
         self._number = number
         self._what = what
-        self._timeout_s = timeout_s
+        self._limit = limit  # what is said of it once the deadline is over
         #: When its time is over: a `time.monotonic()`.
         self.deadline = deadline
         #: When `advance` had the response: a `time.perf_counter_ns()`.
         self.ended_ns = 0
-        self._owes_credit = False
+        self._owed = 0  # for how many batches the child has asked for credit
         #: The iterators among the arguments, by their places.
         self.feeds: dict[str, Feed] = {}
         #: What the plugin asks of async ones, for `aserve`.
         self.wanted: list[tuple[Feed, int]] = []
-        self._ready: list[tuple[bool, object] | BaseException] = []  # what `advance` has taken already
+        self._ready: list[tuple[bool, object] | BaseException] = []  # what `advance` has taken already, or another exchange
+        worker.exchanges[number] = self
 
     def step(self) -> tuple[bool, object]:
         """(False, a list of items) while a stream runs, then (True, the response).
@@ -63,16 +64,9 @@ class Exchange:
 
         Raises: CallTimeout, PluginCrashed: and the worker is gone, as after any interrupt.
         """
-        if self._ready:
-            first = self._ready[0]
-            if isinstance(first, BaseException):
-                raise first
-            del self._ready[0]
-            return first
-        if self._owes_credit:
-            self._give_credit()
+        self._give_credit()
         try:
-            taken = self._guarded(self._wait)
+            taken = self._taken_before() or self._guarded(self._wait)
         except BaseException:
             self._close_feeds()
             raise
@@ -80,12 +74,20 @@ class Exchange:
             self._close_feeds()
         return taken
 
+    def _taken_before(self) -> tuple[bool, object] | None:
+        if not self._ready:
+            return None
+        first = self._ready[0]
+        if isinstance(first, BaseException):
+            raise first
+        del self._ready[0]
+        return first
+
     def step_nowait(self) -> tuple[bool, object] | None:
         """As `step`, but None where it would have to wait for `descriptors`. Whether there is time for that, the caller knows."""
         if self._ready:
             return self.step()
-        if self._owes_credit:
-            self._give_credit()
+        self._give_credit()
         taken = self._guarded(self._take_what_is_there)
         if isinstance(taken, BaseException):
             raise taken
@@ -133,8 +135,7 @@ class Exchange:
             if taken is None:
                 return False
             self._ready.append(taken)
-            if self._owes_credit:
-                self._give_credit()
+            self._give_credit()
         self.ended_ns = self.ended_ns or time.perf_counter_ns()
         return True
 
@@ -179,7 +180,7 @@ class Exchange:
     def too_late(self) -> CallTimeout:
         """The error for a call whose time is over."""
         return CallTimeout(
-            f"{self._what} took longer than {self._timeout_s or STOP_GRACE_S:g} s",
+            f"{self._what} {self._limit or 'did not end when it was cancelled'}",
             causes=["Its process and all that it started were ended"],
             hint="Give it more time with `--timeout`, or `timeout_s=` from Python",
         )
@@ -191,7 +192,7 @@ class Exchange:
         if not self._worker.alive:
             return False
         self._worker.channel.send(_notification("cancel", {"id": self._number}))
-        self._timeout_s, self.deadline = None, time.monotonic() + HEARD_WITHIN_S
+        self._limit, self.deadline = "", time.monotonic() + HEARD_WITHIN_S
         return True
 
     def note_closing(self, items: object) -> None:
@@ -241,18 +242,29 @@ class Exchange:
         return None
 
     def _handle(self, message: dict[str, object], channel: Channel) -> tuple[bool, object] | None:
-        """Items, the response, or None: it was neither, and is dealt with."""
-        if message.get("method") == "items":
+        """Items, the response, or None: it was neither, or another exchange's, and is dealt with."""
+        meant = self._worker.exchanges.get(_number_of(message), self)
+        taken = meant._dealt_with(message, channel)  # noqa: SLF001 - one of our own
+        if meant is not self and taken is not None:
+            meant._ready.append(taken)  # noqa: SLF001
+            return None
+        return taken
+
+    def _dealt_with(self, message: dict[str, object], channel: Channel) -> tuple[bool, object] | None:
+        method = message.get("method")
+        if method is None:
+            return self._response(message, channel)
+        if method == "items":
             return False, self._items(message)
-        if message.get("method") == "pull":
+        if method == "pull":
             self._feed(message)
-            return None
-        if message.get("method") == "callback":
+        elif method == "callback":
             self._answer(message)
-            return None
-        if message.get("method") in {"log", "progress"}:
+        else:
             self._notified(message)
-            return None
+        return None
+
+    def _response(self, message: dict[str, object], channel: Channel) -> tuple[bool, object] | None:
         problem = message.get("error")
         if message.get("id") is None:
             raise UsageError(
@@ -268,6 +280,7 @@ class Exchange:
         data = problem.get("data") if isinstance(problem, dict) else None
         if isinstance(data, dict) and data.get("stage") == "import":
             self._worker.reusable = False  # what an import that fails leaves behind, a second one trips over
+        self._worker.exchanges.pop(self._number, None)
         channel.drain_output()
         return True, message
 
@@ -291,7 +304,7 @@ class Exchange:
         params = message.get("params")
         if not isinstance(params, dict) or params.get("id") != self._number or not isinstance(params.get("values"), list):
             raise WireError("items of no stream")
-        self._owes_credit = "credit" in params
+        self._owed += "credit" in params
         values: list[object] = params["values"]
         return values
 
@@ -299,6 +312,7 @@ class Exchange:
         self._worker.notified(message, self._what, self._number)
         params = message.get("params")
         if isinstance(params, dict) and "credit" in params:
+            self._owed += 1
             self._give_credit()
 
     def _feed(self, message: dict[str, object]) -> None:
@@ -313,9 +327,18 @@ class Exchange:
             feed.serve(most)
 
     def _give_credit(self) -> None:
-        self._owes_credit = False
-        if self._worker.alive:
-            self._worker.channel.send(_notification("credit", {"id": self._number}))
+        while self._owed:
+            self._owed -= 1
+            if self._worker.alive:
+                self._worker.channel.send(_notification("credit", {"id": self._number}))
+
+
+def _number_of(message: dict[str, object]) -> object:
+    """The number of the request that the message belongs to; of a callback or a log record there is none."""
+    if "method" not in message:
+        return message.get("id")
+    params = message.get("params")
+    return params.get("id") if isinstance(params, dict) else None
 
 
 def _is_last(taken: tuple[bool, object] | BaseException) -> bool:

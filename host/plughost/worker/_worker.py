@@ -64,13 +64,14 @@ def launch(
     make_input: Callable[[], tuple[int, int]] = _process.pipe,
     arguments: Sequence[str] = (),
     surroundings: Surroundings | None = None,
+    asked: Mapping[str, object] | None = None,
 ) -> Worker:
     """Start a worker in the environment at `venv`. Doesn't wait for it: the first request does.
 
     `name` is the plugin's, for messages; `bytecode` the folder for the runner's where it can't lie beside it. The child's
     environment is the allow-list of `_process` and `extra_environment`. `make_input` gives the child's end of its input, and
-    ours; `arguments` are the runner's. While the child lives, it holds a shared lock on the environment's marker, so that nobody
-    deletes the environment under it.
+    ours; `arguments` are the runner's, and `asked` what it is told besides, see there. While the child lives, it holds a shared lock
+    on the environment's marker, so that nobody deletes the environment under it.
 
     Raises: OSError: the environment is gone, or its interpreter can't be started.
     """
@@ -107,7 +108,7 @@ def launch(
     finally:
         os.close(lease)
     channel = Channel(stdin=our_in, stdout=our_out, stderr=our_err, exit_fd=child.exit_descriptor())
-    return Worker(child, channel, name=name, project=project, log_level=wanted_level(name))
+    return Worker(child, channel, name=name, project=project, log_level=wanted_level(name), asked=asked)
 
 
 def wanted_level(plugin: str) -> int:
@@ -141,6 +142,7 @@ class Worker:
         "calls",
         "channel",
         "crew",
+        "exchanges",
         "goodbye_until",
         "leave_idle",
         "measured_ns",
@@ -157,8 +159,17 @@ class Worker:
         "watcher",
     )
 
-    def __init__(self, child: Process, channel: Channel, *, name: str, project: str, log_level: int | None = None) -> None:
-        """`log_level` is that of the log records that it is to send, if any, see the runner."""
+    def __init__(
+        self,
+        child: Process,
+        channel: Channel,
+        *,
+        name: str,
+        project: str,
+        log_level: int | None = None,
+        asked: Mapping[str, object] | None = None,
+    ) -> None:
+        """`log_level` is that of the log records that it is to send, if any; `asked` what else it is told, see the runner."""
         self._child, self.channel, self._name = child, channel, name
         self._tail = b""
         self._launched = time.monotonic()
@@ -171,6 +182,8 @@ class Worker:
         # Numbers that nobody guesses: a line that a plugin writes to every descriptor it finds is no answer to anything.
         self.next_id = int.from_bytes(os.urandom(6), "big")
         self._awaited: set[object] = set()
+        #: Those under way, by their numbers: one inside another where a function of the app's that it called calls it, too.
+        self.exchanges: dict[object, Exchange] = {}
         self.alive = True
         #: Whether a further call may find the plugin as a new process would have it.
         self.reusable = True
@@ -202,7 +215,7 @@ class Worker:
         channel.check = self._check
         channel.bulk.pid = child.pid
         # Not waited for: the child reads it when it is up, and the first answer that comes is this one's.
-        greeting: dict[str, object] = {"protocol": PROTOCOL, "project": project}
+        greeting: dict[str, object] = {"protocol": PROTOCOL, "project": project, **(asked or {})}
         if log_level is not None:
             greeting["log"] = log_level
         self._greeting = self._send_request("initialize", greeting)
@@ -219,17 +232,18 @@ class Worker:
         self.attend()
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         around = DEADLINE.get()
-        if around is not None and (deadline is None or around < deadline):
-            deadline, timeout_s = around, max(0.0, around - time.monotonic())
+        limit = f"took longer than {timeout_s:g} s" if timeout_s is not None else ""
+        if around is not None and (deadline is None or around.at < deadline):
+            deadline, limit = around.at, f"was not done by its deadline, which was {around.timeout_s:g} s"
         number = self._send_request(method, params)
-        return Exchange(self, number, what=what, timeout_s=timeout_s, deadline=deadline)
+        return Exchange(self, number, what=what, limit=limit, deadline=deadline)
 
     def follow(self, number: int, chunk: bytes, *, what: str) -> Exchange:
         """A request that was sent through the channel's `ask`, whose first words were these, as an exchange."""
         self._awaited.add(number)
         self.attend()
         self.channel.take_in(chunk)
-        return Exchange(self, number, what=what, timeout_s=None, deadline=None)
+        return Exchange(self, number, what=what, limit="", deadline=None)
 
     def request(self, method: str, params: dict[str, object], *, what: str, timeout_s: float | None = None) -> dict[str, object]:
         """Ask, and wait for the response: the whole JSON-RPC message, with `result` or `error`.
@@ -247,6 +261,10 @@ class Worker:
         number = message.get("id")
         self._awaited.discard(number)
         return number != self._greeting
+
+    def is_greeting(self, message: dict[str, object]) -> bool:
+        """Whether it is the response to `initialize`, for which nobody waits."""
+        return message.get("id") == self._greeting and "method" not in message
 
     def notified(self, message: dict[str, object], what: str = "", number: int = 0) -> None:
         """Pass on a notification that is no item. Without `what` is called, nobody waits for it."""
@@ -415,6 +433,7 @@ class Worker:
             self.on_end()
 
     def _close(self) -> None:
+        self.exchanges.clear()
         _process.disown(self)
         if self.on_close is not None:
             self.on_close()

@@ -21,6 +21,7 @@ def plughost_tools():
         acount,
         anote_end,
         tell,
+        look,
     ]
 
 
@@ -120,6 +121,12 @@ def tell():
     yield 2
     told()
     yield 3
+
+
+def look():
+    from plughost_app import seen
+
+    return seen()
 
 
 def _note(path, text):
