@@ -7,6 +7,7 @@ threads, processes or shared memory grow on either side.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import contextlib
 import ctypes
 import gc
@@ -32,6 +33,9 @@ import itertools, os, signal, time
 def echo(value=None):
     return value
 
+def pid():
+    return os.getpid()
+
 def count():
     yield from itertools.count()
 
@@ -52,7 +56,7 @@ version = "1.0"
 
 [project.entry-points.plughost]
 """
-TOOLS = ("echo", "count", "sleep", "die")
+TOOLS = ("echo", "pid", "count", "sleep", "die")
 PARTS = 10
 #: What a part may add to a process's memory: less than anything takes that is kept each time, and what is made once, late.
 MOST_BYTES_EACH = 8
@@ -144,6 +148,18 @@ class Soak:
                 return
         raise AssertionError("it slept for a minute")
 
+    def await_in_a_loop(self, number: int) -> None:
+        """A call that is answered, and one that is cancelled, by turns, each in an event loop of its own, by `asyncio.run`."""
+
+        async def run() -> None:
+            if number % 2:
+                assert await self.host.acall("soaked", "echo", number) == number
+            else:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self.host.acall("soaked", "sleep"), DEADLINE_S)
+
+        asyncio.run(run())
+
     def kill(self, number: int) -> None:
         """A process that waits, and one that is in a call, by turns."""
         try:
@@ -158,8 +174,9 @@ class Soak:
 
     def child(self) -> int:
         """The plugin's process that waits for the next call; one is made if there is none."""
-        self.host.call("soaked", "echo")
-        return max(children_of(os.getpid()))
+        pid = self.host.call("soaked", "pid")
+        assert isinstance(pid, int)
+        return pid
 
     def sample(self, done: int, wanted: Sample | None) -> Sample:
         """Once what ends has ended: when no more is held than is `wanted`, or that has had its time."""
@@ -231,6 +248,7 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=1_000_000, help="calls, each thousandth with a MiB of bytes")
     parser.add_argument("--streams", type=int, default=10_000, help="streams that are left early")
     parser.add_argument("--cancels", type=int, default=10_000, help="calls cancelled, by a deadline and by whoever waits")
+    parser.add_argument("--loops", type=int, default=1_000, help="event loops, each with a call, answered or cancelled")
     parser.add_argument("--kills", type=int, default=1_000, help="kills of the plugin's process")
     counts = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="plughost-soak-") as folder:
@@ -240,6 +258,7 @@ def main() -> None:
                 ("calls", soak.call, counts.calls),
                 ("streams left early", soak.leave_a_stream, counts.streams),
                 ("cancels", soak.cancel, counts.cancels),
+                ("event loops", soak.await_in_a_loop, counts.loops),
                 ("kills", soak.kill, counts.kills),
             )
             sound = [run(soak, what, operate, count) for what, operate, count in parts if count]
