@@ -41,9 +41,9 @@ class Offer(framing.Carrier):
 
     def heard(self, news: object) -> None:
         """The host has opened the memory, or can't."""
-        if news is True:
-            self.sending = self.receiving
-        elif self.receiving is not None:
+        if news is True and self.receiving is not None:
+            self.share(self.receiving)
+        else:
             self.close()
         self._let_go_of_descriptor()
 

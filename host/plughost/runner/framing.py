@@ -20,6 +20,7 @@ __all__ = ["MAX_MESSAGE_BYTES", "Assembler", "Carrier", "gathered"]
 MAX_MESSAGE_BYTES = 1 << 30
 
 _ARGS = len('{"args":')
+_MEMBERS = len(("types", "frames"))
 _WORTH_A_CALL = 1 << 16  # bytes; to copy fewer takes less time than a system call of their own
 
 
@@ -48,13 +49,15 @@ class Carrier:
     Each end has a class of its own, for how they come to share it. `news` is what the next message says of that.
     """
 
-    __slots__ = ("news", "receiving", "sending")
+    __slots__ = ("_leaf_of", "_makers", "news", "receiving", "sending")
 
     def __init__(self) -> None:
         self.news: object = None
         self.receiving: Arena | None = None
         #: Set once the other end has it, too.
         self.sending: Arena | None = None
+        self._leaf_of: Callable[[object], Leaf | None] = _no_leaf
+        self._makers: Mapping[str, Callable[[object, wire.Buffer], object]] = {}
 
     def outgrown(self) -> None:
         """A large value goes by the stream."""
@@ -70,6 +73,12 @@ class Carrier:
         found = self.sending.put_all(buffers) if buffers and self.sending is not None else None
         return (sizes, buffers) if found is None else (found, [])
 
+    def share(self, arena: Arena) -> None:
+        """From now on large values go by it."""
+        from . import _arrays
+
+        self.sending, self._leaf_of, self._makers = arena, _arrays.leaf_of, _arrays.MADE
+
     def enclose(self, value: object, path: str = "[]") -> tuple[str, str] | None:
         """The JSON text of what stands for a large value, and the members of its line that tell where it lies in the memory.
 
@@ -78,13 +87,19 @@ class Carrier:
         sending = self.sending
         if sending is None:
             return None
-        leaf: Leaf | None = ("str", None, value.encode()) if isinstance(value, str) else wire.leaf_of(value)
-        if leaf is None:
-            return self._enclose_all(value) if path == "[]" else None
-        name, left, buffer = leaf
-        text = "null" if left is None else wire.encode(left)
+        text, kind = "null", "bytes"
+        if type(value) is bytes:
+            buffer: wire.Buffer = value
+        elif isinstance(value, str):
+            buffer, kind = value.encode(), "str"
+        else:
+            leaf = self._leaf_of(value)
+            if leaf is None:
+                return self._enclose_all(value) if path == "[]" else None
+            kind, left, buffer = leaf
+            text = wire.encode(left)
         offset = sending.put(buffer)
-        return None if offset < 0 else (text, f',"types":{{"{name}":[{path}]}},"frames":[[{offset},{len(buffer)}]]')
+        return None if offset < 0 else (text, f',"types":{{"{kind}":[{path}]}},"frames":[[{offset},{len(buffer)}]]')
 
     def enclose_call(self, args: Sequence[object], kwargs: Mapping[str, object]) -> tuple[str, str]:
         """As `enclose`, of arguments, as they stand in a call. Raises: Exception: they aren't for this, or can't be read."""
@@ -108,30 +123,39 @@ class Carrier:
     def disclose(self, payload: object, members: str) -> object:
         """`payload` with the large values that the `members` tell of, up to the end of the line.
 
-        Raises: Exception: that can't be done, or not in so few steps. Nothing is counted as taken then.
+        Raises: wire.WireError: that can't be done, or not in so few steps. Nothing is counted as taken then.
         """
         receiving = self.receiving
-        found, end = wire.scan("{" + members[1:], 0)
-        if receiving is None or not isinstance(found, dict) or end != len(members) - 1:
-            raise wire.WireError("not a line of this kind")
-        types, frames = found.pop("types"), found.pop("frames")
-        if found:
-            raise wire.WireError("not a line of this kind")
-        if len(frames) == len(types) == 1:
-            ((kind, (path,)),) = types.items()
-            ((offset, size),) = frames
-            with receiving.view(offset, size) as view:
-                payload = _with_leaf(payload, path, kind, view)
-            receiving.took(1)
-            return payload
-        message = {"result": payload, "types": types}
-        views = [receiving.view(offset, size) for offset, size in frames]
         try:
-            wire.restore(message, views)
-        finally:
-            for view in views:
-                view.release()
-        receiving.took(len(views))
+            found, end = wire.scan("{" + members[1:], 0)
+            if receiving is None or not isinstance(found, dict) or len(found) != _MEMBERS or end != len(members) - 1:
+                raise wire.WireError("not a line of this kind")
+            types, frames = found["types"], found["frames"]
+            if len(frames) != 1 or len(types) != 1:
+                return self._disclose_all(payload, types, frames)
+            ((kind, (path,)),) = types.items()
+            view = receiving.view(*frames[0])
+            if path:
+                part, place = path
+                held = payload[part] if isinstance(payload, dict) else None
+                assert isinstance(held, list)
+                held[place] = self._makers[kind](held[place], view)
+            else:
+                payload = self._makers[kind](payload, view)
+            view.release()
+        except Exception as error:
+            raise wire.WireError(f"not a line of this kind: {error}") from None
+        receiving.took(1)
+        return payload
+
+    def _disclose_all(self, payload: object, types: object, frames: Sequence[Sequence[int]]) -> object:
+        assert self.receiving is not None
+        message = {"result": payload, "types": types}
+        views = [self.receiving.view(*frame) for frame in frames]
+        wire.restore(message, views)
+        for view in views:
+            view.release()
+        self.receiving.took(len(views))
         return message["result"]
 
     def due_s(self) -> float | None:
@@ -150,17 +174,8 @@ class Carrier:
         self.sending = self.receiving = None
 
 
-def _with_leaf(payload: object, path: Sequence[object], kind: str, view: memoryview) -> object:
-    """`payload` with the one value that has been taken out of it; at the top, or in an argument's place."""
-    make = wire.makers()[kind]
-    if not path:
-        return make(payload, view)
-    part, place = path
-    holder = payload[part] if isinstance(payload, dict) else None
-    if not isinstance(holder, list) or type(place) is not int:
-        raise wire.WireError("not a line of this kind")
-    holder[place] = make(holder[place], view)
-    return payload
+def _no_leaf(_value: object) -> Leaf | None:
+    return None
 
 
 class Assembler:
@@ -183,6 +198,11 @@ class Assembler:
     def pending_bytes(self) -> int:
         """What has come and is no whole message yet, or none that anybody has asked for."""
         return len(self._buffer)
+
+    @property
+    def is_amid(self) -> bool:
+        """Whether a part of a message has come."""
+        return self._message is not None or bool(self._buffer)
 
     def feed(self, chunk: bytes) -> None:
         """Add what was read.

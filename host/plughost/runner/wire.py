@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Protocol
 
-    from ._arrays import Leaf
     from ._leaves import Leaves
     from ._projection import Projection
 
@@ -240,20 +239,6 @@ def leaves_of(payload: object, longest: int = BULK_BYTES) -> Leaves:
     from ._leaves import Leaves
 
     return Leaves(payload, longest, levels=_LEVELS, most_looked_at=_MOST_LOOKED_AT)
-
-
-def leaf_of(value: object) -> Leaf | None:
-    """Type, projection and bytes of a value that is little more than its bytes; None of any other. Raises: Exception."""
-    from ._arrays import leaf_of
-
-    return leaf_of(value)
-
-
-def makers() -> Mapping[str, Callable[[object, Buffer], object]]:
-    """What makes such a value again, by its type: of its projection and a copy of its bytes."""
-    from ._arrays import MADE
-
-    return MADE
 
 
 def _pack_typed(message: Mapping[str, object], payload: str, carrier: Carrier | None) -> list[bytes]:

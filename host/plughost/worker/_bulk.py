@@ -28,11 +28,11 @@ _NO = b'{"jsonrpc":"2.0","method":"memory","memory":false,"frames":[]}\n'
 class Bulk(framing.Carrier):
     """`tell` sends the child a line; which process it is has to be said before it offers anything."""
 
-    __slots__ = ("_tell", "pid")
+    __slots__ = ("pid", "tell")
 
     def __init__(self, tell: Callable[[bytes], None]) -> None:
         super().__init__()
-        self._tell = tell
+        self.tell = tell
         self.pid = 0
 
     def heard(self, news: object) -> None:
@@ -40,10 +40,13 @@ class Bulk(framing.Carrier):
         if self.receiving is not None or type(news) is not int:
             return
         try:
-            self.receiving = self.sending = _mapped(self.pid, news)
+            arena = _mapped(self.pid, news)
         except (OSError, ValueError):
-            self.receiving = self.sending = None
-        self._tell(_NO if self.receiving is None else _YES)
+            arena = None
+        if arena is not None:
+            self.receiving = arena
+            self.share(arena)
+        self.tell(_NO if self.receiving is None else _YES)
 
 
 def _mapped(pid: int, number: int) -> Arena | None:
