@@ -179,6 +179,17 @@ def shared_host(
 
 
 @pytest.fixture(scope="session")
+def lively_store(tmp_path_factory: pytest.TempPathFactory, uv_cache: Path, session_repository: Callable[[str], str]) -> Path:
+    """A store with `lively`, for hosts of any kind; to be called, not to be changed."""
+    from plughost import Host
+
+    store = _store(tmp_path_factory.mktemp("lively") / "store", uv_cache)
+    with Host(store=store) as host:
+        host.add(session_repository("lively"))
+    return store
+
+
+@pytest.fixture(scope="session")
 def busy_store(tmp_path_factory: pytest.TempPathFactory, uv_cache: Path, session_repository: Callable[[str], str]) -> Path:
     """A store in which the project `busy` has the plugin of that name three times: `one`, `three` and `two`."""
     from plughost import Host

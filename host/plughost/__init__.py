@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         AuditError,
         BuildError,
         BundleError,
+        CallCancelled,
         CallTimeout,
         ContractError,
         DescribeError,
@@ -50,6 +51,7 @@ __all__ = [
     "AuditError",
     "BuildError",
     "BundleError",
+    "CallCancelled",
     "CallTimeout",
     "Collected",
     "ContractError",
@@ -88,7 +90,7 @@ __all__ = [
 
 __version__ = "0.1.0"
 
-_ERRORS = tuple(name for name in __all__ if name.endswith("Error") or name in {"CallTimeout", "PluginCrashed", "PluginDisabled"})
+_ERRORS = tuple(name for name in __all__ if name.endswith("Error") or name in {"CallCancelled", "CallTimeout", "PluginCrashed", "PluginDisabled"})
 
 __getattr__ = lazily(
     __name__,

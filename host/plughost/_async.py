@@ -10,6 +10,7 @@ import _thread
 import asyncio
 import os
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -156,7 +157,8 @@ class _Loop:
                 raise
             result = plain_result(chunk, number, worker)
             if result is NOT_PLAIN:
-                return await self._follow(line, number, data, chunk, began_ns, stop, tool)
+                again = partial(slowly, args, kwargs)
+                return await self._follow(line, number, data, chunk, began_ns, stop, tool, again)
             ended_ns = worker.used_ns = now_ns()
             self._put_back(installed, worker)
             note(began_ns, ended_ns, len(data), len(chunk), worker.channel.printed_bytes)
@@ -174,10 +176,22 @@ class _Loop:
             pool.look_at(worker)
 
     async def _follow(
-        self, line: _Line, number: int, data: bytes, chunk: bytes, began_ns: int, stop: Stop, tool: Mapping[str, object]
+        self,
+        line: _Line,
+        number: int,
+        data: bytes,
+        chunk: bytes,
+        began_ns: int,
+        stop: Stop,
+        tool: Mapping[str, object],
+        slowly: Callable[[], Coroutine[None, None, object]],
     ) -> object:
         """What a quick call goes on with where the first words that came aren't the plain answer."""
         workers, worker, installed = self._workers, line.worker, stop.installed
+        if not chunk and not worker.channel.has_read_it():
+            worker.kill()  # it had ended before it was asked
+            self.give_back(installed, worker)
+            return await slowly()
         worker.channel.sent_bytes = len(data)
         try:
             line.pause()

@@ -13,23 +13,25 @@ if TYPE_CHECKING:
 
 __all__ = ["DEADLINE", "Deadline"]
 
-#: The deadline of this context: a `time.monotonic()`.
-DEADLINE: ContextVar[float | None] = ContextVar("plughost_deadline", default=None)
+#: The deadline of this context.
+DEADLINE: ContextVar[Deadline | None] = ContextVar("plughost_deadline", default=None)
 
 
 class Deadline:
     """A context manager: what is called in it ends `timeout_s` seconds after it was entered, or with an earlier one around it."""
 
-    __slots__ = ("_timeout_s", "_token")
+    __slots__ = ("_token", "at", "timeout_s")
 
     def __init__(self, timeout_s: float) -> None:
-        self._timeout_s = timeout_s
-        self._token: Token[float | None] | None = None
+        self.timeout_s = timeout_s
+        #: A `time.monotonic()`, once it was entered.
+        self.at = 0.0
+        self._token: Token[Deadline | None] | None = None
 
     def __enter__(self) -> Self:
         around = DEADLINE.get()
-        ours = time.monotonic() + self._timeout_s
-        self._token = DEADLINE.set(ours if around is None else min(ours, around))
+        self.at = time.monotonic() + self.timeout_s
+        self._token = DEADLINE.set(self if around is None or self.at < around.at else around)
         return self
 
     def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:

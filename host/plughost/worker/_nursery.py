@@ -175,7 +175,7 @@ class Nursery:
         """How long a call waits for the process: a `time.monotonic()`."""
         until = time.monotonic() + _ANSWERS_WITHIN_S if self._is_ready else self._awaited_until
         deadline = DEADLINE.get()
-        return until if deadline is None else min(until, deadline)
+        return until if deadline is None else min(until, deadline.at)
 
     @property
     def is_gone(self) -> bool:

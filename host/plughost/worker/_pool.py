@@ -89,7 +89,7 @@ class Pool:
 
         Raises: CallTimeout: the deadline of this context has come. Whatever `launch` raises.
         """
-        held = self._find_held(key) if may_be_held else None
+        held = self.find_held(key) if may_be_held else None
         if held is not None:
             return held
         crew = self.crew(key)
@@ -136,7 +136,7 @@ class Pool:
         except BaseException:
             with self._lock:
                 crew.count -= 1
-            self._wake_all()
+            self.wake_all()
             raise
         worker.crew = crew
         return worker
@@ -172,7 +172,7 @@ class Pool:
         with self._lock:
             self.waiting.append(gone)
         worker = self._take_idle(crew)
-        if worker is None and not gone.acquire(timeout=-1 if deadline is None else max(0.0, deadline - time.monotonic())):
+        if worker is None and not gone.acquire(timeout=-1 if deadline is None else max(0.0, deadline.at - time.monotonic())):
             with self._lock:
                 if gone in self.waiting:
                     self.waiting.remove(gone)
@@ -183,7 +183,7 @@ class Pool:
             )
         return worker or self._take_idle(crew)
 
-    def _wake_all(self) -> None:
+    def wake_all(self) -> None:
         with self._lock:
             waiting, self.waiting = self.waiting, []
         for each in waiting:
@@ -191,7 +191,7 @@ class Pool:
 
     def give_back(self, key: Key, worker: Worker, *, reuse: bool = True, aside: bool = False) -> None:
         """Keep the worker for the next call, or end it; `aside`, without waiting for that."""
-        if worker.alive and self._find_held(key) is worker:
+        if worker.alive and self.find_held(key) is worker:
             return
         custody = CUSTODY.get()
         if custody is not None:
@@ -215,7 +215,7 @@ class Pool:
     def look_at(self, worker: Worker) -> None:
         """Whether somebody waits for the worker that was put back, or it was to end meanwhile."""
         if self.waiting:
-            self._wake_all()
+            self.wake_all()
         if worker.crew is not None and worker.crew.is_over and self._leave_idle(worker):
             self._end(worker)
 
@@ -246,7 +246,7 @@ class Pool:
             with self._lock:
                 crew.count -= 1
             if self.waiting:
-                self._wake_all()
+                self.wake_all()
 
     def _leave_idle(self, worker: Worker) -> bool:
         """Take it out of those that wait; false where somebody was faster."""
@@ -269,9 +269,9 @@ class Pool:
 
     def is_held(self, key: Key) -> bool:
         """Whether this thread is in the middle of a call to that plugin, so that a further one goes to the same process."""
-        return self._find_held(key) is not None
+        return self.find_held(key) is not None
 
-    def _find_held(self, key: Key) -> Worker | None:
+    def find_held(self, key: Key) -> Worker | None:
         for other, worker in reversed(self.held.stack):
             if other == key and worker.alive:
                 return worker

@@ -1,0 +1,165 @@
+"""Calls that are given up, by a deadline, by `cancel` or by Ctrl-C: `finally` runs in the plugin; what doesn't end is killed."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+import plughost
+from plughost.errors import CallCancelled, CallTimeout, PluginError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+WAIT_S = 30
+#: The grace, and what a busy machine may add to it.
+AT_MOST_S = 1.0 + 4.0
+
+
+@pytest.fixture
+def host(lively_store: Path) -> Iterator[plughost.Host]:
+    with plughost.Host(store=lively_store) as host:
+        host.warm("lively")
+        yield host
+
+
+def wait_for(path: Path) -> int:
+    deadline = time.monotonic() + WAIT_S
+    while not (path.exists() and path.read_text()):
+        assert time.monotonic() < deadline, f"{path.name} was not written"
+        select.select([], [], [], 0.005)
+    return int(path.read_text())
+
+
+def is_gone(pid: int) -> bool:
+    """Whether it ends within a while."""
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([fd], [], [], WAIT_S)[0])
+    finally:
+        os.close(fd)
+
+
+@pytest.mark.parametrize("tool", ["rest", "arest"])
+def test_at_a_deadline_the_tool_ends_in_good_order_and_its_worker_is_replaced(host, tool, tmp_path):
+    began = time.monotonic()
+    with pytest.raises(CallTimeout) as caught, host.deadline(0.3):
+        host.call("lively", tool, 60, begun=str(tmp_path / "begun"), ended=str(tmp_path / "ended"))
+    assert time.monotonic() - began < 0.3 + AT_MOST_S
+    assert caught.value.message == f"`lively:{tool}` was not done by its deadline, which was 0.3 s"
+    busy = wait_for(tmp_path / "ended")
+    assert is_gone(busy)
+    assert host.call("lively", "pid") != busy
+
+
+def test_what_minds_no_interrupt_is_killed_after_the_grace(host, tmp_path):
+    began = time.monotonic()
+    with pytest.raises(CallTimeout), host.deadline(0.2):
+        host.call("lively", "spin", str(tmp_path / "begun"))
+    assert time.monotonic() - began < 0.2 + AT_MOST_S
+    assert is_gone(wait_for(tmp_path / "begun"))
+
+
+def test_a_deadline_is_for_all_calls_in_it_and_an_inner_one_is_no_later(host):
+    def call_without_end() -> None:
+        while True:
+            host.call("lively", "rest", 0.01)
+
+    with pytest.raises(CallTimeout), host.deadline(0.5), host.deadline(60):
+        call_without_end()
+    assert host.call("lively", "rest", 0.0) > 0
+
+
+def test_a_deadline_that_is_none_is_refused(host):
+    with pytest.raises(plughost.UsageError):
+        host.deadline(0)
+
+
+def test_a_call_is_submitted_and_its_result_taken_later(host, tmp_path):
+    call = host.submit("lively", "rest", 0.3, begun=str(tmp_path / "begun"))
+    pid = wait_for(tmp_path / "begun")
+    assert not call.done()
+    with pytest.raises(TimeoutError, match=r"has not answered within 0.01 s, and goes on"):
+        call.result(0.01)
+    assert call.result() == call.result() == pid
+    assert call.done()
+    assert not call.cancelled()
+    assert not call.cancel()
+    assert host.submit("lively", "count", 3).result() == [0, 1, 2]
+
+
+def test_calls_that_are_submitted_run_side_by_side(host):
+    began = time.monotonic()
+    calls = [host.submit("lively", "rest", 1.0) for _ in range(4)]
+    assert len({call.result() for call in calls}) == 4
+    assert time.monotonic() - began < 3.0
+
+
+def test_an_error_of_a_submitted_call_is_raised_by_its_result(host):
+    call = host.submit("lively", "boom")
+    with pytest.raises(ValueError, match="boom"):
+        call.result()
+    assert isinstance(call.exception(), PluginError)
+
+
+def test_a_call_is_cancelled_from_any_thread(host, tmp_path):
+    call = host.submit("lively", "rest", 60, ended=str(tmp_path / "ended"), begun=str(tmp_path / "begun"))
+    pid = wait_for(tmp_path / "begun")
+    assert call.cancel()
+    assert call.cancelled()
+    with pytest.raises(CallCancelled) as caught:
+        call.result()
+    assert str(caught.value) == "`lively:rest` was cancelled"
+    assert wait_for(tmp_path / "ended") == pid
+    assert is_gone(pid)
+
+
+def test_whoever_waits_for_a_call_that_another_thread_cancels_is_told(host, tmp_path):
+    import threading
+
+    call = host.submit("lively", "spin", str(tmp_path / "begun"))
+    wait_for(tmp_path / "begun")
+    errors: list[BaseException | None] = []
+    waiting = threading.Thread(target=lambda: errors.append(call.exception()))
+    waiting.start()
+    assert call.cancel()
+    waiting.join(WAIT_S)
+    assert isinstance(errors[0], CallCancelled)
+
+
+def test_a_call_that_nobody_refers_to_runs_to_its_end(host, tmp_path):
+    host.submit("lively", "rest", 0.5, begun=str(tmp_path / "begun"), ended=str(tmp_path / "ended"))
+    pid = wait_for(tmp_path / "ended")
+    assert is_gone(pid)
+
+
+SCRIPT = """
+import sys, plughost
+with plughost.Host(store=sys.argv[1]) as host:
+    try:
+        print(host.call("lively", "rest", 60, begun=sys.argv[2], ended=sys.argv[3]))
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+"""
+
+
+def test_ctrl_c_in_the_app_lets_the_tool_end_in_good_order(lively_store, tmp_path, clean_environment):
+    begun, ended = tmp_path / "begun", tmp_path / "ended"
+    argv = [sys.executable, "-c", SCRIPT, str(lively_store), str(begun), str(ended)]
+    app = subprocess.Popen(argv, env=clean_environment, stdout=subprocess.PIPE, text=True)
+    pid = wait_for(begun)
+    app.send_signal(signal.SIGINT)
+    assert app.communicate(timeout=WAIT_S)[0] == "interrupted\n"
+    assert wait_for(ended) == pid
+    assert is_gone(pid)
