@@ -16,7 +16,6 @@ import pluggy
 import pytest
 
 import plughost
-from plughost.worker import Limits, Nurseries, Pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -230,9 +229,8 @@ def test_what_a_call_has_left_is_gone_after_it_and_nobody_waits_for_its_exit_han
 ) -> None:
     where_it_is(isolated)
     note = tmp_path / "note"
-    left, own = isolated.call("isolated", "leave", str(note))
-    wait_until_gone(own)
-    wait_until_gone(left)
+    for pid in isolated.call("isolated", "leave", str(note)):
+        wait_until_gone(pid)
     assert note.read_text() == "exit handler\n"
     assert isolated.call("isolated", "count") == 1
 
@@ -285,28 +283,20 @@ def test_many_calls_leave_no_process_and_no_descriptor(isolated: plughost.Host) 
     before = len(os.listdir("/proc/self/fd"))
     with ThreadPoolExecutor(4) as threads:
         assert set(threads.map(lambda _: isolated.call("isolated", "count"), range(200))) == {1}
+    spares = below(nursery)
     isolated.close()
-    wait_until_gone(nursery)
+    for pid in (nursery, *spares):
+        wait_until_gone(pid)
     assert below(os.getpid()) == []
     assert len(os.listdir("/proc/self/fd")) <= before
 
 
 @forking
-def test_a_nursery_that_nobody_uses_ends_and_another_begins_when_it_is_wanted(isolated: plughost.Host, tmp_path: Path) -> None:
-    pool = Pool(Limits(idle_s=0.2))
-    nurseries = Nurseries(pool, "plughost", str(tmp_path))
-    key, venv = ("isolated", "1.0"), str(isolated.info("isolated").environment)
-    try:
-        for _ in range(2):
-            assert nurseries.fork(key, venv, ["isolated"]) is None, "a single call has no use for one"
-            worker = nurseries.fork(key, venv, ["isolated"])
-            assert worker is not None
-            nursery = int(Path(f"/proc/{worker.pid}/stat").read_text().rpartition(")")[2].split()[1])
-            worker.stop()
-            wait_until_gone(nursery)
-    finally:
-        nurseries.close()
-        pool.close()
+def test_a_nursery_that_nobody_uses_ends_and_another_begins_when_it_is_wanted(isolated: plughost.Host) -> None:
+    with plughost.Host(store=isolated.store.root, idle_s=0.2) as host:
+        before = nursery_of(host)
+        wait_until_gone(before)
+        assert nursery_of(host) != before
 
 
 @forking
@@ -357,6 +347,21 @@ def test_where_the_import_leaves_threads_each_call_has_a_worker_of_its_own_and_i
     assert host.manifest("small")["fork"] == "unsafe: 2 threads are alive after import"
     said = "a new worker for each call; fork is unsafe: 2 threads are alive after import"
     assert said in plughost_command("info", "small").stdout
+
+
+@forking
+def test_threads_that_were_not_there_when_it_was_added_keep_a_nursery_from_forking(host: plughost.Host, tmp_path: Path) -> None:
+    (tmp_path / "small").mkdir()
+    folder, mark = project(tmp_path / "small", '[tool.plughost]\nisolation = "call"\n'), tmp_path / "mark"
+    (folder / "small" / "__init__.py").write_text(
+        f"import os, threading\nimported_by = os.getpid()\nif os.path.exists({str(mark)!r}):\n"
+        "    threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+        "def small(): return os.getpid() == imported_by\n"
+    )
+    host.add(str(folder))
+    assert "fork" not in host.manifest("small")
+    mark.touch()
+    assert [host.call("small") for _ in range(4)] == [True] * 4
 
 
 def test_what_the_app_says_holds_instead_of_what_the_plugin_declares(isolated: plughost.Host) -> None:

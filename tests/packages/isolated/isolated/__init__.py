@@ -6,10 +6,7 @@ import os
 import random
 import subprocess
 import sys
-import threading
-
-if os.environ.get("ISOLATED_THREADS"):  # alive after the import, so that a process that has it can't be forked safely
-    threading.Thread(target=threading.Event().wait, daemon=True).start()
+import time
 
 STATE = {"calls": 0}
 IMPORTED_BY = os.getpid()
@@ -52,7 +49,7 @@ def die(how: str) -> None:
 
 
 def leave(note: str) -> list:
-    """Leave a process in another session whose parent is gone, and a word at exit."""
+    """Leave two processes in other sessions, whose parents are gone, and a word at exit: a copy of this one, and a program."""
 
     def at_exit():
         with open(note, "a") as file:
@@ -60,8 +57,22 @@ def leave(note: str) -> list:
 
     atexit.register(at_exit)
     script = "sleep 1000 >/dev/null 2>&1 </dev/null & echo $!"
-    said = subprocess.check_output(["setsid", "sh", "-c", script], universal_newlines=True)
-    return [int(said), os.getpid()]
+    said = subprocess.check_output(["setsid", "sh", "-c", script], env=dict(os.environ), universal_newlines=True)
+    return [int(said), daemon(), os.getpid()]
+
+
+def daemon() -> int:
+    """Fork twice, as a daemon does; the number of the process that stays."""
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        if os.fork() == 0:
+            os.write(write, str(os.getpid()).encode())
+            time.sleep(1000)
+        os._exit(0)
+    os.waitpid(child, 0)
+    return int(os.read(read, 20))
 
 
 def stream(count: int):
