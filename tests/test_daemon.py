@@ -225,6 +225,16 @@ def test_runs_share_a_worker_where_they_find_the_same(up):
     assert pid == again != other
 
 
+def test_workers_that_nobody_has_used_for_the_longest_make_room(up, tmp_path):
+    pids = []
+    for number in range(9):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        pids.append(int(up("run", "patient:serial", cwd=folder)[1].split()[0]))
+    wait_until(lambda: is_gone(pids[0]))
+    assert not any(map(is_gone, pids[1:]))
+
+
 def test_a_run_through_the_daemon_imports_next_to_nothing(up):
     program = "import sys; from plughost.__main__ import run; run(sys.argv[1:]); print(*sys.modules)"
     command = [sys.executable, "-S", "-c", program, "run", "echo:add", "a=1"]

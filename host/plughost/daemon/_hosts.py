@@ -7,6 +7,7 @@ works in; so calls that differ in one of them have workers of their own, and so 
 from __future__ import annotations
 
 import _thread
+import threading
 from contextlib import contextmanager
 
 from plughost._process import base_environment
@@ -62,8 +63,8 @@ class Hosts:
             with self._lock:
                 self._lent[host] -= 1
                 spare = self._spare()
-            for other in spare:
-                other.close()
+            for other in spare:  # the command doesn't wait for their ends
+                threading.Thread(target=other.close, daemon=True).start()
 
     def close(self) -> None:
         """End all workers."""
