@@ -14,6 +14,7 @@ __all__ = [
     "FAMILY_MARK",
     "LINUX",
     "await_ends",
+    "borne_marks",
     "may_have_left_some",
     "members",
     "open_pidfd",
@@ -89,13 +90,25 @@ def may_have_left_some(pid: int, mark: str, started_s: float, *, known: Collecti
     return any(_bears_mark(each, mark) for each in newer if each not in known)
 
 
+def borne_marks() -> set[str]:
+    """The marks of which a process lives that bears it. Whoever has many families to ask for looks at each process once."""
+    if not LINUX:
+        return set()
+    return {mark for entry in os.listdir("/proc") if entry.isdigit() and (mark := _mark_of(int(entry)))}
+
+
 def _bears_mark(pid: int, mark: str) -> bool:
-    """Whether the process has `mark` in the environment it was started with: only a child of ours has, and what that started."""
+    return _mark_of(pid) == mark
+
+
+def _mark_of(pid: int) -> str:
+    """The mark in the environment that the process was started with: only a child of ours has one, and what that started."""
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:
-            return f"{FAMILY_MARK}={mark}".encode() in file.read().split(b"\0")
+            variables = b"\0" + file.read()
     except OSError:  # gone, or somebody else's
-        return False
+        return ""
+    return variables.partition(f"\0{FAMILY_MARK}=".encode())[2].partition(b"\0")[0].decode("ascii", "replace")
 
 
 def open_pidfd(pid: int) -> int:

@@ -71,7 +71,7 @@ _UNREADABLE = (ValueError, StopIteration, SystemError, RecursionError, LookupErr
 def answer_all(link: Link, server: Server) -> None:  # noqa: C901, PLR0912, PLR0915 - see above
     """Raises: Ended: the host has no more to ask."""
     read, write, replies, getpid, own_pid = link.read, _write, link.replies, _getpid, _getpid()
-    scan, encode, plain, standard, events = wire.scan, wire.encode, PLAIN, sys, server.events
+    scan, encode, quoted, plain, standard, events = wire.scan, wire.encode, wire.quoted, PLAIN, sys, server.events
     bulk, disclose = wire.BULK_BYTES, link.bulk.disclose
     args: object = None
     no_kwargs: dict[str, object] = {}
@@ -112,7 +112,10 @@ def answer_all(link: Link, server: Server) -> None:  # noqa: C901, PLR0912, PLR0
             continue
         server.running -= 1
         try:
-            result = "" if type(value) is str and len(value) >= bulk else encode(value)
+            if type(value) is str:
+                result = quoted(value) if len(value) < bulk else ""
+            else:
+                result = encode(value)
             line = f'{{"jsonrpc":"2.0","id":{number},"result":{result}}}\n'.encode()
         except Exception:  # noqa: BLE001 - the other ways have the rule for it, or the words
             result = ""

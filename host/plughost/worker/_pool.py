@@ -11,6 +11,7 @@ import _thread
 import time
 
 from plughost import _process
+from plughost._kernel import borne_marks
 from plughost._limits import Limits
 from plughost.errors import CallTimeout
 from plughost.worker._custody import CUSTODY, Held
@@ -299,8 +300,10 @@ class Pool:
         workers = [worker for crew in crews for worker in list(crew.idle) if self._leave_idle(worker)]
         for worker in workers:
             worker.dismiss()
-        for worker in workers:
-            worker.stop()
+        ended = {worker: worker.await_goodbye() for worker in workers if worker.alive}
+        marks = borne_marks() if ended else set()
+        for worker, has_ended in ended.items():
+            worker.part(is_clean=has_ended and worker.mark not in marks)
 
     def _end(self, worker: Worker) -> None:
         if worker.crew is not None:

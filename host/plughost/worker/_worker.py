@@ -127,6 +127,9 @@ class Worker:
     After any error that is not the plugin's own answer, the worker is dead and its process tree gone.
     """
 
+    #: What comes of a call whose time is over, for its error.
+    aftermath = "Its process and all that it started were ended"
+
     __slots__ = (
         "_attended",
         "_awaited",
@@ -271,10 +274,19 @@ class Worker:
         method, params = message.get("method"), message.get("params")
         if self.on_notification is None or not isinstance(params, dict) or not isinstance(method, str):
             return
-        level = params.get("level")
-        if isinstance(level, int) and level >= _WARNING:
-            self._tail = (self._tail + f"{params.get('message')}\n".encode("utf-8", "replace"))[-_TAIL_BYTES:]
+        self.note_warning(message)
         self.on_notification(method, params, what, number)
+
+    def note_warning(self, message: dict[str, object]) -> None:
+        """Keep the text of a log record that may say why the plugin crashes."""
+        params = message.get("params")
+        level = params.get("level") if isinstance(params, dict) else None
+        if isinstance(params, dict) and isinstance(level, int) and level >= _WARNING:
+            self.note_printed(f"{params.get('message')}\n".encode("utf-8", "replace"))
+
+    def note_printed(self, data: bytes) -> None:
+        """Keep the last of what is printed, for the same reason."""
+        self._tail = (self._tail + data)[-_TAIL_BYTES:]
 
     def _send_request(self, method: str, params: dict[str, object]) -> int:
         number = self.next_id
@@ -305,6 +317,10 @@ class Worker:
         """Note what the process has needed so far, and when that was: `measured_ns`, a `time.perf_counter_ns()`."""
         self.measured_ns = time.perf_counter_ns()
         self.peak_bytes = max(self.peak_bytes, _process.peak_memory(self._child.pid))
+
+    def leave_place(self) -> bool:
+        """Give back a place in a worker that serves several calls at once; false where this is no such place."""
+        return False
 
     def attend(self) -> None:
         """The caller waits for what the child prints, too: the watcher leaves that alone until `leave`."""
@@ -380,8 +396,16 @@ class Worker:
     def stop(self) -> None:
         """End in good order: ask the child to, let its exit handlers run, then kill what is left."""
         self.dismiss()
-        if not self.alive:
-            return
+        if self.alive:
+            self.part(is_clean=self.await_goodbye() and not self._child.may_have_left_some(self._launched))
+
+    @property
+    def mark(self) -> str:
+        """What all that the process has started bears in its environment."""
+        return self._child.family
+
+    def await_goodbye(self) -> bool:
+        """Let a child that was dismissed end; whether it has. `part` has to follow."""
         self.attend()
         self.alive = False
         try:
@@ -391,11 +415,16 @@ class Worker:
                     self.notified(message)
         except (ChannelClosed, TimeoutError, WireError):
             pass
-        finally:
-            ended = self._child.wait(max(0.0, self.goodbye_until - time.monotonic())) is not None
-            if not ended or self._child.may_have_left_some(self._launched):
-                self._child.kill_tree()
-            self._let_go()
+        except BaseException:
+            self.part(is_clean=False)
+            raise
+        return self._child.wait(max(0.0, self.goodbye_until - time.monotonic())) is not None
+
+    def part(self, *, is_clean: bool) -> None:
+        """Let go of a child that has had its time. Unless it has left nothing, all that it has started is killed."""
+        if not is_clean:
+            self._child.kill_tree()
+        self._let_go()
 
     def interrupt(self) -> None:
         """From any thread: end the process. Whoever waits for it gets PluginCrashed, and ends what it has started."""
@@ -447,7 +476,7 @@ class Worker:
             self.watcher.unwatch_printed(self, fd)
 
     def _printed(self, chunk: bytes) -> None:
-        self._tail = (self._tail + chunk)[-_TAIL_BYTES:]
+        self.note_printed(chunk)
         if self.on_output is not None:
             self.on_output(chunk)
 
