@@ -393,12 +393,13 @@ def environment(reporting: Host, clean_environment: dict[str, str]) -> dict[str,
 def run(environment: dict[str, str]) -> Callable[..., tuple[str, str]]:
     """`run("reporting:log")` is what `plughost run` prints to its standard output, and to its standard error."""
 
-    def run(*argv: str) -> tuple[str, str]:
-        command = [sys.executable, "-m", "plughost", "run", *argv]
-        completed = subprocess.run(command, env=environment, capture_output=True, check=True)
-        return completed.stdout.decode(), completed.stderr.decode()
+    return lambda *argv: plughost_printed(environment, "run", *argv)
 
-    return run
+
+def plughost_printed(environment: dict[str, str], *argv: str) -> tuple[str, str]:
+    """What the command prints to its standard output, and to its standard error."""
+    completed = subprocess.run([sys.executable, "-m", "plughost", *argv], env=environment, capture_output=True, check=True)
+    return completed.stdout.decode(), completed.stderr.decode()
 
 
 @pytest.fixture
@@ -485,3 +486,15 @@ def test_the_envelope_has_events(run: Callable[..., tuple[str, str]]) -> None:
     assert json.loads(run("reporting:work", "steps=1", "--json")[0])["result"] == {"steps": 1}
     many = json.loads(run("reporting:log", "times:=3000", "--json")[0])
     assert (len(many["events"]), many["events_truncated"]) == (1000, True)
+
+
+def test_a_call_that_is_made_again_shows_the_same(environment: dict[str, str], run: Callable[..., tuple[str, str]]) -> None:
+    run("reporting:log", "text=hello", "--record-arguments")
+    run("reporting:work", "steps=1", "--record-arguments")
+    listed = json.loads(plughost_printed(environment, "logs", "--json")[0])
+    log, work = (max(call["id"] for call in listed if call["tool"] == tool) for tool in ("log", "work"))
+    shown = plughost_printed(environment, "replay", str(log))
+    assert shown[1].startswith("warning: says hello\n")
+    document = json.loads(plughost_printed(environment, "replay", str(work), "--json")[0])
+    assert (document["result"], document["events"][0]["event"]) == ({"steps": 1}, "progress")
+    assert plughost_printed(environment, "replay", str(log), "--json")[1] == ""

@@ -128,7 +128,7 @@ def invoke(
         output=output.text(),
         output_truncated=output.truncated,
         duration_s=time.monotonic() - started,
-        is_stream=streamed,
+        is_stream=streamed and result is None,
     )
 
 

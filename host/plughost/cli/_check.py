@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from plughost.authoring import check_project, project_of
 from plughost.cli._hooks import app_manager, check_installed
 from plughost.cli._printer import visible
+from plughost.cli._reports import silence_logging
 
 if TYPE_CHECKING:
     from pluggy import PluginManager
@@ -28,6 +29,7 @@ _MIB = 1 << 20
 
 def check(context: Context, values: Values) -> int:
     """The exit code is 1 where a project has errors, else what the installed plugins give."""
+    silence_logging()
     targets = list(dict.fromkeys(values.texts("targets")))
     app = bool(values.text("app") or context.hookspecs)
     projects = [target for target in targets if _is_project(target)] if targets or app else ["."]

@@ -13,6 +13,7 @@ from plughost.authoring._developing import Call, Called, Changed, Described, Fai
 from plughost.authoring._throw_away import throw_away_host
 from plughost.cli._hooks import app_manager
 from plughost.cli._printer import visible
+from plughost.cli._reports import Reports
 from plughost.cli._run import read_array, read_object, read_timeout
 from plughost.errors import UsageError
 from plughost.host import Host
@@ -38,11 +39,14 @@ def dev(context: Context, values: Values) -> int:
         raise UsageError(f"`{values.text('path')}` is no folder", reference="usage", hint="Name the folder of a project")
     manager = app_manager(context, values) if values.text("app") or context.hookspecs else None
     project = values.text("project") or (manager.project_name if manager else project_of(str(folder), context.project))
-    call = _call(values, printer)
-    with contextlib.suppress(KeyboardInterrupt), _host(context, project, keep=values.flag("keep")) as host:
+    reports = Reports(printer)
+    call = _call(values, reports)
+    with contextlib.suppress(KeyboardInterrupt), reports, _host(context, project, keep=values.flag("keep")) as host:
+        host.on_event = reports.event
         for event in develop(host, folder, manager=manager, call=call):
             if isinstance(event, Failed) and not values.flag("keep") and printer.typed(event.error.hint) != event.error.hint:
                 event.error.hint = ""  # the command in it would look for the plugin in another store
+            reports.erase()
             _tell(printer, event)
     printer.err.end_line()
     return 0
@@ -58,7 +62,7 @@ def _host(context: Context, project: str, *, keep: bool) -> Iterator[Host]:
         yield host
 
 
-def _call(values: Values, printer: Printer) -> Call | None:
+def _call(values: Values, reports: Reports) -> Call | None:
     tool = values.text("tool")
     if not tool:
         if values.text("kwargs") or values.text("args"):
@@ -69,8 +73,8 @@ def _call(values: Values, printer: Printer) -> Call | None:
         args=read_array(values.text("args") or "[]"),
         kwargs=read_object(values.text("kwargs") or "{}"),
         timeout_s=read_timeout(values.optional("timeout")),
-        on_output=printer.err.write,
-        on_item=printer.item,
+        on_output=reports.output,
+        on_item=reports.item,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from plughost.call import Output
 from plughost.cli._logs import call_number, tool_text
+from plughost.cli._reports import KeptEvents, Reports
 from plughost.cli._run import read_timeout, read_variable
 
 TYPE_CHECKING = False
@@ -21,11 +22,14 @@ def replay(context: Context, values: Values) -> int:
     env = dict(map(read_variable, values.texts("env")))
     printer = context.printer
     as_json = values.flag("json")
-    output = Output(None if as_json or printer.quiet else printer.err.write)
+    reports, events = Reports(printer), KeptEvents()
+    output = Output(None if as_json else reports.output)
     with context.host() as host:
-        replayed = host.replay(number, current=values.flag("current"), timeout_s=timeout_s, env=env, on_output=output.add)
+        host.on_event = events.add if as_json else reports.event
+        with reports:
+            replayed = host.replay(number, current=values.flag("current"), timeout_s=timeout_s, env=env, on_output=output.add)
         if as_json:
-            printer.json(_document(context, replayed, output))
+            printer.json({**_document(context, replayed, output), **events.record()})
         else:
             _tell(context, replayed)
     return replayed.error.exit_code if replayed.error else 0

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from plughost.cli._printer import Printer
     from plughost.cli._terminal import Stream
 
-__all__ = ["KeptEvents", "Reports"]
+__all__ = ["KeptEvents", "Reports", "silence_logging"]
 
 _REDRAW_S = 0.05
 _LONGEST_BAR = 40
@@ -41,27 +41,27 @@ class Reports:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._erase()
+        self.erase()
 
     def output(self, chunk: bytes) -> None:
-        self._erase()
+        self.erase()
         if not self._printer.quiet:
             self._err.write(chunk)
 
     def item(self, value: object) -> None:
-        self._erase()
+        self.erase()
         self._printer.item(value)
 
     def event(self, event: Event) -> None:
         if isinstance(event, LogEvent):
-            _silence_logging()
+            silence_logging()
             if event.level >= _WARNING and not event.is_printed and not self._printer.quiet:
                 self._say(event)
         elif isinstance(event, ProgressEvent) and self._draws:
             self._draw(event)
 
     def _say(self, event: LogEvent) -> None:
-        self._erase()
+        self.erase()
         err = self._err
         err.end_line()
         name = err.paint("red" if event.level >= _ERROR else "yellow", visible(event.level_name.lower()))
@@ -76,7 +76,7 @@ class Reports:
             self._bar = _bar(event, self._err)
             self._err.draw(self._bar)
 
-    def _erase(self) -> None:
+    def erase(self) -> None:
         if self._bar:
             self._bar = ""
             self._err.draw("")
@@ -91,7 +91,7 @@ class KeptEvents:
 
     def add(self, event: Event) -> None:
         if isinstance(event, LogEvent):
-            _silence_logging()
+            silence_logging()
         if isinstance(event, LogEvent | ProgressEvent):
             self._records.append(event.record())
             if len(self._records) >= 2 * _MOST_KEPT:
@@ -106,7 +106,7 @@ class KeptEvents:
         return {"events": self._records[-_MOST_KEPT:], "events_truncated": is_truncated}
 
 
-def _silence_logging() -> None:
+def silence_logging() -> None:
     """Python would show the records of a process that has set up no `logging`; they are shown here."""
     import logging
 

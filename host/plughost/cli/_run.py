@@ -79,7 +79,7 @@ class _Call:
         with self.context.calling(record_arguments=self.record_arguments) as host:
             with Reports(self.printer) as reports:
                 outcome = self._invoke(host, on_output=reports.output, on_item=reports.item, on_event=reports.event)
-            if not outcome.is_stream or outcome.result is not None:
+            if not outcome.is_stream:
                 self.printer.value(outcome.result)
         return 0
 
@@ -95,7 +95,7 @@ class _Call:
         try:
             with self.context.calling(record_arguments=self.record_arguments) as host:
                 outcome = self._invoke(host, on_output=output.add, on_item=items.append, on_event=events.add)
-            streamed = outcome.is_stream and outcome.result is None
+            streamed = outcome.is_stream
             envelope["tool"] = outcome.tool
             if not streamed:
                 envelope["result"] = outcome.result
