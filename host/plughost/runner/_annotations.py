@@ -83,6 +83,19 @@ _FAMILIES = (
     ((list, collections.deque), "list"),
 )
 
+#: Arrays and tables, by their library and its name of the class.
+_OF_LIBRARIES = {
+    ("array", "array"): "numbers",
+    ("numpy", "ndarray"): "ndarray",
+    ("pandas", "DataFrame"): "frame",
+    ("pandas", "Index"): "series",
+    ("pandas", "Series"): "series",
+    ("pyarrow", "Array"): "arrow-array",
+    ("pyarrow", "ChunkedArray"): "arrow-array",
+    ("pyarrow", "RecordBatch"): "arrow-table",
+    ("pyarrow", "Table"): "arrow-table",
+}
+
 _WRAPPERS = {"Required", "NotRequired", "ReadOnly", "Final", "ClassVar"}
 
 
@@ -93,7 +106,7 @@ class Meaning:
 
     def __init__(self, annotation: object) -> None:
         bare, self.notes, _ = _unwrapped(annotation)
-        origin = typing.get_origin(bare) or bare
+        origin = typing.get_origin(bare) or getattr(bare, "__origin__", None) or bare  # numpy has aliases of its own on 3.8
         self.kind = _kind(origin)
         self.type: type = origin if isinstance(origin, type) else object
         self.inside = typing.get_args(bare)
@@ -258,7 +271,7 @@ def _kind(origin: object) -> str:
         return "none"
     if not isinstance(origin, type):
         return "any"
-    return _EXACT.get(origin) or _kind_of_record(origin) or _kind_of_family(origin)
+    return _EXACT.get(origin) or _kind_of_record(origin) or _kind_of_array(origin) or _kind_of_family(origin)
 
 
 def _kind_of_record(kind: type) -> str:
@@ -272,6 +285,11 @@ def _kind_of_record(kind: type) -> str:
     if _is_of_library(kind, "pydantic", "BaseModel"):
         return "pydantic"
     return "msgspec" if _is_of_library(kind, "msgspec", "Struct") else ""
+
+
+def _kind_of_array(kind: type) -> str:
+    """The kind of an array or a table; empty of any other."""
+    return next((name for place, name in _OF_LIBRARIES.items() if _is_of_library(kind, *place)), "")
 
 
 def _kind_of_family(kind: type) -> str:
@@ -303,6 +321,8 @@ def _unwrapped(annotation: object) -> tuple[object, list[object], set[str]]:
             annotation = annotation.__bound__ or (typing.Union[constraints] if constraints else typing.Any)
         elif type(annotation).__name__ == "TypeAliasType":
             annotation = getattr(annotation, "__value__", typing.Any)
+        elif type(typing.get_origin(annotation)).__name__ == "TypeAliasType":  # with its variables filled in
+            annotation = getattr(typing.get_origin(annotation), "__value__", typing.Any)
         elif isinstance(annotation, dataclasses.InitVar):
             annotation = annotation.type
         else:

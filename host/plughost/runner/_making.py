@@ -11,7 +11,7 @@ import inspect
 import operator
 import sys
 
-from . import _annotations, _scalars
+from . import _annotations, _columns, _scalars
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ def make(annotation: object, value: object, path: Path = ()) -> object:
             return _scalars.MAKERS[meaning.kind](meaning, value)
         if meaning.kind in _MAKERS:
             return _MAKERS[meaning.kind](meaning, value, path)
+        if meaning.kind in _columns.MAKERS:
+            return value if isinstance(value, meaning.type) else _columns.MAKERS[meaning.kind](meaning, value)
     except Misfit:
         raise
     except _scalars.Unlisted as error:
@@ -164,6 +166,12 @@ def _first_of(make_one: Callable[[object], object], members: Iterable[object]) -
 def _items(value: object) -> list[object]:
     if isinstance(value, (list, tuple, set, frozenset)):
         return list(value)
+    tolist: Callable[[], object] | None = getattr(value, "tolist", None)  # of arrays, also numpy's
+    items = tolist() if tolist is not None else None
+    return items if isinstance(items, list) else _refuse()
+
+
+def _refuse() -> list[object]:
     raise TypeError
 
 

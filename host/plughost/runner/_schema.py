@@ -39,6 +39,12 @@ _SIMPLE: Mapping[str, Schema] = {
     "decimal": {"type": ["number", "string"], "format": "decimal"},
     "uuid": {"type": "string", "format": "uuid"},
     "path": {"type": "string", "format": "path"},
+    "numbers": {"type": "array", "items": {"type": "number"}, "format": "array.array"},
+    "ndarray": {"type": ["array", "number", "boolean"], "format": "numpy.ndarray"},
+    "series": {"type": "array", "format": "pandas.Series"},
+    "frame": {"type": "array", "items": {"type": "object"}, "format": "pandas.DataFrame"},
+    "arrow-array": {"type": "array", "format": "pyarrow.Array"},
+    "arrow-table": {"type": "array", "items": {"type": "object"}, "format": "pyarrow.Table"},
 }
 
 #: The attributes of annotated-types, msgspec.Meta and their like that bound a value, by JSON Schema's names.

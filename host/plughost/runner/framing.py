@@ -129,7 +129,7 @@ class Carrier:
         try:
             found, end = wire.scan("{" + members[1:], 0)
             if receiving is None or not isinstance(found, dict) or len(found) != _MEMBERS or end != len(members) - 1:
-                raise wire.WireError("not a line of this kind")
+                raise ValueError  # noqa: TRY301 - as what comes next may raise
             types, frames = found["types"], found["frames"]
             if len(frames) != 1 or len(types) != 1:
                 return self._disclose_all(payload, types, frames)
@@ -143,7 +143,7 @@ class Carrier:
             else:
                 payload = self._makers[kind](payload, view)
             view.release()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - each maker has errors of its own
             raise wire.WireError(f"not a line of this kind: {error}") from None
         receiving.took(1)
         return payload
