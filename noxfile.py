@@ -6,6 +6,7 @@ that runs it is left alone, also one that refuses `pip install`. Read by a nox t
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import ssl
@@ -85,6 +86,8 @@ nox.options.reuse_venv = "yes"
 nox.options.sessions = ["lint", "types", "docs", "tests"]
 
 GROUPS = nox.project.load_toml(ROOT / "pyproject.toml")["dependency-groups"]
+#: What benchmarks share, and what isn't about time.
+NOT_BENCHMARKS = ("floors", "measure", "soak")
 
 
 @nox.session
@@ -136,8 +139,9 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """How long plughost takes, against what does the same by hand."""
-    session.install(".")
-    for path in sorted(Path("benchmarks").glob("*.py")):
-        if path.name not in {"measure.py", "soak.py"}:  # what the others share, and what isn't about time
-            session.run("python", str(path), *session.posargs)
+    """How long plughost takes, against what does the same by hand: all of it, or what is named first, `-- calls --rounds 100`."""
+    session.install(".", *GROUPS["bench"])
+    names = list(itertools.takewhile(lambda argument: not argument.startswith("-"), session.posargs))
+    every = [path.stem for path in sorted(Path("benchmarks").glob("*.py")) if path.stem not in NOT_BENCHMARKS]
+    for name in names or every:
+        session.run("python", f"benchmarks/{name}.py", *session.posargs[len(names) :])

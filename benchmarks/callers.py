@@ -28,7 +28,7 @@ async def aecho(value):
 ENTRY_POINTS = "[bench]\necho = bencher:echo\naecho = bencher:aecho\n"
 
 CALLERS = (1, 8, 64)
-CALLS = 1920  # of all callers together
+CALLS = 960  # of all callers together
 VALUE = "x" * 1024
 TARGET = 4.0  # for 64 callers of one worker of a concurrent plugin
 
@@ -67,7 +67,7 @@ def tasks_s(runner: asyncio.Runner, host: plughost.Host, tool: str, callers: int
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7, help="how often each is measured")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each is measured")
     rounds = parser.parse_args().rounds
     with tempfile.TemporaryDirectory(prefix="plughost-bench-") as temporary, asyncio.Runner() as runner:
         folder = Path(temporary)

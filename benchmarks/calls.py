@@ -37,9 +37,7 @@ KIB, MIB = 1 << 10, 1 << 20
 #: About so much is sent between two looks at the clock.
 SLICE_BYTES = 1 << 17
 MOST_CALLS = 5  # in a row: the shorter, the less often something else gets in between
-#: Above so much, everything takes long enough for few rounds.
-LARGE_BYTES = 1 << 19
-LARGE_SHARE = 20
+SHARES = {KIB: 1, 64 * KIB: 10, MIB: 50, 32 * MIB: 200}
 TOO_LONG_BYTES = 1 << 23  # float64 as JSON takes minutes
 #: Calls before those that are measured: they bring back what others have driven out of the caches.
 WARM = 3
@@ -66,7 +64,8 @@ class Case:
         self.count = max(1, min(MOST_CALLS, SLICE_BYTES // size))
 
     def rounds(self, rounds: int) -> int:
-        return rounds if self.size < LARGE_BYTES else max(3, rounds * LARGE_BYTES // self.size // LARGE_SHARE)
+        """The larger, the fewer: everything takes longer, and floats as JSON longest."""
+        return max(3, rounds // next(share for size, share in SHARES.items() if self.size <= size))
 
 
 CASES = [
