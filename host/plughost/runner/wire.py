@@ -8,7 +8,9 @@ A message is one line of UTF-8 JSON, an object, and then the raw frames that it 
 `error`. A payload with values that JSON has not is sent as its *plain projection*, which anybody can read, and beside it stand
 
     "types":  {type: [path, ...]}   which places hold a projection of which type; a path is a list of keys and indices
-    "frames": [size, ...]           the bytes that follow the line, in the order of the paths under the type `bytes`
+    "frames": [place, ...]          the bytes of those types that have any, in the order in which the paths stand there
+
+A place is a size, of bytes that follow the line, or `[offset, size]` of such as lie in memory that both ends share (`arena`).
 
 | Python value                         | in the JSON                            | type                 | arrives as          |
 |--------------------------------------|----------------------------------------|----------------------|---------------------|
@@ -19,7 +21,18 @@ A message is one line of UTF-8 JSON, an object, and then the raw frames that it 
 | dataclass, pydantic model, Struct    | object of its fields                   | -                    | dict                |
 | Enum member                          | its value                              | -                    | the value           |
 | set, frozenset                       | array, sorted if the items can be      | set, frozenset       | the same (*)        |
-| bytes, bytearray, memoryview         | null, and a frame                      | bytes                | bytes               |
+| bytes, memoryview of bytes           | null, and a frame                      | bytes                | bytes               |
+| bytearray                            | null, and a frame                      | bytearray            | bytearray           |
+| str of 16 KiB or more, between ends  | null, and a frame of UTF-8             | str                  | itself              |
+| array                                | its type code, and a frame             | array                | array               |
+| memoryview of anything else          | its format and shape, and a frame      | memoryview           | memoryview          |
+| numpy.ndarray                        | dtype, shape and order, and a frame    | ndarray              | numpy.ndarray       |
+| numpy.ndarray of objects             | shape and items                        | objects              | numpy.ndarray       |
+| pandas.DataFrame, Series, Index      | object of its parts                    | frame, series, index | the same            |
+| pyarrow.Table, RecordBatch           | null, and a frame in Arrow's format    | arrow-table, -batch  | the same            |
+| pyarrow.Array, ChunkedArray          | null, and a frame in Arrow's format    | arrow-array, -chunks | the same            |
+| a scalar of numpy's or pyarrow's     | as what it is in Python                | -                    | that                |
+| complex                              | text                                   | complex              | complex             |
 | float NaN, Infinity, -Infinity       | "NaN", "Infinity", "-Infinity"         | float                | float               |
 | date, datetime, time                 | ISO 8601 text                          | date, datetime, time | the same            |
 | timedelta                            | seconds, a number (**)                 | timedelta            | timedelta           |
@@ -35,7 +48,7 @@ A message is one line of UTF-8 JSON, an object, and then the raw frames that it 
 
 (**) To the microsecond up to 270 years, to the second beyond.
 
-Where a value is printed or kept rather than sent (`plain`), bytes are base64 text.
+Where a value is printed or kept rather than sent (`plain`), bytes are base64 text, arrays lists, and tables lists of records.
 """
 
 from __future__ import annotations
