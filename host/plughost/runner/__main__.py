@@ -10,7 +10,9 @@ and `input()` finds the end of the file. Descriptor 3 is the lifeline: the host 
 group when that closes. Descriptor 4 is the lease: a lock on the environment, which nobody deletes while this process lives.
 
 **A message** may carry values that JSON has not. `types` and `frames` beside `params` or `result` say which, as `wire.py` has it;
-frames are raw bytes that follow the line.
+frames are raw bytes that follow the line, or lie in memory that both have. The child makes that once something large has come,
+and says so with a member `memory` in its next message: the number of its descriptor. The host answers with the notification
+`memory`, true or false; from then on either may use it.
 
 **Requests** (host → child), each answered by one response with its `id`:
 
