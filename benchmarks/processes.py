@@ -129,18 +129,21 @@ def held() -> tuple[int, int, int]:
 
 
 def measure_idle(store: Path, count: int) -> None:
-    """So many plugins, each with a worker that waits for its next call."""
+    """So many workers of one plugin that wait for their next call, and of so many plugins that have one each."""
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, max(1024, DESCRIPTORS_EACH * count)), most))
-    with plughost.Host(store=store) as host:
-        copy_plugin(host, "plain", count)
+    with plughost.Host(store=store, idle_s=None) as host:
         host.call("plain-0000", "echo", 1)
+        list(host.stream("plain-0000", "pids"))
         before = held()
-        for number in range(1, count):
-            host.call(f"plain-{number:04}", "echo", 1)
+        streams = [host.stream("plain-0000", "pids") for _ in range(count)]
+        for streamed in streams:
+            next(streamed)
+        for streamed in streams:
+            list(streamed)  # only now is its worker idle
+        del streams, streamed
         descriptors, threads, memory = ((after - start) / (count - 1) for start, after in zip(before, held(), strict=True))
-        each = partial(each_s, 1, partial(host.call, "plain-0000", "echo", 1), warm=0)
-        (called,) = by_turns(11, each)
+        (called,) = by_turns(101, partial(each_s, 1, partial(host.call, "plain-0000", "echo", 1), warm=0))
         closing = time.perf_counter()
     closed = time.perf_counter() - closing
     tell(f"{count} idle workers: descriptors each", f"{descriptors:.2f}", "", "≤ 4", is_met=descriptors <= MOST_DESCRIPTORS)
@@ -148,6 +151,15 @@ def measure_idle(store: Path, count: int) -> None:
     tell("   memory of the host each", f"{memory / KIB:.1f} KiB", "", "≤ 8 KiB", is_met=memory <= MOST_MEMORY_BYTES)
     tell("   a call of one of them", duration(called))
     tell("   to end all", duration(closed))
+    few = min(count, 100)
+    with plughost.Host(store=store, idle_s=None) as host:
+        copy_plugin(host, "plain", few)
+        host.call("plain-0000", "echo", 1)
+        before = held()
+        for number in range(1, few):
+            host.call(f"plain-{number:04}", "echo", 1)
+        memory = (held()[2] - before[2]) / (few - 1)
+    tell(f"{few} plugins with a worker each: memory each", f"{memory / KIB:.1f} KiB")
 
 
 def compare_commands(env: Mapping[str, str], rounds: int) -> None:
