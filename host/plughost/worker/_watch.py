@@ -198,8 +198,11 @@ class Watcher:
             os.eventfd_write(self._bell, 1)
 
     def _arm(self, fd: int) -> None:
-        if self._poller is not None and fd in self._printing:
-            self._poller.modify(fd, _ONCE)
+        try:
+            if self._poller is not None and fd in self._printing:
+                self._poller.modify(fd, _ONCE)
+        except OSError:  # closed meanwhile, because nobody can print any more
+            pass
 
     def _drop(self, fd: int) -> None:
         try:
