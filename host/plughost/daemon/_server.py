@@ -33,6 +33,8 @@ _READ_BYTES = 1 << 16
 _MOST_RUNS = 64
 #: How long the runs that are cut off by the daemon's end may take over theirs.
 _CUT_OFF_WITHIN_S = 5.0
+#: How long the process of a daemon that another has taken over from may live on after its last run.
+_DRAINS_WITHIN_S = 1.0
 #: How often somebody looks whether the socket is still there.
 _LOOKS_EVERY_S = 30.0
 
@@ -151,7 +153,7 @@ class _Server:
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def _receive_some(self) -> None:
-        for fd, _ in self._poller.poll():
+        for fd, _ in self._poller.poll(_DRAINS_WITHIN_S):  # a thread may end without an event, its process having left before
             if connection := self._connections.get(fd):
                 self._receive(connection)
 
