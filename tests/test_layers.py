@@ -21,6 +21,8 @@ PAGE = ROOT / "docs" / "explanation" / "architecture.md"
 
 PROCESS_MODULES = {"multiprocessing", "pty", "subprocess"}
 PROCESS_CALLS = re.compile(r"os\.(posix_spawnp?|fork(pty)?|system|popen|exec[lv]\w*|spawn[lv]\w*)")
+#: The host's one module that starts processes, and the runner's, which copies its own.
+STARTING_MODULES = {"_process", "runner._nursery"}
 UV_COMMANDS = {"build", "cache", "export", "lock", "pip", "python", "sync", "tool", "venv"}
 UV_FLAGS = {"--frozen", "--no-build", "--no-create-gitignore", "--no-emit-project", "--no-project", "--no-sources"}
 
@@ -168,7 +170,7 @@ def strays(modules: dict[str, Module]) -> Iterator[str]:
             if module.startswith("runner") and not found.for_types and top not in sys.stdlib_module_names | own:
                 yield f"`{module}` imports `{top}`, which is not in the standard library"
         for node in ast.walk(entry.tree):
-            if module != "_process" and isinstance(node, ast.Attribute) and PROCESS_CALLS.fullmatch(ast.unparse(node)):
+            if module not in STARTING_MODULES and isinstance(node, ast.Attribute) and PROCESS_CALLS.fullmatch(ast.unparse(node)):
                 yield f"`{module}` uses `{ast.unparse(node)}`"
             # The commands of plughost have flags of their own, some of uv's name.
             if not module.startswith(("_uv", "cli")) and isinstance(node, ast.Constant) and node.value in UV_FLAGS:
