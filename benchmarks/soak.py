@@ -213,6 +213,7 @@ def run(soak: Soak, what: str, operate: Callable[[int], None], count: int) -> bo
     names = "".join(f"{field.name:>12}" if field.name != "kib" else f"{'KiB':>9}" for field in fields(Holding))
     print(f"{'done':>10}{names}{names}")
     operate(0)
+    soak.host.calls(limit=1)  # takes in what was recorded: in the midst of a short part that would look like growth
     samples: list[Sample] = []
     began = time.monotonic()
     for part in range(PARTS + 1):
