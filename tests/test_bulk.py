@@ -64,16 +64,20 @@ def store_with_bulk(tmp_path_factory: pytest.TempPathFactory, uv_cache: Path, se
     return store
 
 
-def shared_memory() -> list[os.stat_result]:
+def descriptors_of_memory() -> list[str]:
     """The memory without a name that this process has open."""
     found = []
     for entry in os.scandir("/proc/self/fd"):
         try:
             if "memfd:plughost" in os.readlink(entry.path):
-                found.append(os.stat(entry.path))
+                found.append(entry.path)
         except FileNotFoundError:  # of the listing itself
             pass
     return found
+
+
+def shared_memory() -> list[os.stat_result]:
+    return [os.stat(path) for path in descriptors_of_memory()]
 
 
 def wait_until(condition: Callable[[], object]) -> None:
@@ -275,9 +279,8 @@ def ends() -> Iterator[Ends]:
 
 
 def test_nobody_can_take_a_page_away_under_the_other(ends: Ends) -> None:
-    memory = next(path for path in Path("/proc/self/fd").iterdir() if "memfd:plughost" in os.readlink(path))
     with pytest.raises(PermissionError):
-        os.truncate(memory, 0)
+        os.truncate(descriptors_of_memory()[0], 0)
     assert ends.host.sending is not None
 
 

@@ -123,7 +123,7 @@ class Arena:
         return None if self._top <= self._kept else max(0.0, self._needed + _KEPT_S - time.monotonic())
 
     def trim(self) -> None:
-        """Give memory back to the system that was not needed for a while; for the end that sends, while it sends nothing."""
+        """Give memory back to the system that was not needed for a while, unless something in it is still to be read."""
         with self._lock:
             if self.due_s() == 0.0 and self._counters[self._theirs] == self._sent:
                 self._head = self._start

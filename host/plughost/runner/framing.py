@@ -163,9 +163,13 @@ class Carrier:
         return None if self.sending is None else self.sending.due_s()
 
     def trim(self) -> None:
-        """Give memory back that was not needed for a while; while nothing is being sent."""
-        if self.sending is not None:
-            self.sending.trim()
+        """Give memory back that was not needed for a while. From any thread."""
+        arena = self.sending
+        if arena is not None:
+            try:
+                arena.trim()
+            except ValueError:  # closed meanwhile
+                pass
 
     def close(self) -> None:
         for arena in (self.sending, self.receiving):

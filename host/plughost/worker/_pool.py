@@ -321,12 +321,14 @@ class Pool:
             self._look_at = self.watcher.call_later(min(self.limits.idle_s / _LOOKS_A_TIME, _LOOKS_EVERY_S), self._look)
 
     def _look(self) -> None:
-        """In the watcher's thread: end what was idle for too long."""
+        """In the watcher's thread: end what was idle for too long, and give back what the others hold and don't need."""
         self._look_at = None
         assert self.limits.idle_s is not None
         latest_ns = time.perf_counter_ns() - int(self.limits.idle_s * 1e9)
         left = None
         for crew in list(self._crews.values()):
+            for worker in list(crew.idle):
+                worker.channel.bulk.trim()
             for worker in crew.idle[: max(0, crew.count - self.limits.least)]:
                 if worker.used_ns > latest_ns:
                     left = worker
