@@ -322,13 +322,13 @@ def test_a_place_is_of_no_use_before_memory_is_shared() -> None:
 
 def test_what_the_child_writes_later_changes_nothing_that_has_arrived(ends: Ends) -> None:
     assembler = framing.Assembler(ends.host)
-    for part in wire.pack({"id": 1, "result": [bytearray(b"a" * LARGE), "b" * LARGE]}, ends.child):
+    for part in wire.pack({"id": 1, "result": [bytearray(b"a" * LARGE), "b" * LARGE, b"d" * LARGE]}, ends.child):
         assembler.feed(part)
     message = assembler.next()
     assert message is not None
     assert ends.child.sending is not None
     ends.child.sending.put(b"c" * LARGE * 3)
-    assert message["result"] == [b"a" * LARGE, "b" * LARGE]
+    assert message["result"] == [b"a" * LARGE, "b" * LARGE, b"d" * LARGE]
 
 
 def test_memory_that_nobody_reads_is_not_written_again(ends: Ends) -> None:
