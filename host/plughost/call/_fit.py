@@ -34,6 +34,9 @@ class Place:
         self.holds = holds
 
 
+_NOWHERE = Place(_NONE_AT_ALL)
+
+
 class Fit:
     """What arguments of a tool certainly fit. It looks no deeper than into a list or a dict of scalars."""
 
@@ -68,7 +71,16 @@ class Fit:
             at += 1  # noqa: SIM113 - see above
         return True
 
-    def _holds_by_name(self, args: Sequence[object], kwargs: Mapping[str, object]) -> bool:
+    def _holds_by_name(self, args: Sequence[object], kwargs: Mapping[str, object]) -> bool:  # noqa: PLR0911 - in line
+        if not args:
+            if not self._required <= kwargs.keys():
+                return False
+            by_name = self._by_name
+            for name, value in kwargs.items():
+                place = by_name.get(name, _NOWHERE)
+                if place is not None and type(value) not in place.types and (place.holds is None or not place.holds(value)):
+                    return False
+            return True
         if len(args) > self._most:
             return False
         given = dict(zip(self._names, args, strict=False))
