@@ -12,7 +12,6 @@ import os
 import time
 from functools import partial
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 from plughost._pending import Steps
 from plughost._route import LOOK_EVERY_NS, NOT_PLAIN, Stop, composer, plain_result
@@ -22,12 +21,14 @@ from plughost.worker import DEADLINE, IS_POSSIBLE, Custody
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
+    from typing import TypeVar
 
     from plughost._workers import Workers
     from plughost.call import Outcome, Output
     from plughost.registry import Installed
-    from plughost.worker import Exchange, Worker
+    from plughost.worker import Exchange, Seats, Worker
 
+    T = TypeVar("T")
     Call = Callable[[Sequence[object], Mapping[str, object]], Coroutine[None, None, object]]
 
 __all__ = ["AsyncCalls"]
@@ -53,16 +54,22 @@ class AsyncCalls:
         self.workers = workers
         self.make_output = make_output
         self.invoke = invoke
-        self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _Loop] = WeakKeyDictionary()
+        self._loops: dict[asyncio.AbstractEventLoop, _Loop] = {}
         self._made = 0
 
     def of_this_loop(self) -> _Loop:
         running = asyncio.get_running_loop()
         loop = self._loops.get(running)
         if loop is None:
+            self._forget_closed_loops()
             self._made += 1
             loop = self._loops[running] = _Loop(running, self, lane=f"loop {self._made}")
         return loop
+
+    def _forget_closed_loops(self) -> None:
+        """End the workers of loops that are closed: nobody can use them any more."""
+        for loop in [loop for loop in self._loops if loop.is_closed()]:
+            self.workers.pool.disband_lane(self._loops.pop(loop).lane)
 
 
 class _Loop:
@@ -72,7 +79,7 @@ class _Loop:
         self._loop = loop
         self._calls = calls
         self._workers = calls.workers
-        self._lane = lane
+        self.lane = lane
         self._quick: dict[tuple[str, str | None], Call] = {}
         self._lines: dict[Worker, _Line] = {}
 
@@ -88,10 +95,10 @@ class _Loop:
 
         workers = self._workers
         installed = workers.find(plugin)
-        if not IS_POSSIBLE or not workers.are_exclusive(installed) or workers.journal.keeps_arguments:
+        if not IS_POSSIBLE or not workers.are_quick(installed) or workers.journal.keeps_arguments:
             return slowly
         chosen = choose_tool(installed.name, installed.manifest, tool)
-        if is_stream(chosen) or chosen.get("convert"):
+        if is_stream(chosen):
             return slowly
 
         async def reopen(args: Sequence[object], kwargs: Mapping[str, object]) -> object:
@@ -106,15 +113,41 @@ class _Loop:
             label=f"`{installed.name}:{name}`",
             noted_as=name,
             fit=Fit(chosen),
+            convert=chosen.get("convert"),
         )
-        call = self._quick[plugin, tool] = self._open_quick(stop, chosen, reopen=reopen, slowly=slowly)
+        open_call = self._open_shared if workers.are_shared(installed) else self._open_quick
+        call = self._quick[plugin, tool] = open_call(stop, chosen, reopen=reopen, slowly=slowly)
         return call
+
+    def _open_shared(self, stop: Stop, tool: Mapping[str, object], *, reopen: Call, slowly: Call) -> Call:
+        from plughost._shared_async import open_shared_call
+
+        self._places(stop.installed)
+        return open_shared_call(
+            self._workers,
+            stop,
+            loop=self._loop,
+            lane=self.lane,
+            enter=lambda: self._when_free(self._places(stop.installed).enter_nowait),
+            reopen=reopen,
+            slowly=slowly,
+            conclude=lambda exchange, seat: self._see_through(exchange, seat, stop.installed, tool),
+        )
+
+    def _places(self, installed: Installed) -> Seats:
+        """Places in workers that only this loop uses, and reads from."""
+        seats = self._workers.seats(installed, lane=self.lane)
+        if seats.on_new is None:
+            from plughost._shared_async import Reading
+
+            seats.on_new = lambda shared: Reading(self._loop, shared)
+        return seats
 
     def _open_quick(  # noqa: C901 - as in `_route`, whose twin it is
         self, stop: Stop, tool: Mapping[str, object], *, reopen: Call, slowly: Call
     ) -> Call:
         workers, installed, compose, lines = self._workers, stop.installed, composer(stop), self._lines
-        crew = workers.pool.crew((installed.name, installed.revision, self._lane))
+        crew = workers.pool.crew((installed.name, installed.revision, self.lane))
         create_future, deadline, now_ns = self._loop.create_future, DEADLINE.get, time.perf_counter_ns
         note = workers.journal.writer(installed, stop.noted_as).note
         looked_ns = 0
@@ -160,8 +193,9 @@ class _Loop:
                 again = partial(slowly, args, kwargs)
                 return await self._follow(line, number, data, chunk, began_ns, stop, tool, again)
             ended_ns = worker.used_ns = now_ns()
+            printed = worker.channel.take_printed()
             self._put_back(installed, worker)
-            note(began_ns, ended_ns, len(data), len(chunk), worker.channel.printed_bytes)
+            note(began_ns, ended_ns, len(data), len(chunk), printed)
             return result
 
         return call
@@ -339,17 +373,24 @@ class _Loop:
 
         Raises: as `Workers.take` does.
         """
-        while (worker := self._workers.take_nowait(installed, lane=self._lane)) is None:
-            free = _Free(self._loop)
-            self._workers.pool.call_when_free(free)
-            worker = self._workers.take_nowait(installed, lane=self._lane)
-            if worker is not None:
-                break
-            await free.wait()
+        if self._workers.are_shared(installed):
+            self._places(installed)
+        worker = await self._when_free(lambda: self._workers.take_nowait(installed, lane=self.lane))
         line = self._lines.get(worker)
         if line is not None:
             line.pause()
         return worker
+
+    async def _when_free(self, take: Callable[[], T | None]) -> T:
+        """What `take` gives, as soon as it gives something."""
+        while (taken := take()) is None:
+            free = _Free(self._loop)
+            self._workers.pool.call_when_free(free)
+            taken = take()
+            if taken is not None:
+                break
+            await free.wait()
+        return taken
 
     def give_back(self, installed: Installed, worker: Worker) -> None:
         """Keep it for the next call, or have it end aside."""

@@ -79,13 +79,18 @@ class Caller:
 
         workers = self._workers
         installed = workers.find(plugin)
-        if not workers.are_exclusive(installed) or workers.journal.keeps_arguments:
+        if not workers.are_quick(installed) or workers.journal.keeps_arguments:
             return slowly
-        from plughost._route import Stop, open_route
+        from plughost._route import Stop
         from plughost.call import Fit, choose_tool, conclude, is_stream
 
+        if workers.are_shared(installed):
+            from plughost._shared_route import open_route
+        else:
+            from plughost._route import open_route
+
         chosen = choose_tool(installed.name, installed.manifest, tool)
-        if is_stream(chosen) or chosen.get("convert"):
+        if is_stream(chosen):
             return slowly
 
         def reopen(args: Sequence[object], kwargs: Mapping[str, object]) -> object:
@@ -100,6 +105,7 @@ class Caller:
             label=f"`{installed.name}:{name}`",
             noted_as=name,
             fit=Fit(chosen),
+            convert=chosen.get("convert"),
         )
         route = self._routes[plugin, tool] = open_route(
             workers,

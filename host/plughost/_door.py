@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from plughost._gather import taken_ahead
-from plughost._route import Stop, open_route
+from plughost._route import Stop
 from plughost.call import Begun, HookCall, HookWrapping, Terms, conclude_hook
 from plughost.contract import read_hooks
 from plughost.errors import ContractError, PluginCrashed, PluginDisabled, PluginError
@@ -72,7 +72,7 @@ class Door:
         if (
             "generator" in implementation.kind
             or terms.timeout_s is not None
-            or not workers.are_exclusive(installed)
+            or not workers.are_quick(installed)
             or workers.journal.keeps_arguments
         ):
             return slowly
@@ -81,6 +81,10 @@ class Door:
             self._routes.pop(implementation, None)
             return self.call(implementation, args, kwargs)
 
+        if workers.are_shared(installed):
+            from plughost._shared_route import open_route
+        else:
+            from plughost._route import open_route
         stop = Stop(
             installed,
             found_by=self._found_by,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from plughost.call import Event
     from plughost.paths import Store
     from plughost.registry import Installed
-    from plughost.worker import Surroundings
+    from plughost.worker import Seats, Surroundings
 
 __all__ = ["Workers"]
 
@@ -34,6 +34,8 @@ DESCRIBE_TIMEOUT_S = 120.0
 _USED_UP = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
 #: What a plugin raises, or seems to, where files of its environment are missing.
 _DAMAGE_SHOWS_AS = ("FileNotFoundError", "ImportError", "ModuleNotFoundError", "SyntaxError")
+#: Kinds of functions that run in an event loop.
+_OF_EVENT_LOOPS = {"coroutine", "async-generator"}
 #: How long an environment that was sound counts as such.
 _LOOKED_AT_EVERY_S = 10.0
 
@@ -69,6 +71,7 @@ class Workers:
         self.exception_types: dict[str, type[Exception]] = {}
         #: Has what plugins report in calls that have nobody else for it.
         self.on_event: Callable[[Event], object] | None = None
+        self._seats: dict[tuple[str, ...], Seats] = {}
         self._switches: dict[str, str] = {}
         self._found: dict[str, tuple[tuple[int, int], Installed]] = {}
         #: When an environment was last looked at and found sound: a plugin may fail often, and for other reasons.
@@ -108,6 +111,31 @@ class Workers:
         """Whether a worker of the plugin is one process that serves one call after the other, and knows what it offers."""
         manifest = installed.manifest
         return not manifest.get("editable") and manifest.get("isolation") != "call" and manifest.get("concurrency", 1) == 1
+
+    def are_shared(self, installed: Installed) -> bool:
+        """Whether a worker of the plugin serves several calls at once."""
+        manifest = installed.manifest
+        return not manifest.get("editable") and manifest.get("isolation") != "call" and manifest.get("concurrency", 1) != 1
+
+    def seats(self, installed: Installed, *, lane: str = "") -> Seats:
+        """Places in workers that serve several calls at once; with a lane, those of an event loop."""
+        key = (installed.name, installed.revision, lane) if lane else (installed.name, installed.revision)
+        seats = self._seats.get(key)
+        if seats is None or seats.crew.is_over:
+            places = installed.manifest.get("concurrency")
+            assert isinstance(places, int)
+            with self._opening:
+                seats = self._seats.get(key)
+                if seats is None or seats.crew.is_over:
+                    from plughost.worker import Seats
+
+                    seats = Seats(self.pool, key, lambda: self._start(installed), places=places, in_loop=bool(lane))
+                    self._seats[key] = seats
+        return seats
+
+    def are_quick(self, installed: Installed) -> bool:
+        """Whether there are routes to what the plugin offers."""
+        return self.are_exclusive(installed) or self.are_shared(installed)
 
     @property
     def journal(self) -> Journal:
@@ -164,6 +192,8 @@ class Workers:
         Raises: as `take` does.
         """
         try:
+            if self.are_shared(installed):
+                return self.seats(installed, lane=lane).seat_nowait(lambda seat: self.attend_to(installed, seat))
             worker = self.pool.take_nowait((installed.name, installed.revision, lane), lambda: self._start(installed))
         except PlughostError as error:
             self.journal.note_failure(installed, error)
@@ -181,12 +211,28 @@ class Workers:
         return True
 
     def _start(self, installed: Installed, env: Mapping[str, str] | None = None) -> Worker:
-        worker = (None if env else self._forked(installed)) or self.launch(installed.name, installed.venv, env)
+        worker = None if env else self._forked(installed)
+        if worker is None:
+            worker = self.launch(installed.name, installed.venv, env, asked={} if env else self._asked_of(installed))
         worker.on_end = lambda: self._ended(installed, worker)
+        worker.on_look = lambda: self.journal.measure(installed, worker)
+        self.attend_to(installed, worker)
+        return worker
+
+    def _asked_of(self, installed: Installed) -> dict[str, object]:
+        """What the plugin's processes are told of how many calls they are to serve at once."""
+        manifest = installed.manifest
+        if not self.are_shared(installed):
+            return {}
+        listed = [each for name in ("tools", "hooks") if isinstance(each := manifest.get(name), list)]
+        kinds = {str(each.get("kind")) for all_of_them in listed for each in all_of_them if isinstance(each, dict)}
+        return {"concurrency": manifest["concurrency"], "coroutines": not kinds.isdisjoint(_OF_EVENT_LOOPS)}
+
+    def attend_to(self, installed: Installed, worker: Worker) -> None:
+        """Have what the plugin says, besides its answers, go where it belongs."""
         worker.on_callback = lambda params: self._called_back(installed, worker, params)
         worker.on_output = lambda chunk: self._printed(installed.name, worker, chunk)
         worker.on_notification = lambda *notification: self._notified(installed.name, *notification)
-        return worker
 
     def _take(
         self, installed: Installed, *, env: Mapping[str, str] | None, may_be_held: bool
@@ -194,6 +240,10 @@ class Workers:
         def start() -> Worker:
             return self._start(installed, env)
 
+        if not env and self.are_shared(installed):
+            seats, key = self.seats(installed), (installed.name, installed.revision)
+            seat = seats.seat(key, lambda seat: self.attend_to(installed, seat), may_be_held=may_be_held)
+            return seat, installed.manifest
         worker = start() if env else self.pool.take((installed.name, installed.revision), start, may_be_held=may_be_held)
         if env and (custody := CUSTODY.get()) is not None:
             custody.add(worker)
@@ -211,6 +261,8 @@ class Workers:
         return worker, manifest
 
     def give_back(self, installed: Installed, worker: Worker, *, reuse: bool = True, aside: bool = False) -> None:
+        if worker.leave_place():
+            return
         for_one_call = installed.manifest.get("isolation") == "call"
         reuse = reuse and not for_one_call and not installed.manifest.get("editable")
         self.pool.give_back((installed.name, installed.revision), worker, reuse=reuse, aside=aside or for_one_call)
@@ -285,7 +337,9 @@ class Workers:
         finally:
             worker.stop()
 
-    def launch(self, name: str, venv: str, env: Mapping[str, str] | None = None) -> Worker:
+    def launch(
+        self, name: str, venv: str, env: Mapping[str, str] | None = None, *, asked: Mapping[str, object] | None = None
+    ) -> Worker:
         try:
             return launch(
                 venv,
@@ -294,6 +348,7 @@ class Workers:
                 bytecode=self.store.runner_bytecode,
                 extra_environment=env,
                 surroundings=self._surroundings,
+                asked=asked,
             )
         except OSError as error:
             full = error.errno in _USED_UP

@@ -45,7 +45,7 @@ class Connection:
     """Two descriptors, and the process that may use them: `leave` is what a forked copy does instead of answering."""
 
     def __init__(self, requests: int, replies: int, leave: Callable[[dict[str, object]], None]) -> None:
-        self._requests = requests
+        self.requests = requests
         self.replies = replies
         self._leave = leave
         self._pid = _getpid()
@@ -80,16 +80,30 @@ class Connection:
         """As `receive`, but None where no message is whole yet."""
         if self._assembler.pending_bytes and (message := self._taken(b"")) is not None:
             return message
-        os.set_blocking(self._requests, False)
+        os.set_blocking(self.requests, False)
         try:
-            chunk = _read(self._requests, _READ_BYTES)
+            chunk = _read(self.requests, _READ_BYTES)
         except OSError:
             return None
         finally:
-            os.set_blocking(self._requests, True)
+            os.set_blocking(self.requests, True)
         if not chunk:
             raise Ended
         return self._taken(chunk)
+
+    def taken(self, chunk: bytes) -> list[dict[str, object]]:
+        """The messages that are whole now; `chunk` has been read already."""
+        messages = []
+        if chunk or self._assembler.pending_bytes:
+            message = self._taken(chunk)
+            while message is not None:
+                messages.append(message)
+                message = self._taken(b"") if self._assembler.pending_bytes else None
+        return messages
+
+    def is_amid(self) -> bool:
+        """Whether a part of a message has been read."""
+        return self._assembler.is_amid
 
     def _taken(self, chunk: bytes) -> dict[str, object] | None:
         try:
@@ -174,10 +188,10 @@ class Connection:
         while True:
             try:
                 if self.bulk.sending is not None:
-                    self.bulk.rest(self._requests)
-                chunk = _read(self._requests, _READ_BYTES)
+                    self.bulk.rest(self.requests)
+                chunk = _read(self.requests, _READ_BYTES)
             except BlockingIOError:  # as in `send`
-                os.set_blocking(self._requests, True)
+                os.set_blocking(self.requests, True)
             except OSError:
                 os._exit(_USELESS)
             except (SystemExit, KeyboardInterrupt):
@@ -191,12 +205,12 @@ class Connection:
 
     def move(self, requests: int, replies: int) -> None:
         """Speak over these two from now on, in a process that was forked for it."""
-        self._requests, self.replies, self._pid = requests, replies, _getpid()
+        self.requests, self.replies, self._pid = requests, replies, _getpid()
 
     def _let_go(self) -> None:
         """In a copy of the process that the plugin has forked: the conversation is the original's alone."""
         self.bulk.close()
-        for descriptor in (self._requests, self.replies):
+        for descriptor in (self.requests, self.replies):
             try:
                 os.close(descriptor)
             except OSError:  # the plugin was faster

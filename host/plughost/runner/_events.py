@@ -55,6 +55,10 @@ class Events:
         #: What takes part in `logging`, once that is imported.
         self.relay: _logs.Relay | None = None
 
+    def move(self, link: Link, is_asked: Callable[[], object]) -> None:
+        """Send by another link from now on."""
+        self._link, self._is_asked = link, is_asked
+
     def watch(self, level: int) -> None:
         """Send records from `level` on, or from the level that the plugin sets."""
 

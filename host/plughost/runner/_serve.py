@@ -24,10 +24,21 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Protocol
 
-    from . import _loop, _wrappers
+    from . import _loop, _streams, _wrappers
+    from ._streams import Filling
 
     class Tool(Protocol):
         def __call__(self, *args: object, **kwargs: object) -> object: ...
+
+    class Hearing(Protocol):
+        """What one call hears and says by."""
+
+        before_aside: Callable[[], None] | None
+
+        def receive(self) -> dict[str, object]: ...
+        def receive_nowait(self) -> dict[str, object] | None: ...
+        def send(self, message: dict[str, object]) -> None: ...
+        def send_line(self, line: bytes) -> None: ...
 
     class Link(_loop.Link, Protocol):
         """Where messages come from and go to: the pipes, or a twin of them in process."""
@@ -40,11 +51,15 @@ if TYPE_CHECKING:
 
     Method = Callable[[object, dict[str, object]], object]
 
-__all__ = ["enter_environment", "serve"]
+__all__ = ["Server", "enter_environment", "own", "serve"]
 
 PROTOCOL = 1
 PLUGIN_ERROR = -32000
 METHOD_NOT_FOUND, INVALID_PARAMS = -32601, -32602
+
+
+class _Shared(BaseException):
+    """From here on, calls run beside one another."""
 
 
 class _Refused(Exception):
@@ -60,32 +75,43 @@ def serve(link: Link, *, enter: Callable[[], None], first: Callable[[], None] | 
 
     `first` is called once all is made that answers: of a forked child, what waits for the fork.
     """
-    server = _Server(link, enter)
+    server = Server(link, enter)
     if first is not None:
         first()
     try:
         answer_all(link, server)
     except Ended:
         server.end()
+    except _Shared:
+        own("_concurrent").serve(link, server, has_coroutines=server.has_coroutines)
 
 
-class _Server:
+class Server:
     def __init__(self, link: Link, enter: Callable[[], None]) -> None:
-        self._receive, self._send = link.receive, link.send
         self._enter = enter
         self._tools: dict[str, Tool] = {}
         self._wrappers: _wrappers.Wrappers | None = None
+        #: Whether several calls may run at a time, and whether some of them are coroutines, see `_concurrent`.
+        self.is_shared = self.has_coroutines = False
+        #: What asks the host for the result of a function of the app's.
+        self.ask = self._ask
+        self.speak_by(link)
+        #: What the plugin logs.
+        self.events = Events(link, lambda: self.running, own)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._project = "plughost"
+
+    def speak_by(self, link: Hearing) -> None:
+        """Hear and say all by this link from now on, in this thread."""
+        self._receive, self._send = link.receive, link.send
         self._thread = _thread.get_ident()
         self.running = 0
         self._callbacks = 0
         self._streams = Streams(link, self.answer)
-        #: What the plugin logs.
-        self.events = Events(link, lambda: self.running, _own)
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._project = "plughost"
         self._methods: dict[str, Method] = {
             "initialize": self._initialize,
             "describe": self._describe,
+            "load": self._load,
             "call": self._call,
             "wrap": self._wrap,
             "resume": self._resume,
@@ -104,6 +130,8 @@ class _Server:
         self._respond(number, reply)
         if method == self._shutdown:
             raise Ended
+        if method == self._initialize and self.is_shared:
+            raise _Shared
 
     def _respond(self, number: object, reply: dict[str, object]) -> None:
         _printed.flush()
@@ -130,7 +158,7 @@ class _Server:
     def end(self) -> None:
         self.events.close()
         if self._loop is not None:
-            _own("_coroutines").close(self._loop)
+            own("_coroutines").close(self._loop)
 
     def _reply(self, number: object, method: Method, params: object) -> dict[str, object]:
         try:
@@ -153,6 +181,8 @@ class _Server:
         level = params.get("log")
         if isinstance(level, int):
             self.events.watch(level)
+        if params.get("concurrency", 1) != 1:
+            self.is_shared, self.has_coroutines = True, params.get("coroutines") is True
         self._enter()
         module = type(sys)("plughost_app")
         vars(module)["__getattr__"] = self._app_function
@@ -164,14 +194,20 @@ class _Server:
         if not isinstance(entry_points, dict):
             raise _Refused(INVALID_PARAMS, "`entry_points` is not of its type")
         with stage("import"):
-            return _own("_describe").describe(self._project, entry_points)
+            return own("_describe").describe(self._project, entry_points)
+
+    def _load(self, _number: object, params: dict[str, object]) -> object:
+        targets = params.get("targets")
+        for target in targets if isinstance(targets, list) else ():
+            self.tool_at(target)
+        return None
 
     def _call(self, number: object, params: dict[str, object]) -> object:
         tool, args, kwargs = self._called(params)
         places = params.get("pulled")
         if not isinstance(places, list):
             return self._call_with(number, tool, args, kwargs, params)
-        with _own("_pulling").Pulling(self._streams, number, lambda: _thread.get_ident() == self._thread) as pulling:
+        with own("_pulling").Pulling(self._streams, number, self._may_ask) as pulling:
             pulling.put_in(places, args, kwargs)
             return self._call_with(number, tool, args, kwargs, params)
 
@@ -180,7 +216,7 @@ class _Server:
     ) -> object:
         if params.get("convert"):
             with stage("arguments"):
-                args, kwargs = _own("_convert").convert(tool, args, kwargs, params["convert"])
+                args, kwargs = own("_convert").convert(tool, args, kwargs, params["convert"])
         with stage("call"):
             value = tool(*args, **kwargs)
         return value if type(value) in PLAIN else self.settled(number, value)
@@ -192,7 +228,7 @@ class _Server:
             if hasattr(type(value), "__await__"):
                 value = self._run_coroutine(value)
             if hasattr(type(value), "__anext__"):
-                items = _own("_coroutines").Iterated(self._event_loop(), value)
+                items: _streams.Items | Filling = self._iterated(value)
             elif hasattr(type(value), "__next__") and hasattr(value, "__next__"):
                 items = value
             else:
@@ -205,10 +241,7 @@ class _Server:
         kwargs = params.get("kwargs", {})
         if not (isinstance(target, str) and isinstance(args, list) and isinstance(kwargs, dict)):
             raise _Refused(INVALID_PARAMS, "`target`, `args` or `kwargs` is not of its type")
-        tool = self._tools.get(target)
-        if tool is None:
-            with stage("import"):
-                tool = self._tools[target] = _own("_load").load(target)
+        tool = self.tool_at(target)
         if isinstance(offered, dict):
             for place, name in offered.items():
                 function = self._app_function(name)
@@ -218,12 +251,23 @@ class _Server:
                     kwargs[place] = function
         return tool, args, kwargs
 
+    def tool_at(self, target: str) -> Tool:
+        """What the target names, imported by its first call.
+
+        Raises: Staged: its import has failed.
+        """
+        tool = self._tools.get(target)
+        if tool is None:
+            with stage("import"):
+                tool = self._tools[target] = own("_load").load(target)
+        return tool
+
     # Hook wrappers, in two halves.
 
     def _wrap(self, _number: object, params: dict[str, object]) -> object:
         function, args, kwargs = self._called(params)
         if self._wrappers is None:
-            self._wrappers = _own("_wrappers").Wrappers()
+            self._wrappers = own("_wrappers").Wrappers()
         with stage("call"):
             return self._wrappers.start(function(*args, **kwargs))
 
@@ -244,27 +288,34 @@ class _Server:
     def _app_function(self, name: str) -> object:
         if name.startswith("__"):
             raise AttributeError(name)
-        return _own("_app").function_of(name, self._call_back)
+        return own("_app").function_of(name, self._call_back)
 
     def _call_back(self, name: str, args: tuple[object, ...], kwargs: dict[str, object]) -> object:
+        message = self.ask({"name": name, "args": list(args), "kwargs": kwargs})
+        error = message.get("error")
+        if isinstance(error, dict):
+            raise own("_exceptions").revive(error.get("data") or {"message": error.get("message")})
+        return message.get("result")
+
+    def _ask(self, params: dict[str, object]) -> dict[str, object]:
         """Ask the host for a function's result. What the host asks for meanwhile, of this same worker, is answered first."""
-        if not self.running or _thread.get_ident() != self._thread:
+        if not self.running or not self._may_ask():
             raise RuntimeError(
                 "a function of the app's can be called only while the app calls the plugin, and in the same thread"
             )
         self._callbacks += 1
         number = "callback-{}".format(self._callbacks)
         self._streams.flush()
-        params = {"name": name, "args": list(args), "kwargs": kwargs}
         self._send({"jsonrpc": "2.0", "id": number, "method": "callback", "params": params})
         while True:
             message = self._receive()
             if message.get("id") == number and "method" not in message:
-                error = message.get("error")
-                if isinstance(error, dict):
-                    raise _own("_exceptions").revive(error.get("data") or {"message": error.get("message")})
-                return message.get("result")
+                return message
             self._streams.take(message)
+
+    def _may_ask(self) -> bool:
+        """Whether this is the thread that speaks with the host."""
+        return _thread.get_ident() == self._thread
 
     def _refuse(self, _number: object, _params: dict[str, object]) -> object:
         raise _Refused(METHOD_NOT_FOUND, "no such method")
@@ -276,11 +327,15 @@ class _Server:
 
     def _event_loop(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
-            self._loop = _own("_coroutines").new_loop()
+            self._loop = own("_coroutines").new_loop()
         return self._loop
 
+    def _iterated(self, generator: object) -> Filling:
+        items: Filling = own("_coroutines").Iterated(self._event_loop(), generator)
+        return items
+
     def _run_coroutine(self, awaitable: object) -> object:
-        loop, coroutines = self._event_loop(), _own("_coroutines")
+        loop, coroutines = self._event_loop(), own("_coroutines")
         if not loop.is_running():
             return coroutines.run(loop, awaitable)
         # A coroutine has called the app back, and the app the plugin: until this one ends, it is its thread that may call back.
@@ -294,20 +349,23 @@ class _Server:
         self._thread = _thread.get_ident()
 
 
-def _own(name: str) -> ModuleType:
+def own(name: str) -> ModuleType:
     """A module of the runner's, imported when first needed, its bytecode kept apart as at the start."""
-    module = sys.modules.get("plughost_runner." + name)
+    module = _imported.get(name)
     if module is None:
         import importlib
 
-        kept, sys.pycache_prefix = sys.pycache_prefix, _BYTECODE
-        try:
-            module = importlib.import_module("plughost_runner." + name)
-        finally:
-            sys.pycache_prefix = kept
+        with _importing:
+            kept, sys.pycache_prefix = sys.pycache_prefix, _BYTECODE
+            try:
+                module = _imported[name] = importlib.import_module("plughost_runner." + name)
+            finally:
+                sys.pycache_prefix = kept
     return module
 
 
+_imported: dict[str, ModuleType] = {}  # `sys.modules` has those, too, that another thread is in the middle of
+_importing = _thread.RLock()
 _BYTECODE = sys.pycache_prefix
 
 

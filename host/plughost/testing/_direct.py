@@ -69,11 +69,17 @@ class _DirectWorkers(Workers):
     def blame_environment(self, installed: Installed, error: PluginError | PluginCrashed) -> None:
         """It has none."""
 
-    def launch(self, name: str, _venv: str, _env: Mapping[str, str] | None = None) -> Worker:
+    def are_shared(self, _installed: Installed) -> bool:
+        """A thread serves one call at a time."""
+        return False
+
+    def launch(
+        self, name: str, _venv: str, _env: Mapping[str, str] | None = None, *, asked: Mapping[str, object] | None = None
+    ) -> Worker:
         (requests, our_in), (our_out, replies) = os.pipe(), os.pipe()
         nothing, held = os.pipe()  # where a child's output would come from
         channel = Channel(stdin=our_in, stdout=our_out, stderr=nothing, exit_fd=-1)
-        return Worker(_Thread(requests, replies, held), channel, name=name, project=self.project)
+        return Worker(_Thread(requests, replies, held), channel, name=name, project=self.project, asked=asked)
 
 
 class _Thread:

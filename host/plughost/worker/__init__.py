@@ -3,6 +3,7 @@
 Above it: calls and the host; below it: `_process` and the wire. It knows nothing of tools, schemas or receipts.
 """
 
+from plughost._lazy import lazily
 from plughost.worker._channel import Channel
 from plughost.worker._custody import CUSTODY, Custody
 from plughost.worker._deadline import DEADLINE, Deadline
@@ -15,6 +16,11 @@ from plughost.worker._surroundings import Surroundings
 from plughost.worker._watch import IS_POSSIBLE
 from plughost.worker._worker import Worker, launch
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from plughost.worker._seats import Seat, Seats
+    from plughost.worker._shared import Lane, Shared
+
 __all__ = [
     "CANCEL_GRACE_S",
     "CUSTODY",
@@ -26,8 +32,12 @@ __all__ = [
     "Deadline",
     "Exchange",
     "Feed",
+    "Lane",
     "Nurseries",
     "Pool",
+    "Seat",
+    "Seats",
+    "Shared",
     "Surroundings",
     "Worker",
     "is_async_iterator",
@@ -36,3 +46,6 @@ __all__ = [
     "modules_of",
     "without_threads",
 ]
+
+# For plugins whose workers serve several calls at once.
+__getattr__ = lazily(__name__, {"_seats": ("Seat", "Seats"), "_shared": ("Lane", "Shared")})

@@ -19,13 +19,21 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Channel", "ChannelClosed"]
+__all__ = ["Channel", "ChannelClosed", "Raised"]
 
 _READ_BYTES = 1 << 16  # as much as a pipe holds; for more, each read takes ten times as long, however little there is
 
 
 class ChannelClosed(Exception):
     """The child closed its end, or ended."""
+
+
+class Raised(Exception):
+    """What a function of the caller's has raised that was told of something, whatever its type."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
 
 
 class Channel:
@@ -122,13 +130,56 @@ class Channel:
 
     def has_read_it(self) -> bool:
         """Whether the child, which is gone, has read what it was asked last, and may have begun with it."""
+        return bool(self._outgoing) or self.unread_bytes() < self._asked_bytes
+
+    # For those who share the worker, and see to order themselves.
+
+    @property
+    def in_fd(self) -> int:
+        return self._in
+
+    def read(self) -> bytes:
+        """Wait for what is said next.
+
+        Raises: ChannelClosed: nothing will be.
+        """
+        chunk = os.read(self.out_fd, _READ_BYTES) if self.out_fd >= 0 else b""
+        if not chunk or self._is_woken:
+            raise ChannelClosed
+        return chunk
+
+    def is_readable(self, timeout_s: float) -> bool:
+        """Whether something is said, or nothing more will be, until then."""
+        return any(fd != self.printed_fd for fd, _ in self._poller.poll(timeout_s * 1000))
+
+    def write(self, data: bytes) -> int:
+        """Write as much as there is room for; how much.
+
+        Raises: ChannelClosed: nobody will read it.
+        """
+        try:
+            return os.write(self._in, data)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            raise ChannelClosed from None
+
+    def has_room(self, timeout_ms: int | None) -> bool:
+        """Wait for room to write, or, without a time, until something can be read; whether there is room."""
+        poller = select.poll()
+        poller.register(self._in, select.POLLOUT)
+        if timeout_ms is None:
+            poller.register(self.out_fd, select.POLLIN)
+        return any(fd == self._in for fd, _ in poller.poll(timeout_ms))
+
+    def unread_bytes(self) -> int:
+        """How much of what was written the child has not read."""
         import fcntl
         import termios
 
-        if self._outgoing:
-            return True
-        unread = int.from_bytes(fcntl.ioctl(self._in, termios.FIONREAD, bytes(4)), sys.byteorder)
-        return unread < self._asked_bytes
+        if self._in < 0:
+            return 0
+        return int.from_bytes(fcntl.ioctl(self._in, termios.FIONREAD, bytes(4)), sys.byteorder)
 
     def wake(self) -> None:
         """From another thread: the child has ended, and `ask` is not to wait any longer for whoever holds its end of the pipe."""
@@ -157,6 +208,11 @@ class Channel:
             if left_s is not None and left_s <= 0:
                 raise TimeoutError
             self._transfer(None if left_s is None else left_s * 1000)
+
+    def take_printed(self) -> int:
+        """How much was printed since this was asked last, or a call was noted."""
+        printed, self.printed_bytes = self.printed_bytes, 0
+        return printed
 
     def count_from_here(self) -> None:
         """What was sent, what was answered and what was printed until now counts for no call."""

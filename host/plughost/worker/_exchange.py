@@ -10,7 +10,7 @@ import time
 
 from plughost.errors import CallTimeout, PlughostError, PluginCrashed, PluginError, UsageError
 from plughost.runner.wire import TooDeep, Unmade, WireError
-from plughost.worker._channel import Channel, ChannelClosed
+from plughost.worker._channel import Channel, ChannelClosed, Raised
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -173,7 +173,10 @@ class Exchange:
                 causes=[str(error)],
                 hint="The plugin writes to a descriptor that isn't its own",
             ) from None
-        except BaseException:  # an interrupt, or an error of whoever takes the output
+        except Raised as raised:
+            worker.cancel()
+            raise raised.error from None
+        except BaseException:  # an interrupt
             worker.cancel()
             raise
 
@@ -181,7 +184,7 @@ class Exchange:
         """The error for a call whose time is over."""
         return CallTimeout(
             f"{self._what} {self._limit or 'did not end when it was cancelled'}",
-            causes=["Its process and all that it started were ended"],
+            causes=[self._worker.aftermath],
             hint="Give it more time with `--timeout`, or `timeout_s=` from Python",
         )
 

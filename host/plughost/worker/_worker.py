@@ -11,7 +11,7 @@ from plughost import _kernel, _process
 from plughost.errors import PlughostError, PluginCrashed
 from plughost.paths import regular
 from plughost.runner.wire import WireError
-from plughost.worker._channel import Channel, ChannelClosed
+from plughost.worker._channel import Channel, ChannelClosed, Raised
 from plughost.worker._deadline import DEADLINE
 from plughost.worker._exchange import CANCEL_GRACE_S, MOST_SHOWN, STOP_GRACE_S, Exchange
 from plughost.worker._surroundings import Surroundings
@@ -51,6 +51,12 @@ PROTOCOL = 1
 _TAIL_BYTES = 4096
 _WARNING = 30  # `logging.WARNING`
 
+#: How often the memory of a process that is called again and again is noted.
+MEASURED_EVERY_NS = 60 * 10**9
+
+#: For glibc: what is as large as this is mapped anew each time, page by page; below it, memory that was freed is used again.
+_ALLOCATION = {"MALLOC_MMAP_THRESHOLD_": str(1 << 26), "MALLOC_TRIM_THRESHOLD_": str(1 << 27)}
+
 _RUNNER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "runner", "__main__.py")
 
 
@@ -70,8 +76,8 @@ def launch(
 
     `name` is the plugin's, for messages; `bytecode` the folder for the runner's where it can't lie beside it. The child's
     environment is the allow-list of `_process` and `extra_environment`. `make_input` gives the child's end of its input, and
-    ours; `arguments` are the runner's, and `asked` what it is told besides, see there. While the child lives, it holds a shared lock
-    on the environment's marker, so that nobody deletes the environment under it.
+    ours; `arguments` are the runner's, and `asked` what it is told besides. While the child lives, it holds a shared lock on the
+    environment's marker, so that nobody deletes the environment under it.
 
     Raises: OSError: the environment is gone, or its interpreter can't be started.
     """
@@ -82,6 +88,7 @@ def launch(
     environment = _process.base_environment({"VIRTUAL_ENV": venv}, environment=surroundings.environment)
     arguments = [*arguments, "--folder", surroundings.folder] if surroundings.folder else arguments
     environment["PATH"] = os.pathsep.join(filter(None, (bin_folder, environment.get("PATH"))))
+    environment.update(_ALLOCATION)
     environment.update(extra_environment or {})
     opened: list[int] = []
     lease = _process.raised(regular(os.path.join(venv, "plughost-venv.json"), os.O_RDONLY))
@@ -153,6 +160,7 @@ class Worker:
         "on_callback",
         "on_close",
         "on_end",
+        "on_look",
         "on_notification",
         "on_output",
         "peak_bytes",
@@ -203,6 +211,8 @@ class Worker:
         self._has_printed = False  # meanwhile
         self._tending = _thread.allocate_lock()
         self._is_copy = False
+        #: Told now and then of a worker that goes on being used.
+        self.on_look: Callable[[], None] | None = None
         #: What the plugin prints, as it comes.
         self.on_output: Callable[[bytes], None] | None = None
         #: Told once, before its descriptors are closed.
@@ -275,7 +285,10 @@ class Worker:
         if self.on_notification is None or not isinstance(params, dict) or not isinstance(method, str):
             return
         self.note_warning(message)
-        self.on_notification(method, params, what, number)
+        try:
+            self.on_notification(method, params, what, number)
+        except Exception as error:
+            raise Raised(error) from error
 
     def note_warning(self, message: dict[str, object]) -> None:
         """Keep the text of a log record that may say why the plugin crashes."""
@@ -312,6 +325,11 @@ class Worker:
     @property
     def pid(self) -> int:
         return self._child.pid
+
+    def look(self) -> None:
+        """The watcher's, now and then: whoever counts what workers need may do so."""
+        if self.on_look is not None and self.used_ns - self.measured_ns > MEASURED_EVERY_NS:
+            self.on_look()
 
     def measure(self) -> None:
         """Note what the process has needed so far, and when that was: `measured_ns`, a `time.perf_counter_ns()`."""
@@ -379,7 +397,7 @@ class Worker:
                     self.notified(message)
         except BaseException as error:
             self.kill()
-            if not isinstance(error, (ChannelClosed, TimeoutError, WireError)):  # a second Ctrl-C, say
+            if not isinstance(error, (ChannelClosed, Raised, TimeoutError, WireError)):  # a second Ctrl-C, say
                 raise
         else:
             self.stop()
@@ -413,7 +431,7 @@ class Worker:
                 message = self.channel.receive(self.goodbye_until)
                 if message.get("method") == "log":
                     self.notified(message)
-        except (ChannelClosed, TimeoutError, WireError):
+        except (ChannelClosed, Raised, TimeoutError, WireError):
             pass
         except BaseException:
             self.part(is_clean=False)
@@ -455,7 +473,10 @@ class Worker:
     def _let_go(self) -> None:
         """Read what the plugin printed last, and close every descriptor. The child is gone."""
         self.attend()
-        self.channel.drain_output()
+        try:
+            self.channel.drain_output()
+        except Raised:  # nothing is left that could be called off
+            pass
         self._close()
         if self.on_end is not None:
             self.peak_bytes = max(self.peak_bytes, self._child.peak_bytes)
@@ -478,7 +499,10 @@ class Worker:
     def _printed(self, chunk: bytes) -> None:
         self.note_printed(chunk)
         if self.on_output is not None:
-            self.on_output(chunk)
+            try:
+                self.on_output(chunk)
+            except Exception as error:
+                raise Raised(error) from error
 
     def crashed(self, what: str) -> PlughostError:
         """The error for a child that went away during `what`; whatever is left of it is gone afterwards."""
