@@ -144,6 +144,18 @@ def test_a_call_that_nobody_refers_to_runs_to_its_end(host, tmp_path):
     assert is_gone(pid)
 
 
+def test_what_the_callers_own_function_raises_is_raised_as_it_is(host):
+    mine = TimeoutError("mine")
+
+    def refuse(_printed: bytes) -> None:
+        raise mine
+
+    with pytest.raises(TimeoutError) as caught:
+        host.invoke("lively", "say", args=["hello"], on_output=refuse)
+    assert caught.value is mine
+    assert host.call("lively", "echo", 1) == 1
+
+
 SCRIPT = """
 import sys, plughost
 with plughost.Host(store=sys.argv[1]) as host:

@@ -128,7 +128,7 @@ class _Loop:
             stop,
             loop=self._loop,
             lane=self.lane,
-            enter=lambda: self._when_free(self._places(stop.installed).enter_nowait),
+            enter=lambda: self._when_free(stop.installed, self._places(stop.installed).enter_nowait),
             reopen=reopen,
             slowly=slowly,
             conclude=lambda exchange, seat: self._see_through(exchange, seat, stop.installed, tool),
@@ -165,7 +165,7 @@ class _Loop:
             try:
                 worker = crew.idle.pop()
             except IndexError:
-                worker = await self.take(installed)
+                worker = await self.take(installed, is_quick=True)
             else:
                 worker.calls += 1
                 if not worker.alive:
@@ -368,28 +368,35 @@ class _Loop:
 
     # Workers.
 
-    async def take(self, installed: Installed) -> Worker:
-        """A worker of this loop's own; where there may be no more, when one is free.
+    async def take(self, installed: Installed, *, is_quick: bool = False) -> Worker:
+        """A worker of this loop's own; where there may be no more, when one is free. For a quick call its line is read on.
 
         Raises: as `Workers.take` does.
         """
         if self._workers.are_shared(installed):
             self._places(installed)
-        worker = await self._when_free(lambda: self._workers.take_nowait(installed, lane=self.lane))
+        worker = await self._when_free(installed, lambda: self._workers.take_nowait(installed, lane=self.lane))
         line = self._lines.get(worker)
-        if line is not None:
+        if line is not None and not is_quick:
             line.pause()
         return worker
 
-    async def _when_free(self, take: Callable[[], T | None]) -> T:
+    async def _when_free(self, installed: Installed, take: Callable[[], T | None]) -> T:
         """What `take` gives, as soon as it gives something."""
+        pool = self._workers.pool
         while (taken := take()) is None:
             free = _Free(self._loop)
-            self._workers.pool.call_when_free(free)
-            taken = take()
-            if taken is not None:
-                break
-            await free.wait()
+            pool.queue(pool.crew((installed.name, installed.revision, self.lane)), free)
+            try:
+                taken = take()
+                if taken is None:
+                    await free.wait()
+                    continue
+            except BaseException:
+                pool.leave_queue(free)
+                raise
+            pool.leave_queue(free)
+            break
         return taken
 
     def give_back(self, installed: Installed, worker: Worker) -> None:

@@ -44,23 +44,33 @@ _UNREADABLE = (ValueError, StopIteration, SystemError, RecursionError, LookupErr
 class Stop:
     """Where a route leads: a function in a plugin's process, and what its calls are called in messages and in the journal."""
 
-    __slots__ = ("fit", "found_by", "installed", "label", "noted_as", "target")
+    __slots__ = ("convert", "fit", "found_by", "installed", "label", "noted_as", "target")
 
     def __init__(
-        self, installed: Installed, *, found_by: str, target: str, label: str, noted_as: str, fit: Fit | None = None
+        self,
+        installed: Installed,
+        *,
+        found_by: str,
+        target: str,
+        label: str,
+        noted_as: str,
+        fit: Fit | None = None,
+        convert: object = None,
     ) -> None:
-        """`fit` says which arguments fit; without it pluggy has seen to that."""
+        """`fit` says which arguments fit; without it pluggy has seen to that. `convert` names those that the child converts."""
         self.installed = installed
         self.found_by = found_by
         self.target = target
         self.label = label
         self.noted_as = noted_as
         self.fit = fit
+        self.convert = convert
 
 
 def head_of(stop: Stop) -> str:
     """What all requests have in common, from the number's end up to the arguments."""
-    return f',"method":"call","params":{{"target":{wire.encode(stop.target)},"args":'
+    convert = f'"convert":{wire.encode(stop.convert)},' if stop.convert else ""
+    return f',"method":"call","params":{{"target":{wire.encode(stop.target)},{convert}"args":'
 
 
 def composer(stop: Stop) -> Composer:
@@ -69,16 +79,22 @@ def composer(stop: Stop) -> Composer:
     It gives None where it isn't sure that they fit, and nothing where they are more than JSON, or more than a line should hold.
     """
     fits = None if stop.fit is None else stop.fit.holds
-    encode, quoted, bulk, kinds = wire.encode, wire.quoted, wire.BULK_BYTES, str
+    encode, quoted, bulk, texts = wire.encode, wire.quoted, wire.BULK_BYTES, (str, bytes)
     head = head_of(stop)
 
     def compose(args: Sequence[object], kwargs: Mapping[str, object]) -> str | None:
         if fits is not None and not fits(args, kwargs):
             return None
         try:
-            if len(args) == 1 and not kwargs and type(text := args[0]) is kinds:
-                return f"{head}[{quoted(text)}]}}}}\n" if len(text) < bulk else ""
-            text = f'{encode(args)},"kwargs":{encode(kwargs)}' if kwargs else encode(args)
+            if kwargs:
+                for value in kwargs.values():
+                    if type(value) is bytes or (type(value) is str and len(value) >= bulk):
+                        return ""
+                text = f'{encode(args) if args else "[]"},"kwargs":{encode(kwargs)}'
+            elif len(args) == 1 and type(value := args[0]) in texts:
+                return f"{head}[{quoted(value)}]}}}}\n" if type(value) is str and len(value) < bulk else ""
+            else:
+                text = encode(args)
             if len(text) >= bulk and (any(map(wire.has_bulk, args)) or any(map(wire.has_bulk, kwargs.values()))):
                 return ""
         except Exception:  # noqa: BLE001 - the other ways have the rule for it, or the words
@@ -134,11 +150,12 @@ def open_route(  # noqa: C901, PLR0915 - see above
     crew = pool.crew((installed.name, installed.revision))
     take, put = crew.idle.pop, crew.idle.append
     is_limited = pool.is_limited
-    head = head_of(stop)
+    head, takes_text = head_of(stop), stop.fit is None or stop.fit.takes_text
+    scan, quoted, bulk = wire.scan, wire.quoted, wire.BULK_BYTES
     note = workers.journal.writer(installed, stop.noted_as).note
     looked_ns = 0
 
-    def call(  # noqa: C901, PLR0911, PLR0912 - see above
+    def call(  # noqa: C901, PLR0911, PLR0912, PLR0915 - see above
         args: Sequence[object], kwargs: Mapping[str, object]
     ) -> object:
         nonlocal looked_ns
@@ -147,7 +164,10 @@ def open_route(  # noqa: C901, PLR0915 - see above
             if find(found_by) is not installed or crew.is_over:
                 return reopen(args, kwargs)
             looked_ns = began_ns
-        request = compose(args, kwargs)
+        if takes_text and not kwargs and len(args) == 1 and type(text := args[0]) is str and len(text) < bulk:
+            request: str | None = f"{head}[{quoted(text)}]}}}}\n"
+        else:
+            request = compose(args, kwargs)
         if request is None or deadline() is not None or held.stack or custody() is not None or workers.on_event is not None:
             return slowly(args, kwargs)
         try:
@@ -175,10 +195,18 @@ def open_route(  # noqa: C901, PLR0915 - see above
             workers.journal.note(installed, stop.noted_as, worker, began_ns, b"", error)
             workers.give_back(installed, worker)
             raise
-        result = result_of(chunk, number, worker)
+        try:
+            prefix = f'{{"jsonrpc":"2.0","id":{number},"result":'
+            reply = chunk.decode()
+            result, end = scan(reply, len(prefix)) if reply.startswith(prefix) else (not_plain, 0)
+            if reply[end:] != "}\n":
+                result = result_of(chunk, number, worker)
+        except _UNREADABLE:
+            result = not_plain
         if result is not_plain:
             return follow(worker, number, line, chunk, began_ns, args, kwargs)
         ended_ns = now_ns()
+        printed = worker.channel.take_printed() if worker.channel.printed_bytes else 0
         if is_limited or not worker.reusable:
             workers.give_back(installed, worker)
         else:
@@ -186,7 +214,7 @@ def open_route(  # noqa: C901, PLR0915 - see above
             put(worker)
             if pool.waiting or crew.is_over:
                 pool.look_at(worker)
-        note(began_ns, ended_ns, len(line), len(chunk), worker.channel.printed_bytes)
+        note(began_ns, ended_ns, len(line), len(chunk), printed)
         return result
 
     def slowly_instead_of(worker: Worker, args: Sequence[object], kwargs: Mapping[str, object]) -> object:

@@ -77,8 +77,11 @@ class Call:
         `Caller.invoke` does.
         """
         error = self.exception(timeout_s)
-        if error is not None:
-            raise error
+        try:
+            if error is not None:
+                raise error
+        finally:
+            del error  # else its traceback refers to this frame, and this frame to it
         return self._result
 
     def exception(self, timeout_s: float | None = None) -> BaseException | None:

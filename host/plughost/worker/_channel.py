@@ -10,6 +10,8 @@ import os
 import select
 import sys
 import time
+from os import read as _read
+from os import write as _write
 
 from plughost.runner.framing import Assembler, gathered
 from plughost.runner.wire import pack
@@ -105,21 +107,32 @@ class Channel:
         It is no more than what one read gives: mostly the answer, but maybe only a part of it, or something else before it;
         `take_in` has the rest understood. Nothing, where the child is gone, or the rest of the request is for `receive` to write.
         """
-        return os.read(self.out_fd, _READ_BYTES) if self.tell(line) else b""
+        self._asked_bytes = len(line)
+        try:
+            written = _write(self._in, line)
+        except OSError:
+            self._asked_bytes = 0
+            return b""
+        if written < len(line):
+            self._put_off(line, written)
+            return b""
+        return _read(self.out_fd, _READ_BYTES)
 
     def tell(self, line: bytes) -> bool:
         """As `ask`, without waiting; false where there is nothing to wait for."""
         self._asked_bytes = len(line)
         try:
-            written = os.write(self._in, line)
-            if written < len(line):
-                self._outgoing.append(memoryview(line)[written:])
-                self._poller.register(self._in, select.POLLOUT)
-                return False
+            written = _write(self._in, line)
         except OSError:
             self._asked_bytes = 0
             return False
-        return True
+        if written < len(line):
+            self._put_off(line, written)
+        return written == len(line)
+
+    def _put_off(self, line: bytes, written: int) -> None:
+        self._outgoing.append(memoryview(line)[written:])
+        self._poller.register(self._in, select.POLLOUT)
 
     def take_in(self, chunk: bytes) -> None:
         """What `ask` gave is for `receive` to understand."""

@@ -73,7 +73,7 @@ class Pool:
         self._crews: dict[Key, Crew] = {}
         self._lock = _thread.allocate_lock()
         #: Of each caller that waits for a worker, what it waits by.
-        self.waiting: list[Waiter] = []
+        self.waiting: list[tuple[Crew, Waiter]] = []
         self._look_at: Timer | None = None
 
     def crew(self, key: Key) -> Crew:
@@ -101,17 +101,26 @@ class Pool:
         return worker
 
     def take_nowait(self, key: Key, launch: Callable[[], Worker]) -> Worker | None:
-        """As `take`, but None where it would have to wait for one; `call_when_free` tells when to try again."""
+        """As `take`, but None where it would have to wait for one; `queue` tells when to try again."""
         crew = self.crew(key)
         worker = self._take_idle(crew)
         if worker is not None:
             return worker
         return self._add(crew, launch) if self._may_add_one(crew) else None
 
-    def call_when_free(self, waiter: Waiter) -> None:
-        """Have `waiter.release` called once, from any thread, when a worker was given back or has ended."""
+    def queue(self, crew: Crew, waiter: Waiter) -> None:
+        """Have `waiter.release` called once, from any thread, when a worker of the crew may be had; unless it leaves before."""
         with self._lock:
-            self.waiting.append(waiter)
+            self.waiting.append((crew, waiter))
+
+    def leave_queue(self, waiter: Waiter) -> None:
+        """It has a worker, or wants none any more: if it was woken for one, the next is."""
+        with self._lock:
+            before = len(self.waiting)
+            self.waiting = [entry for entry in self.waiting if entry[1] is not waiter]
+            was_woken = len(self.waiting) == before
+        if was_woken:
+            self._wake_all()
 
     def _take_idle(self, crew: Crew) -> Worker | None:
         while True:
@@ -137,7 +146,7 @@ class Pool:
         except BaseException:
             with self._lock:
                 crew.count -= 1
-            self.wake_all()
+            self._wake_all()
             raise
         worker.crew = crew
         return worker
@@ -168,27 +177,35 @@ class Pool:
     def _wait_for_one(self, crew: Crew) -> Worker | None:
         """Until a worker is idle again, or has ended; the worker, if it is one of this crew."""
         deadline = DEADLINE.get()
-        gone = _thread.allocate_lock()
-        gone.acquire()
-        with self._lock:
-            self.waiting.append(gone)
+        free = _thread.allocate_lock()
+        free.acquire()
+        self.queue(crew, free)
         worker = self._take_idle(crew)
-        if worker is None and not gone.acquire(timeout=-1 if deadline is None else max(0.0, deadline.at - time.monotonic())):
-            with self._lock:
-                if gone in self.waiting:
-                    self.waiting.remove(gone)
+        if worker is None and free.acquire(timeout=-1 if deadline is None else max(0.0, deadline.at - time.monotonic())):
+            return self._take_idle(crew)
+        self.leave_queue(free)
+        if worker is None:
             raise CallTimeout(
                 f"All {crew.count} workers of `{crew.key[0]}` were busy until the deadline",
                 causes=["Nothing was asked of the plugin"],
                 hint="Allow more workers, `Host(workers=(0, 8))`, or give the calls more time",
             )
-        return worker or self._take_idle(crew)
+        return worker
 
-    def wake_all(self) -> None:
+    def _wake_all(self) -> None:
         with self._lock:
             waiting, self.waiting = self.waiting, []
-        for each in waiting:
-            each.release()
+        for _, waiter in waiting:
+            waiter.release()
+
+    def wake_one(self, crew: Crew) -> None:
+        """Of those that wait for a worker of this crew the first; where all plugins share a number, of all."""
+        with self._lock:
+            shared = self.limits.in_total is not None
+            place = next((place for place, entry in enumerate(self.waiting) if entry[0] is crew), 0 if shared else None)
+            waiter = self.waiting.pop(place)[1] if place is not None and self.waiting else None
+        if waiter is not None:
+            waiter.release()
 
     def give_back(self, key: Key, worker: Worker, *, reuse: bool = True, aside: bool = False) -> None:
         """Keep the worker for the next call, or end it; `aside`, without waiting for that."""
@@ -215,8 +232,8 @@ class Pool:
 
     def look_at(self, worker: Worker) -> None:
         """Whether somebody waits for the worker that was put back, or it was to end meanwhile."""
-        if self.waiting:
-            self.wake_all()
+        if self.waiting and worker.crew is not None:
+            self.wake_one(worker.crew)
         if worker.crew is not None and worker.crew.is_over and self._leave_idle(worker):
             self._end(worker)
 
@@ -247,7 +264,7 @@ class Pool:
             with self._lock:
                 crew.count -= 1
             if self.waiting:
-                self.wake_all()
+                self._wake_all()
 
     def _leave_idle(self, worker: Worker) -> bool:
         """Take it out of those that wait; false where somebody was faster."""
@@ -283,6 +300,16 @@ class Pool:
     def retire(self, plugin: str) -> None:
         """End the workers of a plugin whose revision is no longer the one in force: those in use, after their calls."""
         self._disband(lambda key: key[0] == plugin)
+
+    def disband_lane(self, lane: str) -> None:
+        """End the workers that those of a lane shared, without waiting for that."""
+        with self._lock:
+            crews = [self._crews.pop(key) for key in list(self._crews) if key[2:] == (lane,)]
+        for crew in crews:
+            crew.is_over = True
+            for worker in list(crew.idle):
+                if self._leave_idle(worker):
+                    self._end(worker)
 
     def close(self) -> None:
         """End all workers, those in use after their calls: each gets a moment for its exit handlers."""
@@ -330,6 +357,7 @@ class Pool:
             for worker in list(crew.idle):
                 worker.channel.bulk.trim()
             for worker in crew.idle[: max(0, crew.count - self.limits.least)]:
+                worker.look()
                 if worker.used_ns > latest_ns:
                     left = worker
                 elif self._leave_idle(worker):

@@ -65,17 +65,19 @@ class Seats:
                     return shared
                 free = _thread.allocate_lock()
                 free.acquire()
-                self._pool.call_when_free(free)
+                self._pool.queue(self.crew, free)
                 shared = self._find_place() or self._add_worker()
-                if shared is not None:
-                    return shared
-                if not free.acquire(timeout=_left_s()):
+                if shared is None and free.acquire(timeout=_left_s()):
+                    continue
+                self._pool.leave_queue(free)
+                if shared is None:
                     raise self._too_late()
+                return shared
         finally:
             self._growing.release()
 
     def enter_nowait(self) -> Shared | None:
-        """As `enter`, but None where it would have to wait; `Pool.call_when_free` tells when to try again."""
+        """As `enter`, but None where it would have to wait; `Pool.queue` tells when to try again."""
         return self._find_place() or self._add_worker()
 
     def enter_again(self, shared: Shared) -> None:
@@ -142,7 +144,7 @@ class Seats:
                 self._active.remove(shared)
         if worker is None:
             if self._pool.waiting:
-                self._pool.wake_all()
+                self._pool.wake_one(self.crew)
         elif shared.failure is not None or shared.hung or not shared.is_open or self._pool.is_limited:
             if shared.failure is not None or shared.hung:
                 shared.end()

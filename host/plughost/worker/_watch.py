@@ -12,6 +12,7 @@ import heapq
 import os
 import select
 import time
+from functools import partial
 
 from plughost import _process
 
@@ -241,9 +242,9 @@ class Watcher:
                 if fd == bell:
                     os.eventfd_read(bell)
                 elif fd in self._printing:
-                    self._read_printed(fd)
+                    _safely(partial(self._read_printed, fd))
                 else:
-                    self._meet_end(fd)
+                    _safely(partial(self._meet_end, fd))
             self._do_what_is_due()
 
     def _do_what_is_due(self) -> None:
@@ -254,7 +255,7 @@ class Watcher:
                     return
                 timer = heapq.heappop(self._timers)
             if timer.action is not None:
-                timer.action()
+                _safely(timer.action)
 
     def _read_printed(self, fd: int) -> None:
         worker = self._printing.get(fd)
@@ -278,3 +279,13 @@ class Watcher:
         if timer is not None:
             timer.cancel()
             worker.stop()
+
+
+def _safely(action: Callable[[], None]) -> None:
+    """A handler of the app's log that fails, say, is no reason to watch no longer."""
+    try:
+        action()
+    except Exception:
+        import logging
+
+        logging.getLogger("plughost").exception("What looks after workers has failed at one of them")

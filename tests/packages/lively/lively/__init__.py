@@ -52,6 +52,10 @@ def boom():
     raise ValueError("boom")
 
 
+def say(text: str):
+    print(text)
+
+
 def spin(begun: str):
     """Mind no interrupt."""
     _write(begun)
