@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import _thread
 import asyncio
-import os
+import select
 import time
 from functools import partial
+from os import read as _read
 from typing import TYPE_CHECKING
 
 from plughost._pending import Steps
-from plughost._route import LOOK_EVERY_NS, NOT_PLAIN, Stop, composer, plain_result
+from plughost._route import LOOK_EVERY_NS, NOT_PLAIN, Stop, composer, enclosed, head_of, plain_result
 from plughost.call import Fit, begin_call, choose_tool, is_stream, result_of
 from plughost.errors import CallTimeout, PlughostError, PluginCrashed, PluginError
 from plughost.worker import DEADLINE, IS_POSSIBLE, Custody
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 __all__ = ["AsyncCalls"]
 
 _READ_BYTES = 1 << 16
+#: So long at most the loop waits for calls whose answers are there at once.
+_LOOP_WAITS_NS = 1_000_000
 #: How long another thread's loop may take to let go of a descriptor that is about to be closed.
 _LET_GO_WITHIN_S = 1.0
 
@@ -80,12 +83,15 @@ class _Loop:
         self._calls = calls
         self._workers = calls.workers
         self.lane = lane
+        self._ran_ns = 0  # when the loop has gone on for the last time, as far as is known
         self._quick: dict[tuple[str, str | None], Call] = {}
         self._lines: dict[Worker, _Line] = {}
 
-    async def call(self, plugin: str, tool: str | None, args: Sequence[object], kwargs: Mapping[str, object]) -> object:
+    def call(
+        self, plugin: str, tool: str | None, args: Sequence[object], kwargs: Mapping[str, object]
+    ) -> Coroutine[None, None, object]:
         call = self._quick.get((plugin, tool)) or self._open(plugin, tool)
-        return await call(args, kwargs)
+        return call(args, kwargs)
 
     def _open(self, plugin: str, tool: str | None) -> Call:
         """The quick way to a tool, if it is one to which there is one."""
@@ -143,16 +149,19 @@ class _Loop:
             seats.on_new = lambda shared: Reading(self._loop, shared)
         return seats
 
-    def _open_quick(  # noqa: C901 - as in `_route`, whose twin it is
+    def _open_quick(  # noqa: C901, PLR0915 - as in `_route`, whose twin it is
         self, stop: Stop, tool: Mapping[str, object], *, reopen: Call, slowly: Call
     ) -> Call:
-        workers, installed, compose, lines = self._workers, stop.installed, composer(stop), self._lines
-        crew = workers.pool.crew((installed.name, installed.revision, self.lane))
+        workers, installed, compose, lines, pool = self._workers, stop.installed, composer(stop), self._lines, self._workers.pool
+        crew = pool.crew((installed.name, installed.revision, self.lane))
+        take, put, is_limited = crew.idle.pop, crew.idle.append, pool.is_limited
         create_future, deadline, now_ns = self._loop.create_future, DEADLINE.get, time.perf_counter_ns
-        note = workers.journal.writer(installed, stop.noted_as).note
+        head, note = head_of(stop), workers.journal.writer(installed, stop.noted_as).note
         looked_ns = 0
 
-        async def call(args: Sequence[object], kwargs: Mapping[str, object]) -> object:
+        async def call(  # noqa: C901, PLR0912, PLR0915 - likewise
+            args: Sequence[object], kwargs: Mapping[str, object]
+        ) -> object:
             nonlocal looked_ns
             began_ns = now_ns()
             if began_ns - looked_ns > LOOK_EVERY_NS or crew.is_over:
@@ -160,10 +169,10 @@ class _Loop:
                     return await reopen(args, kwargs)
                 looked_ns = began_ns
             request = compose(args, kwargs)
-            if not request or deadline() is not None or workers.on_event is not None:
+            if request is None or deadline() is not None or workers.on_event is not None:
                 return await slowly(args, kwargs)
             try:
-                worker = crew.idle.pop()
+                worker = take()
             except IndexError:
                 worker = await self.take(installed, is_quick=True)
             else:
@@ -171,17 +180,26 @@ class _Loop:
                 if not worker.alive:
                     self.give_back(installed, worker)
                     return await slowly(args, kwargs)
-            line = lines.get(worker) or self._watch(worker)
+            line, channel = lines.get(worker) or self._watch(worker), worker.channel
+            request = request or enclosed(worker, head, args, kwargs)
             number = worker.next_id
             worker.next_id = number + 1
             try:
-                data = f'{{"jsonrpc":"2.0","id":{number}{request}'.encode()
+                data = f'{{"jsonrpc":"2.0","id":{number}{request}'.encode() if request else b""
             except UnicodeEncodeError:  # lone surrogates
+                data = b""
+            if not data:
                 self.give_back(installed, worker)
                 return await slowly(args, kwargs)
-            answer = line.answer = create_future()
             try:
-                chunk = (await answer) if worker.channel.tell(data) else b""
+                if not channel.tell(data):
+                    chunk = b""
+                elif line.has_come(0):  # on a processor that both share, it often has by now
+                    chunk = _read(line.fd, _READ_BYTES)
+                else:
+                    line.answer = create_future()
+                    chunk = await line.answer
+                    self._ran_ns = now_ns()
             except BaseException as error:
                 line.answer = None
                 self._call_off(worker)
@@ -192,22 +210,22 @@ class _Loop:
             if result is NOT_PLAIN:
                 again = partial(slowly, args, kwargs)
                 return await self._follow(line, number, data, chunk, began_ns, stop, tool, again)
-            ended_ns = worker.used_ns = now_ns()
-            printed = worker.channel.take_printed()
-            self._put_back(installed, worker)
+            ended_ns = now_ns()
+            printed = channel.take_printed() if channel.printed_bytes else 0
+            if is_limited or not worker.reusable:
+                self.give_back(installed, worker)
+            else:
+                worker.used_ns = ended_ns
+                put(worker)
+                if pool.waiting or crew.is_over:
+                    pool.look_at(worker)
             note(began_ns, ended_ns, len(data), len(chunk), printed)
+            if ended_ns - self._ran_ns > _LOOP_WAITS_NS:
+                self._ran_ns = ended_ns
+                await asyncio.sleep(0)
             return result
 
         return call
-
-    def _put_back(self, installed: Installed, worker: Worker) -> None:
-        pool, crew = self._workers.pool, worker.crew
-        if crew is None or not worker.reusable or pool.is_limited:
-            self.give_back(installed, worker)
-            return
-        crew.idle.append(worker)
-        if pool.waiting or crew.is_over:
-            pool.look_at(worker)
 
     async def _follow(
         self,
@@ -415,15 +433,19 @@ class _Loop:
 class _Line:
     """A worker's end of the pipe, as the loop watches it."""
 
-    __slots__ = ("_fd", "_is_read", "_lines", "_loop", "_thread", "answer", "worker")
+    __slots__ = ("_is_read", "_lines", "_loop", "_thread", "answer", "fd", "has_come", "worker")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, worker: Worker, lines: dict[Worker, _Line]) -> None:
         self._loop = loop
         self._lines = lines
         self._thread = _thread.get_ident()
-        self._fd = worker.channel.out_fd
+        self.fd = worker.channel.out_fd
         self._is_read = False
         self.worker = worker
+        #: Whether there is something to read, within so many milliseconds.
+        poller = select.poll()
+        poller.register(self.fd, select.POLLIN)
+        self.has_come = poller.poll
         #: Gets what is read first.
         self.answer: asyncio.Future[bytes] | None = None
         self.go_on()
@@ -431,20 +453,20 @@ class _Line:
     def go_on(self) -> None:
         if not self._is_read:
             self._is_read = True
-            self._loop.add_reader(self._fd, self._read)
+            self._loop.add_reader(self.fd, self._read)
 
     def pause(self) -> None:
         """Somebody else reads, until `go_on`."""
         if self._is_read:
             self._is_read = False
-            self._loop.remove_reader(self._fd)
+            self._loop.remove_reader(self.fd)
 
     def _read(self) -> None:
         answer, self.answer = self.answer, None
         if answer is None or answer.done():  # it speaks unasked, or has ended: whoever takes it next will see
             self.pause()
         else:
-            answer.set_result(os.read(self._fd, _READ_BYTES))
+            answer.set_result(_read(self.fd, _READ_BYTES))
 
     def close(self) -> None:
         """From any thread: the descriptor is about to be closed."""

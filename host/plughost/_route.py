@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Call = Callable[[Sequence[object], Mapping[str, object]], object]
     Composer = Callable[[Sequence[object], Mapping[str, object]], str | None]
 
-__all__ = ["LOOK_EVERY_NS", "NOT_PLAIN", "Stop", "composer", "open_route", "plain_result"]
+__all__ = ["LOOK_EVERY_NS", "NOT_PLAIN", "Stop", "composer", "enclosed", "head_of", "open_route", "plain_result"]
 
 #: For so long what is installed is taken to be as it was: a look at it costs a tenth of a call.
 LOOK_EVERY_NS = 1_000_000
