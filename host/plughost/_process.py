@@ -113,12 +113,14 @@ class Completed:
 class Child:
     """A process that this one started. The descriptors are the caller's to close."""
 
-    __slots__ = ("_lifeline", "_pidfd", "family", "is_measured", "peak_bytes", "pid", "returncode")
+    __slots__ = ("_lifeline", "_pidfd", "family", "is_measured", "peak_bytes", "pid", "returncode", "wants_code")
 
     def __init__(self, pid: int, *, lifeline: int, family: str) -> None:
         self.pid = pid
         #: Whether the kernel is asked for the most memory that it has needed, once it has ended; that takes a millisecond.
         self.is_measured = False
+        #: Whether somebody will ask for the exit code, and not only whether it has ended.
+        self.wants_code = True
         self.peak_bytes = 0
         self.returncode: int | None = None
         self._lifeline = lifeline

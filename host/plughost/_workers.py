@@ -266,6 +266,8 @@ class Workers:
         for_one_call = installed.manifest.get("isolation") == "call"
         reuse = reuse and not for_one_call and not installed.manifest.get("editable")
         self.pool.give_back((installed.name, installed.revision), worker, reuse=reuse, aside=aside or for_one_call)
+        if for_one_call:
+            self._nurseries.fork_ahead((installed.name, installed.revision))
 
     def _forked(self, installed: Installed) -> Worker | None:
         """A worker from the plugin's nursery, where each call is to have a process of its own and there is a nursery."""

@@ -87,6 +87,7 @@ class _Thread:
 
     family = ""
     is_measured = False
+    wants_code = False
     peak_bytes = 0
 
     def __init__(self, requests: int, replies: int, held: int) -> None:

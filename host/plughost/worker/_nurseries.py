@@ -69,6 +69,12 @@ class Nurseries:
         except OSError:  # no process, descriptor or memory left: whoever starts a worker will find that too, and say so
             return None
 
+    def fork_ahead(self, key: Key) -> None:
+        """Have a worker ready for the next call, now that there is time for it."""
+        nursery = self._nurseries.get(key)
+        if nursery is not None:
+            nursery.fork_ahead()
+
     def warm(self, key: Key, venv: str, modules: Sequence[str], *, timeout_s: float) -> None:
         """Have the nursery ready before there is a call; where that can't be, calls will do without."""
         if not IS_FORKING:

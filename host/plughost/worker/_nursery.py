@@ -102,6 +102,7 @@ class Nursery:
         self._awaited_until = self.used_at + _AWAITED_S
         self._lock = _thread.RLock()
         self._answers: dict[object, dict[str, object]] = {}  # that came while another was waited for
+        self._unheard: set[object] = set()  # the requests whose answers nobody waits for
         self._spare: _Order | None = None
         #: Those that live, or have not been reaped.
         self.children: set[int] = set()
@@ -163,11 +164,22 @@ class Nursery:
             try:
                 worker = self._delivered(order) if order else None
                 worker = worker or self._delivered(self._order())
-                self._spare = self._order()
             except (ChannelClosed, TimeoutError, WireError, BrokenPipeError, ConnectionError, BlockingIOError):
                 self._give_up("")
                 return None
             return worker
+        finally:
+            self._lock.release()
+
+    def fork_ahead(self) -> None:
+        """Have a child ready for the next call; not waited for."""
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
+            if self._is_ready and self._spare is None and not self._is_closing and self._parent.alive:
+                self._spare = self._order()
+        except OSError:  # no descriptors are left, or it has ended: the next call will see
+            pass
         finally:
             self._lock.release()
 
@@ -188,7 +200,9 @@ class Nursery:
             if child.returncode is not None:  # another thread was faster
                 return child.returncode
             code: object = 0  # nobody knows it any more once the nursery is gone
-            if self._parent.alive:
+            if self._parent.alive and not child.wants_code:
+                self._tell_to_reap(child.pid)
+            elif self._parent.alive:
                 try:
                     code = self._answer(self._send("reap", {"pid": child.pid}), _ANSWERS_WITHIN_S).get("result")
                 except (ChannelClosed, TimeoutError, WireError, OSError):
@@ -200,6 +214,13 @@ class Nursery:
             if self._is_closing:
                 self._end()
             return child.returncode
+
+    def _tell_to_reap(self, pid: int) -> None:
+        """Of one that is known to have ended, and whose exit code nobody asks for: nothing is waited for."""
+        try:
+            self._unheard.add(self._send("reap", {"pid": pid}))
+        except OSError:
+            self._give_up("")
 
     def close(self, stop: Callable[[Worker], None] = Worker.stop) -> None:
         """End the process by `stop`: now, or once those of its children have ended that serve calls."""
@@ -300,7 +321,10 @@ class Nursery:
             message = self._parent.channel.receive(deadline) if timeout_s else self._parent.channel.advance()
             if message is None:
                 raise TimeoutError
-            self._answers[message.get("id")] = message
+            if message.get("id") in self._unheard:
+                self._unheard.discard(message.get("id"))
+            else:
+                self._answers[message.get("id")] = message
         return self._answers.pop(number)
 
 

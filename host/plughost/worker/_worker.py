@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         pid: int
         family: str
         is_measured: bool
+        wants_code: bool
         peak_bytes: int
 
         def wait(self, timeout_s: float | None = None) -> int | None: ...
@@ -406,6 +407,7 @@ class Worker:
         """Ask the child to end; `stop` sees to it. Who has several to end dismisses all of them first."""
         if self.alive and not self.goodbye_until:
             self._measure_for_the_last_time()
+            self._child.wants_code = False
             self.goodbye_until = time.monotonic() + STOP_GRACE_S
             # Asked in words, since a copy of this process may hold the child's input open.
             self._send_request("shutdown", {})
