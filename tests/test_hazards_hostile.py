@@ -244,5 +244,5 @@ def test_a_child_is_given_nothing_but_what_the_list_allows(plugin: Plugin, monke
     given = plugin.call("own_environment")
     assert isinstance(given, list)
     allowed = {"HOME", "LANG", "LANGUAGE", "LOGNAME", "PATH", "SSL_CERT_DIR", "SSL_CERT_FILE", "TERM", "TMPDIR", "TZ", "USER"}
-    own = {"PLUGHOST_FAMILY", "VIRTUAL_ENV"}
+    own = {"MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "PLUGHOST_FAMILY", "VIRTUAL_ENV"}
     assert {name for name in given if not name.startswith("LC_")} - allowed == own

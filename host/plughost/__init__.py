@@ -90,7 +90,8 @@ __all__ = [
 
 __version__ = "0.1.0"
 
-_ERRORS = tuple(name for name in __all__ if name.endswith("Error") or name in {"CallCancelled", "CallTimeout", "PluginCrashed", "PluginDisabled"})
+_OTHER_ERRORS = {"CallCancelled", "CallTimeout", "PluginCrashed", "PluginDisabled"}
+_ERRORS = tuple(name for name in __all__ if name.endswith("Error") or name in _OTHER_ERRORS)
 
 __getattr__ = lazily(
     __name__,

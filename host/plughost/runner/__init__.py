@@ -1,4 +1,4 @@
 """The child side: what runs inside a plugin's environment. Started by path, never imported by the host (but for `wire`).
 
-`__main__` is the reference of the protocol.
+`_start` is the reference of the protocol.
 """

@@ -33,8 +33,9 @@ if TYPE_CHECKING:
         """Where messages come from and go to: the pipes, or a twin of them in process. `replies` is a descriptor."""
 
         replies: int
-        bulk: Carrier
 
+        @property
+        def bulk(self) -> Carrier: ...
         def read(self) -> bytes: ...
         def receive(self, chunk: bytes = b"") -> dict[str, object]: ...
         def has_more(self) -> bool: ...
@@ -112,10 +113,7 @@ def answer_all(link: Link, server: Server) -> None:  # noqa: C901, PLR0912, PLR0
             continue
         server.running -= 1
         try:
-            if type(value) is str:
-                result = quoted(value) if len(value) < bulk else ""
-            else:
-                result = encode(value)
+            result = encode(value) if type(value) is not str else quoted(value) if len(value) < bulk else ""
             line = f'{{"jsonrpc":"2.0","id":{number},"result":{result}}}\n'.encode()
         except Exception:  # noqa: BLE001 - the other ways have the rule for it, or the words
             result = ""

@@ -1,7 +1,7 @@
 """A nursery: the process that has imported the plugin, and forks a worker for each call. It runs nothing of the plugin but that.
 
-Above it: `__main__`, which starts it where its argument is `nursery`, and goes on in each child as in any worker; below it: the
-kernel. Its stdin is a Unix socket. It answers these requests, each a line of JSON as `__main__` has it:
+Above it: `_start`, which starts it where its argument is `nursery`, and goes on in each child as in any worker; below it: the
+kernel. Its stdin is a Unix socket. It answers these requests, each a line of JSON as `_start` has it:
 
 | method | params | result |
 |---|---|---|

@@ -12,6 +12,7 @@ from ._stages import Staged
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from typing import Self
 
     from ._streams import Streams
 
@@ -51,7 +52,7 @@ class Pulling:
 
         return ask
 
-    def __enter__(self) -> Pulling:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:

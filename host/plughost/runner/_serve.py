@@ -1,6 +1,6 @@
 """The runner's loop: requests in, the plugin's answers out.
 
-Above it: `__main__`, which has put the protocol on descriptors of its own; below it: the connection, and, only when they are
+Above it: `_start`, which has put the protocol on descriptors of its own; below it: the connection, and, only when they are
 needed, the modules that describe and convert. Whatever the plugin raises becomes a response; nothing it raises ends the loop.
 """
 
@@ -353,12 +353,11 @@ def own(name: str) -> ModuleType:
     """A module of the runner's, imported when first needed, its bytecode kept apart as at the start."""
     module = _imported.get(name)
     if module is None:
-        import importlib
-
         with _importing:
             kept, sys.pycache_prefix = sys.pycache_prefix, _BYTECODE
             try:
-                module = _imported[name] = importlib.import_module("plughost_runner." + name)
+                __import__("plughost_runner." + name)
+                module = _imported[name] = sys.modules["plughost_runner." + name]
             finally:
                 sys.pycache_prefix = kept
     return module

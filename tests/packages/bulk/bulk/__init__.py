@@ -23,9 +23,9 @@ def make(size: int, kind: str = "bytes"):
 
 def grid(rows: int):
     """An array of numpy's, which the plugin has and its host may lack."""
-    import numpy
+    import numpy as np
 
-    return {"grid": numpy.zeros((rows, 2))}
+    return {"grid": np.zeros((rows, 2))}
 
 
 def stream(count: int, size: int):
@@ -46,4 +46,5 @@ def measure():
     """What of the process's memory is shared, how many descriptors it has, and its number."""
     with open("/proc/self/status") as file:
         lines = dict(line.split(":", 1) for line in file)
-    return {"shared": int(lines["RssShmem"].split()[0]) << 10, "descriptors": len(os.listdir("/proc/self/fd")), "pid": os.getpid()}
+    shared_bytes = int(lines["RssShmem"].split()[0]) << 10
+    return {"shared": shared_bytes, "descriptors": len(os.listdir("/proc/self/fd")), "pid": os.getpid()}
