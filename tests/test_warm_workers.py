@@ -195,6 +195,6 @@ def children() -> set[int]:
     """The processes that this one has started, and that have not ended."""
     found: set[int] = set()
     for task in os.listdir("/proc/self/task"):
-        with open(f"/proc/self/task/{task}/children", encoding="ascii") as file:
+        with contextlib.suppress(FileNotFoundError), open(f"/proc/self/task/{task}/children", encoding="ascii") as file:
             found.update(map(int, file.read().split()))
     return found

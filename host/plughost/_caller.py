@@ -12,7 +12,7 @@ from plughost.errors import PluginCrashed, PluginError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Literal, ParamSpec, Self
 
     from pluggy import PluginManager
@@ -136,12 +136,12 @@ class Caller:
         finally:
             self._workers.give_back(installed, worker)
 
-    def acall(self, plugin: str, tool: str | None = None, /, *args: object, **kwargs: object) -> Coroutine[None, None, object]:
+    async def acall(self, plugin: str, tool: str | None = None, /, *args: object, **kwargs: object) -> object:
         """As `call`, while the event loop goes on; no thread waits. Cancelled, it has the plugin end the call as by Ctrl-C.
 
         Raises: as `invoke` does.
         """
-        return (self._awaited or self._async_calls()).of_this_loop().call(plugin, tool, args, kwargs)
+        return await (self._awaited or self._async_calls()).of_this_loop().call(plugin, tool, args, kwargs)
 
     def astream(self, plugin: str, tool: str | None = None, /, *args: object, **kwargs: object) -> AsyncIterator[object]:
         """As `stream`, for `async for`.

@@ -250,16 +250,18 @@ def spawn(
     stderr: int | None = None,
     keep: Iterable[int] = (),
     held: int | None = None,
+    is_deaf: bool = False,
 ) -> Child:
     """Start `argv` (its first item an absolute path) with exactly `env` and these descriptors; None is the null device.
 
     `keep` are further descriptors that stay open in the child under the same number, such as a lock that must outlive us. `held`
-    is one that the child has as number 4: a lock that it holds instead of us.
+    is one that the child has as number 4: a lock that it holds instead of us. One that `is_deaf` hears no SIGINT before it asks
+    for that: while it starts, nothing of it could be ended in good order.
 
     Raises: OSError: the program can't be started.
     """
     with _starting:
-        return _spawn(argv, env, ((0, stdin), (1, stdout), (2, stderr)), tuple(keep), held)
+        return _spawn(argv, env, ((0, stdin), (1, stdout), (2, stderr)), tuple(keep), held, [SIGINT] if is_deaf else [])
 
 
 def _spawn(
@@ -268,6 +270,7 @@ def _spawn(
     streams: Iterable[tuple[int, int | None]],
     keep: tuple[int, ...],
     held: int | None,
+    blocked: list[int],
 ) -> Child:
     lifeline, ours = new_lifeline()
     family = os.urandom(8).hex()
@@ -293,7 +296,7 @@ def _spawn(
             setsid=True,
             # Python ignores SIGPIPE, and an ignored signal stays ignored across exec.
             setsigdef=[SIGPIPE, SIGINT, SIGTERM],
-            setsigmask=[],
+            setsigmask=blocked,
         )
         if LINUX:
             _tie(lifeline, pid)

@@ -139,6 +139,7 @@ def open_route(  # noqa: C901, PLR0915 - see above
     if not IS_POSSIBLE:
         return slowly
     installed, pool, compose, not_plain, result_of = stop.installed, workers.pool, composer(stop), NOT_PLAIN, plain_result
+    look_every_ns = LOOK_EVERY_NS
     find, found_by, held, deadline, custody, now_ns = (
         workers.find,
         stop.found_by,
@@ -160,7 +161,7 @@ def open_route(  # noqa: C901, PLR0915 - see above
     ) -> object:
         nonlocal looked_ns
         began_ns = now_ns()
-        if began_ns - looked_ns > LOOK_EVERY_NS or crew.is_over:
+        if began_ns - looked_ns > look_every_ns or crew.is_over:
             if find(found_by) is not installed or crew.is_over:
                 return reopen(args, kwargs)
             looked_ns = began_ns

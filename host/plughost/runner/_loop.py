@@ -102,7 +102,7 @@ def answer_all(link: Link, server: Server) -> None:  # noqa: C901, PLR0912, PLR0
         number = text[_NUMBER:comma]
         server.running += 1
         try:
-            value = tool(*args, **kwargs)
+            value = tool(*args, **kwargs) if kwargs else tool(*args)
             if type(value) not in plain:
                 value = server.settled(int(number), value)
         except Ended:

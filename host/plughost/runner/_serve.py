@@ -54,6 +54,8 @@ if TYPE_CHECKING:
 __all__ = ["Server", "enter_environment", "own", "serve"]
 
 PROTOCOL = 1
+_SIGINT = 2
+_signal = __import__("_signal")  # the C half, which there are no stubs for: `signal` itself imports `enum`
 PLUGIN_ERROR = -32000
 METHOD_NOT_FOUND, INVALID_PARAMS = -32601, -32602
 
@@ -187,6 +189,10 @@ class Server:
         module = type(sys)("plughost_app")
         vars(module)["__getattr__"] = self._app_function
         sys.modules["plughost_app"] = module
+        try:
+            _signal.pthread_sigmask(_signal.SIG_UNBLOCK, (_SIGINT,))  # which the host has had wait for this
+        except KeyboardInterrupt:  # what was to be called is called off
+            raise Ended from None
         return {"protocol": PROTOCOL, "python": "{}.{}.{}".format(*sys.version_info[:3]), "pid": os.getpid()}
 
     def _describe(self, _number: object, params: dict[str, object]) -> object:

@@ -105,6 +105,7 @@ def launch(
                 stdout=child_out,
                 stderr=child_err,
                 held=lease,
+                is_deaf=True,
             )
         finally:
             for fd in (child_in, child_out, child_err):
