@@ -203,7 +203,7 @@ class Seat(Worker):
     What the call ends, it ends for itself: others of the same worker go on.
     """
 
-    __slots__ = ("_is_called_off", "_retried", "_seats", "_within", "shared")
+    __slots__ = ("_has_left", "_is_called_off", "_retried", "_seats", "_within", "shared")
 
     aftermath = "It was told to end, and other calls of its process go on"
 
@@ -213,7 +213,7 @@ class Seat(Worker):
         self._seats = seats
         self.shared = shared
         self._within = within.number if isinstance(within, Lane) else None
-        self._is_called_off = self._retried = False
+        self._is_called_off = self._retried = self._has_left = False
         self.channel = lane or shared.open_lane()
         self.alive = self.reusable = True
         self.crew = worker.crew
@@ -274,13 +274,14 @@ class Seat(Worker):
         if self._retried or message is None or self._is_called_off:
             return False
         self._retried = True
+        self._leave()  # first, since it may be in the way of another worker
         try:
             other = self._seats.enter() if shared.flush_soon is None else self._seats.enter_nowait()
         except PlughostError:
             return False
         if other is None:
             return False
-        self._seats.leave(shared)
+        self._has_left = False
         self.shared = other
         lane.shared = other
         other.ask(lane, message)
@@ -351,6 +352,11 @@ class Seat(Worker):
     def forget(self) -> None:
         self.alive = False
 
+    def _leave(self) -> None:
+        if not self._has_left:
+            self._has_left = True
+            self._seats.leave(self.shared)
+
     def leave_place(self) -> bool:
         self.give_back()
         return True
@@ -364,7 +370,7 @@ class Seat(Worker):
         lane.close()
         self.on_output = self.on_callback = self.on_notification = None
         if lane.is_over or lane.number not in self.shared.lanes or self.shared.failure is not None:
-            self._seats.leave(self.shared)
+            self._leave()
             return
         self.cancel_nowait()
         self._seats.leave_to_itself(lane)
