@@ -75,7 +75,7 @@ def rest(seconds):
 async def await_open():
     """As `wait`, in the event loop."""
     try:
-        while not GATE.is_set():
+        while not GATE.is_set():  # noqa: ASYNC110 - a thread sets it
             await asyncio.sleep(0.005)
     except asyncio.CancelledError:
         ENDED.append("await_open")
