@@ -166,7 +166,9 @@ def test_the_programs_that_use_plugins(reader, team):
     log_reader = team("log-reader", "1.0", LOG_READER, "follow", "errors")
     reader.type(f"$ plughost add --quiet git+{log_reader.as_uri()}")
     printed = [reader.execute(program) for program in blocks(USE, "python")]
-    assert printed[2] == "an error\n"
-    assert "no such city" in printed[3]
-    assert re.fullmatch(r"asking about Bern\n\[11\.5\] [\d.]+\n", printed[4])
-    assert "\n" in printed[5]
+    assert printed[1] == "[11.5]\n"
+    assert printed[2].startswith("[[11.5], [11.5], [11.5]]\nall is well\n")
+    assert printed[5] == "an error\n"
+    assert "no such city" in printed[6]
+    assert re.fullmatch(r"asking about Bern\n\[11\.5\] [\d.]+\n", printed[7])
+    assert "\n" in printed[8]

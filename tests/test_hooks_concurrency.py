@@ -49,7 +49,8 @@ def app(busy_store: Path) -> Iterator[plughost.Host]:
     before = left_open()
     with plughost.Host("busy", store=busy_store) as host:
         yield host
-    assert left_open() == before
+    for now, then in zip(left_open(), before, strict=True):  # of hosts that tests share, idle workers may have ended
+        assert now <= then
 
 
 @pytest.fixture

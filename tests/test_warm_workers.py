@@ -31,6 +31,21 @@ def lively(lively_store: Path) -> Iterator[Callable[..., plughost.Host]]:
         yield lambda **kinds: hosts.enter_context(plughost.Host(store=lively_store, **kinds))
 
 
+@pytest.fixture
+def children() -> Callable[[], set[int]]:
+    """The workers that the test has started, and that have not ended; others are of hosts that tests share."""
+
+    def found() -> set[int]:
+        pids: set[int] = set()
+        for task in os.listdir("/proc/self/task"):
+            with contextlib.suppress(FileNotFoundError), open(f"/proc/self/task/{task}/children", encoding="ascii") as file:
+                pids.update(map(int, file.read().split()))
+        return pids
+
+    before = found()
+    return lambda: found() - before
+
+
 def wait_for(path: Path) -> int:
     """Until a tool has written the file; the process's number."""
     deadline = time.monotonic() + WAIT_S
@@ -51,14 +66,14 @@ def await_end(pid: int) -> None:
         os.close(fd)
 
 
-def test_calls_reuse_a_worker_and_a_warm_one_is_there_before_the_first(lively):
+def test_calls_reuse_a_worker_and_a_warm_one_is_there_before_the_first(lively, children):
     host = lively()
     host.warm("lively")
     (ready,) = children()
     assert {host.call("lively", "pid") for _ in range(5)} == {ready}
 
 
-def test_as_many_workers_are_warm_as_are_kept_at_least(lively):
+def test_as_many_workers_are_warm_as_are_kept_at_least(lively, children):
     host = lively(workers=(3, 3))
     host.warm("lively")
     assert len(children()) == 3
@@ -76,7 +91,7 @@ def test_a_slow_call_holds_up_no_fast_one(lively, tmp_path):
     slow.join()
 
 
-def test_no_more_workers_are_started_than_may_be_and_callers_wait_for_one(lively):
+def test_no_more_workers_are_started_than_may_be_and_callers_wait_for_one(lively, children):
     host = lively(workers=(0, 2))
     with ThreadPoolExecutor(6) as pool:
         used = set(pool.map(lambda _: host.call("lively", "rest", 0.05), range(12)))
@@ -101,7 +116,7 @@ def test_of_all_plugins_together_the_one_idle_for_longest_makes_room(lively):
         assert set(pool.map(lambda _: host.call("lively", "rest", 0.05), range(4))) == {first}
 
 
-def test_an_idle_worker_ends_by_itself_and_the_least_number_stays(lively):
+def test_an_idle_worker_ends_by_itself_and_the_least_number_stays(lively, children):
     host = lively(idle_s=0.2, workers=(1, None))
     with ThreadPoolExecutor(3) as pool:
         used = set(pool.map(lambda _: host.call("lively", "rest", 0.2), range(3)))
@@ -158,7 +173,7 @@ def test_a_worker_that_is_killed_in_a_call_is_a_crash_at_once(lively, tmp_path):
     assert errors[0].message == "`lively:rest` crashed: its process was killed by SIGKILL before it answered"
 
 
-def test_a_host_that_is_closed_can_be_used_again(lively):
+def test_a_host_that_is_closed_can_be_used_again(lively, children):
     host = lively()
     first = host.call("lively", "pid")
     host.close()
@@ -189,12 +204,3 @@ def test_limits_that_cannot_be_kept_are_refused(lively, limits, message):
     with pytest.raises(UsageError) as caught:
         lively(**limits)
     assert caught.value.message == message
-
-
-def children() -> set[int]:
-    """The processes that this one has started, and that have not ended."""
-    found: set[int] = set()
-    for task in os.listdir("/proc/self/task"):
-        with contextlib.suppress(FileNotFoundError), open(f"/proc/self/task/{task}/children", encoding="ascii") as file:
-            found.update(map(int, file.read().split()))
-    return found
