@@ -12,6 +12,7 @@ ENDED = []
 GATE = threading.Event()
 INSIDE = {"now": 0, "most": 0}
 LOCKS = []
+WAITING = []
 
 
 def plughost_tools():
@@ -22,6 +23,7 @@ def plughost_tools():
         wait,
         aopen,
         await_open,
+        waiting,
         open_gate,
         ended,
         own,
@@ -74,6 +76,7 @@ def rest(seconds):
 
 async def await_open():
     """As `wait`, in the event loop."""
+    WAITING.append(None)
     try:
         while not GATE.is_set():  # noqa: ASYNC110 - a thread sets it
             await asyncio.sleep(0.005)
@@ -81,6 +84,11 @@ async def await_open():
         ENDED.append("await_open")
         raise
     return True
+
+
+def waiting():
+    """How many calls of `await_open` have begun."""
+    return len(WAITING)
 
 
 async def aopen():
