@@ -18,8 +18,9 @@ and says so with a member `memory` in its next message: the number of its descri
 
 | method | params | result |
 |---|---|---|
-| `initialize` | `protocol` (this is 1), `project`, `log` (from which level on, if any), `concurrency`, `coroutines` | `protocol`, `python` (version), `pid` |
+| `initialize` | `protocol` (1), `project`, `log` (the least level), `concurrency`, `coroutines` | `protocol`, `python`, `pid` |
 | `describe` | `entry_points`: name → `module:object` | `tools` and `hooks`, as in the manifest |
+| `load` | `targets`: what is to be imported ahead of any call | null |
 | `call` | `target`, `args`, `kwargs`, `convert`, `offered`, `pulled` | the value; of a stream null |
 | `wrap` | `target`, `args`, `kwargs`, `offered`, of a hook wrapper | `wrapper`: a number, 0 if it ended without a `yield` |
 | `resume` | `wrapper`, `style` (`wrapper`, `hookwrapper`), and what it wraps gave: `result` and `kept`, or `error` | `outcome` |
@@ -55,11 +56,12 @@ older wrapper raises what it was given; or `yielded` a second time, which the ho
 `kwargs`), child → host, its `id` a string. Before it is answered, the host may send further requests, whose responses come first.
 An `error` of the host's has in `data` the `type`, `builtin`, `message` and, where they are plain, the `args` of the exception.
 
-**Calls side by side.** With a `concurrency` of more than 1 in `initialize`, the host sends up to so many requests without waiting for
-answers, and these come in any order. With `coroutines`, the main thread has an event loop for them; all else runs in threads. What
-concerns one call has its `id` then: `log` too, `callback` (as `call`), and `output` (`id`, `text`), child → host, for what is printed
-by Python in the call's context. `cancel` is for any call: its task is cancelled, or its generator closed; a plain function goes on.
-A request that the app makes while a call of its calls back has that call's number as `within`, and comes beyond the `concurrency`.
+**Calls side by side.** With a `concurrency` of more than 1 in `initialize`, the host sends up to so many requests without
+waiting for answers, and these come in any order. With `coroutines`, the main thread has an event loop for them; all else runs
+in threads. What concerns one call has its `id` then: `log` too, `callback` (as `call`), and `output` (`id`, `text`), child →
+host, for what is printed by Python in the call's context. `cancel` is for any call: its task is cancelled, or its generator
+closed; a plain function goes on. A request that the app makes while a call of its calls back has that call's number as
+`within`, and comes beyond the `concurrency`.
 
 **Order.** Else one request at a time, but for callbacks. What the plugin printed through Python is flushed before the response is
 sent.
