@@ -50,7 +50,7 @@ class Nurseries:
 
     def _begin_anew(self) -> None:
         self._nurseries: dict[Key, Nursery | None] = {}  # None: called once
-        self._lock = _thread.allocate_lock()
+        self._lock = _thread.RLock()
         self._looks = False
 
     def fork(self, key: Key, venv: str, modules: Sequence[str]) -> Worker | None:

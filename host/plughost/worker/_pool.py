@@ -71,7 +71,9 @@ class Pool:
 
     def _begin_anew(self) -> None:
         self._crews: dict[Key, Crew] = {}
-        self._lock = _thread.allocate_lock()
+        # Reentrant, as in the watcher: a generator or a call that is finalized gives its worker back, in whatever thread that
+        # happens, and in the middle of whatever it does.
+        self._lock = _thread.RLock()
         #: Of each caller that waits for a worker, what it waits by.
         self.waiting: list[tuple[Crew, Waiter]] = []
         self._look_at: Timer | None = None

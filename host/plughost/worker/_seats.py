@@ -40,7 +40,7 @@ class Seats:
         self._launch = launch
         self._places = places
         self._in_loop = in_loop
-        self._lock = _thread.allocate_lock()
+        self._lock = _thread.RLock()  # as in the pool
         #: Whoever may have to start a worker has this meanwhile, so that others find it instead of starting more.
         self._growing = _thread.allocate_lock()
         self._active: list[Shared] = []

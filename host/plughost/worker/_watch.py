@@ -63,7 +63,7 @@ class Watcher:
         self._begin_anew()
 
     def _begin_anew(self) -> None:
-        self._lock = _thread.allocate_lock()
+        self._lock = _thread.RLock()
         self._printing: dict[int, Worker] = {}
         self._living: dict[int, Worker] = {}
         self._leaving: dict[Worker, Timer] = {}

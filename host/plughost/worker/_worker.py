@@ -211,7 +211,7 @@ class Worker:
         self.crew: Crew | None = None
         self._attended = False  # by whoever waits for what it prints, too
         self._has_printed = False  # meanwhile
-        self._tending = _thread.allocate_lock()
+        self._tending = _thread.RLock()
         self._is_copy = False
         #: Told now and then of a worker that goes on being used.
         self.on_look: Callable[[], None] | None = None
