@@ -11,6 +11,7 @@ import os
 import stat
 
 from plughost.runner import framing
+from plughost.worker._allocation import keep_freed_memory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Bulk(framing.Carrier):
         except (OSError, ValueError):
             arena = None
         if arena is not None:
+            keep_freed_memory()
             self.receiving = arena
             self.share(arena)
         self.tell(_NO if self.receiving is None else _YES)

@@ -11,6 +11,7 @@ from plughost import _kernel, _process
 from plughost.errors import PlughostError, PluginCrashed
 from plughost.paths import regular
 from plughost.runner.wire import WireError
+from plughost.worker._allocation import ALLOCATION
 from plughost.worker._channel import Channel, ChannelClosed, Raised
 from plughost.worker._deadline import DEADLINE
 from plughost.worker._exchange import CANCEL_GRACE_S, MOST_SHOWN, STOP_GRACE_S, Exchange
@@ -55,9 +56,6 @@ _WARNING = 30  # `logging.WARNING`
 #: How often the memory of a process that is called again and again is noted.
 MEASURED_EVERY_NS = 60 * 10**9
 
-#: For glibc: what is as large as this is mapped anew each time, page by page; below it, memory that was freed is used again.
-_ALLOCATION = {"MALLOC_MMAP_THRESHOLD_": str(1 << 26), "MALLOC_TRIM_THRESHOLD_": str(1 << 27)}
-
 _RUNNER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "runner", "__main__.py")
 
 
@@ -89,7 +87,7 @@ def launch(
     environment = _process.base_environment({"VIRTUAL_ENV": venv}, environment=surroundings.environment)
     arguments = [*arguments, "--folder", surroundings.folder] if surroundings.folder else arguments
     environment["PATH"] = os.pathsep.join(filter(None, (bin_folder, environment.get("PATH"))))
-    environment.update(_ALLOCATION)
+    environment.update(ALLOCATION)
     environment.update(extra_environment or {})
     opened: list[int] = []
     lease = _process.raised(regular(os.path.join(venv, "plughost-venv.json"), os.O_RDONLY))
