@@ -6,14 +6,13 @@ the pipe from then on, and a call takes no more of the loop's time than to write
 
 from __future__ import annotations
 
-import _thread
 import asyncio
-import select
 import time
 from functools import partial
 from os import read as _read
 from typing import TYPE_CHECKING
 
+from plughost._line import READ_BYTES, Free, Line
 from plughost._pending import Steps
 from plughost._route import LOOK_EVERY_NS, NOT_PLAIN, Stop, composer, enclosed, head_of, plain_result
 from plughost.call import Fit, begin_call, choose_tool, is_stream, result_of
@@ -34,11 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncCalls"]
 
-_READ_BYTES = 1 << 16
 #: So long at most the loop waits for calls whose answers are there at once.
 _LOOP_WAITS_NS = 1_000_000
-#: How long another thread's loop may take to let go of a descriptor that is about to be closed.
-_LET_GO_WITHIN_S = 1.0
 
 
 class AsyncCalls:
@@ -85,7 +81,7 @@ class _Loop:
         self.lane = lane
         self._ran_ns = 0  # when the loop has gone on for the last time, as far as is known
         self._quick: dict[tuple[str, str | None], Call] = {}
-        self._lines: dict[Worker, _Line] = {}
+        self._lines: dict[Worker, Line] = {}
 
     def call(
         self, plugin: str, tool: str | None, args: Sequence[object], kwargs: Mapping[str, object]
@@ -195,7 +191,7 @@ class _Loop:
                 if not channel.tell(data):
                     chunk = b""
                 elif line.has_come(0):  # on a processor that both share, it often has by now
-                    chunk = _read(line.fd, _READ_BYTES)
+                    chunk = _read(line.fd, READ_BYTES)
                 else:
                     line.answer = create_future()
                     chunk = await line.answer
@@ -229,7 +225,7 @@ class _Loop:
 
     async def _follow(
         self,
-        line: _Line,
+        line: Line,
         number: int,
         data: bytes,
         chunk: bytes,
@@ -403,7 +399,7 @@ class _Loop:
         """What `take` gives, as soon as it gives something."""
         pool = self._workers.pool
         while (taken := take()) is None:
-            free = _Free(self._loop)
+            free = Free(self._loop)
             pool.queue(pool.crew((installed.name, installed.revision, self.lane)), free)
             try:
                 taken = take()
@@ -423,87 +419,8 @@ class _Loop:
             line.go_on()
         self._workers.give_back(installed, worker, aside=True)
 
-    def _watch(self, worker: Worker) -> _Line:
+    def _watch(self, worker: Worker) -> Line:
         self._workers.pool.watch(worker)
-        line = self._lines[worker] = _Line(self._loop, worker, self._lines)
+        line = self._lines[worker] = Line(self._loop, worker, self._lines)
         worker.on_close = line.close
         return line
-
-
-class _Line:
-    """A worker's end of the pipe, as the loop watches it."""
-
-    __slots__ = ("_is_read", "_lines", "_loop", "_thread", "answer", "fd", "has_come", "worker")
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, worker: Worker, lines: dict[Worker, _Line]) -> None:
-        self._loop = loop
-        self._lines = lines
-        self._thread = _thread.get_ident()
-        self.fd = worker.channel.out_fd
-        self._is_read = False
-        self.worker = worker
-        #: Whether there is something to read, within so many milliseconds.
-        poller = select.poll()
-        poller.register(self.fd, select.POLLIN)
-        self.has_come = poller.poll
-        #: Gets what is read first.
-        self.answer: asyncio.Future[bytes] | None = None
-        self.go_on()
-
-    def go_on(self) -> None:
-        if not self._is_read:
-            self._is_read = True
-            self._loop.add_reader(self.fd, self._read)
-
-    def pause(self) -> None:
-        """Somebody else reads, until `go_on`."""
-        if self._is_read:
-            self._is_read = False
-            self._loop.remove_reader(self.fd)
-
-    def _read(self) -> None:
-        answer, self.answer = self.answer, None
-        if answer is None or answer.done():  # it speaks unasked, or has ended: whoever takes it next will see
-            self.pause()
-        else:
-            answer.set_result(_read(self.fd, _READ_BYTES))
-
-    def close(self) -> None:
-        """From any thread: the descriptor is about to be closed."""
-        self._lines.pop(self.worker, None)
-        if self._loop.is_closed() or not self._is_read:
-            return
-        if self._thread == _thread.get_ident():
-            self.pause()
-            return
-        done = _thread.allocate_lock()
-        done.acquire()
-
-        def pause() -> None:
-            self.pause()
-            done.release()
-
-        try:
-            self._loop.call_soon_threadsafe(pause)
-        except RuntimeError:  # it has just been closed
-            return
-        done.acquire(timeout=_LET_GO_WITHIN_S)
-
-
-class _Free:
-    """What waits for a worker, in the pool's eyes."""
-
-    __slots__ = ("_event", "_loop")
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._event = asyncio.Event()
-
-    def release(self) -> None:
-        try:
-            self._loop.call_soon_threadsafe(self._event.set)
-        except RuntimeError:  # the loop is closed: nobody waits any more
-            pass
-
-    async def wait(self) -> None:
-        await self._event.wait()

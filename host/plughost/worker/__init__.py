@@ -9,17 +9,19 @@ from plughost.worker._custody import CUSTODY, Custody
 from plughost.worker._deadline import DEADLINE, Deadline
 from plughost.worker._exchange import CANCEL_GRACE_S, Exchange
 from plughost.worker._feeds import Feed, is_async_iterator, is_iterator
+from plughost.worker._launch import launch
 from plughost.worker._nurseries import Nurseries, modules_of
 from plughost.worker._nursery import without_threads
 from plughost.worker._pool import Crew, Pool
 from plughost.worker._surroundings import Surroundings
 from plughost.worker._watch import IS_POSSIBLE
-from plughost.worker._worker import Worker, launch
+from plughost.worker._worker import Worker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from plughost.worker._lane import Lane
     from plughost.worker._seats import Seat, Seats
-    from plughost.worker._shared import Lane, Shared
+    from plughost.worker._shared import Shared
 
 __all__ = [
     "CANCEL_GRACE_S",
@@ -48,4 +50,4 @@ __all__ = [
 ]
 
 # For plugins whose workers serve several calls at once.
-__getattr__ = lazily(__name__, {"_seats": ("Seat", "Seats"), "_shared": ("Lane", "Shared")})
+__getattr__ = lazily(__name__, {"_seats": ("Seat", "Seats"), "_lane": ("Lane",), "_shared": ("Shared",)})

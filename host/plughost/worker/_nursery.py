@@ -16,7 +16,8 @@ from plughost import _kernel, _process
 from plughost.runner.wire import WireError, pack
 from plughost.worker._channel import Channel, ChannelClosed
 from plughost.worker._deadline import DEADLINE
-from plughost.worker._worker import Worker, launch, wanted_level
+from plughost.worker._launch import launch, wanted_level
+from plughost.worker._worker import Worker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

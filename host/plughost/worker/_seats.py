@@ -15,7 +15,8 @@ from plughost.worker._channel import ChannelClosed
 from plughost.worker._custody import CUSTODY
 from plughost.worker._deadline import DEADLINE
 from plughost.worker._exchange import CANCEL_GRACE_S, Exchange
-from plughost.worker._shared import Lane, Shared
+from plughost.worker._lane import Lane
+from plughost.worker._shared import Shared
 from plughost.worker._worker import Worker
 
 TYPE_CHECKING = False

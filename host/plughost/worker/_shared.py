@@ -9,31 +9,25 @@ itself.
 from __future__ import annotations
 
 import _thread
-import os
 import select
 import time
 from collections import deque
 
 from plughost.runner.framing import Assembler, gathered
 from plughost.runner.wire import TooDeep, Unmade, WireError, pack, unpack
-from plughost.worker._channel import Channel, ChannelClosed
+from plughost.worker._channel import ChannelClosed
 from plughost.worker._exchange import MOST_SHOWN
+from plughost.worker._lane import Lane
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Protocol
 
     from plughost.errors import PlughostError
     from plughost.worker._worker import Worker
 
-    class Bell(Protocol):
-        """What somebody waits by."""
 
-        def release(self) -> None: ...
-
-
-__all__ = ["Lane", "Shared"]
+__all__ = ["Shared"]
 
 _RESPONSE = b'{"jsonrpc":"2.0","id":'
 _NUMBER = len(_RESPONSE)
@@ -42,209 +36,6 @@ _FRAMES = b'"frames":'
 _BY_CALL = frozenset(("items", "progress", "pull", "output", "log"))
 #: How long a writer waits for room in the pipe before it looks again whether somebody reads what the child has to say before.
 _ROOM_EVERY_MS = 50
-
-
-class Lane(Channel):
-    """What is said of one call, in both directions; in a channel's place."""
-
-    __slots__ = (
-        "_bell",
-        "_come",
-        "_is_cut",
-        "_on_end",
-        "_pipe",
-        "ends_at",
-        "is_over",
-        "message",
-        "move",
-        "number",
-        "on_printed",
-        "shared",
-    )
-
-    def __init__(self, shared: Shared, number: int) -> None:
-        self.shared = shared
-        self.number = number
-        self.bulk = shared.worker.channel.bulk
-        self.sent_bytes = self.received_bytes = self.printed_bytes = 0
-        #: What has come: lines that are responses, and messages.
-        self._come: deque[bytes | dict[str, object]] = deque()
-        self._bell: Bell | None = None
-        #: Whether its response has come.
-        self.is_over = False
-        #: The request, for as long as the child may not have read it: up to where it ends, of all that was written.
-        self.message: dict[str, object] | bytes | None = None
-        self.ends_at = 0
-        self.on_printed: Callable[[str], None] | None = None
-        #: Sends the request to another worker, if that can be.
-        self.move: Callable[[], bool] | None = None
-        #: Readable when something has come; for those that wait for descriptors.
-        self._pipe: tuple[int, int] | None = None
-        #: Called when the response has come that nobody waits for.
-        self._on_end: Callable[[], None] | None = None
-        self._is_cut = False
-
-    # What is heard.
-
-    def put(self, what: bytes | dict[str, object]) -> None:
-        """Whoever reads has read this."""
-        if self._on_end is None:
-            self._come.append(what)
-            self.ring()
-        elif self.is_over:
-            self._end()
-
-    def ring(self) -> bool:
-        """Wake whoever waits by a bell; whether somebody does."""
-        bell, self._bell = self._bell, None
-        if bell is not None:
-            bell.release()
-        if self._pipe is not None:
-            with self.shared.lock:
-                if self._pipe is not None:
-                    _fill(self._pipe[1])
-        return bell is not None
-
-    def cut(self) -> None:
-        """From any thread: whoever waits shall wait no longer."""
-        self._is_cut = True
-        self.ring()
-
-    def abandon(self, on_end: Callable[[], None]) -> None:
-        """Nobody waits for the response; `on_end` is called when it comes, or when it is given up."""
-        with self.shared.lock:
-            self._on_end = on_end
-            self._come.clear()
-            is_over = self.is_over
-        if is_over:
-            self._end()
-
-    def give_up(self) -> None:
-        """The time is over within which the response was to come: the worker takes no more calls, and ends after those it has."""
-        shared = self.shared
-        shared.look()
-        if not self.is_over and shared.failure is None:
-            shared.is_open = False
-            shared.hung += 1
-        self._end()
-
-    def _end(self) -> None:
-        with self.shared.lock:
-            on_end, self._on_end = self._on_end, _nothing
-        if on_end is not None:
-            on_end()
-
-    def close(self) -> None:
-        """No descriptors are waited for any more."""
-        with self.shared.lock:
-            pipe, self._pipe = self._pipe, None
-        for fd in pipe or ():
-            os.close(fd)
-
-    def has_come(self) -> bool:
-        """Whether there is something to take, or nothing to wait for."""
-        return bool(self._come) or self._is_cut
-
-    def wait_by(self, bell: Bell) -> bool:
-        """Have the bell rung once something has come; false: it has."""
-        self._bell = bell
-        if self._come or self._is_cut or self.shared.failure is not None:
-            self._bell = None
-            return False
-        return True
-
-    def receive(self, deadline: float | None) -> dict[str, object]:
-        while True:
-            message = self._next()
-            if message is not None:
-                return message
-            self.shared.wait(self, deadline)
-
-    def advance(self) -> dict[str, object] | None:
-        if not self._come:
-            self.shared.look()
-        return self._next()
-
-    def _next(self) -> dict[str, object] | None:
-        while self._come:
-            come = self._come.popleft()
-            if isinstance(come, bytes):
-                self.received_bytes += len(come)
-                come = self._unpacked(come)
-            if come.get("method") == "output":
-                self._printed(come)
-                continue
-            return come
-        if self.shared.failure is not None and not (self.may_move() and self.move is not None and self.move()):
-            self.shared.raise_failure()
-        if self._is_cut:
-            raise ChannelClosed
-        if self._pipe is not None:
-            _empty(self._pipe[0])
-        return None
-
-    def may_move(self) -> bool:
-        """Whether the worker, which is gone, can't have begun with it."""
-        return self.message is not None and not self.shared.has_read(self)
-
-    def line(self, deadline: float | None) -> bytes | None:
-        """The response as it came, if that is what comes first, and it is a line; nothing is taken otherwise."""
-        while not self._come:
-            if self.shared.failure is not None:
-                return None
-            self.shared.wait(self, deadline)
-        return self.line_nowait()
-
-    def line_nowait(self) -> bytes | None:
-        if not self._come or not isinstance(first := self._come[0], bytes):
-            return None
-        self._come.popleft()
-        return first
-
-    def take_in(self, chunk: bytes) -> None:
-        self._come.appendleft(chunk)
-
-    def _unpacked(self, line: bytes) -> dict[str, object]:
-        try:
-            return unpack(line)
-        except TooDeep:
-            raise
-        except WireError as error:
-            self.shared.fail(error)
-            raise
-
-    def _printed(self, message: dict[str, object]) -> None:
-        params = message.get("params")
-        text = params.get("text") if isinstance(params, dict) else None
-        if not isinstance(text, str):
-            raise WireError(f"an unexpected message: {str(message)[:MOST_SHOWN]}")
-        self.printed_bytes += len(text)
-        if self.on_printed is not None:
-            self.on_printed(text)
-
-    # What is said.
-
-    def send(self, message: dict[str, object]) -> None:
-        self.sent_bytes += self.shared.send(message)
-
-    def send_line(self, line: bytes) -> None:
-        self.sent_bytes += len(line)
-        self.shared.write(line)
-
-    def drain_output(self) -> None:
-        """The watcher's business, for all calls."""
-
-    def discount_received(self) -> None: ...
-
-    def descriptors(self) -> list[tuple[int, int]]:
-        with self.shared.lock:
-            if self._pipe is None:
-                self._pipe = os.pipe()
-                for fd in self._pipe:
-                    os.set_blocking(fd, False)
-            if self._come or self._is_cut or self.shared.failure is not None:
-                _fill(self._pipe[1])
-        return [(self._pipe[0], select.POLLIN), *self.shared.descriptors()]
 
 
 class Shared:
@@ -535,20 +326,3 @@ class Shared:
     def descriptors(self) -> list[tuple[int, int]]:
         """What somebody who reads without waiting waits for. An event loop does that by itself."""
         return [(self._channel.out_fd, select.POLLIN)] if self.flush_soon is None else []
-
-
-def _nothing() -> None: ...
-
-
-def _fill(fd: int) -> None:
-    try:
-        os.write(fd, b"!")
-    except BlockingIOError:
-        pass
-
-
-def _empty(fd: int) -> None:
-    try:
-        os.read(fd, _NUMBER_ENDS)
-    except BlockingIOError:
-        pass

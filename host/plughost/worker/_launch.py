@@ -1,0 +1,93 @@
+"""PluginVenv → Worker: starting one.
+
+Above it: the host and the nurseries; below it: `_process` and the runner's program.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from plughost import _process
+from plughost.paths import regular
+from plughost.worker._allocation import ALLOCATION
+from plughost.worker._channel import Channel
+from plughost.worker._surroundings import Surroundings
+from plughost.worker._worker import Worker
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+__all__ = ["launch", "wanted_level"]
+
+_RUNNER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "runner", "__main__.py")
+
+
+def launch(
+    venv: str,
+    *,
+    name: str,
+    project: str,
+    bytecode: str,
+    extra_environment: Mapping[str, str] | None = None,
+    make_input: Callable[[], tuple[int, int]] = _process.pipe,
+    arguments: Sequence[str] = (),
+    surroundings: Surroundings | None = None,
+    asked: Mapping[str, object] | None = None,
+) -> Worker:
+    """Start a worker in the environment at `venv`. Doesn't wait for it: the first request does.
+
+    `name` is the plugin's, for messages; `bytecode` the folder for the runner's where it can't lie beside it. The child's
+    environment is the allow-list of `_process` and `extra_environment`. `make_input` gives the child's end of its input, and
+    ours; `arguments` are the runner's, and `asked` what it is told besides. While the child lives, it holds a shared lock on the
+    environment's marker, so that nobody deletes the environment under it.
+
+    Raises: OSError: the environment is gone, or its interpreter can't be started.
+    """
+    import fcntl
+
+    bin_folder = os.path.join(venv, "bin")
+    surroundings = surroundings or Surroundings()
+    environment = _process.base_environment({"VIRTUAL_ENV": venv}, environment=surroundings.environment)
+    arguments = [*arguments, "--folder", surroundings.folder] if surroundings.folder else arguments
+    environment["PATH"] = os.pathsep.join(filter(None, (bin_folder, environment.get("PATH"))))
+    environment.update(ALLOCATION)
+    environment.update(extra_environment or {})
+    opened: list[int] = []
+    lease = _process.raised(regular(os.path.join(venv, "plughost-venv.json"), os.O_RDONLY))
+    try:
+        fcntl.flock(lease, fcntl.LOCK_SH)
+        (child_in, our_in), (our_out, child_out), (our_err, child_err) = make_input(), _process.pipe(), _process.pipe()
+        opened = [our_in, our_out, our_err]
+        try:
+            child = _process.spawn(
+                [os.path.join(bin_folder, "python"), "-I", "-S", *_bytecode_options(bytecode), _RUNNER, *arguments],
+                env=environment,
+                stdin=child_in,
+                stdout=child_out,
+                stderr=child_err,
+                held=lease,
+                is_deaf=True,
+            )
+        finally:
+            for fd in (child_in, child_out, child_err):
+                os.close(fd)
+    except BaseException:
+        for fd in opened:
+            os.close(fd)
+        raise
+    finally:
+        os.close(lease)
+    channel = Channel(stdin=our_in, stdout=our_out, stderr=our_err, exit_fd=child.exit_descriptor())
+    return Worker(child, channel, name=name, project=project, log_level=wanted_level(name), asked=asked)
+
+
+def wanted_level(plugin: str) -> int:
+    """From which level on the host may want a plugin's log records, where the plugin sets none."""
+    logging = sys.modules.get("logging")
+    return 10 if logging is not None and logging.getLogger(f"plughost.plugin.{plugin}").isEnabledFor(10) else 20
+
+
+def _bytecode_options(folder: str) -> list[str]:
+    return [] if os.access(os.path.dirname(_RUNNER), os.W_OK) else ["-X", f"pycache_prefix={folder}"]
