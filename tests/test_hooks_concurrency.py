@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
@@ -38,7 +39,7 @@ def left_open() -> tuple[set[str], int, int]:
     gc.collect()
     children: set[str] = set()
     for task in os.listdir("/proc/self/task"):
-        with open(f"/proc/self/task/{task}/children", encoding="ascii") as file:
+        with contextlib.suppress(FileNotFoundError), open(f"/proc/self/task/{task}/children", encoding="ascii") as file:
             children.update(file.read().split())
     return children, len(os.listdir("/proc/self/fd")), threading.active_count()
 
