@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
 import sys
+import time
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +27,8 @@ PACKAGES = Path(__file__).parent / "packages"
 
 #: Far more than any test takes, also on a busy machine: a hang becomes a failure that shows where.
 LIMIT_S = 120
+#: How long another process is waited for.
+WAIT_S = 30
 
 #: What git and the installers need of the machine: where programs are, and how its network is reached.
 PASSED_ON = (
@@ -187,6 +191,37 @@ def lively_store(tmp_path_factory: pytest.TempPathFactory, uv_cache: Path, sessi
     with Host(store=store) as host:
         host.add(session_repository("lively"))
     return store
+
+
+@pytest.fixture(scope="session")
+def wait_for() -> Callable[[Path], int]:
+    """Until a tool has written the file; the process's number, which is all that stands in it."""
+
+    def wait_for(path: Path) -> int:
+        deadline = time.monotonic() + WAIT_S
+        while not (path.exists() and path.read_text()):
+            assert time.monotonic() < deadline, f"{path.name} was not written"
+            select.select([], [], [], 0.005)
+        return int(path.read_text())
+
+    return wait_for
+
+
+@pytest.fixture(scope="session")
+def is_gone() -> Callable[[int], bool]:
+    """Whether a process ends within a while."""
+
+    def is_gone(pid: int) -> bool:
+        try:
+            fd = os.pidfd_open(pid)
+        except ProcessLookupError:
+            return True
+        try:
+            return bool(select.select([fd], [], [], WAIT_S)[0])
+        finally:
+            os.close(fd)
+
+    return is_gone
 
 
 @pytest.fixture(scope="session")

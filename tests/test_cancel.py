@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import select
 import signal
 import subprocess
 import sys
@@ -31,28 +29,8 @@ def host(lively_store: Path) -> Iterator[plughost.Host]:
         yield host
 
 
-def wait_for(path: Path) -> int:
-    deadline = time.monotonic() + WAIT_S
-    while not (path.exists() and path.read_text()):
-        assert time.monotonic() < deadline, f"{path.name} was not written"
-        select.select([], [], [], 0.005)
-    return int(path.read_text())
-
-
-def is_gone(pid: int) -> bool:
-    """Whether it ends within a while."""
-    try:
-        fd = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    try:
-        return bool(select.select([fd], [], [], WAIT_S)[0])
-    finally:
-        os.close(fd)
-
-
 @pytest.mark.parametrize("tool", ["rest", "arest"])
-def test_at_a_deadline_the_tool_ends_in_good_order_and_its_worker_is_replaced(host, tool, tmp_path):
+def test_at_a_deadline_the_tool_ends_in_good_order_and_its_worker_is_replaced(host, tool, tmp_path, wait_for, is_gone):
     began = time.monotonic()
     with pytest.raises(CallTimeout) as caught, host.deadline(0.3):
         host.call("lively", tool, 60, begun=str(tmp_path / "begun"), ended=str(tmp_path / "ended"))
@@ -63,7 +41,7 @@ def test_at_a_deadline_the_tool_ends_in_good_order_and_its_worker_is_replaced(ho
     assert host.call("lively", "pid") != busy
 
 
-def test_what_minds_no_interrupt_is_killed_after_the_grace(host, tmp_path):
+def test_what_minds_no_interrupt_is_killed_after_the_grace(host, tmp_path, wait_for, is_gone):
     began = time.monotonic()
     with pytest.raises(CallTimeout), host.deadline(0.2):
         host.call("lively", "spin", str(tmp_path / "begun"))
@@ -86,7 +64,7 @@ def test_a_deadline_that_is_none_is_refused(host):
         host.deadline(0)
 
 
-def test_a_call_is_submitted_and_its_result_taken_later(host, tmp_path):
+def test_a_call_is_submitted_and_its_result_taken_later(host, tmp_path, wait_for):
     call = host.submit("lively", "rest", 0.3, begun=str(tmp_path / "begun"))
     pid = wait_for(tmp_path / "begun")
     assert not call.done()
@@ -113,7 +91,7 @@ def test_an_error_of_a_submitted_call_is_raised_by_its_result(host):
     assert isinstance(call.exception(), PluginError)
 
 
-def test_a_call_is_cancelled_from_any_thread(host, tmp_path):
+def test_a_call_is_cancelled_from_any_thread(host, tmp_path, wait_for, is_gone):
     call = host.submit("lively", "rest", 60, ended=str(tmp_path / "ended"), begun=str(tmp_path / "begun"))
     pid = wait_for(tmp_path / "begun")
     assert call.cancel()
@@ -125,7 +103,7 @@ def test_a_call_is_cancelled_from_any_thread(host, tmp_path):
     assert is_gone(pid)
 
 
-def test_whoever_waits_for_a_call_that_another_thread_cancels_is_told(host, tmp_path):
+def test_whoever_waits_for_a_call_that_another_thread_cancels_is_told(host, tmp_path, wait_for):
     import threading
 
     call = host.submit("lively", "spin", str(tmp_path / "begun"))
@@ -138,7 +116,7 @@ def test_whoever_waits_for_a_call_that_another_thread_cancels_is_told(host, tmp_
     assert isinstance(errors[0], CallCancelled)
 
 
-def test_a_call_that_nobody_refers_to_runs_to_its_end(host, tmp_path):
+def test_a_call_that_nobody_refers_to_runs_to_its_end(host, tmp_path, wait_for, is_gone):
     host.submit("lively", "rest", 0.5, begun=str(tmp_path / "begun"), ended=str(tmp_path / "ended"))
     pid = wait_for(tmp_path / "ended")
     assert is_gone(pid)
@@ -166,7 +144,7 @@ with plughost.Host(store=sys.argv[1]) as host:
 """
 
 
-def test_ctrl_c_in_the_app_lets_the_tool_end_in_good_order(lively_store, tmp_path, clean_environment):
+def test_ctrl_c_in_the_app_lets_the_tool_end_in_good_order(lively_store, tmp_path, clean_environment, wait_for, is_gone):
     begun, ended = tmp_path / "begun", tmp_path / "ended"
     argv = [sys.executable, "-c", SCRIPT, str(lively_store), str(begun), str(ended)]
     app = subprocess.Popen(argv, env=clean_environment, stdout=subprocess.PIPE, text=True)

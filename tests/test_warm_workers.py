@@ -46,26 +46,6 @@ def children() -> Callable[[], set[int]]:
     return lambda: found() - before
 
 
-def wait_for(path: Path) -> int:
-    """Until a tool has written the file; the process's number."""
-    deadline = time.monotonic() + WAIT_S
-    while not (path.exists() and path.read_text()):
-        assert time.monotonic() < deadline, f"{path.name} was not written"
-        select.select([], [], [], 0.005)
-    return int(path.read_text())
-
-
-def await_end(pid: int) -> None:
-    try:
-        fd = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    try:
-        assert select.select([fd], [], [], WAIT_S)[0], f"process {pid} lives on"
-    finally:
-        os.close(fd)
-
-
 def test_calls_reuse_a_worker_and_a_warm_one_is_there_before_the_first(lively, children):
     host = lively()
     host.warm("lively")
@@ -81,7 +61,7 @@ def test_as_many_workers_are_warm_as_are_kept_at_least(lively, children):
         assert set(pool.map(lambda _: host.call("lively", "rest", 0.2), range(3))) <= children()
 
 
-def test_a_slow_call_holds_up_no_fast_one(lively, tmp_path):
+def test_a_slow_call_holds_up_no_fast_one(lively, tmp_path, wait_for):
     host = lively()
     slow = threading.Thread(target=host.call, args=("lively", "rest"), kwargs={"seconds": 3, "begun": str(tmp_path / "begun")})
     slow.start()
@@ -99,7 +79,7 @@ def test_no_more_workers_are_started_than_may_be_and_callers_wait_for_one(lively
     assert used >= children()
 
 
-def test_a_caller_that_waits_for_a_worker_has_a_deadline_too(lively, tmp_path):
+def test_a_caller_that_waits_for_a_worker_has_a_deadline_too(lively, tmp_path, wait_for):
     host = lively(workers=(0, 1))
     busy = host.submit("lively", "rest", 20, begun=str(tmp_path / "begun"))
     wait_for(tmp_path / "begun")
@@ -147,16 +127,16 @@ def test_an_idle_worker_costs_four_descriptors_and_no_thread(lively):
     assert threading.active_count() == threads
 
 
-def test_a_worker_that_is_killed_while_idle_is_replaced_and_nobody_notices(lively):
+def test_a_worker_that_is_killed_while_idle_is_replaced_and_nobody_notices(lively, is_gone):
     host = lively()
     for _ in range(20):
         pid = host.call("lively", "pid")
         os.kill(pid, signal.SIGKILL)
-        await_end(pid)
+        assert is_gone(pid), f"process {pid} lives on"
         assert host.call("lively", "pid") != pid
 
 
-def test_a_worker_that_is_killed_in_a_call_is_a_crash_at_once(lively, tmp_path):
+def test_a_worker_that_is_killed_in_a_call_is_a_crash_at_once(lively, tmp_path, wait_for):
     host = lively()
     errors: list[PluginCrashed] = []
 
