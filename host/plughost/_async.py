@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from plughost._line import READ_BYTES, Free, Line
 from plughost._pending import Steps
-from plughost._route import LOOK_EVERY_NS, NOT_PLAIN, Stop, composer, enclosed, head_of, plain_result
-from plughost.call import Fit, begin_call, choose_tool, is_stream, result_of
-from plughost.errors import CallTimeout, PlughostError, PluginCrashed, PluginError
+from plughost._route import LOOK_EVERY_NS, NOT_PLAIN, Stop, composer, enclosed, head_of, plain_result, stop_at
+from plughost.call import begin_call, choose_tool, is_stream, result_of
+from plughost.errors import CallTimeout, PlughostError
 from plughost.worker import DEADLINE, IS_POSSIBLE, Custody
 
 if TYPE_CHECKING:
@@ -107,16 +107,7 @@ class _Loop:
             self._quick.pop((plugin, tool), None)
             return await self.call(plugin, tool, args, kwargs)
 
-        name = str(chosen["name"])
-        stop = Stop(
-            installed,
-            found_by=plugin,
-            target=str(chosen["target"]),
-            label=f"`{installed.name}:{name}`",
-            noted_as=name,
-            fit=Fit(chosen),
-            convert=chosen.get("convert"),
-        )
+        stop = stop_at(installed, chosen, found_by=plugin)
         open_call = self._open_shared if workers.are_shared(installed) else self._open_quick
         call = self._quick[plugin, tool] = open_call(stop, chosen, reopen=reopen, slowly=slowly)
         return call
@@ -243,18 +234,10 @@ class _Loop:
         worker.channel.sent_bytes = len(data)
         try:
             line.pause()
-            try:
-                result = await self._see_through(worker.follow(number, chunk, what=stop.label), worker, installed, tool)
-            except BaseException as error:
-                workers.journal.note(installed, stop.noted_as, worker, began_ns, b"", error)
-                raise
-            workers.journal.note(installed, stop.noted_as, worker, began_ns)
-        except (PluginError, PluginCrashed) as error:
-            workers.blame_environment(installed, error)
-            raise
+            with workers.blaming(installed), workers.recorded(installed, worker, stop.noted_as, began_ns):
+                return await self._see_through(worker.follow(number, chunk, what=stop.label), worker, installed, tool)
         finally:
             self.give_back(installed, worker)
-        return result
 
     async def _call_slowly(self, plugin: str, tool: str | None, args: Sequence[object], kwargs: Mapping[str, object]) -> object:
         workers = self._workers
@@ -264,8 +247,8 @@ class _Loop:
         chosen = choose_tool(installed.name, installed.manifest, tool)
         worker = await self.take(installed)
         try:
-            output = self._calls.make_output(installed.name, chosen)
-            with workers.recording(installed, worker, str(chosen["name"]), args, kwargs):
+            output, name = self._calls.make_output(installed.name, chosen), str(chosen["name"])
+            with workers.blaming(installed), workers.recording(installed, worker, name, args, kwargs):
                 try:
                     exchange = begin_call(worker, installed.name, chosen, args, kwargs, None, output)
                     try:
@@ -274,9 +257,6 @@ class _Loop:
                         await exchange.aclose()
                 finally:
                     output.leave(worker)
-        except (PluginError, PluginCrashed) as error:
-            workers.blame_environment(installed, error)
-            raise
         finally:
             self.give_back(installed, worker)
 
@@ -321,8 +301,8 @@ class _Loop:
         worker = await self.take(installed)
         try:
             chosen = choose_tool(installed.name, installed.manifest, tool)
-            output = self._calls.make_output(installed.name, chosen)
-            with workers.recording(installed, worker, str(chosen["name"]), args, kwargs):
+            output, name = self._calls.make_output(installed.name, chosen), str(chosen["name"])
+            with workers.blaming(installed), workers.recording(installed, worker, name, args, kwargs):
                 try:
                     exchange = begin_call(worker, installed.name, chosen, args, kwargs, None, output)
                     items = self._items(exchange, worker, installed, chosen)
@@ -334,9 +314,6 @@ class _Loop:
                         await exchange.aclose()
                 finally:
                     output.leave(worker)
-        except (PluginError, PluginCrashed) as error:
-            workers.blame_environment(installed, error)
-            raise
         finally:
             self.give_back(installed, worker)
 

@@ -81,8 +81,8 @@ class Caller:
         installed = workers.find(plugin)
         if not workers.are_quick(installed) or workers.journal.keeps_arguments:
             return slowly
-        from plughost._route import Stop
-        from plughost.call import Fit, choose_tool, conclude, is_stream
+        from plughost._route import stop_at
+        from plughost.call import choose_tool, conclude, is_stream
 
         if workers.are_shared(installed):
             from plughost._shared_route import open_route
@@ -97,19 +97,9 @@ class Caller:
             self._routes.pop((plugin, tool), None)
             return self.call(plugin, tool, *args, **kwargs)
 
-        name = str(chosen["name"])
-        stop = Stop(
-            installed,
-            found_by=plugin,
-            target=str(chosen["target"]),
-            label=f"`{installed.name}:{name}`",
-            noted_as=name,
-            fit=Fit(chosen),
-            convert=chosen.get("convert"),
-        )
         route = self._routes[plugin, tool] = open_route(
             workers,
-            stop,
+            stop_at(installed, chosen, found_by=plugin),
             reopen=reopen,
             slowly=slowly,
             conclude=lambda exchange: conclude(exchange, installed.name, chosen),
@@ -127,12 +117,10 @@ class Caller:
         worker, manifest = self._workers.take(installed)
         try:
             chosen = choose_tool(installed.name, manifest, tool)
-            with self._workers.recording(installed, worker, str(chosen["name"]), args, kwargs):
+            name = str(chosen["name"])
+            with self._workers.blaming(installed), self._workers.recording(installed, worker, name, args, kwargs):
                 output = self._output(installed.name, chosen)
                 yield from stream(worker, installed.name, chosen, args=args, kwargs=kwargs, output=output)
-        except (PluginError, PluginCrashed) as error:
-            self._workers.blame_environment(installed, error)
-            raise
         finally:
             self._workers.give_back(installed, worker)
 

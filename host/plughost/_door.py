@@ -12,7 +12,7 @@ from plughost._gather import taken_ahead
 from plughost._route import Stop
 from plughost.call import Begun, HookCall, HookWrapping, Terms, conclude_hook
 from plughost.contract import read_hooks
-from plughost.errors import ContractError, PluginCrashed, PluginDisabled, PluginError
+from plughost.errors import ContractError, PluginDisabled
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -107,11 +107,8 @@ class Door:
         return self._finish(self._begin(installed, implementation, args, kwargs))
 
     def _finish(self, begun: Begun) -> object:
-        try:
+        with self._workers.blaming(self._sound[0]):
             return begun.finish()
-        except (PluginError, PluginCrashed) as error:
-            self._workers.blame_environment(self._sound[0], error)
-            raise
 
     def begin(self, implementation: HookImplementation, args: Sequence[object]) -> Begun | None:
         """Ask the plugin without waiting for its answer; None where its process is in the middle of a call of this thread's."""

@@ -12,9 +12,11 @@ from os import read as _read
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from plughost.worker import Worker
 
-__all__ = ["READ_BYTES", "Free", "Line"]
+__all__ = ["READ_BYTES", "Free", "Line", "let_go"]
 
 READ_BYTES = 1 << 16
 #: How long another thread's loop may take to let go of a descriptor that is about to be closed.
@@ -62,23 +64,29 @@ class Line:
     def close(self) -> None:
         """From any thread: the descriptor is about to be closed."""
         self._lines.pop(self.worker, None)
-        if self._loop.is_closed() or not self._is_read:
-            return
-        if self._thread == _thread.get_ident():
-            self.pause()
-            return
-        done = _thread.allocate_lock()
-        done.acquire()
+        if self._is_read:
+            let_go(self._loop, self._thread, self.pause)
 
-        def pause() -> None:
-            self.pause()
-            done.release()
 
-        try:
-            self._loop.call_soon_threadsafe(pause)
-        except RuntimeError:  # it has just been closed
-            return
-        done.acquire(timeout=_LET_GO_WITHIN_S)
+def let_go(loop: asyncio.AbstractEventLoop, thread: int, action: Callable[[], None]) -> None:
+    """From any thread, before a descriptor is closed: call `action` in the thread of its loop, unless the loop is closed."""
+    if loop.is_closed():
+        return
+    if thread == _thread.get_ident():
+        action()
+        return
+    done = _thread.allocate_lock()
+    done.acquire()
+
+    def act() -> None:
+        action()
+        done.release()
+
+    try:
+        loop.call_soon_threadsafe(act)
+    except RuntimeError:  # it has just been closed
+        return
+    done.acquire(timeout=_LET_GO_WITHIN_S)
 
 
 class Free:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 
-from plughost.errors import PluginCrashed, PluginError
+from plughost.call import Fit
 from plughost.runner import wire
 from plughost.worker import CUSTODY, DEADLINE, IS_POSSIBLE
 
@@ -21,14 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from plughost._workers import Workers
-    from plughost.call import Fit
     from plughost.registry import Installed
     from plughost.worker import Exchange, Worker
 
     Call = Callable[[Sequence[object], Mapping[str, object]], object]
     Composer = Callable[[Sequence[object], Mapping[str, object]], str | None]
 
-__all__ = ["LOOK_EVERY_NS", "NOT_PLAIN", "Stop", "composer", "enclosed", "head_of", "open_route", "plain_result"]
+__all__ = ["LOOK_EVERY_NS", "NOT_PLAIN", "Stop", "composer", "enclosed", "head_of", "open_route", "plain_result", "stop_at"]
 
 #: For so long what is installed is taken to be as it was: a look at it costs a tenth of a call.
 LOOK_EVERY_NS = 1_000_000
@@ -65,6 +64,20 @@ class Stop:
         self.noted_as = noted_as
         self.fit = fit
         self.convert = convert
+
+
+def stop_at(installed: Installed, tool: Mapping[str, object], *, found_by: str) -> Stop:
+    """Where the route to a tool leads, as its entry in the manifest has it."""
+    name = str(tool["name"])
+    return Stop(
+        installed,
+        found_by=found_by,
+        target=str(tool["target"]),
+        label=f"`{installed.name}:{name}`",
+        noted_as=name,
+        fit=Fit(tool),
+        convert=tool.get("convert"),
+    )
 
 
 def head_of(stop: Stop) -> str:
@@ -238,17 +251,9 @@ def open_route(  # noqa: C901, PLR0915 - see above
             return slowly_instead_of(worker, args, kwargs)
         worker.channel.sent_bytes = len(line)
         try:
-            try:
-                result = conclude(worker.follow(number, chunk, what=stop.label))
-            except BaseException as error:
-                workers.journal.note(installed, stop.noted_as, worker, began_ns, b"", error)
-                raise
-            workers.journal.note(installed, stop.noted_as, worker, began_ns)
-        except (PluginError, PluginCrashed) as error:
-            workers.blame_environment(installed, error)
-            raise
+            with workers.blaming(installed), workers.recorded(installed, worker, stop.noted_as, began_ns):
+                return conclude(worker.follow(number, chunk, what=stop.label))
         finally:
             workers.give_back(installed, worker)
-        return result
 
     return call

@@ -9,6 +9,7 @@ import _thread
 import time
 from typing import TYPE_CHECKING
 
+from plughost._line import let_go
 from plughost._route import NOT_PLAIN
 from plughost._shared_route import SharedCall
 
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     Call = Callable[[Sequence[object], Mapping[str, object]], Coroutine[None, None, object]]
 
 __all__ = ["Reading", "open_shared_call"]
-
-#: How long another thread's loop may take to let go of a descriptor that is about to be closed.
-_LET_GO_WITHIN_S = 1.0
 
 
 def open_shared_call(
@@ -144,20 +142,5 @@ class Reading:
 
     def close(self) -> None:
         """From any thread: the descriptors are about to be closed."""
-        if self._loop.is_closed() or self._is_over:
-            return
-        if self._thread == _thread.get_ident():
-            self._stop()
-            return
-        done = _thread.allocate_lock()
-        done.acquire()
-
-        def stop() -> None:
-            self._stop()
-            done.release()
-
-        try:
-            self._loop.call_soon_threadsafe(stop)
-        except RuntimeError:  # it has just been closed
-            return
-        done.acquire(timeout=_LET_GO_WITHIN_S)
+        if not self._is_over:
+            let_go(self._loop, self._thread, self._stop)

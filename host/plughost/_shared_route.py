@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 
 from plughost._route import LOOK_EVERY_NS, NOT_PLAIN, composer, plain_result
-from plughost.errors import PluginCrashed, PluginError
 from plughost.worker import CUSTODY, DEADLINE, Seat
 
 TYPE_CHECKING = False
@@ -83,18 +82,10 @@ class SharedCall:
         workers, stop = self._workers, self._stop
         seat = self.seat(lane)
         try:
-            try:
-                result = conclude(seat.follow(lane.number, line or b"", what=stop.label))
-            except BaseException as error:
-                workers.journal.note(stop.installed, stop.noted_as, seat, began_ns, b"", error)
-                raise
-            workers.journal.note(stop.installed, stop.noted_as, seat, began_ns)
-        except (PluginError, PluginCrashed) as error:
-            workers.blame_environment(stop.installed, error)
-            raise
+            with workers.blaming(stop.installed), workers.recorded(stop.installed, seat, stop.noted_as, began_ns):
+                return conclude(seat.follow(lane.number, line or b"", what=stop.label))
         finally:
             seat.give_back()
-        return result
 
     async def afollow(
         self, lane: Lane, line: bytes | None, began_ns: int, conclude: Callable[[Exchange, Seat], Awaitable[object]]
@@ -103,18 +94,10 @@ class SharedCall:
         workers, stop = self._workers, self._stop
         seat = self.seat(lane)
         try:
-            try:
-                result = await conclude(seat.follow(lane.number, line or b"", what=stop.label), seat)
-            except BaseException as error:
-                workers.journal.note(stop.installed, stop.noted_as, seat, began_ns, b"", error)
-                raise
-            workers.journal.note(stop.installed, stop.noted_as, seat, began_ns)
-        except (PluginError, PluginCrashed) as error:
-            workers.blame_environment(stop.installed, error)
-            raise
+            with workers.blaming(stop.installed), workers.recorded(stop.installed, seat, stop.noted_as, began_ns):
+                return await conclude(seat.follow(lane.number, line or b"", what=stop.label), seat)
         finally:
             seat.give_back()
-        return result
 
     def call_off(self, lane: Lane, began_ns: int, error: BaseException) -> None:
         """The caller was interrupted while it waited."""

@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from plughost._pending import see_through
-from plughost.call import begin_call, choose_tool, is_stream, result_of
+from plughost.call import begin_call, choose_tool, conclude
 from plughost.errors import CallCancelled, PluginCrashed, PluginError
 from plughost.worker import CANCEL_GRACE_S
 
@@ -125,7 +125,7 @@ class Call:
         try:
             if not see_through([self._exchange], timeout_s=timeout_s):
                 return
-            self._result = self._concluded()
+            self._result = conclude(self._exchange, self.plugin, self._declared)
         except BaseException as error:
             self._error = error
             if not isinstance(error, Exception):  # Ctrl-C here, in the thread that waits
@@ -133,19 +133,6 @@ class Call:
                 self._end()
                 raise
         self._end()
-
-    def _concluded(self) -> object:
-        items: list[object] = []
-        streamed = is_stream(self._declared)
-        while True:
-            done, message = self._exchange.step()
-            if done:
-                break
-            streamed = True
-            assert isinstance(message, list)
-            items += message
-        result = result_of(message, self.plugin, self._declared, self._exchange)
-        return items if streamed and result is None else result
 
     def _end(self) -> None:
         self._is_over = True

@@ -40,6 +40,23 @@ _OF_EVENT_LOOPS = {"coroutine", "async-generator"}
 _LOOKED_AT_EVERY_S = 10.0
 
 
+class Blaming:
+    """A context manager, see `Workers.blaming`."""
+
+    __slots__ = ("_installed", "_workers")
+
+    def __init__(self, workers: Workers, installed: Installed) -> None:
+        self._workers = workers
+        self._installed = installed
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, PluginError | PluginCrashed):
+            self._workers.blame_environment(self._installed, error)
+
+
 class Workers:
     """Safe to use from several threads.
 
@@ -157,6 +174,14 @@ class Workers:
         kept = journal.keep(args, kwargs, timeout_s=timeout_s) if journal.keeps_arguments else b""
         return Recording(journal, installed, worker, tool, kept)
 
+    def recorded(self, installed: Installed, worker: Worker, tool: str, began_ns: int) -> Recording:
+        """The record of a call that began a while ago, by `time.perf_counter_ns()`, and whose arguments aren't kept."""
+        return Recording(self.journal, installed, worker, tool, b"", began_ns)
+
+    def blaming(self, installed: Installed) -> Blaming:
+        """Has an error that ends a `with` block be the environment's, as `blame_environment` has it."""
+        return Blaming(self, installed)
+
     def _opened(self) -> Journal:
         with self._opening:
             if self._journal is None:
@@ -215,7 +240,7 @@ class Workers:
         if worker is None:
             worker = self.launch(installed.name, installed.venv, env, asked={} if env else self._asked_of(installed))
         worker.on_end = lambda: self._ended(installed, worker)
-        worker.on_look = lambda: self.journal.measure(installed, worker)
+        worker.on_look = lambda: self.journal.measure_if_due(installed, worker, worker.used_ns)
         self.attend_to(installed, worker)
         return worker
 

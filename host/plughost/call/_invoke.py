@@ -138,15 +138,15 @@ def conclude(exchange: Exchange, plugin: str, tool: Mapping[str, object]) -> obj
     Raises: as `invoke` does.
     """
     items: list[object] = []
+    streamed = is_stream(tool)
     done, message = exchange.step()
-    if done:
-        return result_of(message, plugin, tool, exchange)
     while not done:
+        streamed = True
         assert isinstance(message, list)
         items += message
         done, message = exchange.step()
-    result_of(message, plugin, tool, exchange)
-    return items
+    result = result_of(message, plugin, tool, exchange)
+    return items if streamed and result is None else result
 
 
 def stream(

@@ -150,11 +150,18 @@ class Journal:
             more = kept if error is None else kept + _failure(error, keeps_arguments=self.keeps_arguments)
             head, at_ns = self._head(plugin, tool), self._clock.time_ns(began_ns)
             self._spool.append(LINE % (head, at_ns, ended_ns - began_ns, sent, received, printed, more))
-        if ended_ns - worker.measured_ns > MEASURED_EVERY_NS:
+        self.measure_if_due(plugin, worker, ended_ns)
+
+    def measure_if_due(self, plugin: Revision, worker: Measured, used_ns: int) -> None:
+        """Append now and then what a process needs that is called again and again; who uses a `Writer` asks for that.
+
+        `used_ns` is when it was used last, a `time.perf_counter_ns()`.
+        """
+        if used_ns - worker.measured_ns > MEASURED_EVERY_NS:
             self.measure(plugin, worker)
 
     def measure(self, plugin: Revision, worker: Measured) -> None:
-        """Append what a process has needed that is called again and again; who uses a `Writer` calls it now and then."""
+        """Append what a process has needed so far."""
         worker.measure()
         self.note_worker(plugin, worker)
 
@@ -202,17 +209,22 @@ class Journal:
 
 
 class Recording:
-    """A call that is recorded, from now to `end`, or for a `with` block: what ends that is recorded, and goes on."""
+    """A call that is recorded, from `began_ns` on, by default now, to `end`, or to that of a `with` block.
+
+    What ends the block is recorded, and goes on.
+    """
 
     __slots__ = ("_began_ns", "_journal", "_kept", "_plugin", "_tool", "_worker")
 
-    def __init__(self, journal: Journal, plugin: Revision, worker: Measured, tool: str, kept: bytes) -> None:
+    def __init__(
+        self, journal: Journal, plugin: Revision, worker: Measured, tool: str, kept: bytes, began_ns: int | None = None
+    ) -> None:
         self._journal = journal
         self._plugin = plugin
         self._worker = worker
         self._tool = tool
         self._kept = kept
-        self._began_ns = time.perf_counter_ns()
+        self._began_ns = time.perf_counter_ns() if began_ns is None else began_ns
 
     def __enter__(self) -> Self:
         return self

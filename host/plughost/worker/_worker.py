@@ -49,9 +49,6 @@ PROTOCOL = 1
 _TAIL_BYTES = 4096
 _WARNING = 30  # `logging.WARNING`
 
-#: How often the memory of a process that is called again and again is noted.
-MEASURED_EVERY_NS = 60 * 10**9
-
 
 class Worker:
     """One child process that serves one plugin, one request at a time. Not for several threads at once.
@@ -253,7 +250,7 @@ class Worker:
 
     def look(self) -> None:
         """The watcher's, now and then: whoever counts what workers need may do so."""
-        if self.on_look is not None and self.used_ns - self.measured_ns > MEASURED_EVERY_NS:
+        if self.on_look is not None:
             self.on_look()
 
     def measure(self) -> None:
