@@ -1,0 +1,153 @@
+"""The policy: what a plugin's processes may use. A frozen record, and the three that have names.
+
+Above it: what narrows policies, what grants them, and the sandbox, which has the kernel keep them; below it: nothing. It is on the
+way of each start of a plugin: no dataclass, whose module takes longer to import than a child takes to start.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Self
+
+__all__ = ["DEFAULT", "PRESETS", "STRICT", "TRUSTED", "Policy"]
+
+KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+
+#: Names of variables that say where and in which language somebody is, and nothing else of them.
+_LOCALE = ("LANG", "LANGUAGE", "LC_*", "TZ")
+
+
+class Policy:
+    """What the processes of one worker may use, all of them together unless it says otherwise. None is without limit.
+
+    `network` is `"off"`, `"on"`, or the hosts that may be reached: `api.example.com`, `*.example.com:443`, `127.0.0.1:8000`.
+    `read` and `write` are absolute paths of files and folders that may be read, or also written, besides the plugin's own
+    environment, its base Python and its work directory; `"/"` is all. `hide` are paths within them that aren't there for the
+    plugin. `execute` are absolute paths of programs, or folders of them, that may be executed besides the environment's own Python;
+    it takes `processes` above 1, too. `environment` are names of variables that are passed on, a star at the end for any ending.
+
+    `memory_bytes` is of all processes together, `cpu_s` and `wall_s` (seconds) of one call, `file_bytes` the size of one file,
+    `disk_bytes` of all in the work directory, `output_bytes` what one call may print, `result_bytes` what it may give back.
+    """
+
+    __slots__ = (
+        "cpu_s",
+        "disk_bytes",
+        "environment",
+        "execute",
+        "file_bytes",
+        "hide",
+        "memory_bytes",
+        "network",
+        "open_files",
+        "output_bytes",
+        "processes",
+        "read",
+        "result_bytes",
+        "threads",
+        "wall_s",
+        "write",
+    )
+
+    network: str | tuple[str, ...]
+    read: tuple[str, ...]
+    write: tuple[str, ...]
+    hide: tuple[str, ...]
+    execute: tuple[str, ...]
+    environment: tuple[str, ...]
+    memory_bytes: int | None
+    cpu_s: float | None
+    wall_s: float | None
+    processes: int | None
+    threads: int | None
+    open_files: int | None
+    file_bytes: int | None
+    disk_bytes: int | None
+    output_bytes: int | None
+    result_bytes: int | None
+
+    def __init__(
+        self,
+        *,
+        network: str | tuple[str, ...] = "off",
+        read: tuple[str, ...] = (),
+        write: tuple[str, ...] = (),
+        hide: tuple[str, ...] = (),
+        execute: tuple[str, ...] = (),
+        environment: tuple[str, ...] = _LOCALE,
+        memory_bytes: int | None = 4 * GIB,
+        cpu_s: float | None = None,
+        wall_s: float | None = None,
+        processes: int | None = 1,
+        threads: int | None = 256,
+        open_files: int | None = 512,
+        file_bytes: int | None = GIB,
+        disk_bytes: int | None = 2 * GIB,
+        output_bytes: int | None = 64 * MIB,
+        result_bytes: int | None = GIB,
+    ) -> None:
+        values = locals()
+        for name in self.__slots__:
+            object.__setattr__(self, name, values[name])
+
+    def __setattr__(self, name: str, _value: object) -> None:
+        raise AttributeError(f"a policy is never changed: `replace({name}=…)` gives another one")
+
+    def replace(self, **changes: object) -> Self:
+        """Another policy, which differs in these."""
+        return type(self)(**{**self.as_record(), **changes})
+
+    def as_record(self) -> dict[str, object]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether nothing is kept from the plugin, so that it runs as any program of its user's does."""
+        return self == TRUSTED
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Policy) and self.as_record() == other.as_record()
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.as_record().values()))
+
+    def __repr__(self) -> str:
+        said = ", ".join(f"{name}={value!r}" for name, value in self.as_record().items() if value != getattr(DEFAULT, name))
+        return f"Policy({said})"
+
+
+#: What a plugin has that nobody has granted more, or less.
+DEFAULT = Policy()
+#: For code that nobody has looked at: it computes, in a small room.
+STRICT = Policy(
+    environment=(),
+    memory_bytes=512 * MIB,
+    cpu_s=60.0,
+    wall_s=120.0,
+    threads=32,
+    open_files=64,
+    file_bytes=64 * MIB,
+    disk_bytes=128 * MIB,
+    output_bytes=MIB,
+    result_bytes=16 * MIB,
+)
+#: Whatever a program of the user's may do. Its children still have no variables but those that `_process` passes on.
+TRUSTED = Policy(
+    network="on",
+    read=("/",),
+    write=("/",),
+    execute=("/",),
+    environment=("*",),
+    memory_bytes=None,
+    processes=None,
+    threads=None,
+    open_files=None,
+    file_bytes=None,
+    disk_bytes=None,
+    output_bytes=None,
+    result_bytes=None,
+)
+
+PRESETS: Mapping[str, Policy] = {"trusted": TRUSTED, "default": DEFAULT, "strict": STRICT}
