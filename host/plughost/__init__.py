@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     )
     from plughost.health import Fault
     from plughost.host import Host
+    from plughost.policy import Policy
     from plughost.registry import PluginSummary, Removed
     from plughost.sets import LockResult, Synced
     from plughost.settings import Settings
@@ -73,6 +74,7 @@ __all__ = [
     "PluginError",
     "PluginNotAttached",
     "PluginSummary",
+    "Policy",
     "Progress",
     "ProgressEvent",
     "Removed",
@@ -106,6 +108,7 @@ __getattr__ = lazily(
         "errors": _ERRORS,
         "health": ("Fault",),
         "host": ("Host",),
+        "policy": ("Policy",),
         "registry": ("PluginSummary", "Removed"),
         "sets": ("LockResult", "Synced"),
         "settings": ("Settings",),

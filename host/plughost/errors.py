@@ -101,6 +101,7 @@ class UsageError(PlughostError, ValueError):
         "settings-invalid",
         "lock-outdated",
         "record-incomplete",
+        "policy-invalid",
     )
 
 

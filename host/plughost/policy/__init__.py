@@ -1,5 +1,48 @@
-"""What a plugin may use: the record, its presets, and how several are made one."""
+"""What a plugin may use: the record, its presets, how several are made one, and how people write and read them.
 
+Above it: what grants and narrows policies, and what enforces them; below it: the errors. What a start needs is imported alone.
+"""
+
+from plughost._lazy import lazily
+from plughost.policy._fields import KEYS, PRESET
 from plughost.policy._policy import DEFAULT, PRESETS, STRICT, TRUSTED, Policy
 
-__all__ = ["DEFAULT", "PRESETS", "STRICT", "TRUSTED", "Policy"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from plughost.policy._hosts import allows, split_pattern
+    from plughost.policy._narrow import deciders, effective, exceeding, narrowest, widest
+    from plughost.policy._said import parse, read_term, terms_of
+    from plughost.policy._show import described, shown_value, table_of
+
+__all__ = [
+    "DEFAULT",
+    "KEYS",
+    "PRESET",
+    "PRESETS",
+    "STRICT",
+    "TRUSTED",
+    "Policy",
+    "allows",
+    "deciders",
+    "described",
+    "effective",
+    "exceeding",
+    "narrowest",
+    "parse",
+    "read_term",
+    "shown_value",
+    "split_pattern",
+    "table_of",
+    "terms_of",
+    "widest",
+]
+
+__getattr__ = lazily(
+    __name__,
+    {
+        "_hosts": ("allows", "split_pattern"),
+        "_narrow": ("deciders", "effective", "exceeding", "narrowest", "widest"),
+        "_said": ("parse", "read_term", "terms_of"),
+        "_show": ("described", "shown_value", "table_of"),
+    },
+)

@@ -1,20 +1,25 @@
 """The policy: what a plugin's processes may use. A frozen record, and the three that have names.
 
-Above it: what narrows policies, what grants them, and the sandbox, which has the kernel keep them; below it: nothing. It is on the
-way of each start of a plugin: no dataclass, whose module takes longer to import than a child takes to start.
+Above it: what narrows policies, what grants them, and the sandbox, which has the kernel keep them; below it: nothing. It is on
+the way of each start of a plugin: no dataclass, whose module takes longer to import than a child takes to start. How a policy is
+written and read stands beside it, and is imported where somebody wrote one.
 """
 
 from __future__ import annotations
 
+from plughost.policy._fields import NUMBERS, PATHS, TIMES
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import os
+    from collections.abc import Mapping, Sequence
     from typing import Self
 
 __all__ = ["DEFAULT", "PRESETS", "STRICT", "TRUSTED", "Policy"]
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 
+_ENDLESS = float("inf")
 #: Names of variables that say where and in which language somebody is, and nothing else of them.
 _LOCALE = ("LANG", "LANGUAGE", "LC_*", "TZ")
 
@@ -25,8 +30,9 @@ class Policy:
     `network` is `"off"`, `"on"`, or the hosts that may be reached: `api.example.com`, `*.example.com:443`, `127.0.0.1:8000`.
     `read` and `write` are absolute paths of files and folders that may be read, or also written, besides the plugin's own
     environment, its base Python and its work directory; `"/"` is all. `hide` are paths within them that aren't there for the
-    plugin. `execute` are absolute paths of programs, or folders of them, that may be executed besides the environment's own Python;
-    it takes `processes` above 1, too. `environment` are names of variables that are passed on, a star at the end for any ending.
+    plugin. `execute` are absolute paths of programs, or folders of them, that may be executed besides the environment's own
+    Python; it takes `processes` above 1, too. `environment` are names of variables that are passed on, a star at the end for any
+    ending.
 
     `memory_bytes` is of all processes together, `cpu_s` and `wall_s` (seconds) of one call, `file_bytes` the size of one file,
     `disk_bytes` of all in the work directory, `output_bytes` what one call may print, `result_bytes` what it may give back.
@@ -71,12 +77,12 @@ class Policy:
     def __init__(
         self,
         *,
-        network: str | tuple[str, ...] = "off",
-        read: tuple[str, ...] = (),
-        write: tuple[str, ...] = (),
-        hide: tuple[str, ...] = (),
-        execute: tuple[str, ...] = (),
-        environment: tuple[str, ...] = _LOCALE,
+        network: str | bool | Sequence[str] = "off",
+        read: Sequence[str | os.PathLike[str]] = (),
+        write: Sequence[str | os.PathLike[str]] = (),
+        hide: Sequence[str | os.PathLike[str]] = (),
+        execute: Sequence[str | os.PathLike[str]] = (),
+        environment: Sequence[str] = _LOCALE,
         memory_bytes: int | None = 4 * GIB,
         cpu_s: float | None = None,
         wall_s: float | None = None,
@@ -88,18 +94,81 @@ class Policy:
         output_bytes: int | None = 64 * MIB,
         result_bytes: int | None = GIB,
     ) -> None:
-        values = locals()
+        """Raises: UsageError: a value that its field doesn't take."""
+        values: dict[str, object] = locals()
+        self._fill(values)
+
+    def _fill(self, values: Mapping[str, object], *, are_sound: bool = False) -> None:
         for name in self.__slots__:
-            object.__setattr__(self, name, values[name])
+            value = values[name]
+            if not (are_sound or _is_plain(name, value)):
+                from plughost.policy._read import field_value
+
+                value = field_value(name, value)
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def of_sound(cls, values: Mapping[str, object]) -> Self:
+        """The policy of values that are known to be what the fields hold: all of them."""
+        policy = object.__new__(cls)
+        policy._fill(values, are_sound=True)
+        return policy
+
+    @classmethod
+    def trusted(cls) -> Policy:
+        """The preset for code that is trusted as a program of the user's own is."""
+        return TRUSTED
+
+    @classmethod
+    def strict(cls) -> Policy:
+        """The preset for code that nobody has looked at."""
+        return STRICT
+
+    @classmethod
+    def default(cls) -> Policy:
+        """What a plugin has where nobody says anything: `Policy()`."""
+        return DEFAULT
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, object], *, folder: str = "") -> Policy:
+        """The policy that a table such as `{"preset": "strict", "memory": "1 GiB"}` describes, or else the default's fields.
+
+        The keys are those of docs/reference/policy.md. Relative paths are of `folder`; without one they are refused.
+
+        Raises: UsageError: a key that isn't one, or a value that it doesn't take.
+        """
+        from plughost.policy._read import read_table
+
+        return DEFAULT.replace(**read_table(mapping, PRESETS, folder=folder))
+
+    def to_mapping(self) -> dict[str, object]:
+        """The table that `from_mapping` reads as this policy, as short as can be, with sizes and times for people."""
+        from plughost.policy._show import mapping_of
+
+        return mapping_of(self.as_record(), PRESETS)
 
     def __setattr__(self, name: str, _value: object) -> None:
         raise AttributeError(f"a policy is never changed: `replace({name}=…)` gives another one")
 
+    def __delattr__(self, name: str) -> None:
+        self.__setattr__(name, None)
+
     def replace(self, **changes: object) -> Self:
-        """Another policy, which differs in these."""
-        return type(self)(**{**self.as_record(), **changes})
+        """Another policy, which differs in these.
+
+        Raises: UsageError: there is no such field, or it doesn't take that.
+        """
+        for name in changes:
+            if name not in self.__slots__:
+                from plughost.policy._read import unknown_key
+
+                raise unknown_key(name)
+        other = object.__new__(type(self))
+        other._fill({**self.as_record(), **changes})
+        return other
 
     def as_record(self) -> dict[str, object]:
+        """The values by the names of their fields."""
         return {name: getattr(self, name) for name in self.__slots__}
 
     @property
@@ -116,6 +185,17 @@ class Policy:
     def __repr__(self) -> str:
         said = ", ".join(f"{name}={value!r}" for name, value in self.as_record().items() if value != getattr(DEFAULT, name))
         return f"Policy({said})"
+
+
+def _is_plain(name: str, value: object) -> bool:
+    """Whether the field keeps the value as it is; what isn't plainly so is looked at closely, elsewhere."""
+    if value is None:
+        return name in NUMBERS
+    if isinstance(value, int | float):
+        return name in NUMBERS and type(value) in ((int, float) if name in TIMES else (int,)) and 0 < value < _ENDLESS
+    if isinstance(value, str):
+        return name == "network" and value in {"off", "on"}
+    return value in ((), ("/",) if name in PATHS else _LOCALE) or (name == "environment" and value == ("*",))
 
 
 #: What a plugin has that nobody has granted more, or less.

@@ -1,0 +1,59 @@
+"""What somebody says of a policy, in whichever form: a policy, a preset's name, a table, `NAME=VALUE`.
+
+Above it: the settings, the command line, the host, what a plugin asks for; below it: the record, and the reader of tables.
+"""
+
+from __future__ import annotations
+
+from plughost.errors import UsageError
+from plughost.policy._fields import NUMBERS, PRESET
+from plughost.policy._policy import PRESETS, Policy
+from plughost.policy._read import field_called, field_value, of_preset, read_table
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["parse", "read_term", "terms_of"]
+
+
+def parse(name: str) -> Policy:
+    """The preset of that name.
+
+    Raises: UsageError: there is none.
+    """
+    of_preset(name, PRESETS, at="policy")
+    return PRESETS[name]
+
+
+def terms_of(given: object, *, folder: str = "", at: str = "policy") -> dict[str, object]:
+    """The fields that somebody speaks of, and their values: a policy, or a preset's name, of all; a table of what it names.
+
+    `at` is where it stands, for what is said of a mistake. Relative paths are of `folder`; without one they are refused.
+
+    Raises: UsageError: a key or a value that can't be.
+    """
+    if isinstance(given, Policy):
+        return given.as_record()
+    if isinstance(given, str):
+        return of_preset(given, PRESETS, at=at)
+    if not isinstance(given, dict) and not hasattr(given, "items"):
+        raise UsageError(f"`{at}` is `{given!r}`, and takes the name of a preset, or a table", reference="policy-invalid")
+    table: Mapping[str, object] = given
+    return read_table(table, PRESETS, folder=folder, at="" if at == "policy" else at)
+
+
+def read_term(text: str, *, option: str, folder: str = "") -> dict[str, object]:
+    """What `NAME=VALUE` says; lists are written with commas.
+
+    Raises: UsageError: it is no such text, or says what can't be.
+    """
+    key, equals, value = (part.strip() for part in text.partition("="))
+    if not equals:
+        raise UsageError(f"`{option} {text}` says nothing", hint=f"Write `{option} NAME=VALUE`, as in `{option} memory=512MiB`")
+    if key == PRESET:
+        return of_preset(value, PRESETS, at=f"{option} {key}")
+    field = field_called(key, option)
+    is_list = field not in NUMBERS and not (field == "network" and value in {"on", "off"})
+    values: object = [item.strip() for item in value.split(",") if item.strip()] if is_list else value
+    return {field: field_value(field, values, key=f"{option} {key}", folder=folder)}
