@@ -61,6 +61,8 @@ def test_what_may_be_written_by_one_and_read_by_the_other_may_be_read() -> None:
         (["*.example.com"], ["*.a.example.com"], ("*.a.example.com",)),
         (["*.example.com"], ["example.com"], "off"),
         (["*:443"], ["*.example.com", "127.0.0.1:8000", "[::1]"], ("*.example.com:443", "[::1]:443")),
+        (["a.example.com"], ["a.example.com:8000"], "off"),
+        (["*:*"], ["a.example.com:8000", "b.example.com"], ("a.example.com:8000", "b.example.com")),
         (["a.example.com:80"], ["a.example.com:443"], "off"),
         (["A.Example.com.", "a.example.com:443"], ["a.example.com"], ("a.example.com",)),
         (["10.0.0.1"], ["*.1"], None),
@@ -84,7 +86,9 @@ def test_a_connection_is_allowed_by_the_name_and_the_port_that_are_asked_for() -
     assert allows(network, "API.example.com", 443)
     assert allows(network, "a.b.example.com.", 443)
     assert allows(network, "127.0.0.1", 8000)
-    assert allows(network, "[0:0::1]", 1)
+    assert allows(network, "[0:0::1]", 80)
+    assert not allows(network, "::1", 8000)
+    assert allows(Policy(network="*.example.com:*").network, "a.example.com", 8000)
     assert not allows(network, "example.com", 443)
     assert not allows(network, "api.example.com", 80)
     assert not allows(network, "badexample.com", 443)

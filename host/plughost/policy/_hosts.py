@@ -1,13 +1,17 @@
 """Hosts that may be reached, as patterns: `api.example.com`, `*.example.com:443`, `127.0.0.1:8000`, `[::1]:8000`, `*:443`.
 
 Above it: what reads and narrows policies, and the broker, which asks for each connection; below it: nothing. A pattern without a
-port is of every port. `*.example.com` is every name below `example.com`, and not that itself; no star stands for an address.
+port is of 80 and 443, and one of the port `*` of all. `*.example.com` is every name below `example.com`, and not that itself; no star
+stands for an address.
 """
 
 from __future__ import annotations
 
 __all__ = ["allows", "in_common", "normal_pattern", "split_pattern"]
 
+#: A port that stands for all of them, and those that are meant where none is named.
+_ANY_PORT = 0
+_WEB_PORTS = (80, 443)
 _HIGHEST_PORT = 65535
 _LONGEST_HOST = 253
 _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
@@ -31,16 +35,20 @@ def in_common(ours: tuple[str, ...], theirs: tuple[str, ...]) -> tuple[str, ...]
 def normal_pattern(text: str) -> str:
     """The pattern in its one spelling; "" if it is none."""
     host, port = _cut(text.strip())
-    if port and not (port.isascii() and port.isdigit() and 0 < int(port) <= _HIGHEST_PORT):
+    if port not in {"", "*"} and not (port.isascii() and port.isdigit() and 0 < int(port) <= _HIGHEST_PORT):
         return ""
     host = _normal_host(host)
-    return _joined(host, int(port) if port else None) if host else ""
+    return _joined(host, _port(port)) if host else ""
 
 
 def split_pattern(pattern: str) -> tuple[str, int | None]:
-    """The host, without brackets, and the port of a pattern in its one spelling."""
+    """The host, without brackets, and the port of a pattern in its one spelling: 0 for all, None for those of the web."""
     host, port = _cut(pattern)
-    return host, int(port) if port else None
+    return host, _port(port)
+
+
+def _port(text: str) -> int | None:
+    return _ANY_PORT if text == "*" else int(text) if text else None
 
 
 def _cut(text: str) -> tuple[str, str]:
@@ -56,8 +64,9 @@ def _cut(text: str) -> tuple[str, str]:
 
 
 def _joined(host: str, port: int | None) -> str:
-    shown = f"[{host}]" if ":" in host and port else host
-    return f"{shown}:{port}" if port else shown
+    if port is None:
+        return host
+    return f"{f'[{host}]' if ':' in host else host}:{port or '*'}"
 
 
 def _normal_host(host: str) -> str:
@@ -91,10 +100,14 @@ def _normal_address(host: str) -> str:
 def _meet(one: tuple[str, int | None], other: tuple[str, int | None]) -> tuple[str, int | None] | None:
     """What two patterns have in common, or None."""
     (host, port), (its_host, its_port) = one, other
-    if port is not None and its_port is not None and port != its_port:
-        return None
     both = its_host if _includes(host, its_host) else host if _includes(its_host, host) else ""
-    return (both, port if its_port is None else its_port) if both else None
+    if not both:
+        return None
+    if port == its_port or its_port == _ANY_PORT:
+        return both, port
+    if port == _ANY_PORT or (port is None and its_port in _WEB_PORTS):
+        return both, its_port
+    return (both, port) if its_port is None and port in _WEB_PORTS else None
 
 
 def _includes(wide: str, narrow: str) -> bool:
