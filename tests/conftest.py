@@ -42,7 +42,11 @@ PASSED_ON = (
     "HTTPS_PROXY",
     "NO_PROXY",
     "PYTHONPATH",
+    "PLUGHOST_POLICY",
 )
+
+# Most tests are of what plugins do, and some of these do what no policy would let them. Those of confinement take `confined`.
+os.environ.setdefault("PLUGHOST_POLICY", "trusted")
 
 GIT_ENVIRONMENT = {
     "GIT_CONFIG_GLOBAL": os.devnull,
@@ -243,6 +247,12 @@ def clean_environment(tmp_path: Path) -> dict[str, str]:
     home.mkdir()
     passed = {name: value for name, value in os.environ.items() if name.upper().startswith(PASSED_ON)}
     return {**passed, "HOME": str(home), "LANG": "C.UTF-8"}
+
+
+@pytest.fixture
+def confined(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plugins have the policy that they have where nobody says anything."""
+    monkeypatch.delenv("PLUGHOST_POLICY", raising=False)
 
 
 @pytest.fixture

@@ -65,6 +65,7 @@ PASSED_ON = (
 
 _LIFELINE = 3  # the descriptor's number in the child, unless that is to be kept
 _HELD = 4  # the number of what the child only holds
+_LINK = 5  # the number of what it is to answer by once
 _READ_BYTES = 1 << 16
 #: SIGKILL needs no more than this, but in a process that the kernel itself holds up (a dead network file system).
 GONE_WITHIN_S = 1.0
@@ -250,18 +251,20 @@ def spawn(
     stderr: int | None = None,
     keep: Iterable[int] = (),
     held: int | None = None,
+    link: int | None = None,
     is_deaf: bool = False,
 ) -> Child:
     """Start `argv` (its first item an absolute path) with exactly `env` and these descriptors; None is the null device.
 
     `keep` are further descriptors that stay open in the child under the same number, such as a lock that must outlive us. `held`
-    is one that the child has as number 4: a lock that it holds instead of us. One that `is_deaf` hears no SIGINT before it asks
-    for that: while it starts, nothing of it could be ended in good order.
+    is one that the child has as number 4: a lock that it holds instead of us; `link` as number 5. One that `is_deaf` hears no
+    SIGINT before it asks for that: while it starts, nothing of it could be ended in good order.
 
     Raises: OSError: the program can't be started.
     """
     with _starting:
-        return _spawn(argv, env, ((0, stdin), (1, stdout), (2, stderr)), tuple(keep), held, [SIGINT] if is_deaf else [])
+        numbered = {_HELD: held, _LINK: link}
+        return _spawn(argv, env, ((0, stdin), (1, stdout), (2, stderr)), tuple(keep), numbered, [SIGINT] if is_deaf else [])
 
 
 def _spawn(
@@ -269,7 +272,7 @@ def _spawn(
     env: Mapping[str, str],
     streams: Iterable[tuple[int, int | None]],
     keep: tuple[int, ...],
-    held: int | None,
+    numbered: Mapping[int, int | None],
     blocked: list[int],
 ) -> Child:
     lifeline, ours = new_lifeline()
@@ -283,8 +286,7 @@ def _spawn(
     # A kept descriptor may have any number: a process with nothing else open has its first lock at 3.
     number = min({_LIFELINE, *(fd + 1 for fd in keep)} - set(keep))
     actions.append((os.POSIX_SPAWN_DUP2, lifeline, number))
-    if held is not None:
-        actions.append((os.POSIX_SPAWN_DUP2, held, _HELD))
+    actions.extend((os.POSIX_SPAWN_DUP2, fd, target) for target, fd in numbered.items() if fd is not None)
     actions.extend((os.POSIX_SPAWN_DUP2, fd, fd) for fd in keep)
     try:
         pid = os.posix_spawn(
@@ -373,7 +375,7 @@ def pipe() -> tuple[int, int]:
 
 def raised(descriptor: int) -> int:
     """The descriptor, or in its place one above those that a child has by number."""
-    if descriptor > _HELD:
+    if descriptor > _LINK:
         return descriptor
     import fcntl
 

@@ -7,22 +7,27 @@ from __future__ import annotations
 
 import _thread
 import errno
+import os
 import time
 
 from plughost import registry
+from plughost._confining import Confining, Everywhere
 from plughost._wishes import Wishes
 from plughost.call import describe, describe_exception
 from plughost.errors import PlughostError, PluginCrashed, PluginError, StoreError, VenvError
 from plughost.journal import Journal, NoJournal, Recording
-from plughost.worker import CUSTODY, Nurseries, Pool, Worker, launch, modules_of, without_threads
+from plughost.policy import DEFAULT
+from plughost.worker import CUSTODY, Nurseries, Pool, Worker, launch, without_threads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from plughost._confining import Policies
     from plughost._limits import Limits
     from plughost.call import Event
     from plughost.paths import Store
+    from plughost.policy import Policy
     from plughost.registry import Installed
     from plughost.worker import Seats, Surroundings
 
@@ -61,7 +66,7 @@ class Workers:
     """Safe to use from several threads.
 
     `open_journal` gives what calls are recorded in. It is asked by the first call, while that waits for its plugin. `wishes` are
-    what the app says of how plugins are run.
+    what the app says of how plugins are run, `policies` what these may use.
     """
 
     def __init__(
@@ -73,6 +78,7 @@ class Workers:
         wishes: Wishes | None = None,
         limits: Limits | None = None,
         surroundings: Surroundings | None = None,
+        policies: Policies | None = None,
     ) -> None:
         self.store = store
         self.project = project
@@ -82,6 +88,8 @@ class Workers:
         self._journal: Journal | None = None
         self.pool = Pool(limits)
         self._surroundings = surroundings
+        variables = os.environ if surroundings is None else surroundings.environment
+        self.confining = Confining(store, policies or Everywhere(DEFAULT), variables)
         self._nurseries = Nurseries(self.pool, project, store.runner_bytecode, surroundings)
         #: The app's functions that its plugins may call, and the exceptions that they may raise, by name.
         self.offers: dict[str, object] = {}
@@ -103,6 +111,8 @@ class Workers:
 
         Raises: UsageError, UnknownError, StoreError: as `registry.find`.
         """
+        if self.pool.guards.is_asleep:
+            self.pool.guards.rouse()
         switch = self._switches.get(name)
         if switch is None:
             switch = self._switches[name] = registry.switch(self.store, name)
@@ -232,13 +242,14 @@ class Workers:
         if installed.manifest.get("isolation") != "call" or installed.manifest.get("fork"):
             return False
         key = (installed.name, installed.revision)
-        self._nurseries.warm(key, installed.venv, modules_of(installed.manifest), timeout_s=DESCRIBE_TIMEOUT_S)
+        self._nurseries.warm(key, installed.venv, installed.manifest, timeout_s=DESCRIBE_TIMEOUT_S)
         return True
 
     def _start(self, installed: Installed, env: Mapping[str, str] | None = None) -> Worker:
         worker = None if env else self._forked(installed)
         if worker is None:
-            worker = self.launch(installed.name, installed.venv, env, asked={} if env else self._asked_of(installed))
+            asked = {} if env else self._asked_of(installed)
+            worker = self.launch(installed.name, installed.venv, env, asked=asked, policy=self.confining.policies.of(installed))
         worker.on_end = lambda: self._ended(installed, worker)
         worker.on_look = lambda: self.journal.measure_if_due(installed, worker, worker.used_ns)
         self.attend_to(installed, worker)
@@ -299,7 +310,7 @@ class Workers:
         manifest = installed.manifest
         if manifest.get("isolation") != "call" or manifest.get("editable") or manifest.get("fork"):
             return None
-        return self._nurseries.fork((installed.name, installed.revision), installed.venv, modules_of(manifest))
+        return self._nurseries.fork((installed.name, installed.revision), installed.venv, manifest)
 
     def hold(self, installed: Installed, worker: Worker) -> None:
         """Until `release`, what this thread calls of that plugin is sent to `worker`, and finds the same state."""
@@ -313,6 +324,7 @@ class Workers:
         return self.pool.is_held((installed.name, installed.revision))
 
     def _ended(self, installed: Installed, worker: Worker) -> None:
+        self.confining.drop(worker.confinement)
         if self._journal is not None and worker.calls:
             self._journal.note_worker(installed, worker)
 
@@ -356,18 +368,37 @@ class Workers:
         offered = ", ".join(f"`{known}`" for known in self.offers) or "nothing"
         raise LookupError(f"the app offers no function `{name}`; it offers {offered}")
 
-    def describe_new(self, name: str, venv: str, entry_points: Mapping[str, str]) -> dict[str, object]:
-        """Start a plugin for the first time, in the environment just made, and have it say what it offers."""
-        worker = self.launch(name, venv, without_threads())
+    def describe_new(
+        self, name: str, venv: str, entry_points: Mapping[str, str], *, policy: Policy | None = None, own: Sequence[str] = ()
+    ) -> dict[str, object]:
+        """Start a plugin for the first time, in the environment just made, and have it say what it offers.
+
+        Its policy is, if nothing else is said, that of plugins which nobody has granted anything.
+        """
+        worker = self.launch(name, venv, without_threads(), policy=policy or self.confining.policies.base, own=own)
         try:
             return describe(worker, name, entry_points, timeout_s=DESCRIBE_TIMEOUT_S)
         finally:
             worker.stop()
+            self.confining.drop(worker.confinement)
 
     def launch(
-        self, name: str, venv: str, env: Mapping[str, str] | None = None, *, asked: Mapping[str, object] | None = None
+        self,
+        name: str,
+        venv: str,
+        env: Mapping[str, str] | None = None,
+        *,
+        policy: Policy,
+        own: Sequence[str] = (),
+        asked: Mapping[str, object] | None = None,
     ) -> Worker:
+        """Start a process of a plugin, kept to a policy; `own` are the files that it is run from besides its environment.
+
+        Raises: SandboxError: the policy can't be enforced here. StoreError: the environment can't be started.
+        """
+        confinement = None
         try:
+            confinement = self.confining.confine(name, venv, policy, own=own)
             return launch(
                 venv,
                 name=name,
@@ -376,8 +407,10 @@ class Workers:
                 extra_environment=env,
                 surroundings=self._surroundings,
                 asked=asked,
+                confinement=confinement,
             )
         except OSError as error:
+            self.confining.drop(confinement)
             full = error.errno in _USED_UP
             raise StoreError(
                 f"The environment of `{name}` can't be started",

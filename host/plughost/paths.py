@@ -23,9 +23,11 @@ replaced, not what is in it.
       cache/wheels/<key>/                   wheels built from a commit, for when that is added again; deleted after a week
       cache/pip*/, cache/virtualenv/        what pip and virtualenv keep, where they are used instead of uv
       cache/runner/                         bytecode of the runner, by interpreter
+      cache/machine.json                    how processes can be confined on this machine
       journal/<project>/
         calls.sqlite3                       a record of each call, for its owner alone
         spool/                              records that nobody has taken into the database yet
+      work/<random>/<number>/               a worker's work directory, deleted with it; all of one host's, which locks them
       daemon/<project>.sock                 where the daemon listens; only its owner can reach it
       logs/<name>-<time>.log                what the build, the resolver and the installer printed, kept where they failed
       locks/<scope>.lock                    held while a scope is written; empty files, of which an environment's goes with it
@@ -108,6 +110,14 @@ class Store:
     @property
     def runner_bytecode(self) -> str:
         return os.path.join(self.root, "cache", "runner")
+
+    @property
+    def machine(self) -> str:
+        return os.path.join(self.root, "cache", "machine.json")
+
+    @property
+    def work(self) -> str:
+        return os.path.join(self.root, "work")
 
     @property
     def logs(self) -> str:

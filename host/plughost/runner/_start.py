@@ -95,6 +95,12 @@ __all__ = ["start"]
 
 def start() -> None:
     """Take the streams, then serve until the host has no more to ask."""
+    if "probe" in sys.argv[1:2]:
+        from . import _probe
+
+        _probe.probe(int(sys.argv[2]))
+        return
+    plan = _confine() if "--confined" in sys.argv else {}
     os.closerange(5, 256)  # whatever the host's own parents left open and inheritable
     try:
         os.set_inheritable(4, False)  # noqa: FBT003 - the lease is this process's, not that of a program it starts
@@ -122,12 +128,22 @@ def start() -> None:
         _serve.serve(
             link,
             enter=_entered_already,
-            first=lambda: link.move(*_nursery.tend(requests, replies, _serve.enter_environment)),
+            first=lambda server: link.move(*_nursery.tend(requests, replies, _serve.enter_environment, server, plan.get("fork"))),
         )
         _nursery.leave()
     _serve.serve(_connection.Connection(requests, replies, _ending.leave_fork), enter=_serve.enter_environment)
     _ending.leave_threads()
     del own
+
+
+def _confine() -> dict[str, object]:
+    """Carry out the plan, of which the length stands behind `--confined`."""
+    from . import _bytecode, _confine
+
+    plan = _confine.read_plan(int(sys.argv[sys.argv.index("--confined") + 1]))
+    _bytecode.complete(float(str(plan.get("sources", 0.0))))
+    _confine.confine(plan)
+    return plan
 
 
 def _entered_already() -> None:

@@ -2,3 +2,24 @@
 
 Above it: the workers and the host; below it: policies. What is applied inside the child is the runner's `_confine`.
 """
+
+from plughost._lazy import lazily
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from plughost.sandbox._guard import Guard
+    from plughost.sandbox._machine import Machine, known_machine
+    from plughost.sandbox._plan import Confinement, Missing, Ways, unenforceable
+    from plughost.sandbox._work import WorkFolders, abandoned
+
+__all__ = ["Confinement", "Guard", "Machine", "Missing", "Ways", "WorkFolders", "abandoned", "known_machine", "unenforceable"]
+
+__getattr__ = lazily(
+    __name__,
+    {
+        "_guard": ("Guard",),
+        "_machine": ("Machine", "known_machine"),
+        "_plan": ("Confinement", "Missing", "Ways", "unenforceable"),
+        "_work": ("WorkFolders", "abandoned"),
+    },
+)

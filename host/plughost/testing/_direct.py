@@ -23,9 +23,10 @@ from plughost.runner import wire
 from plughost.worker import Channel, Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from plughost.errors import PluginCrashed, PluginError
+    from plughost.policy import Policy
     from plughost.runner.framing import Carrier
 
 __all__ = ["Direct"]
@@ -74,7 +75,14 @@ class _DirectWorkers(Workers):
         return False
 
     def launch(
-        self, name: str, _venv: str, _env: Mapping[str, str] | None = None, *, asked: Mapping[str, object] | None = None
+        self,
+        name: str,
+        _venv: str,
+        _env: Mapping[str, str] | None = None,
+        *,
+        policy: Policy,  # noqa: ARG002 - there is no process that could be kept to one
+        own: Sequence[str] = (),  # noqa: ARG002
+        asked: Mapping[str, object] | None = None,
     ) -> Worker:
         (requests, our_in), (our_out, replies) = os.pipe(), os.pipe()
         nothing, held = os.pipe()  # where a child's output would come from
@@ -86,6 +94,7 @@ class _Thread:
     """In a child process's place: the runner's loop, in a thread. It can't be killed; it ends with its conversation."""
 
     family = ""
+    returncode: int | None = None
     is_measured = False
     wants_code = False
     peak_bytes = 0

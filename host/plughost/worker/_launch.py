@@ -19,6 +19,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from plughost.sandbox import Confinement
+
 __all__ = ["launch", "wanted_level"]
 
 _RUNNER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "runner", "__main__.py")
@@ -35,23 +37,29 @@ def launch(
     arguments: Sequence[str] = (),
     surroundings: Surroundings | None = None,
     asked: Mapping[str, object] | None = None,
+    confinement: Confinement | None = None,
 ) -> Worker:
     """Start a worker in the environment at `venv`. Doesn't wait for it: the first request does.
 
     `name` is the plugin's, for messages; `bytecode` the folder for the runner's where it can't lie beside it. The child's
     environment is the allow-list of `_process` and `extra_environment`. `make_input` gives the child's end of its input, and
-    ours; `arguments` are the runner's, and `asked` what it is told besides. While the child lives, it holds a shared lock on the
-    environment's marker, so that nobody deletes the environment under it.
+    ours; `arguments` are the runner's, and `asked` what it is told besides. With a `confinement` the child carries out its plan
+    before anything else, and has its variables. While the child lives, it holds a shared lock on the environment's marker, so
+    that nobody deletes the environment under it.
 
     Raises: OSError: the environment is gone, or its interpreter can't be started.
     """
     import fcntl
 
     bin_folder = os.path.join(venv, "bin")
-    surroundings = surroundings or Surroundings()
-    environment = _process.base_environment({"VIRTUAL_ENV": venv}, environment=surroundings.environment)
-    arguments = [*arguments, "--folder", surroundings.folder] if surroundings.folder else arguments
-    environment["PATH"] = os.pathsep.join(filter(None, (bin_folder, environment.get("PATH"))))
+    if confinement is None:
+        surroundings = surroundings or Surroundings()
+        environment = _process.base_environment({"VIRTUAL_ENV": venv}, environment=surroundings.environment)
+        environment["PATH"] = os.pathsep.join(filter(None, (bin_folder, environment.get("PATH"))))
+        arguments = [*arguments, "--folder", surroundings.folder] if surroundings.folder else arguments
+    else:
+        environment = dict(confinement.environment)
+        arguments = [*arguments, "--confined", str(len(confinement.plan))]
     environment.update(ALLOCATION)
     environment.update(extra_environment or {})
     opened: list[int] = []
@@ -68,8 +76,11 @@ def launch(
                 stdout=child_out,
                 stderr=child_err,
                 held=lease,
+                link=None if confinement is None else confinement.link,
                 is_deaf=True,
             )
+            if confinement is not None:
+                _write(our_in, confinement.plan)
         finally:
             for fd in (child_in, child_out, child_err):
                 os.close(fd)
@@ -80,7 +91,18 @@ def launch(
     finally:
         os.close(lease)
     channel = Channel(stdin=our_in, stdout=our_out, stderr=our_err, exit_fd=child.exit_descriptor())
-    return Worker(child, channel, name=name, project=project, log_level=wanted_level(name), asked=asked)
+    worker = Worker(child, channel, name=name, project=project, log_level=wanted_level(name), asked=asked)
+    worker.confinement = confinement
+    return worker
+
+
+def _write(fd: int, data: bytes) -> None:
+    """All of it. A child that has ended already doesn't read: the first request will tell."""
+    try:
+        while data:
+            data = data[os.write(fd, data) :]
+    except BrokenPipeError:
+        pass
 
 
 def wanted_level(plugin: str) -> int:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Protocol
 
+    from plughost.sandbox import Confinement, Guard
     from plughost.worker._pool import Crew
     from plughost.worker._watch import Watcher
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
         pid: int
         family: str
+        returncode: int | None
         is_measured: bool
         wants_code: bool
         peak_bytes: int
@@ -68,17 +70,22 @@ class Worker:
         "_is_copy",
         "_launched",
         "_name",
+        "_sent",
         "_tail",
         "_tending",
         "alive",
         "calls",
         "channel",
+        "confinement",
         "crew",
         "exchanges",
         "goodbye_until",
+        "guard",
+        "lanes",
         "leave_idle",
         "measured_ns",
         "next_id",
+        "on_begin",
         "on_callback",
         "on_close",
         "on_end",
@@ -101,8 +108,12 @@ class Worker:
         project: str,
         log_level: int | None = None,
         asked: Mapping[str, object] | None = None,
+        is_greeted: bool = False,
     ) -> None:
-        """`log_level` is that of the log records that it is to send, if any; `asked` what else it is told, see the runner."""
+        """`log_level` is that of the log records that it is to send, if any; `asked` what else it is told, see the runner.
+
+        One that `is_greeted` knows all that already.
+        """
         self._child, self.channel, self._name = child, channel, name
         self._tail = b""
         self._launched = time.monotonic()
@@ -114,6 +125,7 @@ class Worker:
         self.measured_ns = time.perf_counter_ns()
         # Numbers that nobody guesses: a line that a plugin writes to every descriptor it finds is no answer to anything.
         self.next_id = int.from_bytes(os.urandom(6), "big")
+        self._sent = 0  # the last number that was sent by another way than the quick one
         self._awaited: set[object] = set()
         #: Those under way, by their numbers: one inside another where a function of the app's that it called calls it, too.
         self.exchanges: dict[object, Exchange] = {}
@@ -133,6 +145,13 @@ class Worker:
         self._has_printed = False  # meanwhile
         self._tending = _thread.RLock()
         self._is_copy = False
+        #: What keeps the process to its policy; None where nothing does.
+        self.confinement: Confinement | None = None
+        #: What holds it against that from outside; and what a call that doesn't go the quick way tells that it begins.
+        self.guard: Guard | None = None
+        self.on_begin: Callable[[], None] | None = None
+        #: The calls under way, where it serves several at once.
+        self.lanes: Mapping[int, object] | None = None
         #: Told now and then of a worker that goes on being used.
         self.on_look: Callable[[], None] | None = None
         #: What the plugin prints, as it comes.
@@ -153,7 +172,7 @@ class Worker:
         greeting: dict[str, object] = {"protocol": PROTOCOL, "project": project, **(asked or {})}
         if log_level is not None:
             greeting["log"] = log_level
-        self._greeting = self._send_request("initialize", greeting)
+        self._greeting = 0 if is_greeted else self._send_request("initialize", greeting)
         channel.sent_bytes = 0  # that was no call's
         _process.own(self)
 
@@ -164,6 +183,8 @@ class Worker:
         """
         if not self.alive:
             raise self.crashed(what)
+        if self.on_begin is not None:
+            self.on_begin()
         self.attend()
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         around = DEADLINE.get()
@@ -176,6 +197,7 @@ class Worker:
     def follow(self, number: int, chunk: bytes, *, what: str) -> Exchange:
         """A request that was sent through the channel's `ask`, whose first words were these, as an exchange."""
         self._awaited.add(number)
+        self._sent = number
         self.attend()
         self.channel.take_in(chunk)
         return Exchange(self, number, what=what, limit="", deadline=None)
@@ -196,6 +218,16 @@ class Worker:
         number = message.get("id")
         self._awaited.discard(number)
         return number != self._greeting
+
+    def under_way(self) -> list[int]:
+        """The numbers of the calls that it is in the middle of, as another thread sees it."""
+        if self.lanes is not None:
+            return list(self.lanes)
+        if self.exchanges:  # the first is the call, the others are what it called back for
+            return [number for number in list(self.exchanges)[:1] if isinstance(number, int)]
+        # A quick call leaves no trace but that its worker is in use, and that nobody else has sent its number.
+        last, crew = self.next_id - 1, self.crew
+        return [] if crew is None or last == self._sent or self.goodbye_until or self in crew.idle else [last]
 
     def is_greeting(self, message: dict[str, object]) -> bool:
         """Whether it is the response to `initialize`, for which nobody waits."""
@@ -227,6 +259,7 @@ class Worker:
         number = self.next_id
         self.channel.send({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
         self.next_id += 1
+        self._sent = number
         self._awaited.add(number)
         return number
 
@@ -243,6 +276,11 @@ class Worker:
     def has_ended(self) -> bool:
         """Whether the process is gone, or speaks unasked; only for a worker that has nothing to answer."""
         return self.channel.has_ended()
+
+    @property
+    def process(self) -> Process:
+        """For whoever looks at it from outside."""
+        return self._child
 
     @property
     def pid(self) -> int:
@@ -333,6 +371,10 @@ class Worker:
             # Asked in words, since a copy of this process may hold the child's input open.
             self._send_request("shutdown", {})
             self.channel.close_input()
+
+    def depart(self) -> bool:
+        """Whether somebody sees a child off that was dismissed, so that the watcher need not."""
+        return False
 
     def stop(self) -> None:
         """End in good order: ask the child to, let its exit handlers run, then kill what is left."""
@@ -441,21 +483,11 @@ class Worker:
             self._child.kill_tree()
             self._let_go()
         last = self._tail.decode("utf-8", "replace").strip().splitlines()[-3:]
+        causes = [f"It printed last: {line[-MOST_SHOWN:]}" for line in last]
+        if self.guard is not None:
+            return self.guard.crashed(what, code, causes)
         return PluginCrashed(
-            f"{what} crashed: its process {_how_it_ended(code)} before it answered",
-            causes=[f"It printed last: {line}" for line in last],
+            f"{what} crashed: its process {_kernel.how_it_ended(code)} before it answered",
+            causes=causes,
             hint="The next call starts a new process",
         )
-
-
-def _how_it_ended(code: int | None) -> str:
-    if code is None:
-        return "closed its protocol stream and lived on"
-    if code >= 0:
-        return f"ended with exit code {code}"
-    import signal
-
-    try:
-        return f"was killed by {signal.Signals(-code).name}"
-    except ValueError:
-        return f"was killed by signal {-code}"

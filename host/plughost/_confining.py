@@ -1,0 +1,116 @@
+"""What each process of a plugin is confined by: its policy, and a work directory of its own.
+
+Above it: the host's workers; below it: the sandbox. What it takes is imported with the first process that is not trusted.
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+
+from plughost._deletion import delete_folder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from typing import Protocol
+
+    from plughost.paths import Store
+    from plughost.policy import Policy
+    from plughost.registry import Installed
+    from plughost.sandbox import Confinement, Ways, WorkFolders
+
+    class Policies(Protocol):
+        """Which policy holds for a plugin, and what of policies need not be kept on this machine.
+
+        `base` is that of plugins which nobody has granted anything.
+        """
+
+        @property
+        def base(self) -> Policy: ...
+        @property
+        def waived(self) -> Collection[str]: ...
+        def of(self, installed: Installed, /) -> Policy: ...
+
+
+__all__ = ["Confining", "Everywhere"]
+
+
+class Everywhere:
+    """The same policy for all plugins."""
+
+    def __init__(self, policy: Policy, *, waived: Collection[str] = ()) -> None:
+        self.base = policy
+        self.waived = waived
+
+    def of(self, _installed: Installed, /) -> Policy:
+        return self.base
+
+
+class Confining:
+    """Safe for several threads. `variables` are those of which a policy passes some on."""
+
+    def __init__(self, store: Store, policies: Policies, variables: Mapping[str, str]) -> None:
+        self.policies = policies
+        self._store = store
+        self._variables = variables
+        self._making = _thread.allocate_lock()
+        self._ways: Ways | None = None
+        self._folders: WorkFolders | None = None
+
+    def confine(
+        self,
+        plugin: str,
+        venv: str,
+        policy: Policy,
+        *,
+        own: Sequence[str] = (),
+        work: str = "",
+        is_nursery: bool = False,
+    ) -> Confinement | None:
+        """What a process of the plugin is started with; None if it is trusted. Without `work` it has a folder that goes with it.
+
+        `own` are the files that it is run from, if these aren't all in its environment.
+
+        Raises: SandboxError: its policy can't be enforced here. OSError: the store can't be written, or no process started.
+        """
+        if policy.is_trusted:
+            return None
+        ways, folders = self._made()
+        ways.refuse_unenforceable(policy, plugin=plugin, waived=self.policies.waived)
+        user = ways.user_for(policy, venv)
+        if work and user is not None:
+            user = _adopt(work, user)
+        return ways.confine(
+            policy,
+            venv=venv,
+            work=work or folders.new(user),
+            variables=self._variables,
+            user=user,
+            own=own,
+            waived=self.policies.waived,
+            is_nursery=is_nursery,
+        )
+
+    def drop(self, confinement: Confinement | None) -> None:
+        """Delete the work directory of a process that has ended, unless it is somebody's who keeps it."""
+        if confinement is not None and confinement.work.startswith(self._store.work):
+            delete_folder(confinement.work)
+
+    def _made(self) -> tuple[Ways, WorkFolders]:
+        with self._making:
+            if self._ways is None or self._folders is None:
+                from plughost.sandbox import Ways, WorkFolders, known_machine
+
+                self._ways = Ways(known_machine(self._store.machine), [self._store.runner_bytecode])
+                self._folders = WorkFolders(self._store.work)
+            return self._ways, self._folders
+
+
+def _adopt(work: str, user: int) -> int:
+    """The user that a kept folder belongs to; it is given to `user` if it is still this process's own."""
+    owner = os.stat(work).st_uid
+    if owner != os.getuid():
+        return owner
+    os.chown(work, user, user)
+    return user

@@ -1,0 +1,139 @@
+"""What the kernel, and whoever runs this machine, let a process take from itself. It is tried, not guessed, and remembered.
+
+Above it: the plan; below it: the runner's `probe`. The answer holds for one user, between two starts of the machine, in the same
+namespaces and with the same capabilities, so that is what it is remembered by.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+from plughost import _process
+from plughost.paths import read_file, replace_file
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Machine", "known_machine"]
+
+RUNNER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "runner", "__main__.py")
+_PROBED_WITHIN_S = 20.0
+_FULL_MAP = 1 << 32
+#: Numbers of users that no system gives away: above those of containers, below the end of 31 bits.
+_FREE_USERS = (1_600_000_000, 2_000_000_000)
+#: What lets somebody forbid namespaces, or allow them.
+_SWITCHES = (
+    "/proc/sys/kernel/random/boot_id",
+    "/proc/sys/user/max_user_namespaces",
+    "/proc/sys/user/max_mnt_namespaces",
+    "/proc/sys/kernel/unprivileged_userns_clone",
+    "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
+)
+_FORMAT = 1
+
+
+class Machine:
+    """`abi` is the version of Landlock, 0 where there is none; `why_not` says by name what can't be done, and why.
+
+    The names are those of the runner's probe: `landlock`, `seccomp`, `tree`, `user-tree`, `net`, `user-net`, `ids`.
+    """
+
+    __slots__ = ("abi", "why_not")
+
+    def __init__(self, abi: int, why_not: Mapping[str, str]) -> None:
+        self.abi = abi
+        self.why_not = why_not
+
+    def can(self, name: str) -> bool:
+        return not self.why_not.get(name, "it was not tried")
+
+    @property
+    def has_own_tree(self) -> bool:
+        """Whether a process can have a file tree of its own."""
+        return self.can("tree") or self.can("user-tree")
+
+    @property
+    def has_own_network(self) -> bool:
+        return self.can("net") or self.can("user-net")
+
+    @property
+    def has_own_users(self) -> bool:
+        """Whether the kernel counts the processes of a worker apart from all others."""
+        return (self.can("tree") and self.can("ids")) or self.can("user-tree")
+
+
+def known_machine(cache: str, *, anew: bool = False) -> Machine:
+    """What was found out and is remembered in the file `cache`, or is found out now.
+
+    Raises: OSError: no process can be started.
+    """
+    if sys.platform != "linux":
+        return Machine(0, {})
+    key = _circumstances()
+    if not anew:
+        try:
+            record = json.loads(read_file(cache))
+            if record["key"] == key:
+                return _machine(record["found"])
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            pass
+    found = _probe()
+    try:
+        os.makedirs(os.path.dirname(cache), exist_ok=True)
+        replace_file(cache, json.dumps({"key": key, "found": found}).encode(), durable=False)
+    except OSError:  # a store that can't be written: found out each time
+        pass
+    return _machine(found)
+
+
+def _machine(found: Mapping[str, object]) -> Machine:
+    abi = found.get("abi")
+    why_not = {name: str(why) for name, why in found.items() if name != "abi"}
+    return Machine(abi if isinstance(abi, int) else 0, why_not)
+
+
+def _probe() -> dict[str, object]:
+    python = getattr(sys, "_base_executable", sys.executable)
+    argv = [os.path.realpath(python), "-I", "-S", RUNNER, "probe", str(free_user())]
+    completed = _process.run(argv, env=_process.base_environment(), timeout_s=_PROBED_WITHIN_S)
+    try:
+        found = json.loads(completed.stdout)
+    except ValueError:
+        found = None
+    return found if isinstance(found, dict) else {"probe": completed.stderr.strip() or f"ended with {completed.returncode}"}
+
+
+def _circumstances() -> str:
+    """All that the answer depends on."""
+    status = _text("/proc/self/status")
+    told = [line for line in status.splitlines() if line.startswith(("CapEff", "CapBnd", "Seccomp:", "NoNewPrivs"))]
+    spaces = [str(_inode(f"/proc/self/ns/{name}")) for name in ("user", "mnt", "net")]
+    return "\n".join([str(_FORMAT), str(os.geteuid()), os.uname().release, *told, *spaces, *map(_text, _SWITCHES)])
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, encoding="ascii", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+def _inode(path: str) -> int:
+    try:
+        return os.stat(path).st_ino
+    except OSError:
+        return 0
+
+
+def free_user() -> int:
+    """A number of a user and a group that nobody else has, as far as this process may give any away."""
+    ranges = [tuple(map(int, line.split())) for line in _text("/proc/self/uid_map").splitlines()]
+    first, _, count = max(ranges, key=lambda each: each[2], default=(0, 0, _FULL_MAP))
+    low, high = _FREE_USERS
+    if first + count < high:  # in a container, which has only so many
+        low, high = first + count // 2, first + count - 1
+    return low + int.from_bytes(os.urandom(4), "big") % max(1, high - low)

@@ -1,0 +1,256 @@
+"""Policy → plan: what a child is to take from itself before it runs anything of a plugin's; and what can't be kept here.
+
+Above it: the host's workers; below it: the machine, the files and the filter. A plan is carried out by the runner's `_confine`,
+which has the form of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+from plughost.errors import SandboxError
+from plughost.sandbox._filter import Rules, build
+from plughost.sandbox._machine import RUNNER, Machine, free_user
+from plughost.sandbox._tree import READ, WRITE, Files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from plughost.policy import Policy
+
+__all__ = ["Confinement", "Missing", "Ways", "unenforceable"]
+
+_NEWNS, _NEWUSER, _NEWNET = 0x20000, 0x10000000, 0x40000000
+#: Resources as setrlimit(2) numbers them on Linux.
+_FSIZE, _DATA, _CORE, _NPROC, _NOFILE, _MEMLOCK, _SIGPENDING, _MSGQUEUE = 1, 2, 4, 6, 7, 8, 11, 12
+#: LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET, LANDLOCK_SCOPE_SIGNAL: from ABI 6 on.
+_SCOPES, _SCOPES_SINCE = 1 | 2, 6
+_SIGNALS_QUEUED = 256
+_FOR_ALL = 0o005  # of a folder's mode: all may read and enter it
+_MOST_TEMPORARY_BYTES = 256 << 20
+#: Where a worker's network is its own, the one port in it at which something listens: the broker.
+BROKER_PORT = 3128
+
+
+class Missing:
+    """Something that a policy asks for and this machine doesn't keep: its name, what it is, why not, and how to have it."""
+
+    __slots__ = ("how", "name", "what", "why")
+
+    def __init__(self, name: str, what: str, why: str, how: str) -> None:
+        self.name, self.what, self.why, self.how = name, what, why, how
+
+
+def unenforceable(policy: Policy, machine: Machine) -> list[Missing]:
+    """What of the policy can't be kept here."""
+    if policy.is_trusted:
+        return []
+    missing = []
+    limits_files = "/" not in policy.write
+    if limits_files and not machine.abi:
+        missing.append(
+            Missing("files", "which files are opened", _why(machine, "landlock"), "Linux 5.13 or later, with Landlock")
+        )
+    if "/" not in policy.read and limits_files and not machine.has_own_tree:
+        why = _why(machine, "user-tree", "tree")
+        missing.append(Missing("file-names", "that names of other files can't be told", why, _HOW_SPACES))
+    if not machine.can("seccomp"):
+        what = "which system calls are made: network, processes and signals depend on it"
+        missing.append(Missing("calls", what, _why(machine, "seccomp"), "Linux with seccomp, on x86_64 or aarch64"))
+    if isinstance(policy.network, tuple) and policy.network and not machine.has_own_network:
+        missing.append(Missing("hosts", "that only some hosts are reached", _why(machine, "user-net", "net"), _HOW_SPACES))
+    if policy.processes not in (1, None) and not machine.has_own_users:
+        why = _why(machine, "user-tree", "ids")
+        missing.append(Missing("processes", "how many processes there are", why, _HOW_SPACES))
+    if policy.processes != 1 and machine.abi < _SCOPES_SINCE and not (machine.can("ids") and machine.can("tree")):
+        why = f"the kernel's Landlock is of version {machine.abi}"
+        missing.append(Missing("signals", "that other processes get no signals from it", why, "Linux 6.12 or later"))
+    return missing
+
+
+_HOW_SPACES = "user namespaces: `sysctl user.max_user_namespaces` and, on Ubuntu, `kernel.apparmor_restrict_unprivileged_userns`"
+
+
+def _why(machine: Machine, *names: str) -> str:
+    return next((machine.why_not[name] for name in names if machine.why_not.get(name)), "this system has no such thing")
+
+
+class Confinement:
+    """What one worker is started with. `waived` are the names of what is not kept, by somebody's leave.
+
+    `environment` is all that it has of variables, but for those that a single call adds. `work` is its working folder. `link` is
+    a descriptor that the child is to have, see the runner's `_confine`; whoever gives one closes it.
+    """
+
+    __slots__ = ("environment", "has_hosts", "link", "plan", "policy", "waived", "work")
+
+    def __init__(
+        self,
+        policy: Policy,
+        plan: bytes,
+        *,
+        work: str,
+        environment: dict[str, str],
+        waived: Collection[str] = (),
+        has_hosts: bool = False,
+    ) -> None:
+        self.policy = policy
+        self.plan = plan
+        self.work = work
+        self.environment = environment
+        self.waived = tuple(waived)
+        #: Whether it has a network of its own, in which a broker is to serve.
+        self.has_hosts = has_hosts
+        self.link: int | None = None
+
+    def of_fork(self, pid: int) -> Confinement:
+        """That of a process which one with this one has forked."""
+        work = os.path.join(self.work, str(pid))
+        return Confinement(self.policy, b"", work=work, environment=self.environment, waived=self.waived)
+
+
+class Ways:
+    """How processes are confined on one machine: plans by policy and environment, of which the costly parts are kept."""
+
+    def __init__(self, machine: Machine, own: Sequence[str]) -> None:
+        self._machine = machine
+        runner = os.path.dirname(RUNNER)
+        self._own = [runner, *own]
+        self._sources = max(entry.stat().st_mtime for entry in os.scandir(runner) if entry.name.endswith(".py"))
+        self._files: dict[tuple[Policy, str, tuple[str, ...]], Files] = {}
+
+    def user_for(self, policy: Policy, venv: str) -> int | None:
+        """The number that a worker's user is to have, where it isn't ours: the kernel then counts its processes alone."""
+        machine = self._machine
+        if policy.is_trusted or not (machine.can("tree") and machine.can("ids")) or not _is_public(venv):
+            return None
+        return free_user()
+
+    def refuse_unenforceable(self, policy: Policy, *, plugin: str, waived: Collection[str]) -> None:
+        """Raises: SandboxError: something can't be kept here, and isn't `waived`."""
+        missing = [each for each in unenforceable(policy, self._machine) if each.name not in waived]
+        if missing:
+            names = ", ".join(each.name for each in missing)
+            raise SandboxError(
+                f"`{plugin}` is not started: its policy can't be enforced on this machine",
+                reference="policy-unenforceable",
+                causes=[f"`{each.name}` ({each.what}): {each.why}; it takes {each.how}" for each in missing],
+                hint=f"`doctor` shows what there is; the setting `allow-unenforced` does without `{names}`",
+            )
+
+    def confine(
+        self,
+        policy: Policy,
+        *,
+        venv: str,
+        work: str,
+        variables: Mapping[str, str],
+        user: int | None = None,
+        own: Sequence[str] = (),
+        waived: Collection[str] = (),
+        is_nursery: bool = False,
+    ) -> Confinement:
+        """`variables` are those of the host's that there are to choose from; `own` what else the plugin is made of.
+
+        What can't be kept on this machine isn't: that is for `refuse_unenforceable` to see first.
+        """
+        machine = self._machine
+        files = self._files_of(policy, venv, tuple(own))
+        has_tree = machine.has_own_tree
+        if not has_tree:
+            _make_temporary(work, user)
+        temporary_bytes = min(filter(None, (policy.disk_bytes, policy.memory_bytes, _MOST_TEMPORARY_BYTES)))
+        number, group = (user, user) if user is not None else (os.getuid(), os.getgid())
+        plan: dict[str, object] = {
+            "sources": self._sources,
+            "folder": work,
+            "limits": _limits(policy),
+            "filter": _filter(policy, is_nursery=is_nursery),
+        }
+        has_hosts = isinstance(policy.network, tuple) and bool(policy.network) and machine.has_own_network
+        flags = (_NEWNS if has_tree else 0) | (_NEWNET if has_hosts else 0)
+        if flags and not (machine.can("tree") and (machine.can("net") or not has_hosts)):
+            flags |= _NEWUSER
+        plan["unshare"], plan["map"] = flags, [os.getuid(), os.getgid()]
+        if has_hosts:
+            plan["port"] = BROKER_PORT
+        if has_tree:
+            plan["tree"] = files.tree(work, temporary_bytes=temporary_bytes, user=number, group=group)
+        if user is not None:
+            plan["ids"] = [user, user]
+        if machine.abi:
+            scopes = _SCOPES if machine.abi >= _SCOPES_SINCE else 0
+            plan["landlock"] = {"abi": machine.abi, "rules": files.rules(work, has_tree=has_tree), "scopes": scopes}
+        if is_nursery:
+            plan["fork"] = _of_forks(policy, files, work, machine)
+        return Confinement(
+            policy,
+            json.dumps(plan, separators=(",", ":")).encode(),
+            work=work,
+            environment=_environment(policy, venv, work, variables, has_tree=has_tree),
+            waived=waived,
+            has_hosts=has_hosts,
+        )
+
+    def _files_of(self, policy: Policy, venv: str, own: tuple[str, ...]) -> Files:
+        key = (policy, venv, own)
+        files = self._files.get(key)
+        if files is None:
+            files = self._files[key] = Files(policy, venv, [*self._own, *own])
+        return files
+
+
+def _make_temporary(work: str, user: int | None) -> None:
+    """A folder for temporary files, where there can be no file system in memory for them."""
+    folder = os.path.join(work, ".tmp")
+    os.makedirs(folder, 0o700, exist_ok=True)
+    if user is not None:
+        os.chown(folder, user, user)
+
+
+def _is_public(path: str) -> bool:
+    """Whether any user may read what is there, once it is in a tree of the user's own."""
+    return os.stat(path).st_mode & _FOR_ALL == _FOR_ALL
+
+
+def _limits(policy: Policy) -> list[list[int]]:
+    wanted = {
+        _FSIZE: policy.file_bytes,
+        _DATA: policy.memory_bytes,
+        _CORE: 0,
+        _NPROC: None if policy.threads is None or policy.processes is None else policy.threads + policy.processes - 1,
+        _NOFILE: policy.open_files,
+        _MEMLOCK: 0,
+        _SIGPENDING: _SIGNALS_QUEUED,
+        _MSGQUEUE: 0,
+    }
+    return [[kind, most] for kind, most in wanted.items() if most is not None]
+
+
+def _of_forks(policy: Policy, files: Files, work: str, machine: Machine) -> dict[str, object]:
+    """What the processes that a nursery forks take from themselves: what is one another's."""
+    plan: dict[str, object] = {"folder": work, "filter": _filter(policy, is_nursery=False)}
+    if machine.abi:
+        rules = [rule for rule in files.rules("", has_tree=False) if rule[0]]
+        plan["landlock"] = {"abi": machine.abi, "rules": rules, "own": READ | WRITE, "scopes": 0}
+    return plan
+
+
+def _filter(policy: Policy, *, is_nursery: bool) -> str:
+    rules = Rules(
+        network=policy.network != "off", children=policy.processes != 1, nursery=is_nursery, threads=policy.threads != 1
+    )
+    return build(rules).hex()
+
+
+def _environment(policy: Policy, venv: str, work: str, variables: Mapping[str, str], *, has_tree: bool) -> dict[str, str]:
+    exact = {name for name in policy.environment if not name.endswith("*")}
+    prefixes = tuple(name[:-1] for name in policy.environment if name.endswith("*"))
+    passed = {name: value for name, value in variables.items() if name in exact or (prefixes and name.startswith(prefixes))}
+    passed["PATH"] = os.pathsep.join((os.path.join(venv, "bin"), "/usr/local/bin", "/usr/bin", "/bin"))
+    passed["HOME"] = work
+    passed["TMPDIR"] = "/tmp" if has_tree else os.path.join(work, ".tmp")  # noqa: S108 - of its own
+    passed["VIRTUAL_ENV"] = venv
+    return passed

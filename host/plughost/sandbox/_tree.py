@@ -1,0 +1,214 @@
+"""The files that a worker has: its environment, the Python below it, the system's libraries, and what its policy adds.
+
+Above it: the plan; below it: nothing but the disk. What is made of it depends on the machine: a file tree that holds nothing
+else, or, where there can be none, rules for what may be opened. A tree has all paths as they are outside, symbolic links included.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from plughost.policy import Policy
+
+    Step = list[object]
+
+__all__ = ["DEVICES", "EXECUTE", "READ", "WRITE", "Files", "base_python"]
+
+#: Ways of access to files, as Landlock numbers them; see linux/landlock.h.
+EXECUTE = 1 << 0
+READ = 1 << 2 | 1 << 3
+#: All but to execute, to make devices, and to command them.
+WRITE = (1 << 15) - 1 & ~(EXECUTE | 1 << 6 | 1 << 11)
+
+#: What a program needs of a system, and what is of nobody's. What isn't there is left out.
+_SYSTEM = (
+    "/usr/lib",
+    "/usr/lib32",
+    "/usr/lib64",
+    "/usr/libx32",
+    "/usr/local/lib",
+    "/usr/share",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/nix/store",
+    "/etc/alternatives",
+    "/etc/ca-certificates",
+    "/etc/fonts",
+    "/etc/ld.so.cache",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d",
+    "/etc/localtime",
+    "/etc/mime.types",
+    "/etc/pki",
+    "/etc/ssl",
+    "/etc/timezone",
+    "/sys/devices/system/cpu",
+)
+#: Of /proc: of the machine and of the process itself, but for its descriptors, which could be opened anew in other ways.
+_PROCESS = (
+    *("cpuinfo", "filesystems", "loadavg", "meminfo", "stat", "uptime", "version"),
+    *(f"sys/kernel/{name}" for name in ("osrelease", "ostype", "version", "pid_max", "cap_last_cap", "random/boot_id")),
+    *(f"self/{name}" for name in ("cmdline", "limits", "maps", "smaps", "stat", "statm", "status")),
+    "sys/vm/overcommit_memory",
+)
+DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+_RESOLVER = (
+    "/etc/gai.conf",
+    "/etc/host.conf",
+    "/etc/hosts",
+    "/etc/nsswitch.conf",
+    "/etc/protocols",
+    "/etc/resolv.conf",
+    "/etc/services",
+)
+#: What starts programs that are linked with libraries; whoever may execute anything has to be able to execute this.
+_LOADERS = ("/lib64/ld-linux*.so.*", "/lib/ld-linux*.so.*", "/lib/ld-musl-*.so.*", "/lib/*/ld-linux*.so.*")
+_MOST_LINKS = 40  # on the way to a file, as the kernel has it
+_TEMPORARY = "/tmp"  # noqa: S108 - where programs expect it; each process has one of its own
+_MOST_TEMPORARY = 1 << 14  # files
+_SHARED = ("/", "/usr", "/usr/local")  # prefixes of a Python that is not alone there
+
+
+class Files:
+    """What there is for one policy and one environment, but for the work directory.
+
+    `own` are further paths that are read: the runner's, and those of a plugin that is run from its source.
+    """
+
+    def __init__(self, policy: Policy, venv: str, own: Sequence[str]) -> None:
+        python, bases = base_python(venv)
+        self._executables = [os.path.join(venv, "bin"), python] if policy.processes != 1 else []
+        if self._executables:
+            self._executables += [*policy.execute, *(path for pattern in _LOADERS for path in glob.glob(pattern))]
+        everything = [entry.path for entry in os.scandir("/") if entry.path != _TEMPORARY]
+        hidden = [os.path.realpath(path) for path in policy.hide]
+        write = [*(everything if "/" in policy.write else ()), *policy.write]
+        read = [*_SYSTEM, *(_RESOLVER if policy.network == "on" else ()), *bases, venv, *own, *self._executables]
+        read += [*(everything if "/" in policy.read else ()), *policy.read]
+        self.write = list(_without(hidden, write))
+        self.read = list(_without(hidden, read))
+        #: Whether names of other files than these must not be told.
+        self.hides_names = "/" not in policy.read and "/" not in policy.write
+
+    def tree(self, work: str, *, temporary_bytes: int, user: int, group: int) -> list[Step]:
+        """The steps of a plan that make a tree of them; see the runner's `_tree`."""
+        steps: dict[str, Step] = {}
+        for paths, mode in ((self.read, "ro"), (self.write, "rw"), ([work], "rw")):
+            for path in paths:
+                _place(path, mode, steps)
+        for device in DEVICES:
+            steps[device] = ["bind", device, "dev", device]
+        for name in _PROCESS:
+            steps.setdefault(f"/proc/{name}", ["bind", f"/proc/{name}", "ro", f"/proc/{name}"])
+        made: list[Step] = [["tmpfs", path, size, _MOST_TEMPORARY] for path, size in _in_memory(temporary_bytes)]
+        made += sorted(_without_inner(steps), key=lambda step: str(step[1]).count("/"))
+        texts = {
+            "/etc/passwd": f"root:x:0:0::/:\nplugin:x:{user}:{group}:plugin:{work}:\nnobody:x:65534:65534::/:\n",
+            "/etc/group": f"root:x:0:\nplugin:x:{group}:\nnogroup:x:65534:\n",
+            "/etc/hosts": "127.0.0.1 localhost\n::1 localhost\n",
+        }
+        made += [["file", path, text] for path, text in texts.items() if not _is_within(path, steps)]
+        return [*made, ["link", "/var/tmp", _TEMPORARY]]  # noqa: S108
+
+    def rules(self, work: str, *, has_tree: bool) -> list[list[object]]:
+        """What of them may be opened, and how; in a tree of their own, all that isn't said to be written."""
+        readable = ["/"] if has_tree else [*self.read, *(f"/proc/{name}" for name in _PROCESS)]
+        rules: list[list[object]] = [[path, READ] for path in readable]
+        rules += [[path, EXECUTE | READ] for path in self._executables]
+        rules += [[path, READ | WRITE] for path in (*self.write, work)]
+        rules += [[path, READ | WRITE] for path, _ in _in_memory(0) if has_tree]
+        return [*rules, *([path, READ | WRITE] for path in DEVICES)]
+
+
+def _in_memory(temporary_bytes: int) -> list[tuple[str, int]]:
+    """The folders that are in memory, and their sizes."""
+    return [(_TEMPORARY, temporary_bytes), ("/dev/shm", temporary_bytes // 4)]  # noqa: S108
+
+
+def _place(path: str, mode: str, steps: dict[str, Step]) -> None:
+    """Have what is at `path` there under that name, the links on the way to it included; what is not there is left out."""
+    for _ in range(_MOST_LINKS):
+        link = _first_link(path)
+        if not link:
+            if os.path.exists(path):
+                steps[path] = ["bind", path, mode, path]
+            return
+        target = os.readlink(link)
+        steps.setdefault(link, ["link", link, target])
+        path = os.path.normpath(os.path.join(os.path.dirname(link), target) + path[len(link) :])
+
+
+def _first_link(path: str) -> str:
+    """The first part of the path that is a symbolic link; "" if none is."""
+    parts = path.split("/")
+    for count in range(2, len(parts) + 1):
+        part = "/".join(parts[:count])
+        if os.path.islink(part):
+            return part
+    return ""
+
+
+def _without_inner(steps: Mapping[str, Step]) -> list[Step]:
+    """The steps without those for what another one brings along in the same mode."""
+    kept = []
+    for path, step in steps.items():
+        above = next((steps[each] for each in _parents(path) if each in steps and steps[each][0] == "bind"), None)
+        if above is None or (step[0] == "bind" and step[2] != above[2]):
+            kept.append(step)
+    return kept
+
+
+def _is_within(path: str, steps: Mapping[str, Step]) -> bool:
+    return any(each in steps for each in (path, *_parents(path)))
+
+
+def _parents(path: str) -> Iterator[str]:
+    """The folders that it lies in, the nearest first."""
+    while (path := os.path.dirname(path)) != "/":
+        yield path
+
+
+def _without(hidden: Sequence[str], paths: Iterable[str]) -> Iterator[str]:
+    """The paths but for what is hidden: of a folder that has some of it, whatever else is in it now."""
+    for path in paths:
+        real = os.path.realpath(path)
+        if path == "/" or any(real == each or real.startswith(each + "/") for each in hidden):
+            continue
+        if any(each.startswith(real + "/") for each in hidden) and os.path.isdir(real):
+            yield from _without(hidden, sorted(os.path.join(real, name) for name in os.listdir(real)))
+        else:
+            yield path
+
+
+def base_python(venv: str) -> tuple[str, list[str]]:
+    """The program that the environment's Python is, and what belongs to it, by all names that lead there."""
+    link = os.path.join(venv, "bin", "python")
+    program = os.path.realpath(link)
+    prefixes = {os.path.dirname(os.path.dirname(program))}
+    prefixes.update(os.path.dirname(home) for home in [_home(venv)] if home)
+    found = [program]
+    for prefix in prefixes:
+        found += _parts(prefix) if prefix in _SHARED else [prefix]
+    return program, found
+
+
+def _home(venv: str) -> str:
+    """Where the Python is that the environment was made from, as its own configuration has it."""
+    try:
+        with open(os.path.join(venv, "pyvenv.cfg"), encoding="utf-8") as file:
+            lines = [line.partition("=") for line in file]
+    except (OSError, ValueError):
+        return ""
+    return next((value.strip() for key, _, value in lines if key.strip() == "home"), "")
+
+
+def _parts(prefix: str) -> list[str]:
+    """What belongs to a Python that lives among other programs."""
+    return [*glob.glob(os.path.join(prefix, "bin", "python3*")), os.path.join(prefix, "lib")]

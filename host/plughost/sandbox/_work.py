@@ -1,0 +1,104 @@
+"""Work directories: one for each worker, gone with it; what a killed host has left of them goes with the next.
+
+Above it: the host's workers; below it: the store's paths. Those of one process lie in a folder of its own, on which it holds a
+lock. A lock ends with the process, however that ends, and its children end within a second of it.
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+
+from plughost import _process
+from plughost._deletion import delete_folder
+from plughost.paths import scan
+
+__all__ = ["WorkFolders", "abandoned"]
+
+_LOCK = "lock"
+
+
+class WorkFolders:
+    """Safe for several threads, and in forked copies of the process, which have none of these."""
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._making = _thread.allocate_lock()
+        self._own = ""
+        self._held = -1
+        self._made = 0
+
+    def new(self, user: int | None = None) -> str:
+        """An empty folder, for its owner alone, who is `user` or else whoever this process belongs to.
+
+        Raises: OSError: the store can't be written.
+        """
+        with self._making:
+            if not self._own:
+                self._begin()
+            self._made += 1
+            folder = os.path.join(self._own, str(self._made))
+        os.mkdir(folder, 0o700)
+        if user is not None:
+            os.chown(folder, user, user)
+        return folder
+
+    def _begin(self) -> None:
+        import fcntl
+
+        for left in abandoned(self._root):
+            delete_folder(left)
+        own = os.path.join(self._root, os.urandom(6).hex())
+        os.makedirs(own, 0o711)
+        held = os.open(os.path.join(own, _LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(held, fcntl.LOCK_EX)
+        self._own, self._held = own, held
+        _process.own(self)
+        import atexit
+
+        atexit.register(self._end, os.getpid())
+
+    def _end(self, pid: int) -> None:
+        """At the end of the process that made them, after the workers: a copy of it leaves them alone."""
+        if self._own and os.getpid() == pid:
+            delete_folder(self._own)
+            os.close(self._held)
+            _process.disown(self)
+            self._begin_anew()
+
+    def forget(self) -> None:
+        """In a forked copy of this process: the folders are the original's, and so is the lock."""
+        if self._held >= 0:
+            os.close(self._held)
+        self._begin_anew()
+
+
+def abandoned(root: str) -> list[str]:
+    """The folders whose processes have ended without deleting them."""
+    import fcntl
+
+    found = []
+    for entry in scan(root):
+        try:
+            fd = os.open(os.path.join(entry.path, _LOCK), os.O_RDWR | os.O_CLOEXEC)
+        except OSError:  # just being made, or being deleted
+            if entry.stat(follow_symlinks=False).st_mtime < _long_ago():
+                found.append(entry.path)
+            continue
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            found.append(entry.path)
+        except BlockingIOError:
+            pass
+        finally:
+            os.close(fd)
+    return found
+
+
+def _long_ago() -> float:
+    import time
+
+    return time.time() - 60
