@@ -1,7 +1,7 @@
 """Deleting a folder that somebody else has filled: however deep it is, whatever its modes say, and nothing outside of it.
 
-Above it: whoever keeps folders that plugins write to; below it: the standard library. `shutil.rmtree` descends by recursion, with a
-descriptor open at each level, so a plugin could make a folder that it never gets to the bottom of.
+Above it: whoever keeps folders that plugins write to; below it: the standard library. `shutil.rmtree` descends by recursion, with
+a descriptor open at each level, so a plugin could make a folder that it never gets to the bottom of.
 """
 
 from __future__ import annotations
