@@ -205,7 +205,7 @@ def test_config_shows_each_setting_with_its_origin(plughost_command, project, tm
     assert [record["key"] for record in config("--json").json()] == list(KEYS)
     unknown = config("offlin")
     assert unknown.returncode == 2
-    assert "Did you mean `offline`?" in unknown.stderr
+    assert "Did you mean `offline` or `policy`?" in unknown.stderr
 
 
 def test_the_page_has_every_key_with_its_default():

@@ -8,18 +8,20 @@ from __future__ import annotations
 from plughost import registry
 from plughost._caller import Caller
 from plughost._limits import Limits
+from plughost._policies import SETTINGS, Policies
 from plughost._wishes import Wishes
 from plughost.paths import Store, default_store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import ModuleType
 
     from plughost._changed import Updated
     from plughost._gc import Collected
     from plughost._info import Plugin
+    from plughost._policies import GivenPolicy
     from plughost._records import Replayed
     from plughost._repair import Repaired
     from plughost._request import Progress
@@ -55,6 +57,8 @@ class Keeper(Caller):
         max_memory_bytes: int | None = None,
         environment: Mapping[str, str] | None = None,
         working_folder: str | os.PathLike[str] | None = None,
+        policy: GivenPolicy | None = None,
+        allow_unenforced: Iterable[str] = (),
         on_progress: Callable[[Progress], None] | None = None,
         on_event: Callable[[Event], object] | None = None,
     ) -> None:
@@ -62,10 +66,12 @@ class Keeper(Caller):
         self.hookspecs = tuple(hookspecs) if isinstance(hookspecs, list | tuple) else (hookspecs,)
         self.store = Store(store if store is not None else default_store(project), project)
         self._settings = self._given_settings = settings
+        self._call_settings: Settings | None = None
         self._record_arguments = record_arguments
         self._wishes = Wishes(isolation, concurrency)
         self._limits = Limits(workers, in_total=max_workers, idle_s=idle_s, calls=max_calls, memory_bytes=max_memory_bytes)
         self._surroundings = (environment, working_folder)
+        self.policies = Policies(policy, allow_unenforced=allow_unenforced, settings=self._settings_of_calls)
         self._on_progress = on_progress
         self._on_event = on_event
         super().__init__(self._new_workers)
@@ -100,15 +106,21 @@ class Keeper(Caller):
     def _open_journal(self) -> Journal:
         from plughost.journal import Journal, NoJournal
 
-        settings = self._settings
-        if settings is None:  # of files that say nothing of these two none is parsed: a call waits for it
-            from plughost.settings import load
-
-            settings = load(only=("record-calls", "record-arguments"))
+        settings = self._settings_of_calls()
         if not settings.record_calls:
             return NoJournal()
         keeps_arguments = settings.record_arguments if self._record_arguments is None else self._record_arguments
         return Journal(self.store, keeps_arguments=keeps_arguments)
+
+    def _settings_of_calls(self) -> Settings:
+        """The settings of which those that concern calls are to be relied on."""
+        if self._settings is not None:
+            return self._settings
+        if self._call_settings is None:  # of files that say nothing of these none is parsed: a call waits for it
+            from plughost.settings import load
+
+            self._call_settings = load(only=("record-calls", "record-arguments", *SETTINGS))
+        return self._call_settings
 
     def plugins(self) -> list[registry.PluginSummary]:
         """What is installed, by name. Starts nothing and imports nothing."""

@@ -10,6 +10,7 @@ import _thread
 import threading
 from contextlib import contextmanager
 
+from plughost._policies import SETTINGS
 from plughost._process import base_environment
 from plughost.host import Host
 from plughost.settings import load
@@ -24,7 +25,7 @@ __all__ = ["Hosts"]
 
 #: Hosts with idle workers that are kept; the one whose last call is the longest ago makes room.
 _MOST = 8
-_RECORDING = ("record-calls", "record-arguments")
+_OF_CALLS = ("record-calls", "record-arguments", *SETTINGS)
 
 
 class Hosts:
@@ -42,9 +43,11 @@ class Hosts:
 
         Raises: UsageError: the settings that hold there can't be used.
         """
-        settings = load(folder, only=_RECORDING, environment=environment)
+        settings = load(folder, only=_OF_CALLS, environment=environment)
         passed = base_environment(environment=environment)
-        key = (tuple(sorted(passed.items())), folder, settings.record_calls, settings.record_arguments, record_arguments)
+        policies = repr((settings.policy, settings.policies, settings.narrowing, settings.allow_unenforced))
+        recording = (settings.record_calls, settings.record_arguments, record_arguments)
+        key = (tuple(sorted(passed.items())), folder, recording, policies)
         with self._lock:
             host = self._hosts.pop(key, None) or Host(
                 self._store.project,

@@ -14,6 +14,7 @@ from plughost import __version__, registry
 from plughost import venv as venvs
 from plughost.health._digest import sha256_of
 from plughost.paths import regular
+from plughost.runner import wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +52,12 @@ def recover_state(store: Store, plugin: ExaminedPlugin) -> registry.State | None
     before = [name for name in _named(lines, "before") if name in there and name not in (in_force, *after)]
     before += [name for name in newest if name not in (in_force, *before, *after)]
     return registry.State(
-        in_force, before=tuple(before), after=tuple(after), disabled="disabled" in lines, pinned="pinned" in lines
+        in_force,
+        before=tuple(before),
+        after=tuple(after),
+        disabled="disabled" in lines,
+        pinned="pinned" in lines,
+        grant=next(filter(_is_grant, _named(lines, "grant")), ""),
     )
 
 
@@ -207,6 +213,13 @@ def _lines_left(path: str) -> list[str]:
 
 def _named(lines: list[str], word: str) -> list[str]:
     return [line.removeprefix(f"{word} ") for line in lines if line.startswith(f"{word} ")]
+
+
+def _is_grant(text: str) -> bool:
+    try:
+        return bool(wire.unpack(text.encode("ascii")) or text == "{}")
+    except (UnicodeEncodeError, wire.WireError):
+        return False
 
 
 def _table(value: object) -> dict[str, object]:

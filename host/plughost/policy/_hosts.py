@@ -1,7 +1,7 @@
 """Hosts that may be reached, as patterns: `api.example.com`, `*.example.com:443`, `127.0.0.1:8000`, `[::1]:8000`, `*:443`.
 
 Above it: what reads and narrows policies, and the broker, which asks for each connection; below it: nothing. A pattern without a
-port is of 80 and 443, and one of the port `*` of all. `*.example.com` is every name below `example.com`, and not that itself; no star
+port is of 80 and 443, and one of the port `*` of all. `*.example.com` is every name below `example.com`, not that itself; no star
 stands for an address.
 """
 
@@ -103,7 +103,7 @@ def _meet(one: tuple[str, int | None], other: tuple[str, int | None]) -> tuple[s
     both = its_host if _includes(host, its_host) else host if _includes(its_host, host) else ""
     if not both:
         return None
-    if port == its_port or its_port == _ANY_PORT:
+    if its_port in {port, _ANY_PORT}:
         return both, port
     if port == _ANY_PORT or (port is None and its_port in _WEB_PORTS):
         return both, its_port

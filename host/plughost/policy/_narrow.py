@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     Terms = Mapping[str, object]
     Said = Policy | Terms
 
-__all__ = ["deciders", "effective", "exceeding", "narrowest", "widest"]
+__all__ = ["deciders", "effective", "exceeding", "narrowest", "widened", "widest"]
 
-#: Who speaks. The first of them that says something of a field gives it, but for the caller; then each may narrow it.
-_PARTIES = ("grant", "operator", "app", "caller")
+#: Who speaks. Of the grant, the operator and the app the first that speaks of a field gives it; then all may narrow it.
+_PARTIES = ("grant", "operator", "project", "app", "caller")
 
 
 def narrowest(policy: Policy, *others: Policy) -> Policy:
@@ -34,21 +34,31 @@ def narrowest(policy: Policy, *others: Policy) -> Policy:
 
 
 def effective(
-    *, grant: Said | None = None, operator: Said | None = None, app: Said | None = None, caller: Said | None = None
+    *,
+    grant: Said | None = None,
+    operator: Said | None = None,
+    project: Said | None = None,
+    app: Said | None = None,
+    caller: Said | None = None,
 ) -> Policy:
     """What a plugin may use: what it was granted, where it wasn't what the operator or the app gives, else the default.
 
-    Field by field: who gives a field is the first of those three that speaks of it. The operator, the app and the caller narrow
-    what was given, each in what they speak of.
+    Field by field: who gives a field is the first of those three that speaks of it. All but the grant narrow what was given, each
+    in what they speak of; `project` is the file of settings in a project's folder.
     """
-    return Policy.of_sound(_decided(_spoken(grant, operator, app, caller))[0])
+    return Policy.of_sound(_decided(_spoken(grant, operator, project, app, caller))[0])
 
 
 def deciders(
-    *, grant: Said | None = None, operator: Said | None = None, app: Said | None = None, caller: Said | None = None
+    *,
+    grant: Said | None = None,
+    operator: Said | None = None,
+    project: Said | None = None,
+    app: Said | None = None,
+    caller: Said | None = None,
 ) -> dict[str, str]:
-    """Who decides each field of the effective policy: `default`, `grant`, `operator`, `app` or `caller`."""
-    return _decided(_spoken(grant, operator, app, caller))[1]
+    """Who decides each field of the effective policy: `default`, `grant`, `operator`, `project`, `app` or `caller`."""
+    return _decided(_spoken(grant, operator, project, app, caller))[1]
 
 
 def exceeding(wanted: Policy, given: Policy) -> list[str]:
@@ -66,6 +76,11 @@ def widest(policy: Policy, *others: Policy) -> Policy:
     return Policy.of_sound(values)
 
 
+def widened(policy: Policy, terms: Terms) -> dict[str, object]:
+    """The fields that the terms speak of, each as much as the policy and the terms have together."""
+    return {name: _wider(name, getattr(policy, name), value) for name, value in terms.items()}
+
+
 def _spoken(*said: Said | None) -> dict[str, Terms]:
     """By party, the terms of those who said something."""
     return {
@@ -80,7 +95,7 @@ def _decided(spoken: Mapping[str, Terms]) -> tuple[dict[str, object], dict[str, 
     for party in ("app", "operator", "grant"):  # the last word stays
         for name, value in spoken.get(party, {}).items():
             values[name], who[name] = value, party
-    for party in ("operator", "app", "caller"):
+    for party in ("operator", "project", "app", "caller"):
         if terms := spoken.get(party):
             narrowed = _narrowed(values, terms)
             for name, value in narrowed.items():
@@ -178,7 +193,9 @@ def _wider(name: str, ours: object, theirs: object) -> object:
     if name == "network":
         if "on" in (ours, theirs):
             return "on"
-        return (*ours, *theirs) if isinstance(ours, tuple) and isinstance(theirs, tuple) else theirs if ours == "off" else ours
+        if isinstance(ours, tuple) and isinstance(theirs, tuple):
+            return tuple(dict.fromkeys((*ours, *theirs)))
+        return theirs if ours == "off" else ours
     if name == "hide":
         return tuple(path for path in _texts(ours) if path in _texts(theirs))
     return _largest((*_texts(ours), *_texts(theirs)), is_within if name in PATHS else _name_within)

@@ -26,7 +26,7 @@ def parse(name: str) -> Policy:
     return PRESETS[name]
 
 
-def terms_of(given: object, *, folder: str = "", at: str = "policy") -> dict[str, object]:
+def terms_of(given: Policy | Mapping[str, object] | str, *, folder: str = "", at: str = "policy") -> dict[str, object]:
     """The fields that somebody speaks of, and their values: a policy, or a preset's name, of all; a table of what it names.
 
     `at` is where it stands, for what is said of a mistake. Relative paths are of `folder`; without one they are refused.
@@ -37,10 +37,9 @@ def terms_of(given: object, *, folder: str = "", at: str = "policy") -> dict[str
         return given.as_record()
     if isinstance(given, str):
         return of_preset(given, PRESETS, at=at)
-    if not isinstance(given, dict) and not hasattr(given, "items"):
+    if not hasattr(given, "items"):
         raise UsageError(f"`{at}` is `{given!r}`, and takes the name of a preset, or a table", reference="policy-invalid")
-    table: Mapping[str, object] = given
-    return read_table(table, PRESETS, folder=folder, at="" if at == "policy" else at)
+    return read_table(given, PRESETS, folder=folder, at=at)
 
 
 def read_term(text: str, *, option: str, folder: str = "") -> dict[str, object]:

@@ -83,4 +83,5 @@ def _exchanged(state: State, old: str, new: str) -> State:
         after=others(state.after),
         disabled=state.disabled,
         pinned=state.pinned,
+        grant=state.grant,
     )

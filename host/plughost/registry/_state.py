@@ -7,6 +7,7 @@ It is the file `current` in the plugin's folder, and all of it changes by one re
     after 1.4-0d9c1b2a-55e6f7a8   what a rollback came from
     disabled                      it can't be called
     pinned                        an update leaves it alone
+    grant {"network":"on"}        what it was granted when it was added, or since: fields of a policy; not there if nobody asked
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _LONGEST_ENTRY = 255
 class State:
     """What the file says. `before` and `after` have the newest first, and never the revision in force."""
 
-    __slots__ = ("after", "before", "disabled", "pinned", "revision")
+    __slots__ = ("after", "before", "disabled", "grant", "pinned", "revision")
 
     def __init__(
         self,
@@ -40,12 +41,15 @@ class State:
         after: tuple[str, ...] = (),
         disabled: bool = False,
         pinned: bool = False,
+        grant: str = "",
     ) -> None:
+        """`grant` is JSON in ASCII, on one line."""
         self.revision = revision
         self.before = before
         self.after = after
         self.disabled = disabled
         self.pinned = pinned
+        self.grant = grant
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
@@ -55,9 +59,12 @@ class State:
             lines.pop()
         others: dict[str, list[str]] = {"before": [], "after": []}
         flags = {"disabled": False, "pinned": False}
+        grant = ""
         for line in lines:
             word, _, revision = line.partition(" ")
-            if line in flags:
+            if word == "grant" and revision[:1] == "{":
+                grant = revision
+            elif line in flags:
                 flags[line] = True
             elif word in others and is_entry(revision):
                 others[word].append(revision)
@@ -65,10 +72,11 @@ class State:
                 raise ValueError(f"`{line[:100]}` is no line of it")
         if not is_entry(first):
             raise ValueError("It doesn't name a revision")
-        return cls(first, before=tuple(others["before"]), after=tuple(others["after"]), **flags)
+        return cls(first, before=tuple(others["before"]), after=tuple(others["after"]), grant=grant, **flags)
 
     def pack(self) -> bytes:
         lines = [self.revision, *(f"before {name}" for name in self.before), *(f"after {name}" for name in self.after)]
+        lines += [f"grant {self.grant}"] if self.grant else []
         lines += [word for word, holds in (("disabled", self.disabled), ("pinned", self.pinned)) if holds]
         return "".join(f"{line}\n" for line in lines).encode("ascii")
 
@@ -93,18 +101,19 @@ class State:
         after = tuple(name for name in self.after if name != revision)
         return self._with(revision, (self.revision, *self.before), after)
 
-    def marked(self, *, disabled: bool | None = None, pinned: bool | None = None) -> State:
-        """With the marks that are given."""
+    def marked(self, *, disabled: bool | None = None, pinned: bool | None = None, grant: str | None = None) -> State:
+        """With the marks that are given, and the grant; "" takes that away."""
         return State(
             self.revision,
             before=self.before,
             after=self.after,
             disabled=self.disabled if disabled is None else disabled,
             pinned=self.pinned if pinned is None else pinned,
+            grant=self.grant if grant is None else grant,
         )
 
     def _with(self, revision: str, before: tuple[str, ...], after: tuple[str, ...]) -> State:
-        return State(revision, before=before, after=after, disabled=self.disabled, pinned=self.pinned)
+        return State(revision, before=before, after=after, disabled=self.disabled, pinned=self.pinned, grant=self.grant)
 
 
 def read_state(plugin: str) -> State:

@@ -63,12 +63,12 @@ def turn_to(store: Store, name: str, revision: str) -> bool:
     return _change(store, name, turned)
 
 
-def mark(store: Store, name: str, *, disabled: bool | None = None, pinned: bool | None = None) -> bool:
-    """Set the marks that are given; false if they are set already.
+def mark(store: Store, name: str, *, disabled: bool | None = None, pinned: bool | None = None, grant: str | None = None) -> bool:
+    """Set the marks that are given, or the grant, as the state keeps it; false if they are set already.
 
     Raises: UnknownError: the plugin isn't installed. StoreError: its state is damaged, or the store can't be written.
     """
-    return _change(store, name, lambda state: state.marked(disabled=disabled, pinned=pinned))
+    return _change(store, name, lambda state: state.marked(disabled=disabled, pinned=pinned, grant=grant))
 
 
 def _change(store: Store, name: str, change: Callable[[State], State]) -> bool:

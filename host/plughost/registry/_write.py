@@ -62,8 +62,10 @@ def staging(store: Store) -> Iterator[Path]:
         delete(str(path))
 
 
-def place(store: Store, revision: Path, receipt: Receipt, *, keep: int = KEPT_REVISIONS) -> None:
+def place(store: Store, revision: Path, receipt: Receipt, *, keep: int = KEPT_REVISIONS, grant: str | None = None) -> None:
     """Put the finished folder `revision` in place and make it the one in force; of those before it, `keep` in all stay.
+
+    `grant` becomes the plugin's, as its state keeps it; None leaves it as it is.
 
     Nothing changes if another process has put the same installation there in the meantime. The folder that `revision` is in is
     that of this attempt alone, and is swept if it is killed.
@@ -80,7 +82,8 @@ def place(store: Store, revision: Path, receipt: Receipt, *, keep: int = KEPT_RE
         if before:
             receipt = replace(receipt, history=(before.as_history(), *before.history))
         (revision / "receipt.toml").write_bytes(receipt.to_toml())
-        pointer.write_bytes((state.advanced(receipt.revision, keep=keep) if state else State(receipt.revision)).pack())
+        advanced = state.advanced(receipt.revision, keep=keep) if state else State(receipt.revision)
+        pointer.write_bytes(advanced.marked(grant=grant).pack())
         for file in (*revision.iterdir(), pointer):
             sync_file(file)
         if plugin.is_dir():

@@ -10,9 +10,10 @@ if TYPE_CHECKING:
     from typing import Literal
 
     #: `path` and `python` are texts too; a relative path is relative to the file that it stands in.
-    Kind = Literal["text", "path", "python", "instant", "count", "switch", "patterns"]
+    Kind = Literal["text", "path", "python", "instant", "count", "switch", "patterns", "names", "preset", "policies"]
     #: `project`: a project's file is stronger than the user's. `operator`: the other way round. `all`: the lists add up.
-    Decides = Literal["project", "operator", "all", "earlier"]
+    #: `narrowing`: a project's file takes away from what the operator says. `operator-alone`: it can't have it.
+    Decides = Literal["project", "operator", "all", "earlier", "narrowing", "operator-alone"]
 
 __all__ = ["KEYS", "Key"]
 
@@ -35,6 +36,7 @@ class Key:
 
 
 _KEYS = (
+    Key("allow-unenforced", "names", "Limits that may go unenforced where this machine can't", decides="operator-alone"),
     # A project that came with somebody else's repository must not say whose signatures are good.
     Key("allowed-signers", "path", "The OpenSSH file of those who may sign what is installed", decides="operator"),
     Key("audit-service", "text", "The URL of the OSV-compatible service that knows of vulnerabilities", decides="operator"),
@@ -48,6 +50,9 @@ _KEYS = (
     Key("installer", "text", "What builds, resolves and installs", choices=("pip", "uv")),
     Key("keep-revisions", "count", "How many revisions of a plugin are kept, the one in force included"),
     Key("offline", "switch", "Use nothing from the network"),
+    # Nor may it give plugins more than the operator does.
+    Key("policies", "policies", "What single plugins may use, by their names", decides="narrowing"),
+    Key("policy", "preset", "What plugins may use: `trusted`, `default`, `strict`, or a table", decides="narrowing"),
     Key("python", "python", "The Python to run plugins with: a version, or a path"),
     Key("record-arguments", "switch", "Record the arguments of calls too"),
     Key("record-calls", "switch", "Record calls, for `logs`, `stats` and `replay`"),

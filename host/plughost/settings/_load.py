@@ -17,14 +17,23 @@ if TYPE_CHECKING:
 
     from plughost.settings._keys import Key
 
-    Value = str | int | bool | tuple[str, ...]
+    Value = str | int | bool | tuple[str, ...] | dict[str, object]
     Layer = tuple[Place, dict[str, Value]]
 
 __all__ = ["load", "user_file"]
 
+_OF_POLICIES = ("preset", "policies")
+
 _SWITCHES = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 _PROJECT_FIRST = ("environment", "project", "user")
-_ORDERS = {"project": _PROJECT_FIRST, "earlier": _PROJECT_FIRST, "operator": ("environment", "user", "project")}
+_OPERATOR_FIRST = ("environment", "user", "project")
+_ORDERS = {
+    "project": _PROJECT_FIRST,
+    "earlier": _PROJECT_FIRST,
+    "operator": _OPERATOR_FIRST,
+    "narrowing": _OPERATOR_FIRST,
+    "operator-alone": _OPERATOR_FIRST,
+}
 
 
 def load(
@@ -75,6 +84,8 @@ def _together(layers: list[Layer]) -> Settings:
     origins: dict[str, tuple[Place, ...]] = {}
     for name, key in KEYS.items():
         said = [(place, values[name]) for place, values in layers if name in values]
+        if key.decides == "narrowing":
+            said = [entry for entry in said if entry[0].level != "project"]
         if not said:
             continue
         if key.decides == "all":
@@ -86,7 +97,19 @@ def _together(layers: list[Layer]) -> Settings:
                 said = _earliest(said)
             place, chosen[name] = min(said, key=lambda entry: order.index(entry[0].level))
             origins[name] = (place,)
-    return _settings(chosen, origins)
+    settings = _settings(chosen, origins)
+    settings.narrowing = _narrowing(layers)
+    return settings
+
+
+def _narrowing(layers: list[Layer]) -> dict[str, object]:
+    """What the project's file says of policies."""
+    narrowing: dict[str, object] = {}
+    for place, values in layers:
+        for name in ("policy", "policies"):
+            if place.level == "project" and isinstance(said := values.get(name), dict):
+                narrowing |= said
+    return narrowing
 
 
 def _earliest(said: list[tuple[Place, Value]]) -> list[tuple[Place, Value]]:
@@ -100,7 +123,7 @@ def _earliest(said: list[tuple[Place, Value]]) -> list[tuple[Place, Value]]:
 def _settings(chosen: Mapping[str, Value], origins: Mapping[str, tuple[Place, ...]]) -> Settings:
     settings = Settings(origins=origins)
     for name, value in chosen.items():
-        setattr(settings, KEYS[name].attribute, value)
+        setattr(settings, KEYS[name].attribute, value[""] if name == "policy" and isinstance(value, dict) else value)
     return settings
 
 
@@ -116,11 +139,24 @@ def _file(place: Place, only: Sequence[str]) -> Layer:
     for name, found in table.items():
         if name == "plugins":
             continue
-        value = _fitting(KEYS[name], found)
+        if place.level == "project" and KEYS[name].decides == "operator-alone":
+            raise invalid(
+                path, f"`{prefix_of(path)}{name}` is for the operator of a machine to say, and this is a project's file"
+            )
+        value = _policies(place, name, found) if KEYS[name].kind in _OF_POLICIES else _fitting(KEYS[name], found)
         if value is None:
             raise invalid(path, f"`{prefix_of(path)}{name}` is `{shown(found)}`, and takes {wanted(KEYS[name])}")
         values[name] = _placed(KEYS[name], value, os.path.dirname(path))
     return place, values
+
+
+def _policies(place: Place, name: str, found: object) -> Value:
+    from plughost.settings._policies import read_policies, refuse_of_project
+
+    said = read_policies(place.path, name, found)
+    if place.level == "project":
+        refuse_of_project(place.path, said, user_file(os.environ))
+    return said
 
 
 def _variable(key: Key, environment: Mapping[str, str], folder: str) -> Layer:
@@ -132,6 +168,8 @@ def _variable(key: Key, environment: Mapping[str, str], folder: str) -> Layer:
         value = int(text) if text.isascii() and text.isdigit() else None
     elif key.kind == "patterns":
         value = text.split()
+    elif key.kind == "names":
+        value = text.replace(",", " ").split()
     fitting = _fitting(key, value)
     if fitting is None:
         raise UsageError(
@@ -148,12 +186,16 @@ def _fitting(key: Key, value: object) -> Value | None:
         return value if isinstance(value, bool) else None
     if key.kind == "count":
         return value if isinstance(value, int) and not isinstance(value, bool) and value >= 1 else None
-    if key.kind == "patterns":
+    if key.kind in {"patterns", "names"}:
         return tuple(value) if isinstance(value, list) and all(isinstance(item, str) and item for item in value) else None
     if key.kind == "instant" and value != "":
         from plughost.settings._instant import as_text
 
         return as_text(value)
+    if key.kind in _OF_POLICIES:  # of a variable
+        from plughost.policy import PRESETS
+
+        return value if key.kind == "preset" and isinstance(value, str) and value in PRESETS else None
     return value if isinstance(value, str) and (not key.choices or value in ("", *key.choices)) else None
 
 
@@ -166,6 +208,9 @@ def wanted(key: Key) -> str:
         "switch": "`true` or `false`",
         "count": "a whole number, 1 or more",
         "patterns": "a list of texts",
+        "names": "a list of texts",
+        "preset": "`trusted`, `default` or `strict`",
+        "policies": "tables, and stands in a file",
     }
     return words.get(key.kind, "a text")
 

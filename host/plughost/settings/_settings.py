@@ -35,16 +35,23 @@ class Settings:
     "" is not set. `allowed_signers` is an absolute path, `exclude_newer` a date, an instant or a duration as it was written,
     `require_signed` are patterns as `fnmatch` has them. `origins` says of each key that somebody has set, by its name in TOML,
     where: in one place, or where lists add up in several, the strongest first.
+
+    `policy` is the name of a preset, or the fields of a table, and `policies` are such by the plugin's name. `narrowing` is what
+    a project's file says of these, "" being for all plugins: it takes away, and gives nothing.
     """
 
     __slots__ = (
+        "allow_unenforced",
         "allowed_signers",
         "audit_service",
         "exclude_newer",
         "installer",
         "keep_revisions",
+        "narrowing",
         "offline",
         "origins",
+        "policies",
+        "policy",
         "python",
         "record_arguments",
         "record_calls",
@@ -54,24 +61,32 @@ class Settings:
     def __init__(
         self,
         *,
+        allow_unenforced: tuple[str, ...] = (),
         allowed_signers: str = "",
         audit_service: str = "https://api.osv.dev",
         exclude_newer: str = "",
         installer: str = "",
         keep_revisions: int = 5,
+        narrowing: Mapping[str, object] | None = None,
         offline: bool = False,
+        policies: Mapping[str, object] | None = None,
+        policy: object = "",
         python: str = "",
         record_arguments: bool = False,
         record_calls: bool = True,
         require_signed: tuple[str, ...] = (),
         origins: Mapping[str, tuple[Place, ...]] | None = None,
     ) -> None:
+        self.allow_unenforced = allow_unenforced
         self.allowed_signers = allowed_signers
         self.audit_service = audit_service
         self.exclude_newer = exclude_newer
         self.installer = installer
         self.keep_revisions = keep_revisions
+        self.narrowing = narrowing or {}
         self.offline = offline
+        self.policies = policies or {}
+        self.policy = policy
         self.python = python
         self.record_arguments = record_arguments
         self.record_calls = record_calls
