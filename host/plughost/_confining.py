@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from plughost.registry import Installed
     from plughost.sandbox import Confinement, Ways, WorkFolders
 
+    #: A policy, the name of a preset, or the fields of a table.
+    GivenPolicy = Policy | Mapping[str, object] | str
+
     class Policies(Protocol):
         """Which policy holds for a plugin, and what of policies need not be kept on this machine.
 
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
         def base(self) -> Policy: ...
         @property
         def waived(self) -> Collection[str]: ...
-        def of(self, installed: Installed, /) -> Policy: ...
+        def of(self, installed: Installed, /, *, caller: GivenPolicy | None = None) -> Policy: ...
 
 
 __all__ = ["Confining", "Everywhere"]
@@ -43,8 +46,12 @@ class Everywhere:
         self.base = policy
         self.waived = waived
 
-    def of(self, _installed: Installed, /) -> Policy:
-        return self.base
+    def of(self, _installed: Installed, /, *, caller: GivenPolicy | None = None) -> Policy:
+        if caller is None:
+            return self.base
+        from plughost.policy import effective, terms_of
+
+        return effective(app=self.base, caller=terms_of(caller))
 
 
 class Confining:

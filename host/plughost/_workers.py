@@ -250,6 +250,8 @@ class Workers:
         if worker is None:
             asked = {} if env else self._asked_of(installed)
             worker = self.launch(installed.name, installed.venv, env, asked=asked, policy=self.confining.policies.of(installed))
+        else:
+            self.pool.guards.attach(worker, installed.name)
         worker.on_end = lambda: self._ended(installed, worker)
         worker.on_look = lambda: self.journal.measure_if_due(installed, worker, worker.used_ns)
         self.attend_to(installed, worker)
@@ -399,7 +401,7 @@ class Workers:
         confinement = None
         try:
             confinement = self.confining.confine(name, venv, policy, own=own)
-            return launch(
+            worker = launch(
                 venv,
                 name=name,
                 project=self.project,
@@ -420,6 +422,8 @@ class Workers:
                 if full
                 else f"`repair {name}` makes it again",
             ) from error
+        self.pool.guards.attach(worker, name)
+        return worker
 
     def blame_environment(self, installed: Installed, error: PluginError | PluginCrashed) -> None:
         """Say so where a call failed because the plugin's environment is damaged; quick, and only where it may be that.

@@ -27,6 +27,7 @@ replaced, not what is in it.
       journal/<project>/
         calls.sqlite3                       a record of each call, for its owner alone
         spool/                              records that nobody has taken into the database yet
+      sessions/<project>/<id>/              a session's work directory and its lock, deleted with it
       work/<random>/<number>/               a worker's work directory, deleted with it; all of one host's, which locks them
       daemon/<project>.sock                 where the daemon listens; only its owner can reach it
       logs/<name>-<time>.log                what the build, the resolver and the installer printed, kept where they failed
@@ -114,6 +115,10 @@ class Store:
     @property
     def machine(self) -> str:
         return os.path.join(self.root, "cache", "machine.json")
+
+    @property
+    def sessions(self) -> str:
+        return os.path.join(self.root, "sessions", self.project)
 
     @property
     def work(self) -> str:
