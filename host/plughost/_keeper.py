@@ -99,6 +99,7 @@ class Keeper(Caller):
             wishes=self._wishes,
             limits=self._limits,
             surroundings=Surroundings(*self._surroundings),
+            policies=self.policies,
         )
         workers.on_event = self._on_event
         return workers
