@@ -12,7 +12,7 @@ from functools import partial
 from os import read as _read
 from typing import TYPE_CHECKING
 
-from plughost._line import READ_BYTES, Free, Line
+from plughost._line import Free, Line
 from plughost._pending import Steps
 from plughost._route import LOOK_EVERY_NS, NOT_PLAIN, Stop, composer, enclosed, head_of, plain_result, stop_at
 from plughost.call import begin_call, choose_tool, is_stream, result_of
@@ -182,7 +182,7 @@ class _Loop:
                 if not channel.tell(data):
                     chunk = b""
                 elif line.has_come(0):  # on a processor that both share, it often has by now
-                    chunk = _read(line.fd, READ_BYTES)
+                    chunk = _read(line.fd, channel.read_bytes)
                 else:
                     line.answer = create_future()
                     chunk = await line.answer

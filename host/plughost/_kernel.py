@@ -15,6 +15,7 @@ __all__ = [
     "LINUX",
     "await_ends",
     "borne_marks",
+    "how_it_ended",
     "may_have_left_some",
     "members",
     "open_pidfd",
@@ -90,11 +91,15 @@ def may_have_left_some(pid: int, mark: str, started_s: float, *, known: Collecti
     return any(_bears_mark(each, mark) for each in newer if each not in known)
 
 
-def borne_marks() -> set[str]:
-    """The marks of which a process lives that bears it. Whoever has many families to ask for looks at each process once."""
+def borne_marks(*, after: int = 0, known: Collection[int] = ()) -> set[str]:
+    """The marks of which a process lives that bears it. Whoever has many families to ask for looks at each process once.
+
+    Processes are left out whose number is not beyond `after`, and those that are `known`.
+    """
     if not LINUX:
         return set()
-    return {mark for entry in os.listdir("/proc") if entry.isdigit() and (mark := _mark_of(int(entry)))}
+    pids = (int(entry) for entry in os.listdir("/proc") if entry.isdigit())
+    return {mark for pid in pids if pid > after and pid not in known and (mark := _mark_of(pid))}
 
 
 def _bears_mark(pid: int, mark: str) -> bool:
@@ -143,3 +148,17 @@ def signal_group(group: int, number: int) -> None:
         os.killpg(group, number)
     except (ProcessLookupError, PermissionError):
         pass
+
+
+def how_it_ended(code: int | None) -> str:
+    """What is said of a process that ended with that code, below 0 for a signal; None: it has not ended."""
+    if code is None:
+        return "closed its protocol stream and lived on"
+    if code >= 0:
+        return f"ended with exit code {code}"
+    import signal as signals
+
+    try:
+        return f"was killed by {signals.Signals(-code).name}"
+    except ValueError:
+        return f"was killed by signal {-code}"

@@ -16,9 +16,8 @@ if TYPE_CHECKING:
 
     from plughost.worker import Worker
 
-__all__ = ["READ_BYTES", "Free", "Line", "let_go"]
+__all__ = ["Free", "Line", "let_go"]
 
-READ_BYTES = 1 << 16
 #: How long another thread's loop may take to let go of a descriptor that is about to be closed.
 _LET_GO_WITHIN_S = 1.0
 
@@ -59,7 +58,7 @@ class Line:
         if answer is None or answer.done():  # it speaks unasked, or has ended: whoever takes it next will see
             self.pause()
         else:
-            answer.set_result(_read(self.fd, READ_BYTES))
+            answer.set_result(_read(self.fd, self.worker.channel.read_bytes))
 
     def close(self) -> None:
         """From any thread: the descriptor is about to be closed."""

@@ -23,13 +23,17 @@ __all__ = [
     "ContractError",
     "DescribeError",
     "InstallError",
+    "LimitExceeded",
     "PlughostError",
     "PluginCrashed",
     "PluginDisabled",
     "PluginError",
     "RemoteTraceback",
     "ResolveError",
+    "SessionEnded",
+    "SessionError",
     "SourceError",
+    "SandboxError",
     "StoreError",
     "UnknownError",
     "UsageError",
@@ -118,6 +122,7 @@ class UnknownError(PlughostError, LookupError):
         "record-unknown",
         "revision-gone",
         "index-unknown",
+        "session-unknown",
         "index-ambiguous",
     )
 
@@ -171,7 +176,32 @@ class PluginCrashed(PlughostError):
     """The worker ended, or broke the protocol, before it answered. The next call has a new worker."""
 
     exit_code = 4
-    references = ("plugin-crashed", "protocol-violated", "daemon-lost")
+    references: tuple[str, ...] = ("plugin-crashed", "protocol-violated", "daemon-lost", "session-lost")
+
+
+class LimitExceeded(PluginCrashed):
+    """The worker was ended because it had reached a limit of its policy. The next call has a new worker.
+
+    `limit` is the policy's field, `figure` what it had come to and `allowed` what the policy allows: bytes, seconds or a count.
+    """
+
+    references = (
+        "limit-memory",
+        "limit-cpu",
+        "limit-wall",
+        "limit-processes",
+        "limit-threads",
+        "limit-file-size",
+        "limit-disk",
+        "limit-output",
+        "limit-result",
+    )
+    limit: str = ""
+    figure: float = 0
+    allowed: float = 0
+
+    def record(self) -> dict[str, object]:
+        return {**super().record(), "limit": self.limit, "figure": self.figure, "allowed": self.allowed}
 
 
 class CallTimeout(PlughostError, TimeoutError):
@@ -186,6 +216,24 @@ class CallCancelled(PlughostError):
 
     exit_code = 130  # as a shell has it for what Ctrl-C ends
     references = ("cancelled",)
+
+
+class SessionError(PlughostError):
+    """A session can't be opened, or used, at the moment."""
+
+    exit_code = 4
+    references: tuple[str, ...] = ("sessions-busy", "session-busy")
+
+
+class SessionEnded(SessionError):
+    """The session takes no more calls. `figure` is what it had come to, and `limit` what it may: seconds, or a count."""
+
+    references = ("session-closed", "session-lifetime", "session-idle", "session-tasks", "session-evicted")
+    figure: float | None = None
+    limit: float | None = None
+
+    def record(self) -> dict[str, object]:
+        return {**super().record(), "figure": self.figure, "limit": self.limit}
 
 
 class InstallError(PlughostError):
@@ -268,3 +316,10 @@ class StoreError(PlughostError):
     """The store on disk can't be read or written."""
 
     references = ("store-unwritable", "store-corrupt", "index-corrupt", "venv-missing", "records-unreadable", "daemon-failed")
+
+
+class SandboxError(PlughostError):
+    """What a policy says can't be enforced on this machine, so nothing of the plugin was started."""
+
+    exit_code = 7
+    references = ("policy-unenforceable",)

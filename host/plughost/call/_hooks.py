@@ -108,7 +108,7 @@ class HookCall:
                 self._exchange.cancel()
                 raise
             done, message = self._exchange.step()
-        _result(message, self._implementation, self._terms)
+        _result(message, self._implementation, self._terms, self._exchange)
 
 
 def conclude_hook(implementation: HookImplementation, terms: Terms, exchange: Exchange) -> object:
@@ -122,7 +122,7 @@ def conclude_hook(implementation: HookImplementation, terms: Terms, exchange: Ex
         assert isinstance(message, list)
         items = message if items is None else items + message
         done, message = exchange.step()
-    result = _result(message, implementation, terms)
+    result = _result(message, implementation, terms, exchange)
     return result if items is None else items
 
 
@@ -241,7 +241,7 @@ class HookWrapping:
 
     def _ask(self, method: str, params: dict[str, object]) -> dict[str, object]:
         exchange = _begin(self._worker, method, params, self._implementation, self._terms.timeout_s)
-        reply = _result(exchange.step()[1], self._implementation, self._terms)
+        reply = _result(exchange.step()[1], self._implementation, self._terms, exchange)
         return reply if isinstance(reply, dict) else {}
 
 
@@ -284,9 +284,9 @@ def _label(implementation: HookImplementation) -> str:
     return f"`{implementation.plugin}:{implementation.function}`"
 
 
-def _result(message: object, implementation: HookImplementation, terms: Terms) -> object:
+def _result(message: object, implementation: HookImplementation, terms: Terms, exchange: Exchange) -> object:
     assert isinstance(message, dict)
     problem = message.get("error")
     if isinstance(problem, dict):
-        raise error_from(problem, what=_label(implementation), types=terms.types)
+        raise exchange.explained(error_from(problem, what=_label(implementation), types=terms.types))
     return message["result"]

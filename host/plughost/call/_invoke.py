@@ -240,7 +240,7 @@ def result_of(message: object, plugin: str, tool: Mapping[str, object], exchange
     assert isinstance(message, dict)
     problem = message.get("error")
     if isinstance(problem, dict):
-        raise exchange.original(problem) or error_from(problem, what=_label(plugin, tool))
+        raise exchange.original(problem) or exchange.explained(error_from(problem, what=_label(plugin, tool)))
     return message["result"]
 
 

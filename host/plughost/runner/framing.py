@@ -49,10 +49,12 @@ class Carrier:
     Each end has a class of its own, for how they come to share it. `news` is what the next message says of that.
     """
 
-    __slots__ = ("_leaf_of", "_makers", "news", "receiving", "sending")
+    __slots__ = ("_leaf_of", "_makers", "most_bytes", "news", "receiving", "sending")
 
     def __init__(self) -> None:
         self.news: object = None
+        #: The most that one message of the other end's may hold, with all that belongs to it.
+        self.most_bytes = MAX_MESSAGE_BYTES
         self.receiving: Arena | None = None
         #: Set once the other end has it, too.
         self.sending: Arena | None = None
@@ -131,7 +133,7 @@ class Carrier:
             if receiving is None or not isinstance(found, dict) or len(found) != _MEMBERS or end != len(members) - 1:
                 raise ValueError  # noqa: TRY301 - as what comes next may raise
             types, frames = found["types"], found["frames"]
-            if len(frames) != 1 or len(types) != 1:
+            if len(frames) != 1 or len(types) != 1 or frames[0][1] > self.most_bytes:
                 return self._disclose_all(payload, types, frames)
             ((kind, (path,)),) = types.items()
             view = receiving.view(*frames[0])
@@ -150,6 +152,8 @@ class Carrier:
 
     def _disclose_all(self, payload: object, types: object, frames: Sequence[Sequence[int]]) -> object:
         assert self.receiving is not None
+        if sum(size for _, size in frames) > self.most_bytes:
+            raise ValueError  # for the other way, which has the words
         message = {"result": payload, "types": types}
         views = [self.receiving.view(*frame) for frame in frames]
         wire.restore(message, views)
@@ -199,6 +203,10 @@ class Assembler:
         self._needed = 0  # bytes of frames
 
     @property
+    def _most_bytes(self) -> int:
+        return MAX_MESSAGE_BYTES if self._carrier is None else self._carrier.most_bytes
+
+    @property
     def pending_bytes(self) -> int:
         """What has come and is no whole message yet, or none that anybody has asked for."""
         return len(self._buffer)
@@ -233,6 +241,9 @@ class Assembler:
         """
         while self._message is None:
             end = self._buffer.find(b"\n", self._scanned)
+            size = len(self._buffer) if end < 0 else end
+            if size > self._most_bytes:
+                raise wire.TooLarge(size)
             if end < 0:
                 self._scanned = len(self._buffer)
                 return None
@@ -259,6 +270,9 @@ class Assembler:
             self._carrier.heard(message.pop("memory"))
         self._places = _places_in(message)
         self._needed = sum(size for offset, size in self._places if offset < 0)
+        whole_bytes = sum(size for _, size in self._places)
+        if whole_bytes > self._most_bytes:
+            raise wire.TooLarge(whole_bytes)
         self._message = message
         return self._completed()
 

@@ -82,6 +82,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BULK_BYTES",
     "TooDeep",
+    "TooLarge",
     "Unmade",
     "WireError",
     "encode",
@@ -121,6 +122,14 @@ class WireError(ValueError):
         super().__init__(message)
         self.path = list(path)
         self.reason = reason or message
+
+
+class TooLarge(WireError):
+    """A message of more bytes than the other end may send; `size` is what it has come to."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__("a message of more than {} bytes".format(size))
+        self.size = size
 
 
 class TooDeep(WireError):

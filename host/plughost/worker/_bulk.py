@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Bulk"]
 
+_SECTOR_BYTES = 512  # the unit of `st_blocks`
 _GET_SEALS = 1034  # F_GET_SEALS, which only some builds of Python name
 _YES = b'{"jsonrpc":"2.0","method":"memory","memory":true,"frames":[]}\n'
 _NO = b'{"jsonrpc":"2.0","method":"memory","memory":false,"frames":[]}\n'
@@ -29,30 +30,50 @@ _NO = b'{"jsonrpc":"2.0","method":"memory","memory":false,"frames":[]}\n'
 class Bulk(framing.Carrier):
     """`tell` sends the child a line; which process it is has to be said before it offers anything."""
 
-    __slots__ = ("pid", "tell")
+    __slots__ = ("_descriptor", "is_counted", "pid", "tell")
 
     def __init__(self, tell: Callable[[bytes], None]) -> None:
         super().__init__()
         self.tell = tell
         self.pid = 0
+        #: Whether somebody will ask how much memory it takes, which costs a descriptor.
+        self.is_counted = False
+        self._descriptor = -1
+
+    def memory_bytes(self) -> int:
+        """How much of the memory there is by now."""
+        try:
+            return os.fstat(self._descriptor).st_blocks * _SECTOR_BYTES if self._descriptor >= 0 else 0
+        except OSError:  # closed just now
+            return 0
 
     def heard(self, news: object) -> None:
         """Open what the child offers: the number of a descriptor of its own. A second offer is none."""
         if self.receiving is not None or type(news) is not int:
             return
         try:
-            arena = _mapped(self.pid, news)
+            arena, opened = _mapped(self.pid, news)
         except (OSError, ValueError):
-            arena = None
+            arena, opened = None, -1
+        if arena is not None and self.is_counted:
+            self._descriptor = opened
+        elif opened >= 0:
+            os.close(opened)
         if arena is not None:
             keep_freed_memory()
             self.receiving = arena
             self.share(arena)
         self.tell(_NO if self.receiving is None else _YES)
 
+    def close(self) -> None:
+        super().close()
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
 
-def _mapped(pid: int, number: int) -> Arena | None:
-    """The memory at a child's descriptor; None where it is not what it should be.
+
+def _mapped(pid: int, number: int) -> tuple[Arena | None, int]:
+    """The memory at a child's descriptor, and a descriptor of it; None and -1 where it is not what it should be.
 
     Raises: OSError, ValueError: it can't be opened or mapped.
     """
@@ -60,16 +81,20 @@ def _mapped(pid: int, number: int) -> Arena | None:
     found = os.open(f"/proc/{pid}/fd/{number}", os.O_PATH | os.O_CLOEXEC)
     try:
         if not stat.S_ISREG(os.fstat(found).st_mode):
-            return None
+            return None, -1
         opened = os.open(f"/proc/self/fd/{found}", os.O_RDWR | os.O_CLOEXEC)
     finally:
         os.close(found)
     try:
         from plughost.runner.arena import Arena
 
-        return Arena(opened, of_host=True) if _is_fit(opened) else None
-    finally:
+        if _is_fit(opened):
+            return Arena(opened, of_host=True), opened
+    except BaseException:
         os.close(opened)
+        raise
+    os.close(opened)
+    return None, -1
 
 
 def _is_fit(descriptor: int) -> bool:

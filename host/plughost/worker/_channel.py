@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Channel", "ChannelClosed", "Raised"]
 
+#: What a message may have besides a result.
+_ENVELOPE_BYTES = 256
 _READ_BYTES = 1 << 16  # as much as a pipe holds; for more, each read takes ten times as long, however little there is
 
 
@@ -51,11 +53,14 @@ class Channel:
         "bulk",
         "check",
         "exit_fd",
+        "most_printed_bytes",
+        "on_flood",
         "on_output",
         "on_silence",
         "out_fd",
         "printed_bytes",
         "printed_fd",
+        "read_bytes",
         "received_bytes",
         "sent_bytes",
     )
@@ -69,6 +74,11 @@ class Channel:
         #: How much has gone to the child, and come from it, since whoever counts has set them to 0.
         self.sent_bytes = self.received_bytes = self.printed_bytes = 0
         self.on_output: Callable[[bytes], None] | None = None
+        #: Told, by whoever reads, when `printed_bytes` has come to more than that.
+        self.on_flood: Callable[[], None] | None = None
+        self.most_printed_bytes = 0
+        #: How much of an answer a quick call reads: what is longer is left to whoever minds how long it may be.
+        self.read_bytes = _READ_BYTES
         #: Told before the descriptor is closed by which nobody can print any more.
         self.on_silence: Callable[[int], None] | None = None
         #: Sees each message before its frames are waited for; raises WireError for one that nobody expects.
@@ -116,7 +126,7 @@ class Channel:
         if written < len(line):
             self._put_off(line, written)
             return b""
-        return _read(self.out_fd, _READ_BYTES)
+        return _read(self.out_fd, self.read_bytes)
 
     def tell(self, line: bytes) -> bool:
         """As `ask`, without waiting; false where there is nothing to wait for."""
@@ -222,6 +232,11 @@ class Channel:
                 raise TimeoutError
             self._transfer(None if left_s is None else left_s * 1000)
 
+    def limit_results(self, most_bytes: int) -> None:
+        """Take no message for one that is longer than that, large values and all."""
+        self.bulk.most_bytes = most_bytes + _ENVELOPE_BYTES
+        self.read_bytes = min(_READ_BYTES, self.bulk.most_bytes)
+
     def take_printed(self) -> int:
         """How much was printed since this was asked last, or a call was noted."""
         printed, self.printed_bytes = self.printed_bytes, 0
@@ -323,5 +338,7 @@ class Channel:
             self.printed_fd = -1
             return
         self.printed_bytes += len(chunk)
+        if self.on_flood is not None and self.printed_bytes > self.most_printed_bytes:
+            self.on_flood()
         if self.on_output is not None:
             self.on_output(chunk)

@@ -9,7 +9,7 @@ import sys
 import time
 
 from plughost.errors import CallTimeout, PlughostError, PluginCrashed, PluginError, UsageError
-from plughost.runner.wire import TooDeep, Unmade, WireError
+from plughost.runner.wire import TooDeep, TooLarge, Unmade, WireError
 from plughost.worker._channel import Channel, ChannelClosed, Raised
 
 TYPE_CHECKING = False
@@ -139,6 +139,10 @@ class Exchange:
         self.ended_ns = self.ended_ns or time.perf_counter_ns()
         return True
 
+    def explained(self, error: PlughostError) -> PlughostError:
+        """What the plugin has raised, with the limit that it met, if it was one."""
+        return error if self._worker.guard is None else self._worker.guard.explained(error)
+
     def descriptors(self) -> list[tuple[int, int]]:
         """What to wait for before `advance` can get on: descriptors with their events, as for `select.poll`."""
         return self._worker.channel.descriptors()
@@ -167,6 +171,9 @@ class Exchange:
             ) from None
         except WireError as error:
             worker.kill()
+            if isinstance(error, TooLarge) and worker.guard is not None:
+                worker.guard.end_for("result_bytes", error.size)
+                raise worker.crashed(self._what) from None
             raise PluginCrashed(
                 f"{self._what} broke the protocol, and its process was ended",
                 reference="protocol-violated",

@@ -207,6 +207,7 @@ class Lane(Channel):
         if not isinstance(text, str):
             raise WireError(f"an unexpected message: {str(message)[:MOST_SHOWN]}")
         self.printed_bytes += len(text)
+        self.shared.mind_printed(self.printed_bytes)
         if self.on_printed is not None:
             self.on_printed(text)
 

@@ -16,6 +16,7 @@ from plughost._limits import Limits
 from plughost.errors import CallTimeout
 from plughost.worker._custody import CUSTODY, Held
 from plughost.worker._deadline import DEADLINE
+from plughost.worker._guards import Guards
 from plughost.worker._watch import IS_POSSIBLE, Watcher
 
 TYPE_CHECKING = False
@@ -60,6 +61,7 @@ class Pool:
     def __init__(self, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
         self.watcher = Watcher()
+        self.guards = Guards(self.watcher)
         self.held = Held()
         self._closes_at_exit = False
         self._begin_anew()
@@ -372,6 +374,7 @@ class Pool:
         """In a forked copy of this process: the workers are the original's, and so may be whoever holds the lock."""
         for crew in self._crews.values():
             crew.is_over = True
+        self.guards.forget()
         self._begin_anew()
 
     def _close_at_exit(self) -> None:

@@ -221,6 +221,7 @@ class Seat(Worker):
         self.calls, self.started_ns, self.measured_ns = worker.calls, worker.started_ns, worker.measured_ns
         self.peak_bytes, self.used_ns = worker.peak_bytes, 0
         self.next_id = self.channel.number
+        self.guard, self.on_begin = worker.guard, worker.on_begin
         self.exchanges = {}
         self.on_output = self.on_callback = self.on_notification = None
         if lane is not None:

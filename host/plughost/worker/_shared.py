@@ -14,7 +14,7 @@ import time
 from collections import deque
 
 from plughost.runner.framing import Assembler, gathered
-from plughost.runner.wire import TooDeep, Unmade, WireError, pack, unpack
+from plughost.runner.wire import TooDeep, TooLarge, Unmade, WireError, pack, unpack
 from plughost.worker._channel import ChannelClosed
 from plughost.worker._exchange import MOST_SHOWN
 from plughost.worker._lane import Lane
@@ -74,6 +74,7 @@ class Shared:
         #: How many have not ended when they were told to.
         self.hung = 0
         self.lanes: dict[int, Lane] = {}
+        worker.lanes = self.lanes
         #: Why nothing more will be heard.
         self.failure: Exception | None = None
         #: Of what was written, how much the child had read when it ended.
@@ -187,9 +188,12 @@ class Shared:
         end = chunk.rfind(b"\n") + 1
         if not end:
             self._partial += chunk
+            self._mind_size(self._partial)
             return
         lines, self._partial = self._partial + chunk[:end], chunk[end:]
         take = self.lanes.pop
+        if len(lines) > self._channel.read_bytes:
+            self._mind_size(max(lines.split(b"\n"), key=len))
         for line in lines.split(b"\n")[:-1]:
             if line.startswith(_RESPONSE):
                 number = line[_NUMBER : line.find(b",", _NUMBER, _NUMBER_ENDS)]
@@ -201,6 +205,17 @@ class Shared:
             message = unpack(line)
             self._check(message)
             self._hand_over(message)
+
+    def mind_printed(self, printed_bytes: int) -> None:
+        """What one of the calls has printed."""
+        guard = self.worker.guard
+        if guard is not None and guard.policy.output_bytes is not None and printed_bytes > guard.policy.output_bytes:
+            guard.end_for("output_bytes", printed_bytes)
+
+    def _mind_size(self, line: bytes) -> None:
+        """Raises: TooLarge: the line is more than the child may send."""
+        if len(line) > self._channel.bulk.most_bytes:
+            raise TooLarge(len(line))
 
     def _lane_of(self, message: dict[str, object]) -> Lane | None:
         method, params = message.get("method"), message.get("params")

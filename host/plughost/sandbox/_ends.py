@@ -1,0 +1,169 @@
+"""How a worker's end is told: what limit it met and by how much, or else what is known.
+
+Above it: the guard; below it: errors. That a limit has ended a worker is said only where we ended it for that, or the kernel has
+said so; what a plugin does to itself stays a crash.
+"""
+
+from __future__ import annotations
+
+from plughost import _kernel
+from plughost.errors import LimitExceeded, PlughostError, PluginCrashed, PluginError
+from plughost.policy import KEYS
+from plughost.sandbox._guard import Breach
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from plughost.sandbox._guard import Guard
+
+__all__ = ["crash_of", "explain", "limit_error", "quantity"]
+
+#: Signals, by what their numbers are on Linux.
+_SIGKILL, _SIGXCPU, _SIGXFSZ, _SIGSYS = 9, 24, 25, 31
+#: How a program ends that finds no memory and doesn't expect that: SIGSEGV, SIGBUS, SIGABRT.
+_FOR_WANT_OF_MEMORY = (11, 7, 6)
+#: Of its limit, as much as has to be in use for a crash to be possibly for want of memory.
+_NEAR = 0.8
+_UNITS = (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
+_REFERENCES = {
+    "memory_bytes": "limit-memory",
+    "cpu_s": "limit-cpu",
+    "wall_s": "limit-wall",
+    "processes": "limit-processes",
+    "threads": "limit-threads",
+    "file_bytes": "limit-file-size",
+    "disk_bytes": "limit-disk",
+    "output_bytes": "limit-output",
+    "result_bytes": "limit-result",
+}
+_SAID = {
+    "memory_bytes": "its memory was {}",
+    "cpu_s": "it had used {} of CPU time",
+    "wall_s": "it had taken {}",
+    "processes": "it had {} processes",
+    "threads": "it had {} threads",
+    "file_bytes": "a file of its came to {}",
+    "disk_bytes": "its work directory held {}",
+    "output_bytes": "it had printed {}",
+    "result_bytes": "its result was {}",
+}
+_ALLOWED_OF = {"threads": " threads", "processes": " processes", "open_files": " open files", "file_bytes": " for one file"}
+#: What the kernel answers a plugin that meets a limit: numbers of an OSError.
+_EAGAIN, _EMFILE, _EFBIG, _ENOSPC = 11, 24, 27, 28
+#: A folder is full if no more than this part of it is free: the last block is no use to what is larger.
+_NEARLY_FULL = 16
+
+
+def quantity(limit: str, figure: float) -> str:
+    """A figure of a field of the policy, for people."""
+    if limit.endswith("_s"):
+        return f"{figure:.3g} s"
+    if not limit.endswith("_bytes"):
+        return f"{figure:.0f}"
+    for unit, size in _UNITS:
+        if figure >= size:
+            amount = figure / size
+            return f"{amount:.0f} {unit}" if amount >= 10 or figure % size == 0 else f"{amount:.1f} {unit}"  # noqa: PLR2004
+    return f"{figure:.0f} bytes"
+
+
+def limit_error(guard: Guard, what: str, breach: Breach) -> LimitExceeded:
+    """The error for what was ended because it reached a limit."""
+    allowed = getattr(guard.policy, breach.limit)
+    figure = _SAID[breach.limit].format(quantity(breach.limit, breach.figure))
+    error = LimitExceeded(
+        f"{what} was killed: {figure}, and its policy allows {quantity(breach.limit, allowed)}",
+        reference=_REFERENCES[breach.limit],
+        hint=_how_to_allow(guard, breach.limit),
+    )
+    error.limit, error.figure, error.allowed = breach.limit, breach.figure, allowed
+    return error
+
+
+def _how_to_allow(guard: Guard, limit: str) -> str:
+    """A command that allows twice as much."""
+    allowed = getattr(guard.policy, limit)
+    key = next(key for key, field in KEYS.items() if field == limit)
+    return f"Give it less to do, or allow more: `policy set {guard.plugin} --{key} {_written(limit, allowed * 2)}`"
+
+
+def _written(limit: str, value: float) -> str:
+    """As an option takes it."""
+    if limit.endswith("_bytes"):
+        return next((f"{value // size:.0f}{unit}" for unit, size in _UNITS if value % size == 0), f"{value:.0f}")
+    return f"{value:g}"
+
+
+def crash_of(guard: Guard, what: str, code: int | None, causes: list[str]) -> PluginCrashed:
+    """The error for a worker that ended with that exit code, below 0 for a signal; `causes` are what it printed last."""
+    if guard.breach is None and guard.was_out_of_memory():
+        guard.breach = Breach("memory_bytes", max(guard.peak_bytes, guard.policy.memory_bytes or 0))
+    breach = guard.breach or _breach_by_signal(guard, code)
+    if breach is not None:
+        error: PluginCrashed = limit_error(guard, what, breach)
+        error.causes = tuple(causes)
+        return error
+    cause = _why(guard, code)
+    return PluginCrashed(
+        f"{what} crashed: its process {_kernel.how_it_ended(code)} before it answered",
+        causes=[*filter(None, [cause]), *causes],
+        hint="The next call starts a new process",
+    )
+
+
+def _breach_by_signal(guard: Guard, code: int | None) -> Breach | None:
+    limit = {-_SIGXCPU: "cpu_s", -_SIGXFSZ: "file_bytes"}.get(code or 0)
+    allowed = getattr(guard.policy, limit) if limit else None
+    return Breach(limit, allowed) if limit and allowed is not None else None
+
+
+def _why(guard: Guard, code: int | None) -> str:
+    """What is known of an end by a signal that is nobody's of ours."""
+    signal = -(code or 0)
+    if signal == _SIGSYS:
+        return "It made a system call in the way of another architecture, which no sandbox can check"
+    allowed = guard.policy.memory_bytes
+    is_near = allowed is not None and guard.peak_bytes >= _NEAR * allowed
+    if allowed is not None and is_near and signal in _FOR_WANT_OF_MEMORY:
+        figures = f"{quantity('memory_bytes', guard.peak_bytes)} of {quantity('memory_bytes', allowed)}"
+        return f"It was possibly out of memory: it had {figures}"
+    if signal == _SIGKILL:
+        return "No limit of its policy did that: it did it itself, or somebody else, or the system for want of memory"
+    return ""
+
+
+def explain(guard: Guard, error: PlughostError) -> PlughostError:
+    """An error of the plugin's that says, where it met a limit, which one that was, and how to allow more."""
+    if isinstance(error, PluginError):
+        number = getattr(error, "errno", None)
+        limit = _limit_met(error, number)
+        if number == _ENOSPC:
+            _tell_of_full_folder(guard, error)
+        elif limit and getattr(guard.policy, limit) is not None:
+            error.causes = (*error.causes, _reached(guard, limit))
+            error.hint = _how_to_allow(guard, limit)
+    return error
+
+
+def _limit_met(error: PluginError, number: object) -> str:
+    """The field of the policy that the kernel may have refused it something for; nothing where it is none."""
+    if error.builtin_name == "MemoryError":
+        return "memory_bytes"
+    if error.builtin_name == "RuntimeError" and "start new thread" in error.remote_message:
+        return "threads"
+    if number == _EAGAIN:
+        return "processes"
+    return {_EFBIG: "file_bytes", _EMFILE: "open_files"}.get(number, "") if isinstance(number, int) else ""
+
+
+def _reached(guard: Guard, limit: str) -> str:
+    allowed = quantity(limit, getattr(guard.policy, limit))
+    if limit == "memory_bytes":
+        return f"It had {quantity(limit, guard.measure())} of memory, asked for more, and its policy allows {allowed}"
+    return f"It reached a limit: its policy allows {allowed}{_ALLOWED_OF.get(limit, '')}"
+
+
+def _tell_of_full_folder(guard: Guard, error: PluginError) -> None:
+    used, size = guard.temporary_use()
+    if size and size - used <= size // _NEARLY_FULL:
+        error.causes = (*error.causes, f"It reached a limit: `{guard.temporary}` holds at most {quantity('disk_bytes', size)}")
+        error.hint = "What is large belongs in the work directory, which is the current one when a call begins"

@@ -1,0 +1,201 @@
+"""What a worker's processes use, read from outside: memory, threads, CPU time, and which processes they are.
+
+Above it: the guard; below it: `/proc`. Nothing in here waits, and what can't be read, because the process has ended or because
+it hides, is left out. Elsewhere than on Linux nothing can be read.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from plughost import _kernel
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Family", "Usage", "cpu_ns", "proportional_bytes", "unnamed_bytes", "usage", "use_of_file_system"]
+
+_STATUS_BYTES = 8192
+_SECTOR_BYTES = 512  # the unit of `st_blocks`, whatever a file system's is
+#: How often all processes of the machine are looked through, in seconds, and how many times what that took.
+_SEARCHED_EVERY_S = 0.5
+_TIMES_ITS_COST = 30
+
+
+class Usage:
+    """Of one process: memory that is its own alone (`anonymous_bytes`, swapped out or not), shared memory, and threads."""
+
+    __slots__ = ("anonymous_bytes", "shared_bytes", "threads")
+
+    def __init__(self, anonymous_bytes: int, shared_bytes: int, threads: int) -> None:
+        self.anonymous_bytes = anonymous_bytes
+        self.shared_bytes = shared_bytes
+        self.threads = threads
+
+
+def usage(pid: int) -> Usage | None:
+    """None where there is no such process."""
+    status = _read(f"/proc/{pid}/status")
+    if not status:
+        return None
+    anonymous, swapped, shared = (_kib(status, name) for name in (b"\nRssAnon:", b"\nVmSwap:", b"\nRssShmem:"))
+    return Usage((anonymous + swapped) << 10, shared << 10, _kib(status, b"\nThreads:"))
+
+
+def cpu_ns(pid: int) -> int:
+    """The CPU time of the process and all its threads, ended ones included; -1 where there is no such process."""
+    try:
+        return time.clock_gettime_ns((~pid << 3) | 2)  # CPUCLOCK_SCHED of the process: no file has to be opened for it
+    except OSError:
+        return -1
+
+
+def children_cpu_ns(pid: int) -> int:
+    """The CPU time of those children, and theirs, that the process has waited for."""
+    fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+    ticks = sum(map(int, fields[13:15]))
+    return ticks * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+
+
+def proportional_bytes(pids: Iterable[int]) -> int:
+    """The memory of several processes, each page that they share counted once; -1 where that can't be told."""
+    total = 0
+    for pid in pids:
+        text = _read(f"/proc/{pid}/smaps_rollup")
+        if text:
+            total += sum(_kib(text, name) for name in (b"\nPss_Anon:", b"\nPss_Shmem:", b"\nSwapPss:")) << 10
+        elif os.path.exists(f"/proc/{pid}/exe"):
+            return -1
+    return total
+
+
+def use_of_file_system(pid: int, path: str) -> tuple[int, int]:
+    """How much is in the file system that the process has at `path`, of how much; of a tmpfs, memory.
+
+    Nothing where it is ours, as it is until the process has a tree of its own.
+    """
+    place = f"/proc/{pid}/root{path}"
+    try:
+        if os.path.exists(path) and os.stat(place).st_dev == os.stat(path).st_dev:
+            return 0, 0
+        known = os.statvfs(place)
+    except OSError:
+        return 0, 0
+    return (known.f_blocks - known.f_bfree) * known.f_frsize, known.f_blocks * known.f_frsize
+
+
+def unnamed_bytes(pids: Iterable[int], device: int) -> int:
+    """What files take up on a device that the processes have open or mapped, and that no folder lists any more."""
+    found: dict[int, int] = {}
+    for pid in pids:
+        for fd in _listed(f"/proc/{pid}/fd"):
+            try:
+                known = os.stat(f"/proc/{pid}/fd/{fd}")
+            except OSError:
+                continue
+            if known.st_nlink == 0 and known.st_dev == device:
+                found[known.st_ino] = known.st_blocks * _SECTOR_BYTES
+        for number, size in _deleted_mappings(pid, device):
+            found.setdefault(number, size)
+    return sum(found.values())
+
+
+def _deleted_mappings(pid: int, device: int) -> list[tuple[int, int]]:
+    """Inode and length of each mapping of a file that has no name any more."""
+    found = []
+    for line in _read(f"/proc/{pid}/maps").splitlines():
+        if line.endswith(b" (deleted)"):
+            span, _, _, numbers, inode = line.split(None, 5)[:5]
+            major, minor = (int(number, 16) for number in numbers.split(b":"))
+            if os.makedev(major, minor) == device:
+                start, end = (int(address, 16) for address in span.split(b"-"))
+                found.append((int(inode), end - start))
+    return found
+
+
+class Family:
+    """The processes of one worker: the one that was started, what descends from it, and what is like it.
+
+    What has been seen is remembered, so that it is found again when its parent has ended. What has left its parent and its
+    group unseen has the mark in its environment all the same, or a mount namespace that is the worker's alone.
+    """
+
+    __slots__ = ("_has_namespace", "_known", "_mark", "_namespace", "_search_at", "root")
+
+    def __init__(self, root: int, mark: str, *, has_namespace: bool) -> None:
+        """`has_namespace` unless its mount namespace is that of other workers, too."""
+        self.root = root
+        self._has_namespace = has_namespace
+        self._mark = mark
+        self._known = {root}
+        self._namespace = ""
+        self._search_at = 0.0
+
+    def look(self, now: float) -> list[int]:
+        """Those that live. `now` is a `time.monotonic()`."""
+        if now >= self._search_at:
+            self._known |= self._searched()
+            cost_s = time.monotonic() - now
+            self._search_at = now + max(_SEARCHED_EVERY_S, _TIMES_ITS_COST * cost_s)
+        found: set[int] = set()
+        waiting = list(self._known)
+        while waiting:
+            pid = waiting.pop()
+            if pid not in found and cpu_ns(pid) >= 0:
+                found.add(pid)
+                waiting += _children(pid)
+        self._known = found | {self.root}
+        return sorted(found)
+
+    def _searched(self) -> set[int]:
+        """Look through all processes of the machine."""
+        found = set(_kernel.members(self.root, self._mark))
+        own = (_namespace_of(self.root) or self._namespace) if self._has_namespace else ""
+        if own and own != _namespace_of(os.getpid()):
+            self._namespace = own
+            found |= {int(each) for each in _listed("/proc") if each.isdigit() and _namespace_of(int(each)) == own}
+        return found
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for task in _listed(f"/proc/{pid}/task") for child in _read(f"/proc/{pid}/task/{task}/children").split()]
+
+
+def _namespace_of(pid: int) -> str:
+    try:
+        return os.readlink(f"/proc/{pid}/ns/mnt")
+    except OSError:
+        return ""
+
+
+def _listed(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
+
+
+def _read(path: str) -> bytes:
+    """The whole of a file of `/proc`; nothing where there is none."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    try:
+        first = os.read(fd, _STATUS_BYTES)
+        rest = []
+        while first and (chunk := os.read(fd, _STATUS_BYTES)):
+            rest.append(chunk)
+        return b"".join((first, *rest)) if rest else first
+    except OSError:
+        return b""
+    finally:
+        os.close(fd)
+
+
+def _kib(text: bytes, name: bytes) -> int:
+    """The number that stands behind a name at the beginning of a line."""
+    place = text.find(name)
+    return int(text[place + len(name) :].split(None, 1)[0]) if place >= 0 else 0

@@ -1,0 +1,133 @@
+"""Drives the guards of a host's workers, in the watcher's thread.
+
+Above it: the pool; below it: workers and the watcher. A call tells nobody that it begins: that would take as long as a part of
+it. What a worker keeps anyway is looked at instead, every few milliseconds while calls are made and for a moment longer. Then
+only once a second, until whoever looks plugins up for a call says that there will be one.
+"""
+
+from __future__ import annotations
+
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from plughost.sandbox import Guard
+    from plughost.worker._watch import Timer, Watcher
+    from plughost.worker._worker import Worker
+
+__all__ = ["Guards"]
+
+TICK_S = 0.015
+#: How often workers are looked at when there are no calls, and how long there have to be none for that.
+_ASLEEP_S = 1.0
+_LINGERS_S = 1.0
+
+
+class _Seen:
+    """What a worker was doing when it was looked at last."""
+
+    __slots__ = ("first", "guard", "is_idle", "number")
+
+    def __init__(self, guard: Guard) -> None:
+        self.guard = guard
+        self.number = -1
+        #: The call that is under way for the longest.
+        self.first = -1
+        self.is_idle = True
+
+
+class Guards:
+    """Of one pool. `watch` and `rouse` are for any thread."""
+
+    __slots__ = ("_awake_until", "_timer", "_watched", "_watcher", "is_asleep")
+
+    def __init__(self, watcher: Watcher) -> None:
+        self._watcher = watcher
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._watched: dict[Worker, _Seen] = {}
+        self._timer: Timer | None = None
+        self._awake_until = 0.0
+        #: Whether a call that is about to begin has to say so.
+        self.is_asleep = False
+
+    def attach(self, worker: Worker, plugin: str, *, is_nursery: bool = False) -> None:
+        """Give a worker that is confined its guard, which stays with it until its process is gone.
+
+        Those that a nursery has forked are workers of their own, and have guards of their own.
+        """
+        confinement = worker.confinement
+        if confinement is None or worker.guard is not None:
+            return
+        from plughost.sandbox import Guard
+
+        is_alone = is_nursery or (confinement.policy.processes == 1 and "calls" not in confinement.waived)
+        self.watch(worker, Guard(confinement, worker.process, plugin=plugin, is_alone=is_alone))
+
+    def watch(self, worker: Worker, guard: Guard) -> None:
+        policy, channel = guard.policy, worker.channel
+        worker.guard, worker.on_begin = guard, self._wake_up
+        channel.bulk.is_counted, guard.shared_bytes = True, channel.bulk.memory_bytes
+        if policy.output_bytes is not None:
+            channel.most_printed_bytes = policy.output_bytes
+            channel.on_flood = lambda: guard.end_for("output_bytes", channel.printed_bytes)
+        if policy.result_bytes is not None:
+            channel.limit_results(policy.result_bytes)
+        self._watched[worker] = _Seen(guard)
+        self.rouse()
+
+    def _wake_up(self) -> None:
+        if self.is_asleep:
+            self.rouse()
+
+    def rouse(self) -> None:
+        """A call is about to begin."""
+        self.is_asleep = False
+        self._awake_until = time.monotonic() + _LINGERS_S
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._watcher.call_later(TICK_S, self._tick)
+
+    def _tick(self) -> None:
+        now = time.monotonic()
+        is_busy = False
+        for worker, seen in list(self._watched.items()):
+            # The numbers of calls only grow: where it is the same, an idle worker still is.
+            if seen.is_idle and worker.next_id == seen.number and now < seen.guard.due:
+                continue
+            is_busy |= self._look(worker, seen, now)
+        if is_busy:
+            self._awake_until = now + _LINGERS_S
+        if not self._watched:
+            self._timer = None
+            return
+        is_over = now >= self._awake_until
+        # A call that was about to begin before this was said is met by one more tick.
+        delay_s = _ASLEEP_S if is_over and self.is_asleep else TICK_S
+        self.is_asleep = is_over
+        self._timer = self._watcher.call_later(delay_s, self._tick)
+
+    def _look(self, worker: Worker, seen: _Seen, now: float) -> bool:
+        """Whether there are calls under way, or were since the last time."""
+        guard = seen.guard
+        if guard.is_over:
+            self._watched.pop(worker, None)
+            guard.close()
+            return False
+        number = worker.next_id
+        calls = worker.under_way()
+        has_called, seen.number, seen.is_idle = number != seen.number, number, not calls
+        if not calls and now < guard.due:
+            return has_called
+        if calls and calls[0] != seen.first:
+            seen.first = calls[0]
+            if worker.lanes is not None and guard.policy.output_bytes is not None:  # nobody counts anew for each call
+                worker.channel.most_printed_bytes = worker.channel.printed_bytes + guard.policy.output_bytes
+        if guard.look(now, calls) is not None:
+            guard.end()
+        return has_called or bool(calls)
+
+    def forget(self) -> None:
+        """In a forked copy of this process: the workers are the original's."""
+        self._begin_anew()
