@@ -252,6 +252,17 @@ class Workers:
             worker = self.launch(installed.name, installed.venv, env, asked=asked, policy=self.confining.policies.of(installed))
         else:
             self.pool.guards.attach(worker, installed.name)
+        return self._looked_after(installed, worker)
+
+    def start_for(self, installed: Installed, *, policy: Policy, folder: str, env: Mapping[str, str] | None = None) -> Worker:
+        """A worker for one caller, who ends it; the pool knows nothing of it. `folder` is its work directory, and stays.
+
+        Raises: as `launch` does.
+        """
+        worker = self.launch(installed.name, installed.venv, env, policy=policy, work=folder)
+        return self._looked_after(installed, worker)
+
+    def _looked_after(self, installed: Installed, worker: Worker) -> Worker:
         worker.on_end = lambda: self._ended(installed, worker)
         worker.on_look = lambda: self.journal.measure_if_due(installed, worker, worker.used_ns)
         self.attend_to(installed, worker)
@@ -392,22 +403,25 @@ class Workers:
         *,
         policy: Policy,
         own: Sequence[str] = (),
+        work: str = "",
         asked: Mapping[str, object] | None = None,
     ) -> Worker:
         """Start a process of a plugin, kept to a policy; `own` are the files that it is run from besides its environment.
+
+        `work` is a work directory that stays; without it there is one that goes with the process.
 
         Raises: SandboxError: the policy can't be enforced here. StoreError: the environment can't be started.
         """
         confinement = None
         try:
-            confinement = self.confining.confine(name, venv, policy, own=own)
+            confinement = self.confining.confine(name, venv, policy, own=own, work=work)
             worker = launch(
                 venv,
                 name=name,
                 project=self.project,
                 bytecode=self.store.runner_bytecode,
                 extra_environment=env,
-                surroundings=self._surroundings,
+                surroundings=self._surroundings_in(work) if work else self._surroundings,
                 asked=asked,
                 confinement=confinement,
             )
@@ -424,6 +438,12 @@ class Workers:
             ) from error
         self.pool.guards.attach(worker, name)
         return worker
+
+    def _surroundings_in(self, folder: str) -> Surroundings:
+        """Those of an open worker that works in `folder`."""
+        from plughost.worker import Surroundings
+
+        return Surroundings(self._surroundings.environment if self._surroundings else None, folder)
 
     def blame_environment(self, installed: Installed, error: PluginError | PluginCrashed) -> None:
         """Say so where a call failed because the plugin's environment is damaged; quick, and only where it may be that.
