@@ -48,8 +48,8 @@ _CLONE_NEWUSER = 0x10000000
 _SIOCSIFFLAGS, _IFF_UP = 0x8914, 0x1
 _LINK = 5  # the descriptor by which the listening socket goes to the host
 #: What stands in a filter for the number of the process that it is for.
-_OWN_PID = 0x7E57A11E
-_INSTRUCTION = struct.Struct("=HBBI")
+_OWN_PID = struct.pack("<I", 0x7E57A11E)
+_INSTRUCTION_BYTES = 8
 
 
 def read_plan(length: int) -> Plan:
@@ -134,14 +134,9 @@ def load(program: bytes) -> None:
     """
     from array import array
 
-    own = os.getpid()
-    instructions = array("B", program)
-    for at in range(0, len(program), _INSTRUCTION.size):
-        code, if_true, if_false, constant = _INSTRUCTION.unpack_from(program, at)
-        if constant == _OWN_PID:
-            _INSTRUCTION.pack_into(instructions, at, code, if_true, if_false, own)
-    address, _ = instructions.buffer_info()
-    prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, struct.pack("HxxxxxxP", len(program) // _INSTRUCTION.size, address))
+    instructions = array("B", program.replace(_OWN_PID, struct.pack("<I", os.getpid())))
+    address, size = instructions.buffer_info()
+    prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, struct.pack("HxxxxxxP", size // _INSTRUCTION_BYTES, address))
 
 
 def _enter_namespaces(plan: Plan) -> None:
@@ -186,13 +181,12 @@ def _drop_capabilities(_plan: Plan) -> None:
 
 
 def _limit(plan: Plan) -> None:
-    import resource
-
     limits = plan.get("limits")
     for kind, most in limits if isinstance(limits, list) else ():
-        _, hard = resource.getrlimit(kind)
-        limit = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(kind, (limit, limit))
+        try:
+            call("setrlimit", kind, struct.pack("2Q", most, most))
+        except PermissionError:  # somebody has set a lower one before
+            pass
 
 
 def _forgo_privileges(_plan: Plan) -> None:

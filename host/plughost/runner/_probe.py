@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 __all__ = ["probe"]
 
 _CLONE_NEWNS, _CLONE_NEWUSER, _CLONE_NEWNET = 0x20000, 0x10000000, 0x40000000
-_TREE: list[_tree.Step] = [["bind", "/usr", "ro", "/usr"], ["tmpfs", "/tmp", 1 << 20, 16]]  # noqa: S108
+_TREE: list[_tree.Step] = [
+    ["dir", "/usr"],
+    ["bind", "/usr", "ro", "/usr"],
+    ["dir", "/memory"],
+    ["tmpfs", "/memory", 1 << 20, 16],
+]
 _ALLOW = struct.pack("=HBBI", 0x06, 0, 0, 0x7FFF0000)  # BPF_RET, SECCOMP_RET_ALLOW
 _READS = 1 << 2
 

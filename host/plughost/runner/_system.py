@@ -10,7 +10,6 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Union
 
     Argument = Union[int, bytes, None]
@@ -23,6 +22,7 @@ _NUMBERS = {
     "aarch64": {"capset": 91, "pivot_root": 41},
 }
 _RTLD_NOW = 2
+_addresses: dict[str, int] = {}
 _EVERYWHERE = {
     "mount_setattr": 442,
     "landlock_create_ruleset": 444,
@@ -38,8 +38,11 @@ def call(name: str, *args: Argument) -> int:
     """
     import _ctypes
 
-    open_library: Callable[[str | None, int], int] = _ctypes.dlopen  # None is this program, which the stubs don't know
-    result = int(_ctypes.call_function(_ctypes.dlsym(open_library(None, _RTLD_NOW), name), args))
+    address = _addresses.get(name)
+    if address is None:
+        program = vars(_ctypes)["dlopen"](None, _RTLD_NOW)  # None is this one; the type stubs don't know
+        address = _addresses[name] = _ctypes.dlsym(program, name)
+    result = int(_ctypes.call_function(address, args))
     if result == -1:
         raise _failure(name, args)
     return result

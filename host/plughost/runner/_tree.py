@@ -8,10 +8,8 @@ each a list, in the order in which they are done:
 | `dir`, path | an empty folder |
 | `link`, path, target | a symbolic link |
 | `file`, path, text | a file that says so |
-| `tmpfs`, path, bytes, files | an empty file system in memory, of that size, which anybody may write to |
-| `bind`, path, mode, source | what is at `source` outside; the mode is `ro`, `rw`, or `dev` for a device |
-
-What isn't there outside is left out.
+| `tmpfs`, path, bytes, files | at a folder, an empty file system in memory, of that size, which anybody may write to |
+| `bind`, path, mode, source | what is at `source` outside, in the place of what is at `path`; the mode is `ro`, `rw`, or `dev` |
 """
 
 from __future__ import annotations
@@ -41,7 +39,7 @@ _OLD = "/.outside"
 def enter(steps: Iterable[Step]) -> None:
     """Have the root folder be the tree of these steps; the old one is out of reach then.
 
-    Raises: OSError: the kernel refuses.
+    Raises: OSError: the kernel refuses, or something that is to be bound isn't there.
     """
     call("mount", b"none", b"/", None, _MS_REC | _MS_SLAVE, None)  # what is mounted here is seen nowhere else
     base = next((folder for folder in ("/tmp", "/var/tmp", "/mnt", "/run") if os.path.isdir(folder)), "/")  # noqa: S108
@@ -49,44 +47,36 @@ def enter(steps: Iterable[Step]) -> None:
     os.mkdir(base + _OLD)
     numbered("pivot_root", base.encode(), (base + _OLD).encode())
     os.chdir("/")
-    for step in steps:
-        _do(*(each if isinstance(each, int) else str(each) for each in step))
+    kinds = {"dir": _make_folder, "link": _link, "file": _write, "tmpfs": _mount_memory, "bind": _bind}
+    for kind, path, *details in steps:
+        kinds[str(kind)](str(path), *details)
     call("umount2", _OLD.encode(), _MNT_DETACH)
     os.rmdir(_OLD)
     _set("/", _MODES["ro"], 0)
 
 
-def _do(kind: int | str, path: int | str, *details: int | str) -> None:
-    path = str(path)
-    os.makedirs(os.path.dirname(path) if kind != "dir" else path, 0o755, exist_ok=True)
-    if kind == "bind":
-        _bind(path, *(str(each) for each in details))
-    elif kind == "link":
-        if not os.path.lexists(path):
-            os.symlink(str(details[0]), path)
-    elif kind == "file":
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(str(details[0]))
-    elif kind == "tmpfs":
-        os.makedirs(path, 0o755, exist_ok=True)
-        options = "mode=1777,size={},nr_inodes={}".format(*details)
-        call("mount", b"tmpfs", os.fsencode(path), b"tmpfs", _MS_NOSUID | _MS_NODEV, options.encode())
+def _make_folder(path: str) -> None:
+    os.mkdir(path, 0o755)
 
 
-def _bind(path: str, mode: str, source: str) -> None:
-    outside = _OLD + source
-    try:
-        is_folder = os.path.isdir(outside) if os.path.exists(outside) else None
-    except OSError:
-        return
-    if is_folder is None:
-        return
-    if is_folder:
-        os.makedirs(path, 0o755, exist_ok=True)
-    elif not os.path.lexists(path):
-        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o644))
-    call("mount", os.fsencode(outside), os.fsencode(path), None, _MS_BIND | _MS_REC, None)
-    _set(path, _MODES[mode], _AT_RECURSIVE)
+def _link(path: str, target: object) -> None:
+    os.symlink(str(target), path)
+
+
+def _write(path: str, text: object) -> None:
+    fd = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o644)
+    os.write(fd, str(text).encode())
+    os.close(fd)
+
+
+def _mount_memory(path: str, size: object, files: object) -> None:
+    options = "mode=1777,size={},nr_inodes={}".format(size, files).encode()
+    call("mount", b"tmpfs", os.fsencode(path), b"tmpfs", _MS_NOSUID | _MS_NODEV, options)
+
+
+def _bind(path: str, mode: object, source: object) -> None:
+    call("mount", os.fsencode(_OLD + str(source)), os.fsencode(path), None, _MS_BIND | _MS_REC, None)
+    _set(path, _MODES[str(mode)], _AT_RECURSIVE)
 
 
 def _set(path: str, attributes: int, flags: int) -> None:

@@ -32,7 +32,8 @@ _SWITCHES = (
     "/proc/sys/kernel/unprivileged_userns_clone",
     "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
 )
-_FORMAT = 1
+_WAYS = ("landlock", "seccomp", "tree", "user-tree", "net", "user-net", "ids")
+_FORMAT = 2
 
 
 class Machine:
@@ -81,6 +82,8 @@ def known_machine(cache: str, *, anew: bool = False) -> Machine:
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             pass
     found = _probe()
+    if "abi" not in found:  # it has failed: perhaps not the next time
+        return Machine(0, dict.fromkeys(_WAYS, str(found["probe"])))
     try:
         os.makedirs(os.path.dirname(cache), exist_ok=True)
         replace_file(cache, json.dumps({"key": key, "found": found}).encode(), durable=False)

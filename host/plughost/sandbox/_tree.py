@@ -1,7 +1,7 @@
 """The files that a worker has: its environment, the Python below it, the system's libraries, and what its policy adds.
 
 Above it: the plan; below it: nothing but the disk. What is made of it depends on the machine: a file tree that holds nothing
-else, or, where there can be none, rules for what may be opened. A tree has all paths as they are outside, symbolic links included.
+else, or, where there can be none, rules for what may be opened. A tree has all paths as they are outside, links included.
 """
 
 from __future__ import annotations
@@ -39,11 +39,8 @@ _SYSTEM = (
     "/libx32",
     "/nix/store",
     "/etc/alternatives",
-    "/etc/ca-certificates",
     "/etc/fonts",
     "/etc/ld.so.cache",
-    "/etc/ld.so.conf",
-    "/etc/ld.so.conf.d",
     "/etc/localtime",
     "/etc/mime.types",
     "/etc/pki",
@@ -52,11 +49,12 @@ _SYSTEM = (
     "/sys/devices/system/cpu",
 )
 #: Of /proc: of the machine and of the process itself, but for its descriptors, which could be opened anew in other ways.
-_PROCESS = (
-    *("cpuinfo", "filesystems", "loadavg", "meminfo", "stat", "uptime", "version"),
-    *(f"sys/kernel/{name}" for name in ("osrelease", "ostype", "version", "pid_max", "cap_last_cap", "random/boot_id")),
-    *(f"self/{name}" for name in ("cmdline", "limits", "maps", "smaps", "stat", "statm", "status")),
-    "sys/vm/overcommit_memory",
+_PROCESS = tuple(
+    f"/proc/{name}"
+    for name in (
+        *("cpuinfo", "loadavg", "meminfo", "stat", "uptime", "version", "sys/kernel/osrelease", "sys/vm/overcommit_memory"),
+        *(f"self/{name}" for name in ("cmdline", "limits", "maps", "stat", "statm", "status")),
+    )
 )
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 _RESOLVER = (
@@ -96,30 +94,35 @@ class Files:
         self.read = list(_without(hidden, read))
         #: Whether names of other files than these must not be told.
         self.hides_names = "/" not in policy.read and "/" not in policy.write
+        self._tree: _Tree | None = None
 
     def tree(self, work: str, *, temporary_bytes: int, user: int, group: int) -> list[Step]:
         """The steps of a plan that make a tree of them; see the runner's `_tree`."""
-        steps: dict[str, Step] = {}
-        for paths, mode in ((self.read, "ro"), (self.write, "rw"), ([work], "rw")):
-            for path in paths:
-                _place(path, mode, steps)
-        for device in DEVICES:
-            steps[device] = ["bind", device, "dev", device]
-        for name in _PROCESS:
-            steps.setdefault(f"/proc/{name}", ["bind", f"/proc/{name}", "ro", f"/proc/{name}"])
-        made: list[Step] = [["tmpfs", path, size, _MOST_TEMPORARY] for path, size in _in_memory(temporary_bytes)]
-        made += sorted(_without_inner(steps), key=lambda step: str(step[1]).count("/"))
+        if self._tree is None:
+            self._tree = _Tree()
+            for path, size in _in_memory(temporary_bytes):
+                self._tree.add(path, ["tmpfs", path, size, _MOST_TEMPORARY])
+            for path in sorted({*self.read, *self.write}, key=lambda path: path.count("/")):
+                self._tree.place(path, "rw" if path in self.write else "ro")
+            for path in _PROCESS:
+                self._tree.place(path, "ro")
+            for path in DEVICES:
+                self._tree.place(path, "dev")
+            self._tree.add("/var/tmp", ["link", "/var/tmp", _TEMPORARY])  # noqa: S108
+        tree = self._tree.copy()
         texts = {
             "/etc/passwd": f"root:x:0:0::/:\nplugin:x:{user}:{group}:plugin:{work}:\nnobody:x:65534:65534::/:\n",
             "/etc/group": f"root:x:0:\nplugin:x:{group}:\nnogroup:x:65534:\n",
             "/etc/hosts": "127.0.0.1 localhost\n::1 localhost\n",
         }
-        made += [["file", path, text] for path, text in texts.items() if not _is_within(path, steps)]
-        return [*made, ["link", "/var/tmp", _TEMPORARY]]  # noqa: S108
+        for path, text in texts.items():
+            tree.add(path, ["file", path, text])
+        tree.place(work, "rw")
+        return tree.steps
 
     def rules(self, work: str, *, has_tree: bool) -> list[list[object]]:
         """What of them may be opened, and how; in a tree of their own, all that isn't said to be written."""
-        readable = ["/"] if has_tree else [*self.read, *(f"/proc/{name}" for name in _PROCESS)]
+        readable = ["/"] if has_tree else [*self.read, *_PROCESS]
         rules: list[list[object]] = [[path, READ] for path in readable]
         rules += [[path, EXECUTE | READ] for path in self._executables]
         rules += [[path, READ | WRITE] for path in (*self.write, work)]
@@ -132,17 +135,62 @@ def _in_memory(temporary_bytes: int) -> list[tuple[str, int]]:
     return [(_TEMPORARY, temporary_bytes), ("/dev/shm", temporary_bytes // 4)]  # noqa: S108
 
 
-def _place(path: str, mode: str, steps: dict[str, Step]) -> None:
-    """Have what is at `path` there under that name, the links on the way to it included; what is not there is left out."""
-    for _ in range(_MOST_LINKS):
-        link = _first_link(path)
-        if not link:
-            if os.path.exists(path):
-                steps[path] = ["bind", path, mode, path]
+class _Tree:
+    """Steps, and the paths that are there by them."""
+
+    def __init__(self, steps: Iterable[Step] = (), modes: Mapping[str, str] | None = None) -> None:
+        self.steps = list(steps)
+        self._modes = dict(modes or {"/": ""})  # of what is bound; "" of what is made
+
+    def copy(self) -> _Tree:
+        return _Tree(self.steps, self._modes)
+
+    def place(self, path: str, mode: str) -> None:
+        """Have what is at `path` there under that name, links on the way to it included; what is not there is left out."""
+        for _ in range(_MOST_LINKS):
+            link = _first_link(path) if not path.startswith("/proc/") else ""
+            if not link:
+                self._bind(path, mode)
+                return
+            target = os.readlink(link)
+            self.add(link, ["link", link, target])
+            path = os.path.normpath(os.path.join(os.path.dirname(link), target) + path[len(link) :])
+
+    def add(self, path: str, step: Step) -> None:
+        """A step that makes something at `path`, unless there is something already."""
+        if path in self._modes or self._is_bound(path):
             return
-        target = os.readlink(link)
-        steps.setdefault(link, ["link", link, target])
-        path = os.path.normpath(os.path.join(os.path.dirname(link), target) + path[len(link) :])
+        self._make_way(path)
+        if step[0] == "tmpfs":
+            self.steps.append(["dir", path])
+        self.steps.append(step)
+        self._modes[path] = ""
+
+    def _bind(self, path: str, mode: str) -> None:
+        bound = self._is_bound(path)
+        if bound == mode or not os.path.exists(path):
+            return
+        if not bound and path not in self._modes:
+            self._make_way(path)
+            self.steps.append(["dir", path] if os.path.isdir(path) else ["file", path, ""])
+        self.steps.append(["bind", path, mode, path])
+        self._modes[path] = mode
+
+    def _make_way(self, path: str) -> None:
+        """The folders above."""
+        above = os.path.dirname(path)
+        if above not in self._modes:
+            self._make_way(above)
+            self.steps.append(["dir", above])
+            self._modes[above] = ""
+
+    def _is_bound(self, path: str) -> str:
+        """The mode in which it is there as a part of something; "" if it isn't."""
+        while path != "/":
+            if path in self._modes and self._modes[path]:
+                return self._modes[path]
+            path = os.path.dirname(path)
+        return ""
 
 
 def _first_link(path: str) -> str:
@@ -153,26 +201,6 @@ def _first_link(path: str) -> str:
         if os.path.islink(part):
             return part
     return ""
-
-
-def _without_inner(steps: Mapping[str, Step]) -> list[Step]:
-    """The steps without those for what another one brings along in the same mode."""
-    kept = []
-    for path, step in steps.items():
-        above = next((steps[each] for each in _parents(path) if each in steps and steps[each][0] == "bind"), None)
-        if above is None or (step[0] == "bind" and step[2] != above[2]):
-            kept.append(step)
-    return kept
-
-
-def _is_within(path: str, steps: Mapping[str, Step]) -> bool:
-    return any(each in steps for each in (path, *_parents(path)))
-
-
-def _parents(path: str) -> Iterator[str]:
-    """The folders that it lies in, the nearest first."""
-    while (path := os.path.dirname(path)) != "/":
-        yield path
 
 
 def _without(hidden: Sequence[str], paths: Iterable[str]) -> Iterator[str]:
