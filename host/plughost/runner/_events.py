@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         def send_aside(self, message: dict[str, object], is_welcome: Callable[[], object]) -> bool: ...
 
 
-__all__ = ["Events", "is_progress"]
+__all__ = ["Events", "is_progress", "when_imported"]
 
 _MOST_KEPT = 256  # records of the time between two requests
 _NUMBERS = (int, float)
@@ -65,10 +65,7 @@ class Events:
         def begin() -> None:
             self.relay = self._own("_logs").Relay(self._log, level)
 
-        if "logging" in sys.modules:
-            begin()
-        else:
-            sys.meta_path.insert(0, _Finder("logging", begin))
+        when_imported("logging", begin)
 
     def catch_up(self) -> None:
         """At the beginning of a request: send what was kept, and take part in `logging` again if the plugin has ended that."""
@@ -90,6 +87,14 @@ class Events:
         if not self._link.send_aside(message, self._is_asked):
             del self._kept[: -_MOST_KEPT + 1]
             self._kept.append(message)
+
+
+def when_imported(name: str, then: Callable[[], None]) -> None:
+    """Call `then` when the module is imported, before anybody has used it; at once if it has been imported."""
+    if name in sys.modules:
+        then()
+    else:
+        sys.meta_path.insert(0, _Finder(name, then))
 
 
 class _Finder:

@@ -23,10 +23,8 @@ if TYPE_CHECKING:
 
     from plughost.sandbox._broker_loop import Task, Work
 
-__all__ = ["PORT", "Broker", "proxy_variables"]
+__all__ = ["Broker"]
 
-#: On the worker's own loopback, where nothing else listens.
-PORT = 3128
 #: At a time. Those beyond wait until one of these has ended.
 _MOST_CONNECTIONS = 128
 _FIRST_BYTE_S = 60.0
@@ -35,13 +33,6 @@ _BREATH_S = 1.0
 
 #: Of the process, and not of a `Host`: one thread serves all of its brokers, and a fork copies what it serves them with.
 _loop = Loop()
-
-
-def proxy_variables(port: int = PORT) -> dict[str, str]:
-    """The variables by which programs know that they are to use a broker on the loopback's `port`, for every host."""
-    proxy = f"http://127.0.0.1:{port}"
-    names = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
-    return {**{each: proxy for name in names for each in (name, name.lower())}, "NO_PROXY": "", "no_proxy": ""}
 
 
 class Broker:
