@@ -122,12 +122,12 @@ def _looking_up(plain: Plain, failed: type[OSError], unknown: type[OSError], wor
 def _telling(plain: Method, inet: Families, kinds: frozenset[int], denied: Denied) -> Method:
     """A method of sockets whose last argument is an address."""
 
-    def tell(self: Socket, *args: object, **kwargs: object) -> object:
+    def tell(own: Socket, /, *args: object, **kwargs: object) -> object:
         try:
-            return plain(self, *args, **kwargs)
+            return plain(own, *args, **kwargs)
         except OSError as error:
             address = args[-1] if args else None
-            if error.errno not in kinds or self.family not in inet or not isinstance(address, tuple):
+            if error.errno not in kinds or own.family not in inet or not isinstance(address, tuple):
                 raise
             told = denied(*address[:2])
             number = error.errno
