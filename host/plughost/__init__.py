@@ -32,6 +32,8 @@ if TYPE_CHECKING:
         PluginDisabled,
         PluginError,
         ResolveError,
+        SessionEnded,
+        SessionError,
         SourceError,
         StoreError,
         UnknownError,
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from plughost.host import Host
     from plughost.policy import Policy
     from plughost.registry import PluginSummary, Removed
+    from plughost.session import Session
     from plughost.sets import LockResult, Synced
     from plughost.settings import Settings
     from plughost.trust import Audit, Finding
@@ -80,6 +83,9 @@ __all__ = [
     "Removed",
     "Repaired",
     "ResolveError",
+    "Session",
+    "SessionEnded",
+    "SessionError",
     "Settings",
     "SourceError",
     "StoreError",
@@ -92,7 +98,7 @@ __all__ = [
 
 __version__ = "0.1.0"
 
-_OTHER_ERRORS = {"CallCancelled", "CallTimeout", "PluginCrashed", "PluginDisabled"}
+_OTHER_ERRORS = {"CallCancelled", "CallTimeout", "PluginCrashed", "PluginDisabled", "SessionEnded"}
 _ERRORS = tuple(name for name in __all__ if name.endswith("Error") or name in _OTHER_ERRORS)
 
 __getattr__ = lazily(
@@ -111,6 +117,7 @@ __getattr__ = lazily(
         "policy": ("Policy",),
         "registry": ("PluginSummary", "Removed"),
         "sets": ("LockResult", "Synced"),
+        "session": ("Session",),
         "settings": ("Settings",),
         "trust": ("Audit", "Finding"),
     },

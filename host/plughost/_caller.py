@@ -12,16 +12,19 @@ from plughost.errors import PluginCrashed, PluginError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import os
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Literal, ParamSpec, Self
 
     from pluggy import PluginManager
 
     from plughost._async import AsyncCalls
+    from plughost._policies import GivenPolicy
     from plughost._route import Call as Route
     from plughost._submit import Call
     from plughost._workers import Workers
     from plughost.call import Event, IsolatedPlugin, Outcome, Output
+    from plughost.session import Session, SessionLimits, Sessions
     from plughost.worker import Deadline
 
     P = ParamSpec("P")
@@ -41,6 +44,8 @@ class Caller:
         self._making = _thread.allocate_lock()
         self._routes: dict[tuple[str, str | None], Route] = {}
         self._awaited: AsyncCalls | None = None
+        self._sessions: Sessions | None = None
+        self._shares_sessions = False
 
     @property
     def _workers(self) -> Workers:
@@ -236,6 +241,67 @@ class Caller:
         finally:
             self._workers.give_back(installed, worker, reuse=not env)
 
+    def session(
+        self,
+        plugin: str,
+        *,
+        policy: GivenPolicy | None = None,
+        idle_timeout_s: float | None = None,
+        task_timeout_s: float | None = None,
+        lifetime_s: float | None = None,
+        max_tasks: float | None = None,
+        memory_bytes: float | None = None,
+        keep: str | os.PathLike[str] | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> Session:
+        """Open a session: a process and a work directory of one's own, kept between calls. To be closed, or used by `with`.
+
+        `policy` narrows what the plugin may use. The limits are by default those of the settings, and `math.inf` is none: after
+        `idle_timeout_s` seconds without a call it ends, after `lifetime_s` in any case; it makes `max_tasks` calls, each of at
+        most `task_timeout_s`; its processes may need `memory_bytes` together. Where too many are open, the one ends that is idle for
+        the longest. Its files are deleted with it, or copied into the folder `keep` first. `env` is added to its environment.
+
+        Raises: UnknownError: no such plugin. UsageError: a policy or a limit can't be. SandboxError: the policy can't be enforced
+        here. SessionError: too many are open, and all are busy. StoreError: the environment, or the store, can't be used.
+        """
+        given = {
+            "idle_timeout_s": idle_timeout_s,
+            "task_timeout_s": task_timeout_s,
+            "lifetime_s": lifetime_s,
+            "max_tasks": max_tasks,
+            "memory_bytes": memory_bytes,
+        }
+        return self.sessions.open(
+            self._workers,
+            plugin,
+            limits=self._session_limits().but(given),
+            policy=policy,
+            is_memory_given=memory_bytes is not None,
+            keep=keep,
+            env=env,
+            make_output=self._output,
+        )
+
+    @property
+    def sessions(self) -> Sessions:
+        """Those that are open: to find, to count and to close."""
+        if self._sessions is None:
+            from plughost.session import Sessions
+
+            watcher = self._workers.pool.watcher
+            with self._making:
+                self._sessions = self._sessions or Sessions(watcher)
+        return self._sessions
+
+    def share_sessions(self, sessions: Sessions) -> None:
+        """Open sessions among those of other hosts. `close` leaves them to whoever has made `sessions`."""
+        self._sessions, self._shares_sessions = sessions, True
+
+    def _session_limits(self) -> SessionLimits:
+        from plughost.session import SessionLimits
+
+        return SessionLimits()
+
     def _output(
         self,
         plugin: str,
@@ -347,5 +413,7 @@ class Caller:
 
         The host can be used again afterwards.
         """
+        if self._sessions is not None and not self._shares_sessions:
+            self._sessions.close()
         if self._made is not None:
             self._made.close()

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from plughost.call import Event
     from plughost.health import Fault
     from plughost.journal import CallRecord, Journal, PluginStats
+    from plughost.session import SessionLimits
     from plughost.settings import Settings
     from plughost.trust import Audit
 
@@ -55,6 +56,7 @@ class Keeper(Caller):
         idle_s: float | None = 60.0,
         max_calls: int | None = None,
         max_memory_bytes: int | None = None,
+        max_sessions: int | None = None,
         environment: Mapping[str, str] | None = None,
         working_folder: str | os.PathLike[str] | None = None,
         policy: GivenPolicy | None = None,
@@ -70,6 +72,7 @@ class Keeper(Caller):
         self._record_arguments = record_arguments
         self._wishes = Wishes(isolation, concurrency)
         self._limits = Limits(workers, in_total=max_workers, idle_s=idle_s, calls=max_calls, memory_bytes=max_memory_bytes)
+        self._max_sessions = max_sessions
         self._surroundings = (environment, working_folder)
         self.policies = Policies(policy, allow_unenforced=allow_unenforced, settings=self._settings_of_calls)
         self._on_progress = on_progress
@@ -122,6 +125,11 @@ class Keeper(Caller):
 
             self._call_settings = load(only=("record-calls", "record-arguments", *SETTINGS))
         return self._call_settings
+
+    def _session_limits(self) -> SessionLimits:
+        from plughost.session import SessionLimits
+
+        return SessionLimits.of(self.settings).but({"max_sessions": self._max_sessions})
 
     def plugins(self) -> list[registry.PluginSummary]:
         """What is installed, by name. Starts nothing and imports nothing."""

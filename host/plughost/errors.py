@@ -12,7 +12,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # typing costs as long to import as a whole worker takes to start
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from os import PathLike
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "CallTimeout",
     "ContractError",
     "DescribeError",
+    "GrantNeeded",
     "InstallError",
     "LimitExceeded",
     "PlughostError",
@@ -94,7 +95,7 @@ class UsageError(PlughostError, ValueError):
     """What the caller gave can't be used: a command line, a source string, an argument of a tool."""
 
     exit_code = 2
-    references = (
+    references: tuple[str, ...] = (
         "usage",
         "source-invalid",
         "name-invalid",
@@ -107,6 +108,17 @@ class UsageError(PlughostError, ValueError):
         "record-incomplete",
         "policy-invalid",
     )
+
+
+class GrantNeeded(UsageError):
+    """The plugin asks for more than it was granted, and there is nobody to ask: what is installed is as it was.
+
+    `permissions` is all that it asks for, as a table of a policy.
+    """
+
+    references = ("grant-needed",)
+    plugin: str = ""
+    permissions: Mapping[str, object] = {}
 
 
 class UnknownError(PlughostError, LookupError):
@@ -274,7 +286,14 @@ class AuditError(PlughostError):
 class BuildError(InstallError):
     """No wheel could be built from the source tree, or the wheel is not one plughost can use."""
 
-    references = ("build-failed", "build-requires", "wheel-invalid", "wheel-changed", "entry-points-missing")
+    references = (
+        "build-failed",
+        "build-requires",
+        "wheel-invalid",
+        "wheel-changed",
+        "entry-points-missing",
+        "permissions-invalid",
+    )
 
 
 class ResolveError(InstallError):

@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from typing import Literal
 
     #: `path` and `python` are texts too; a relative path is relative to the file that it stands in.
-    Kind = Literal["text", "path", "python", "instant", "count", "switch", "patterns", "names", "preset", "policies"]
+    Kind = Literal[
+        "text", "path", "python", "instant", "count", "switch", "patterns", "names", "preset", "policies", "seconds", "size"
+    ]
     #: `project`: a project's file is stronger than the user's. `operator`: the other way round. `all`: the lists add up.
     #: `narrowing`: a project's file takes away from what the operator says. `operator-alone`: it can't have it.
     Decides = Literal["project", "operator", "all", "earlier", "narrowing", "operator-alone"]
@@ -58,6 +60,12 @@ _KEYS = (
     Key("record-calls", "switch", "Record calls, for `logs`, `stats` and `replay`"),
     # A project can ask for more signatures than the operator does, not for fewer.
     Key("require-signed", "patterns", "Refuse what is not signed where the URL of the source fits one of these", decides="all"),
+    Key("session-idle-timeout", "seconds", "After what time without a call a session ends"),
+    Key("session-lifetime", "seconds", "For how long a session may be open"),
+    Key("session-memory", "size", "What the processes of a session may need"),
+    Key("session-task-timeout", "seconds", "How long one call of a session may take"),
+    Key("session-tasks", "count", "How many calls a session may make"),
+    Key("sessions", "count", "How many sessions may be open at once"),
 )
 
 #: By name, sorted.

@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 
     from plughost.settings._keys import Key
 
-    Value = str | int | bool | tuple[str, ...] | dict[str, object]
+    Value = str | int | float | bool | tuple[str, ...] | dict[str, object]
     Layer = tuple[Place, dict[str, Value]]
 
 __all__ = ["load", "user_file"]
 
 _OF_POLICIES = ("preset", "policies")
+#: Of the kinds that are numbers with a unit the field of a policy that is written the same way.
+_FIELDS = {"seconds": "wall_s", "size": "memory_bytes"}
 
 _SWITCHES = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 _PROJECT_FIRST = ("environment", "project", "user")
@@ -184,8 +186,8 @@ def _fitting(key: Key, value: object) -> Value | None:
     """The value, if it is one that the key takes."""
     if key.kind == "switch":
         return value if isinstance(value, bool) else None
-    if key.kind == "count":
-        return value if isinstance(value, int) and not isinstance(value, bool) and value >= 1 else None
+    if key.kind in {"count", *_FIELDS}:
+        return _number(key, value)
     if key.kind in {"patterns", "names"}:
         return tuple(value) if isinstance(value, list) and all(isinstance(item, str) and item for item in value) else None
     if key.kind == "instant" and value != "":
@@ -197,6 +199,18 @@ def _fitting(key: Key, value: object) -> Value | None:
 
         return value if key.kind == "preset" and isinstance(value, str) and value in PRESETS else None
     return value if isinstance(value, str) and (not key.choices or value in ("", *key.choices)) else None
+
+
+def _number(key: Key, value: object) -> int | float | None:
+    if key.kind == "count":
+        return value if isinstance(value, int) and not isinstance(value, bool) and value >= 1 else None
+    from plughost.policy._read import field_value
+
+    try:
+        number = field_value(_FIELDS[key.kind], value)
+    except UsageError:
+        return None
+    return number if isinstance(number, int | float) else float("inf")
 
 
 def wanted(key: Key) -> str:
@@ -211,6 +225,8 @@ def wanted(key: Key) -> str:
         "names": "a list of texts",
         "preset": "`trusted`, `default` or `strict`",
         "policies": "tables, and stands in a file",
+        "seconds": "a time such as `30 s` or `5 min`, or `unlimited`",
+        "size": "a size such as `512 MiB`, or `unlimited`",
     }
     return words.get(key.kind, "a text")
 

@@ -37,7 +37,8 @@ class Settings:
     where: in one place, or where lists add up in several, the strongest first.
 
     `policy` is the name of a preset, or the fields of a table, and `policies` are such by the plugin's name. `narrowing` is what
-    a project's file says of these, "" being for all plugins: it takes away, and gives nothing.
+    a project's file says of these, "" being for all plugins: it takes away, and gives nothing. The limits of sessions are
+    seconds, bytes and counts; `inf` is without limit.
     """
 
     __slots__ = (
@@ -56,6 +57,12 @@ class Settings:
         "record_arguments",
         "record_calls",
         "require_signed",
+        "session_idle_timeout",
+        "session_lifetime",
+        "session_memory",
+        "session_task_timeout",
+        "session_tasks",
+        "sessions",
     )
 
     def __init__(
@@ -75,6 +82,12 @@ class Settings:
         record_arguments: bool = False,
         record_calls: bool = True,
         require_signed: tuple[str, ...] = (),
+        session_idle_timeout: float = 900.0,
+        session_lifetime: float = 3600.0,
+        session_memory: float = 512 << 20,
+        session_task_timeout: float = 300.0,
+        session_tasks: int = 50,
+        sessions: int = 100,
         origins: Mapping[str, tuple[Place, ...]] | None = None,
     ) -> None:
         self.allow_unenforced = allow_unenforced
@@ -91,4 +104,10 @@ class Settings:
         self.record_arguments = record_arguments
         self.record_calls = record_calls
         self.require_signed = require_signed
+        self.session_idle_timeout = session_idle_timeout
+        self.session_lifetime = session_lifetime
+        self.session_memory = session_memory
+        self.session_task_timeout = session_task_timeout
+        self.session_tasks = session_tasks
+        self.sessions = sessions
         self.origins = origins or {}

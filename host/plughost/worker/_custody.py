@@ -52,6 +52,11 @@ class Custody:
         for worker in list(self._workers):
             worker.interrupt()
 
+    @property
+    def is_called_off(self) -> bool:
+        """Whether what runs in it is not to begin anything more."""
+        return self._is_cancelled or self._is_over
+
     def add(self, worker: Worker) -> None:
         self._workers.add(worker)
         if self._is_over:

@@ -1,0 +1,91 @@
+"""Copying out of a folder that somebody hostile may have filled: files, and nothing but files.
+
+Above it: sessions; below it: what looks into their folders. Links, pipes, sockets and devices stay behind. A copy belongs to
+whoever makes it, and has none of the original's modes, so that nothing that was prepared can be executed.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from plughost.errors import UsageError
+from plughost.session._artifacts import artifacts_of
+from plughost.session._files import list_files, open_file
+
+if TYPE_CHECKING:
+    from plughost.session._artifacts import Artifact
+    from plughost.session._files import Found
+
+__all__ = ["copy_files"]
+
+_PART_BYTES = 1 << 24
+
+
+def copy_files(folder: str, to: str) -> list[Artifact]:
+    """Copy the files of the folder into the folder `to`, which is made if it isn't there; the copies.
+
+    A file that is there is replaced, each by one rename. What changes or goes meanwhile is left out.
+
+    Raises: UsageError: `to` can't be written.
+    """
+    copied: dict[str, Found] = {}
+    try:
+        os.makedirs(to, exist_ok=True)
+        for path, found in list_files(folder).files.items():
+            try:
+                fd = open_file(folder, path, found)
+            except OSError:
+                continue
+            try:
+                _copy(fd, os.path.join(to, path))
+            finally:
+                os.close(fd)
+            copied[path] = found
+    except OSError as error:
+        raise UsageError(
+            f"The files of the session can't be kept in `{to}`",
+            causes=[error.strerror or str(error)],
+            hint="Name a folder that can be written",
+        ) from error
+    return artifacts_of(os.path.abspath(to), copied.items())
+
+
+def _copy(source: int, path: str) -> None:
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    beside = f"{path}.{os.urandom(4).hex()}.new"
+    target = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    try:
+        try:
+            _copy_data(source, target)
+        finally:
+            os.close(target)
+        os.replace(beside, path)
+    except BaseException:
+        os.unlink(beside)
+        raise
+
+
+def _copy_data(source: int, target: int) -> None:
+    """What is a hole stays one: a file of a terabyte may take no room at all."""
+    size = os.fstat(source).st_size
+    at = 0
+    while at < size:
+        try:
+            at = os.lseek(source, at, os.SEEK_DATA)
+        except OSError:  # nothing but a hole is left
+            break
+        end = min(size, os.lseek(source, at, os.SEEK_HOLE))
+        os.lseek(source, at, os.SEEK_SET)
+        os.lseek(target, at, os.SEEK_SET)
+        while at < end and (part := os.read(source, min(_PART_BYTES, end - at))):
+            at += _write_all(target, part)
+        at = max(at, end)  # it may have been cut off meanwhile
+    os.ftruncate(target, size)
+
+
+def _write_all(target: int, data: bytes) -> int:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(target, view) :]
+    return len(data)

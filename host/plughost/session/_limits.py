@@ -1,0 +1,65 @@
+"""How much a session may do, and for how long."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from math import inf
+from typing import TYPE_CHECKING
+
+from plughost.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Self
+
+    from plughost.settings import Settings
+
+__all__ = ["SessionLimits"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionLimits:
+    """What a session may do. `inf` is without limit.
+
+    One call may take `task_timeout_s` seconds; there may be `max_tasks` calls in a session, and `max_sessions` sessions at once.
+    A session ends when it is `lifetime_s` seconds old, or when nobody has called for `idle_timeout_s`. `memory_bytes` is of all
+    its processes together, and narrows the plugin's policy.
+
+    Raises: UsageError: a limit that can't be kept.
+    """
+
+    task_timeout_s: float = 300
+    max_tasks: float = 50
+    lifetime_s: float = 3600
+    idle_timeout_s: float = 900
+    max_sessions: float = 100
+    memory_bytes: float = 512 << 20
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value: object = getattr(self, field.name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+                raise UsageError(
+                    f"`{field.name}={value!r}` can't be", hint="Give it a number above 0, or `math.inf` for no limit"
+                )
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Those of the settings."""
+        return cls(
+            task_timeout_s=settings.session_task_timeout,
+            max_tasks=settings.session_tasks,
+            lifetime_s=settings.session_lifetime,
+            idle_timeout_s=settings.session_idle_timeout,
+            max_sessions=settings.sessions,
+            memory_bytes=settings.session_memory,
+        )
+
+    def but(self, given: Mapping[str, float | None]) -> Self:
+        """The same with those that are given."""
+        return replace(self, **{name: value for name, value in given.items() if value is not None})
+
+    @property
+    def memory(self) -> int | None:
+        """As policies have it."""
+        return None if self.memory_bytes == inf else int(self.memory_bytes)
