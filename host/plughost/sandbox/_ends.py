@@ -9,7 +9,7 @@ from __future__ import annotations
 from plughost import _kernel
 from plughost.errors import LimitExceeded, PlughostError, PluginCrashed, PluginError
 from plughost.policy import KEYS
-from plughost.sandbox._guard import Breach
+from plughost.sandbox._guard import NEAR, Breach
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,11 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["crash_of", "explain", "limit_error", "quantity"]
 
 #: Signals, by what their numbers are on Linux.
-_SIGKILL, _SIGXCPU, _SIGXFSZ, _SIGSYS = 9, 24, 25, 31
+_SIGKILL, _SIGXFSZ, _SIGSYS = 9, 25, 31
 #: How a program ends that finds no memory and doesn't expect that: SIGSEGV, SIGBUS, SIGABRT.
 _FOR_WANT_OF_MEMORY = (11, 7, 6)
-#: Of its limit, as much as has to be in use for a crash to be possibly for want of memory.
-_NEAR = 0.8
 _UNITS = (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
 _REFERENCES = {
     "memory_bytes": "limit-memory",
@@ -49,8 +47,6 @@ _SAID = {
 _ALLOWED_OF = {"threads": " threads", "processes": " processes", "open_files": " open files", "file_bytes": " for one file"}
 #: What the kernel answers a plugin that meets a limit: numbers of an OSError.
 _EAGAIN, _EMFILE, _EFBIG, _ENOSPC = 11, 24, 27, 28
-#: A folder is full if no more than this part of it is free: the last block is no use to what is larger.
-_NEARLY_FULL = 16
 
 
 def quantity(limit: str, figure: float) -> str:
@@ -97,7 +93,9 @@ def crash_of(guard: Guard, what: str, code: int | None, causes: list[str]) -> Pl
     """The error for a worker that ended with that exit code, below 0 for a signal; `causes` are what it printed last."""
     if guard.breach is None and guard.was_out_of_memory():
         guard.breach = Breach("memory_bytes", max(guard.peak_bytes, guard.policy.memory_bytes or 0))
-    breach = guard.breach or _breach_by_signal(guard, code)
+    breach = guard.breach
+    if breach is None and code == -_SIGXFSZ and guard.policy.file_bytes is not None:
+        breach = Breach("file_bytes", guard.policy.file_bytes)
     if breach is not None:
         error: PluginCrashed = limit_error(guard, what, breach)
         error.causes = tuple(causes)
@@ -110,20 +108,13 @@ def crash_of(guard: Guard, what: str, code: int | None, causes: list[str]) -> Pl
     )
 
 
-def _breach_by_signal(guard: Guard, code: int | None) -> Breach | None:
-    limit = {-_SIGXCPU: "cpu_s", -_SIGXFSZ: "file_bytes"}.get(code or 0)
-    allowed = getattr(guard.policy, limit) if limit else None
-    return Breach(limit, allowed) if limit and allowed is not None else None
-
-
 def _why(guard: Guard, code: int | None) -> str:
     """What is known of an end by a signal that is nobody's of ours."""
     signal = -(code or 0)
     if signal == _SIGSYS:
-        return "It made a system call in the way of another architecture, which no sandbox can check"
+        return "It may have made a system call of another architecture: that is how those are refused"
     allowed = guard.policy.memory_bytes
-    is_near = allowed is not None and guard.peak_bytes >= _NEAR * allowed
-    if allowed is not None and is_near and signal in _FOR_WANT_OF_MEMORY:
+    if allowed is not None and guard.peak_bytes >= NEAR * allowed and signal in _FOR_WANT_OF_MEMORY:
         figures = f"{quantity('memory_bytes', guard.peak_bytes)} of {quantity('memory_bytes', allowed)}"
         return f"It was possibly out of memory: it had {figures}"
     if signal == _SIGKILL:
@@ -139,7 +130,7 @@ def explain(guard: Guard, error: PlughostError) -> PlughostError:
         if number == _ENOSPC:
             _tell_of_full_folder(guard, error)
         elif limit and getattr(guard.policy, limit) is not None:
-            error.causes = (*error.causes, _reached(guard, limit))
+            error.causes = (_reached(guard, limit), *error.causes)
             error.hint = _how_to_allow(guard, limit)
     return error
 
@@ -163,7 +154,8 @@ def _reached(guard: Guard, limit: str) -> str:
 
 
 def _tell_of_full_folder(guard: Guard, error: PluginError) -> None:
-    used, size = guard.temporary_use()
-    if size and size - used <= size // _NEARLY_FULL:
-        error.causes = (*error.causes, f"It reached a limit: `{guard.temporary}` holds at most {quantity('disk_bytes', size)}")
+    """Which folder it was that is full, the error may not say: there is room in the other one."""
+    size = guard.temporary_use()[1]
+    if size and guard.has_room_at_work:
+        error.causes = (f"It reached a limit: `{guard.temporary}` holds at most {quantity('disk_bytes', size)}", *error.causes)
         error.hint = "What is large belongs in the work directory, which is the current one when a call begins"

@@ -7,6 +7,7 @@ machine has all of that, and none says afterwards which limit it was.
 
 from __future__ import annotations
 
+import os
 import time
 
 TYPE_CHECKING = False
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
         def interrupt(self) -> None: ...
 
 
-__all__ = ["TICK_S", "Breach", "Guard"]
+__all__ = ["NEAR", "Breach", "Guard"]
 
 #: How often a worker is looked at that is in the middle of a call, and one that is idle.
 TICK_S = 0.015
@@ -40,8 +41,12 @@ _TIMES_ITS_COST = 30
 #: The work directory: when in a call it is first looked at, for how long at a time, and how often.
 _DISK_WITHIN_S = 0.002
 _DISK_EVERY_S = 0.1
+_ROOM_BYTES = 16 << 20
 #: In how many rounds what hides from the listing, because it is just being forked, is looked for and killed.
 _MOST_ROUNDS = 20
+
+#: Of the memory that is allowed, as much as has to be in use for a failure to be possibly for want of it.
+NEAR = 0.8
 
 SIGKILL, SIGSTOP = 9, 19
 
@@ -175,6 +180,11 @@ class Guard:
 
         return explain(self, error)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether so little memory is left that a further call may fail for that, too."""
+        return self.policy.memory_bytes is not None and self.memory_bytes >= NEAR * self.policy.memory_bytes
+
     def measure(self) -> int:
         """The memory of all processes, now or when that could be told."""
         if not self.is_over:
@@ -186,6 +196,15 @@ class Guard:
         from plughost.sandbox._figures import use_of_file_system
 
         return use_of_file_system(self._process.pid, self.temporary) if self.temporary and not self.is_over else (0, 0)
+
+    @property
+    def has_room_at_work(self) -> bool:
+        """Whether the file system of the work directory has some left."""
+        try:
+            known = os.statvfs(self.work)
+        except OSError:
+            return False
+        return known.f_bavail * known.f_frsize > _ROOM_BYTES
 
     def was_out_of_memory(self) -> bool:
         """Whether the kernel has killed it for the memory that it was allowed."""

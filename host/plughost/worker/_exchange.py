@@ -141,7 +141,13 @@ class Exchange:
 
     def explained(self, error: PlughostError) -> PlughostError:
         """What the plugin has raised, with the limit that it met, if it was one."""
-        return error if self._worker.guard is None else self._worker.guard.explained(error)
+        guard = self._worker.guard
+        if guard is None:
+            return error
+        explained = guard.explained(error)
+        if guard.is_full:  # what is still in use, a further call would trip over
+            self._worker.reusable = False
+        return explained
 
     def descriptors(self) -> list[tuple[int, int]]:
         """What to wait for before `advance` can get on: descriptors with their events, as for `select.poll`."""
