@@ -258,8 +258,8 @@ class Caller:
 
         `policy` narrows what the plugin may use. The limits are by default those of the settings, and `math.inf` is none: after
         `idle_timeout_s` seconds without a call it ends, after `lifetime_s` in any case; it makes `max_tasks` calls, each of at
-        most `task_timeout_s`; its processes may need `memory_bytes` together. Where too many are open, the one ends that is idle for
-        the longest. Its files are deleted with it, or copied into the folder `keep` first. `env` is added to its environment.
+        most `task_timeout_s`; its processes may need `memory_bytes` together. Where too many are open, the one ends that is idle
+        for the longest. Its files are deleted with it, or copied into the folder `keep` first. `env` is added to its environment.
 
         Raises: UnknownError: no such plugin. UsageError: a policy or a limit can't be. SandboxError: the policy can't be enforced
         here. SessionError: too many are open, and all are busy. StoreError: the environment, or the store, can't be used.

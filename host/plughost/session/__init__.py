@@ -2,8 +2,8 @@
 
 Above it: `Caller`, which opens them; below it: the workers, calls, and the store's paths.
 
-- `_session` is what a caller has. `_tasks` makes its calls, one at a time and within its limits, on a process that `_life` starts,
-  loses and starts again; `_turn` says whose turn it is, and `_ends` why there are no more.
+- `_session` is what a caller has. `_tasks` makes its calls, one at a time and within its limits, on a process that `_life`
+  starts, loses and starts again; `_turn` says whose turn it is, and `_ends` why there are no more.
 - `_sessions` has all sessions of a host: who makes room, who was idle for too long, what they come to (`_stats`).
 - `_folder` is the folder on disk, and the lock that tells whether anybody has it; `_files`, `_artifacts` and `_keep` look into it
   and copy out of it as one does with what somebody hostile may have filled.

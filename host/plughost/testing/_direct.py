@@ -81,8 +81,8 @@ class _DirectWorkers(Workers):
         _env: Mapping[str, str] | None = None,
         *,
         policy: Policy,  # noqa: ARG002 - there is no process that could be kept to one
-        own: Sequence[str] = (),
-        work: str = "",  # noqa: ARG002 - the folder is this process's  # noqa: ARG002
+        own: Sequence[str] = (),  # noqa: ARG002 - likewise
+        work: str = "",  # noqa: ARG002 - likewise
         asked: Mapping[str, object] | None = None,
     ) -> Worker:
         (requests, our_in), (our_out, replies) = os.pipe(), os.pipe()
