@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-from plughost.errors import CallCancelled, CallTimeout, PlughostError, PluginCrashed, PluginError, UsageError
+from plughost.errors import CallCancelled, CallTimeout, LimitExceeded, PlughostError, PluginCrashed, PluginError, UsageError
 from plughost.journal._arguments import digest, fields, kept_arguments
 from plughost.journal._spool import Spool
 from plughost.journal._writer import LINE, Clock, NoWriter, Writer
@@ -69,6 +69,7 @@ _LONGEST_TYPE = 200
 _EXIT_CODES = {KeyboardInterrupt: 130, BrokenPipeError: 141}
 _OUTCOMES = (
     (PluginError, "raised"),
+    (LimitExceeded, "limited"),
     (PluginCrashed, "crashed"),
     (CallTimeout, "timed-out"),
     (CallCancelled, "cancelled"),
