@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import _thread
 import os
+from functools import partial
 
 from plughost._deletion import delete_folder
 
@@ -88,8 +89,9 @@ class Confining:
         user = ways.user_for(policy, venv)
         if work and user is not None:
             user = _adopt(work, user)
-        return ways.confine(
+        confinement = ways.confine(
             policy,
+            plugin=plugin,
             venv=venv,
             work=work or folders.new(user),
             variables=self._variables,
@@ -98,10 +100,19 @@ class Confining:
             waived=self.policies.waived,
             is_nursery=is_nursery,
         )
+        if confinement.has_hosts:
+            from plughost.sandbox import Broker
+
+            hosts = policy.network if isinstance(policy.network, tuple) else ()
+            confinement.serve_hosts(Broker(hosts, partial(_log_refusal, plugin), plugin=plugin))
+        return confinement
 
     def drop(self, confinement: Confinement | None) -> None:
-        """Delete the work directory of a process that has ended, unless it is somebody's who keeps it."""
-        if confinement is not None and confinement.work.startswith(self._store.work):
+        """Let go of what a process had that has ended: its work directory, unless it is somebody's who keeps it, and its broker."""
+        if confinement is None:
+            return
+        confinement.close()
+        if confinement.work.startswith(self._store.work):
             delete_folder(confinement.work)
 
     def _made(self) -> tuple[Ways, WorkFolders]:
@@ -112,6 +123,12 @@ class Confining:
                 self._ways = Ways(known_machine(self._store.machine), [self._store.runner_bytecode])
                 self._folders = WorkFolders(self._store.work)
             return self._ways, self._folders
+
+
+def _log_refusal(plugin: str, host: str, port: int) -> None:
+    import logging
+
+    logging.getLogger(f"plughost.plugin.{plugin}").warning("`%s:%s` can't be reached: the policy doesn't allow it", host, port)
 
 
 def _adopt(work: str, user: int) -> int:

@@ -14,10 +14,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import select
 
-__all__ = ["Offer"]
+__all__ = ["Offer", "make_ahead"]
 
 _NOEXEC_SEAL = 0x8  # MFD_NOEXEC_SEAL: some systems refuse any other
 _ADD_SEALS = 1033  # F_ADD_SEALS, which Python names from 3.9 on
+
+#: The descriptor of memory that was made ahead, by a process that may not make any later on.
+_ahead: list[int] = []
 
 
 class Offer(framing.Carrier):
@@ -67,13 +70,8 @@ class Offer(framing.Carrier):
 
         self._poll = select.poll
 
-        flags = os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING
-        try:
-            self._descriptor = os.memfd_create("plughost", flags | _NOEXEC_SEAL)
-        except OSError:  # an older kernel
-            self._descriptor = os.memfd_create("plughost", flags)
+        self._descriptor = _ahead.pop() if _ahead else _made(arena.SIZE_BYTES)
         self._inode = os.fstat(self._descriptor).st_ino
-        os.ftruncate(self._descriptor, arena.SIZE_BYTES)
         fcntl.fcntl(self._descriptor, _ADD_SEALS, arena.NEEDED_SEALS)
         self.receiving = arena.Arena(self._descriptor, of_host=False)
         self.news = self._descriptor
@@ -86,3 +84,24 @@ class Offer(framing.Carrier):
         except OSError:
             pass
         self._descriptor = -1
+
+
+def make_ahead() -> None:
+    """Have the memory be there, empty, before this process may not make any more, and only files up to a size."""
+    from . import arena
+
+    try:
+        _ahead.append(_made(arena.SIZE_BYTES))
+    except (AttributeError, OSError):  # other systems, and limits
+        pass
+
+
+def _made(size: int) -> int:
+    """A descriptor of memory without a name."""
+    flags = os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING
+    try:
+        descriptor = os.memfd_create("plughost", flags | _NOEXEC_SEAL)
+    except OSError:  # an older kernel
+        descriptor = os.memfd_create("plughost", flags)
+    os.ftruncate(descriptor, size)
+    return descriptor

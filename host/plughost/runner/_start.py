@@ -101,7 +101,8 @@ def start() -> None:
         _probe.probe(int(sys.argv[2]))
         return
     plan = _confine() if "--confined" in sys.argv else {}
-    os.closerange(5, 256)  # whatever the host's own parents left open and inheritable
+    if not plan:
+        os.closerange(5, 256)  # whatever the host's own parents left open and inheritable
     try:
         os.set_inheritable(4, False)  # noqa: FBT003 - the lease is this process's, not that of a program it starts
     except OSError:  # started by somebody who gives none
@@ -138,11 +139,18 @@ def start() -> None:
 
 def _confine() -> dict[str, object]:
     """Carry out the plan, of which the length stands behind `--confined`."""
-    from . import _bytecode, _confine
+    from . import _bulk, _bytecode, _confine
 
     plan = _confine.read_plan(int(sys.argv[sys.argv.index("--confined") + 1]))
+    os.closerange(6 if "port" in plan else 5, 256)  # whatever the host's own parents left open and inheritable
     _bytecode.complete(float(str(plan.get("sources", 0.0))))
+    _bulk.make_ahead()
     _confine.confine(plan)
+    denied = plan.get("denied")
+    if isinstance(denied, list):
+        from . import _denied
+
+        _denied.explain_denials(*denied)
     return plan
 
 

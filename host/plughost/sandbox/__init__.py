@@ -7,17 +7,30 @@ from plughost._lazy import lazily
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from plughost.sandbox._broker import Broker
     from plughost.sandbox._guard import Guard
     from plughost.sandbox._machine import Machine, known_machine
     from plughost.sandbox._plan import Confinement, Missing, Ways, unenforceable
     from plughost.sandbox._work import WorkFolders, abandoned
 
-__all__ = ["Confinement", "Guard", "Machine", "Missing", "Ways", "WorkFolders", "abandoned", "known_machine", "unenforceable"]
+__all__ = [
+    "Broker",
+    "Confinement",
+    "Guard",
+    "Machine",
+    "Missing",
+    "Ways",
+    "WorkFolders",
+    "abandoned",
+    "known_machine",
+    "unenforceable",
+]
 
 __getattr__ = lazily(
     __name__,
     {
         "_guard": ("Guard",),
+        "_broker": ("Broker",),
         "_machine": ("Machine", "known_machine"),
         "_plan": ("Confinement", "Missing", "Ways", "unenforceable"),
         "_work": ("WorkFolders", "abandoned"),

@@ -10,15 +10,18 @@ import json
 import os
 
 from plughost.errors import SandboxError
+from plughost.sandbox._broker_variables import proxy_variables
 from plughost.sandbox._filter import Rules, build
 from plughost.sandbox._machine import RUNNER, Machine, free_user
 from plughost.sandbox._tree import READ, WRITE, Files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Collection, Mapping, Sequence
 
     from plughost.policy import Policy
+    from plughost.sandbox._broker import Broker
 
 __all__ = ["Confinement", "Missing", "Ways", "unenforceable"]
 
@@ -80,11 +83,10 @@ def _why(machine: Machine, *names: str) -> str:
 class Confinement:
     """What one worker is started with. `waived` are the names of what is not kept, by somebody's leave.
 
-    `environment` is all that it has of variables, but for those that a single call adds. `work` is its working folder. `link` is
-    a descriptor that the child is to have, see the runner's `_confine`; whoever gives one closes it.
+    `environment` is all that it has of variables, but for those that a single call adds. `work` is its working folder.
     """
 
-    __slots__ = ("environment", "has_hosts", "link", "plan", "policy", "waived", "work")
+    __slots__ = ("_broker", "_link", "environment", "has_hosts", "plan", "policy", "waived", "work")
 
     def __init__(
         self,
@@ -103,7 +105,32 @@ class Confinement:
         self.waived = tuple(waived)
         #: Whether it has a network of its own, in which a broker is to serve.
         self.has_hosts = has_hosts
-        self.link: int | None = None
+        self._broker: Broker | None = None
+        self._link: socket.socket | None = None
+
+    @property
+    def link(self) -> int | None:
+        """A descriptor that the child is to have, see the runner's `_confine`."""
+        return None if self._link is None else self._link.fileno()
+
+    def serve_hosts(self, broker: Broker) -> None:
+        """Have the broker serve the process, once that is there; `let_go` follows when it is, `close` when it is gone."""
+        import socket
+
+        ours, self._link = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._broker = broker
+        broker.receive(ours)
+
+    def let_go(self) -> None:
+        """The child has been started, or can't be."""
+        if self._link is not None:
+            self._link.close()
+            self._link = None
+
+    def close(self) -> None:
+        self.let_go()
+        if self._broker is not None:
+            self._broker.close()
 
     def of_fork(self, pid: int) -> Confinement:
         """That of a process which one with this one has forked."""
@@ -144,6 +171,7 @@ class Ways:
         self,
         policy: Policy,
         *,
+        plugin: str,
         venv: str,
         work: str,
         variables: Mapping[str, str],
@@ -174,8 +202,12 @@ class Ways:
         if flags and not (machine.can("tree") and (machine.can("net") or not has_hosts)):
             flags |= _NEWUSER
         plan["unshare"], plan["map"] = flags, [os.getuid(), os.getgid()]
+        if policy.network != "on":
+            plan["denied"] = [plugin, policy.network]
+        environment = _environment(policy, venv, work, variables, has_tree=has_tree)
         if has_hosts:
             plan["port"] = BROKER_PORT
+            environment.update(proxy_variables(BROKER_PORT))
         if has_tree:
             plan["tree"] = files.tree(work, temporary_bytes=temporary_bytes, user=number, group=group)
         if user is not None:
@@ -189,7 +221,7 @@ class Ways:
             policy,
             json.dumps(plan, separators=(",", ":")).encode(),
             work=work,
-            environment=_environment(policy, venv, work, variables, has_tree=has_tree),
+            environment=environment,
             waived=waived,
             has_hosts=has_hosts,
         )

@@ -187,7 +187,7 @@ class _Tree:
     def _is_bound(self, path: str) -> str:
         """The mode in which it is there as a part of something; "" if it isn't."""
         while path != "/":
-            if path in self._modes and self._modes[path]:
+            if self._modes.get(path):
                 return self._modes[path]
             path = os.path.dirname(path)
         return ""

@@ -80,6 +80,7 @@ def launch(
                 is_deaf=True,
             )
             if confinement is not None:
+                confinement.let_go()
                 _write(our_in, confinement.plan)
         finally:
             for fd in (child_in, child_out, child_err):
