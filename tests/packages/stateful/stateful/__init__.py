@@ -1,0 +1,102 @@
+"""Tools that keep their state in the module, and their files in the work directory."""
+
+import os
+import signal
+import tempfile
+import threading
+import time
+
+_total = 0
+
+
+def add(amount: int = 1) -> int:
+    """The total so far."""
+    global _total
+    _total += amount
+    return _total
+
+
+def pid() -> int:
+    return os.getpid()
+
+
+def write(files: dict) -> None:
+    """Write files, by their paths, into the work directory."""
+    for path, text in files.items():
+        os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+
+
+def append(path: str, text: str) -> None:
+    with open(path, "a", encoding="utf-8") as file:
+        file.write(text)
+
+
+def around() -> dict:
+    """What is seen here: the work directory, what is in it, and what is in the folder for temporary files."""
+    return {"folder": os.getcwd(), "files": sorted(os.listdir(".")), "temporary": sorted(os.listdir(tempfile.gettempdir()))}
+
+
+def fill(name: str) -> str:
+    """Leave a file in the folder for temporary files."""
+    path = os.path.join(tempfile.gettempdir(), name)
+    with open(path, "w", encoding="utf-8"):
+        return path
+
+
+def lay_traps(target: str) -> list:
+    """Whatever isn't a file of one's own; what can't be made is left out of the list."""
+    made = []
+    traps = {
+        "link": lambda: os.symlink(target, "link"),
+        "folder": lambda: os.symlink(os.path.dirname(target), "folder"),
+        "hard": lambda: os.link(target, "hard"),
+        "pipe": lambda: os.mkfifo("pipe"),
+        "deep": lambda: _dig("deep", 600),
+        "locked": lambda: (os.makedirs("locked/inner"), os.chmod("locked", 0)),
+    }
+    for name, lay in traps.items():
+        try:
+            lay()
+        except OSError:
+            continue
+        made.append(name)
+    return made
+
+
+def _dig(name: str, levels: int) -> None:
+    here = os.getcwd()
+    for _ in range(levels):
+        os.mkdir(name)
+        os.chdir(name)
+    os.chdir(here)
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die_later() -> int:
+    """End between this call and the next."""
+    threading.Timer(0.01, die).start()
+    return os.getpid()
+
+
+def sleep(started: str = "", seconds: float = 60.0) -> None:
+    """Tell by a file that it has begun."""
+    if started:
+        with open(started, "w", encoding="utf-8") as file:
+            file.write(str(os.getpid()))
+    time.sleep(seconds)
+
+
+def count(up_to: int = 3):
+    yield from range(up_to)
+
+
+def forward(amount: int) -> int:
+    """Add by way of the app."""
+    import plughost_app
+
+    return plughost_app.again(amount)
