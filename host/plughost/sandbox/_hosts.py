@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import socket
 
-from plughost.policy._hosts import allows
+from plughost.policy import allows
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
