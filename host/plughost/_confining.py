@@ -108,7 +108,7 @@ class Confining:
         return confinement
 
     def drop(self, confinement: Confinement | None) -> None:
-        """Let go of what a process had that has ended: its work directory, unless it is somebody's who keeps it, and its broker."""
+        """Let go of what a process had that has ended: its broker, and its work directory, unless that is kept."""
         if confinement is None:
             return
         confinement.close()

@@ -100,6 +100,10 @@ def start() -> None:
 
         _probe.probe(int(sys.argv[2]))
         return
+    if "exec" in sys.argv[1:2]:
+        from . import _exec
+
+        _exec.execute()
     plan = _confine() if "--confined" in sys.argv else {}
     if not plan:
         os.closerange(5, 256)  # whatever the host's own parents left open and inheritable

@@ -195,7 +195,7 @@ class Ways:
             "sources": self._sources,
             "folder": work,
             "limits": _limits(policy),
-            "filter": _filter(policy, is_nursery=is_nursery),
+            "filter": _filter(policy, machine, is_nursery=is_nursery),
         }
         has_hosts = isinstance(policy.network, tuple) and bool(policy.network) and machine.has_own_network
         flags = (_NEWNS if has_tree else 0) | (_NEWNET if has_hosts else 0)
@@ -263,16 +263,24 @@ def _limits(policy: Policy) -> list[list[int]]:
 
 def _of_forks(policy: Policy, files: Files, work: str, machine: Machine) -> dict[str, object]:
     """What the processes that a nursery forks take from themselves: what is one another's."""
-    plan: dict[str, object] = {"folder": work, "filter": _filter(policy, is_nursery=False)}
+    plan: dict[str, object] = {"folder": work, "filter": _filter(policy, machine, is_nursery=False)}
     if machine.abi:
         rules = [rule for rule in files.rules("", has_tree=False) if rule[0]]
         plan["landlock"] = {"abi": machine.abi, "rules": rules, "own": READ | WRITE, "scopes": 0}
     return plan
 
 
-def _filter(policy: Policy, *, is_nursery: bool) -> str:
+def _filter(policy: Policy, machine: Machine, *, is_nursery: bool) -> str:
+    has_children = policy.processes != 1
+    # Sockets with a name: in folders that others write to, there may be some of theirs.
+    is_apart = machine.has_own_tree and machine.abi >= _SCOPES_SINCE and not policy.read and not policy.write
     rules = Rules(
-        network=policy.network != "off", children=policy.processes != 1, nursery=is_nursery, threads=policy.threads != 1
+        network=policy.network != "off",
+        children=has_children,
+        nursery=is_nursery,
+        threads=policy.threads != 1,
+        private_tree=machine.has_own_tree,
+        local_sockets=has_children and is_apart,
     )
     return build(rules).hex()
 

@@ -46,6 +46,10 @@ class WorkFolders:
             os.chown(folder, user, user)
         return folder
 
+    def drop(self, folder: str) -> None:
+        """Delete it, whatever was left there."""
+        delete_folder(folder)
+
     def _begin(self) -> None:
         import fcntl
 

@@ -1,0 +1,81 @@
+"""Where packages are built: programs that run a package's own code before anybody has it as a plugin.
+
+Above it: the stages that build; below it: the plan, and `_process`. A build may start programs, compilers for instance, and read
+what the system has of them; it writes where it is told, sees nobody's home folder, and has a network only while what it needs is
+fetched.
+"""
+
+from __future__ import annotations
+
+import os
+
+from plughost import _process
+from plughost.policy import Policy
+from plughost.sandbox._machine import RUNNER
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from plughost._process import Completed
+    from plughost.sandbox._plan import Ways
+    from plughost.sandbox._work import WorkFolders
+
+__all__ = ["Workshop"]
+
+#: Compilers, and what they read; what isn't there is left out.
+_TOOLS = ("/usr", "/bin", "/sbin", "/opt")
+
+
+class Workshop:
+    """Safe for several threads."""
+
+    def __init__(self, ways: Ways, folders: WorkFolders, *, python: str, waived: Sequence[str] = ()) -> None:
+        """`python` is an interpreter that no package has written to."""
+        self._ways = ways
+        self._folders = folders
+        self._python = python
+        self._waived = tuple(waived)
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        venv: str,
+        read: Sequence[str] = (),
+        write: Sequence[str] = (),
+        is_online: bool = False,
+    ) -> Completed:
+        """Run a program to its end, as `_process.run` does. `venv` is the environment that it belongs to.
+
+        `read` and `write` are paths that it has besides the system's own, its environment and a home folder that goes with it.
+
+        Raises: SandboxError: that can't be kept to on this machine. OSError: it can't be started.
+        """
+        policy = _POLICY.replace(network="on" if is_online else "off", read=(*_TOOLS, *read), write=tuple(write))
+        self._ways.refuse_unenforceable(policy, plugin="the build", waived=self._waived)
+        home = self._folders.new()
+        try:
+            confinement = self._ways.confine(policy, plugin="the build", venv=venv, work=home, variables={}, waived=self._waived)
+            return _process.run(
+                [self._python, "-I", "-S", RUNNER, "exec", "--confined", str(len(confinement.plan)), *argv],
+                env={**env, "HOME": home, "TMPDIR": confinement.environment["TMPDIR"]},
+                input=confinement.plan,
+            )
+        finally:
+            self._folders.drop(home)
+
+
+#: A build is somebody's who waits for it, and ends it.
+_POLICY = Policy(
+    execute=("/",),
+    memory_bytes=None,
+    processes=None,
+    threads=None,
+    open_files=None,
+    file_bytes=None,
+    disk_bytes=None,
+    output_bytes=None,
+    result_bytes=None,
+)
