@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 LINUX = sys.platform == "linux"
 
-_NUMBERS_LAST_S = 60.0
+NUMBERS_LAST_S = 60.0
 
 #: In every child's environment, with a value of its own: how `kill_tree` finds a grandchild that left the group and its parent.
 FAMILY_MARK = "PLUGHOST_FAMILY"
@@ -81,7 +81,7 @@ def may_have_left_some(pid: int, mark: str, started_s: float, *, known: Collecti
     """
     if not LINUX:
         return False
-    if time.monotonic() - started_s > _NUMBERS_LAST_S:
+    if time.monotonic() - started_s > NUMBERS_LAST_S:
         return True
     with open("/proc/loadavg", "rb") as file:
         newest = int(file.read().split()[-1])

@@ -59,6 +59,11 @@ class Events:
         """Send by another link from now on."""
         self._link, self._is_asked = link, is_asked
 
+    def adopt(self) -> None:
+        """This process was forked to go on with what another one has begun."""
+        if self.relay is not None:
+            self.relay.adopt()
+
     def watch(self, level: int) -> None:
         """Send records from `level` on, or from the level that the plugin sets."""
 

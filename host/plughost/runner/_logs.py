@@ -46,6 +46,10 @@ class Relay(logging.Handler):
         """Not in a copy of the process: what that logs is shown as it would be without us."""
         return self.is_open and os.getpid() == self._pid
 
+    def adopt(self) -> None:
+        """This process was forked to be heard in the place of the one that it is a copy of."""
+        self._pid = os.getpid()
+
     def take_part(self) -> None:
         if type(logging.root.handlers) is not _Handlers:
             logging.root.handlers = _Handlers(logging.root.handlers, self)

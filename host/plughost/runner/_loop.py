@@ -43,9 +43,10 @@ if TYPE_CHECKING:
         def settle(self) -> None: ...
 
     class Server(Protocol):
-        """`running` counts the calls that are being answered, one inside another."""
+        """`running` counts the calls that are being answered, one inside another; `heads` are those that are known."""
 
         running: int
+        heads: dict[str, Tool]
         events: Events
 
         def answer(self, message: dict[str, object]) -> None: ...
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
         def fail(self, number: object, error: BaseException) -> None: ...
 
 
-__all__ = ["PLAIN", "answer_all"]
+__all__ = ["PLAIN", "answer_all", "head_of"]
 
 #: Types of results that are neither awaited nor iterated.
 PLAIN = frozenset((type(None), bool, int, float, str, bytes, list, dict, tuple))
@@ -76,7 +77,7 @@ def answer_all(link: Link, server: Server) -> None:  # noqa: C901, PLR0912, PLR0
     bulk, disclose = wire.BULK_BYTES, link.bulk.disclose
     args: object = None
     no_kwargs: dict[str, object] = {}
-    heads: dict[str, Tool] = {}
+    heads = server.heads
     while True:
         chunk = read()
         tool = None
@@ -137,6 +138,11 @@ def answer_all(link: Link, server: Server) -> None:  # noqa: C901, PLR0912, PLR0
             link.send_line(line[written:])
 
 
+def head_of(target: str) -> str:
+    """What stands between the number and the arguments in a call of which nothing is special."""
+    return f',"method":"call","params":{{"target":{wire.quoted(target)},"args":'
+
+
 def _with_bulk(link: Link, number: str, value: object) -> bytes:
     """The line of a result with large values that lie in shared memory; nothing, where it isn't one."""
     try:
@@ -157,7 +163,7 @@ def _answer_other(link: Link, server: Server, chunk: bytes, heads: dict[str, Too
         if isinstance(params, dict) and params.keys() <= _PLAIN_PARAMS and len(heads) < _MOST_HEADS:
             tool = server.known(params.get("target"))
             if tool is not None:
-                heads[f',"method":"call","params":{{"target":{wire.quoted(params["target"])},"args":'] = tool
+                heads[head_of(params["target"])] = tool
         if not link.has_more():
             return
         message = link.receive()

@@ -5,10 +5,10 @@ kernel. Its stdin is a Unix socket. It answers these requests, each a line of JS
 
 | method | params | result |
 |---|---|---|
-| `initialize` | as of a worker | as of a worker |
-| `nurse` | `modules`: those to import | `fork`: why it can't be done, or the empty text |
+| `initialize` | as of a worker | null; its children need not be asked |
+| `nurse` | `modules`: those to import; `targets`: what will be called | `fork`: why it can't be done, or the empty text |
 | `fork` | `family`; and along with the line four descriptors: requests, replies, stderr, lifeline | the child's pid |
-| `reap` | `pid` | its exit code, negative for a signal; null while it runs |
+| `reap` | `pids` | of each its exit code, negative for a signal, and the most KiB it has had; null while it runs |
 | `shutdown` | nothing | null; then the process ends |
 
 A child that has ended keeps its number until it is reaped: the host can watch and signal it, and never meets another process.
@@ -31,6 +31,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from ._serve import Server
+
     Params = dict[str, object]
 
 __all__ = ["leave", "tend"]
@@ -46,9 +48,13 @@ _FAMILY_MARK = "PLUGHOST_FAMILY"
 _FAILED = -32000
 
 
-def tend(requests: int, replies: int, enter: Callable[[], None]) -> tuple[int, int]:
-    """Serve the host; returns in a child alone, with its own two descriptors in the place of those given. Else it ends here."""
-    nursery = _Nursery(requests, replies, enter)
+def tend(requests: int, replies: int, enter: Callable[[], None], server: Server, narrowing: object = None) -> tuple[int, int]:
+    """Serve the host; returns in a child alone, with its own two descriptors in the place of those given. Else it ends here.
+
+    `server` answers in the children, and is made ready here, as far as that is the same for all of them. `narrowing` is what a
+    child of a confined nursery takes from itself besides, see `_confine`.
+    """
+    nursery = _Nursery(requests, replies, enter, server, narrowing)
     while True:
         message = nursery.receive()
         method, params = message.get("method"), message.get("params")
@@ -75,10 +81,13 @@ def leave() -> None:
 
 
 class _Nursery:
-    def __init__(self, requests: int, replies: int, enter: Callable[[], None]) -> None:
+    def __init__(self, requests: int, replies: int, enter: Callable[[], None], server: Server, narrowing: object) -> None:
+        self._narrowing = narrowing
         self._socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, requests)
         self._replies = replies
         self._enter = enter
+        self._server = server
+        self._greeting: Params = {}
         self._assembler = framing.Assembler()
         self._descriptors: list[int] = []  # that have come along
         self._mark_at = _find_mark()
@@ -110,14 +119,19 @@ class _Nursery:
 
     def do(self, method: str, params: Params) -> object:
         """The result; in a child, its two descriptors."""
+        if method == "initialize":
+            self._greeting = params
         if method == "nurse":
-            modules = params["modules"]
+            modules, targets = params["modules"], params["targets"]
             assert isinstance(modules, list)
-            return {"fork": self._import(modules)}
+            assert isinstance(targets, list)
+            return {"fork": self._import(modules) or self._prepare(targets)}
         if method == "fork":
             return self._fork(str(params["family"]))
         if method == "reap":
-            return _reap(int(str(params["pid"])))
+            pids = params["pids"]
+            assert isinstance(pids, list)
+            return [_reap(pid) for pid in pids]
         return None
 
     def _import(self, modules: Iterable[str]) -> str:
@@ -134,12 +148,19 @@ class _Nursery:
         if "logging" in sys.modules:
             importlib.import_module("plughost_runner._logs")  # for every child, too
         _printed.flush()
-        reason = _forkable.why_unsafe()
+        return _forkable.why_unsafe()
+
+    def _prepare(self, targets: Iterable[str]) -> str:
+        """Have all done that each child would do by itself."""
+        self._server.introduce(self._greeting)
+        for target in targets:
+            if _is_function(target):
+                self._server.learn(target)
         # What is alive now lives as long as this process: a collection in a child would copy its pages for nothing.
         gc.collect()
         gc.freeze()
         _stand_back()
-        return reason
+        return ""
 
     def _fork(self, family: str) -> object:
         descriptors, self._descriptors = self._descriptors[:_DESCRIPTORS], self._descriptors[_DESCRIPTORS:]
@@ -172,6 +193,8 @@ class _Nursery:
             _tie()
             self._bear(family)
             _drop_exit_handlers()
+            if isinstance(self._narrowing, dict):
+                sys.modules["plughost_runner._confine"].narrow(self._narrowing)
         except BaseException:  # noqa: BLE001 - there is one nursery, and this is not it
             sys.excepthook(*sys.exc_info())
             os._exit(70)
@@ -211,6 +234,12 @@ def _app_function(name: str) -> object:
     return function
 
 
+def _is_function(target: str) -> bool:
+    """Whether the target is a function of a module's that is imported: to look it up runs nothing of the plugin."""
+    module, _, name = target.partition(":")
+    return type(vars(sys.modules.get(module, os)).get(name)) is type(_is_function)
+
+
 def _reap(pid: int) -> object:
     try:
         # Left unreaped for a moment, so that its number can't be another group's when the rest of the group is killed.
@@ -220,10 +249,10 @@ def _reap(pid: int) -> object:
             os.killpg(pid, _SIGKILL)
         except ProcessLookupError:
             pass
-        _, status = os.waitpid(pid, 0)
+        _, status, usage = os.wait4(pid, 0)
     except ChildProcessError:  # the plugin ignores SIGCHLD, or has waited for all children: the code is lost, the end is not
-        return 0
-    return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+        return [0, 0]
+    return [-os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status), usage.ru_maxrss]
 
 
 def _stand_back() -> None:

@@ -13,7 +13,7 @@ import sys
 from . import _failure, _printed, wire
 from ._connection import Ended, Interrupted
 from ._events import Events
-from ._loop import PLAIN, answer_all
+from ._loop import PLAIN, answer_all, head_of
 from ._stages import Staged, stage
 from ._streams import Streams
 
@@ -72,15 +72,17 @@ class _Refused(Exception):
         self.code = code
 
 
-def serve(link: Link, *, enter: Callable[[], None], first: Callable[[], None] | None = None) -> None:
+def serve(link: Link, *, enter: Callable[[], None], first: Callable[[Server], None] | None = None) -> None:
     """Answer what comes over the link until it ends. `enter` is called once, before anything of the plugin is imported.
 
     `first` is called once all is made that answers: of a forked child, what waits for the fork.
     """
     server = Server(link, enter)
-    if first is not None:
-        first()
     try:
+        if first is not None:
+            first(server)
+            server.events.adopt()
+            listen()
         answer_all(link, server)
     except Ended:
         server.end()
@@ -92,6 +94,8 @@ class Server:
     def __init__(self, link: Link, enter: Callable[[], None]) -> None:
         self._enter = enter
         self._tools: dict[str, Tool] = {}
+        #: How the requests begin that call those of them of which nothing is special.
+        self.heads: dict[str, Tool] = {}
         self._wrappers: _wrappers.Wrappers | None = None
         #: Whether several calls may run at a time, and whether some of them are coroutines, see `_concurrent`.
         self.is_shared = self.has_coroutines = False
@@ -124,6 +128,8 @@ class Server:
     def answer(self, message: dict[str, object]) -> None:
         number = message.get("id")
         if number is None:
+            if message.get("method") == "shutdown":  # of whom no answer is awaited
+                raise Ended
             return  # a notification that came too late for its stream
         method = self._methods.get(str(message.get("method")))
         self.running += 1
@@ -179,6 +185,12 @@ class Server:
     def _initialize(self, _number: object, params: dict[str, object]) -> object:
         if params.get("protocol") != PROTOCOL:
             raise _Refused(INVALID_PARAMS, "this runner speaks protocol {}, not {!r}".format(PROTOCOL, params.get("protocol")))
+        self.introduce(params)
+        listen()
+        return {"protocol": PROTOCOL, "python": "{}.{}.{}".format(*sys.version_info[:3]), "pid": os.getpid()}
+
+    def introduce(self, params: dict[str, object]) -> None:
+        """Be what the host has asked for: all of `initialize` that need not be done in the process that answers."""
         self._project = str(params.get("project", "plughost"))
         level = params.get("log")
         if isinstance(level, int):
@@ -189,11 +201,10 @@ class Server:
         module = type(sys)("plughost_app")
         vars(module)["__getattr__"] = self._app_function
         sys.modules["plughost_app"] = module
-        try:
-            _signal.pthread_sigmask(_signal.SIG_UNBLOCK, (_SIGINT,))  # which the host has had wait for this
-        except KeyboardInterrupt:  # what was to be called is called off
-            raise Ended from None
-        return {"protocol": PROTOCOL, "python": "{}.{}.{}".format(*sys.version_info[:3]), "pid": os.getpid()}
+
+    def learn(self, target: str) -> None:
+        """Have a tool at hand for calls of which nothing is special."""
+        self.heads[head_of(target)] = self.tool_at(target)
 
     def _describe(self, _number: object, params: dict[str, object]) -> object:
         entry_points = params.get("entry_points")
@@ -353,6 +364,17 @@ class Server:
 
     def _enter_thread(self) -> None:
         self._thread = _thread.get_ident()
+
+
+def listen() -> None:
+    """Be cancelled by Ctrl-C from now on, which the host has had wait for this.
+
+    Raises: Ended: what was to be called is called off.
+    """
+    try:
+        _signal.pthread_sigmask(_signal.SIG_UNBLOCK, (_SIGINT,))
+    except KeyboardInterrupt:
+        raise Ended from None
 
 
 def own(name: str) -> ModuleType:

@@ -10,7 +10,7 @@ from plughost.worker._deadline import DEADLINE, Deadline
 from plughost.worker._exchange import CANCEL_GRACE_S, Exchange
 from plughost.worker._feeds import Feed, is_async_iterator, is_iterator
 from plughost.worker._launch import launch
-from plughost.worker._nurseries import Nurseries, modules_of
+from plughost.worker._nurseries import Nurseries
 from plughost.worker._nursery import without_threads
 from plughost.worker._pool import Crew, Pool
 from plughost.worker._surroundings import Surroundings
@@ -45,7 +45,6 @@ __all__ = [
     "is_async_iterator",
     "is_iterator",
     "launch",
-    "modules_of",
     "without_threads",
 ]
 

@@ -16,25 +16,31 @@ from plughost.worker._worker import Worker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from plughost.worker._pool import Pool
     from plughost.worker._surroundings import Surroundings
 
     Key = tuple[str, str]
 
-__all__ = ["Nurseries", "modules_of"]
+__all__ = ["Nurseries"]
 
 
 #: How often they are looked at, as a part of the time for which they may be unused.
 _LOOKS_A_TIME = 4
 
 
-def modules_of(manifest: Mapping[str, object]) -> list[str]:
+def _modules_of(manifest: Mapping[str, object]) -> list[str]:
     """The modules that the plugin's entry points name."""
     entry_points = manifest.get("entry_points")
     targets = entry_points.values() if isinstance(entry_points, dict) else ()
     return sorted({str(target).partition(":")[0].partition("[")[0].strip() for target in targets})
+
+
+def _targets_of(manifest: Mapping[str, object]) -> list[str]:
+    """What its tools and hook implementations are."""
+    offered = [each for name in ("tools", "hooks") if isinstance(each := manifest.get(name), list)]
+    return sorted({str(each["target"]) for all_of_them in offered for each in all_of_them if "target" in each})
 
 
 class Nurseries:
@@ -53,8 +59,8 @@ class Nurseries:
         self._lock = _thread.RLock()
         self._looks = False
 
-    def fork(self, key: Key, venv: str, modules: Sequence[str]) -> Worker | None:
-        """A worker of that plugin and revision, whose `modules` are imported; None where one has to be started."""
+    def fork(self, key: Key, venv: str, manifest: Mapping[str, object]) -> Worker | None:
+        """A worker of that plugin and revision, which has imported it; None where one has to be started."""
         if not IS_FORKING:
             return None
         with self._lock:
@@ -62,8 +68,8 @@ class Nurseries:
             nursery = self._nurseries.get(key)
             if is_first:
                 self._nurseries[key] = None
-            elif nursery is None or nursery.is_gone:
-                nursery = self._nurseries[key] = self._begin(key, venv, modules)
+            elif nursery is None or nursery.is_of_no_use:
+                nursery = self._begin_again(key, venv, manifest, nursery)
         try:
             return nursery.fork() if nursery is not None else None
         except OSError:  # no process, descriptor or memory left: whoever starts a worker will find that too, and say so
@@ -75,18 +81,25 @@ class Nurseries:
         if nursery is not None:
             nursery.fork_ahead()
 
-    def warm(self, key: Key, venv: str, modules: Sequence[str], *, timeout_s: float) -> None:
+    def warm(self, key: Key, venv: str, manifest: Mapping[str, object], *, timeout_s: float) -> None:
         """Have the nursery ready before there is a call; where that can't be, calls will do without."""
         if not IS_FORKING:
             return
         with self._lock:
             nursery = self._nurseries.get(key)
-            if nursery is None or nursery.is_gone:
-                nursery = self._nurseries[key] = self._begin(key, venv, modules)
+            if nursery is None or nursery.is_of_no_use:
+                nursery = self._begin_again(key, venv, manifest, nursery)
         if nursery is not None:
             nursery.is_ready(timeout_s)
 
-    def _begin(self, key: Key, venv: str, modules: Sequence[str]) -> Nursery | None:
+    def _begin_again(self, key: Key, venv: str, manifest: Mapping[str, object], before: Nursery | None) -> Nursery | None:
+        """With the lock: the nursery that is used from now on."""
+        if before is not None:
+            before.close(self._pool.watcher.dispose)
+        nursery = self._nurseries[key] = self._begin(key, venv, manifest)
+        return nursery
+
+    def _begin(self, key: Key, venv: str, manifest: Mapping[str, object]) -> Nursery | None:
         if not self._closes_at_exit:
             import atexit
 
@@ -96,7 +109,14 @@ class Nurseries:
         self._look_later()
         try:
             return Nursery(
-                venv, modules, name=key[0], project=self._project, bytecode=self._bytecode, surroundings=self._surroundings
+                venv,
+                _modules_of(manifest),
+                _targets_of(manifest),
+                watcher=self._pool.watcher,
+                name=key[0],
+                project=self._project,
+                bytecode=self._bytecode,
+                surroundings=self._surroundings,
             )
         except OSError:  # as in `fork`
             return None

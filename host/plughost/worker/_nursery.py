@@ -9,6 +9,7 @@ from __future__ import annotations
 import _socket
 import _thread
 import os
+import select
 import sys
 import time
 
@@ -16,7 +17,10 @@ from plughost import _kernel, _process
 from plughost.runner.wire import WireError, pack
 from plughost.worker._channel import Channel, ChannelClosed
 from plughost.worker._deadline import DEADLINE
+from plughost.worker._exchange import STOP_GRACE_S
+from plughost.worker._forked import ForkedChild, ForkedWorker
 from plughost.worker._launch import launch, wanted_level
+from plughost.worker._reserve import CALM_S, Reserve
 from plughost.worker._worker import Worker
 
 TYPE_CHECKING = False
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from plughost.worker._surroundings import Surroundings
+    from plughost.worker._watch import Timer, Watcher
 
 __all__ = ["IS_FORKING", "Nursery"]
 
@@ -38,27 +43,17 @@ ONE_THREAD = ("MKL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _ANSWERS_WITHIN_S = 10.0
 #: For how long calls wait for the import of a nursery that has just begun. What has little time may miss its end by as much.
 _AWAITED_S = 2.0
+#: How soon after a call there is time for what follows of it, and for the next ones.
+_TEND_AFTER_S = 0.005
+#: How many may be about to end while calls go on.
+_MOST_PARTING = 8
+#: How long one that said goodbye is left to itself before it is watched.
+_ENDS_WITHIN_S = 0.05
 
 
 def without_threads() -> dict[str, str]:
     """What the environment of a process has that is to be forked."""
     return {name: os.environ.get(name, "1") for name in ONE_THREAD}
-
-
-class ForkedChild(_process.Child):
-    """A child of the nursery, which alone can reap it."""
-
-    __slots__ = ("_nursery",)
-
-    def __init__(self, pid: int, nursery: Nursery, *, lifeline: int, family: str) -> None:
-        self._nursery = nursery
-        super().__init__(pid, lifeline=lifeline, family=family)
-
-    def _reap(self, options: int) -> int | None:  # noqa: ARG002 - `wait` asks once the end is known, or again and again
-        return self._nursery.reap(self)
-
-    def may_have_left_some(self, started_s: float) -> bool:
-        return _kernel.may_have_left_some(self.pid, self.family, started_s, known=self._nursery.children)
 
 
 class _Order:
@@ -80,8 +75,9 @@ class _Order:
 class Nursery:
     """The nursery of one plugin in one environment. Safe for several threads.
 
-    Its process imports `modules`. Calls wait for that a moment, as they would for a worker of their own; where it takes longer,
-    `fork` gives nothing until it is done. Where the import fails, or leaves threads behind, it never does, and `reason` says why.
+    Its process imports `modules`, where the `targets` are that will be called. Calls wait for that a moment, as they would for a
+    worker of their own; where it takes longer, `fork` gives nothing until it is done. Where the import fails, or leaves threads
+    behind, it never does, and `reason` says why.
 
     Raises: OSError: the environment is gone, or its interpreter can't be started.
     """
@@ -90,7 +86,9 @@ class Nursery:
         self,
         venv: str,
         modules: Sequence[str],
+        targets: Sequence[str],
         *,
+        watcher: Watcher,
         name: str,
         project: str,
         bytecode: str,
@@ -104,7 +102,14 @@ class Nursery:
         self._lock = _thread.RLock()
         self._answers: dict[object, dict[str, object]] = {}  # that came while another was waited for
         self._unheard: set[object] = set()  # the requests whose answers nobody waits for
-        self._spare: _Order | None = None
+        self._orders: list[_Order] = []
+        self._reserve = Reserve()
+        #: Those that said goodbye; the request by which some of them are reaped, and these.
+        self._parting: list[ForkedWorker] = []
+        self._reaping: tuple[int, list[ForkedWorker]] | None = None
+        self._watcher = watcher
+        self._timer: Timer | None = None
+        self.log_level = wanted_level(name)
         #: Those that live, or have not been reaped.
         self.children: set[int] = set()
         self._is_ready = self._is_closing = False
@@ -122,7 +127,7 @@ class Nursery:
         )
         self._number = self._parent.next_id
         self._parent.channel.check = None
-        self._greeting = self._send("nurse", {"modules": list(modules)})
+        self._greeting = self._send("nurse", {"modules": list(modules), "targets": list(targets)})
 
     @property
     def pid(self) -> int:
@@ -146,7 +151,7 @@ class Nursery:
                 self._give_up(str(reason))
                 return False
             self._is_ready = True
-            self._spare = self._order()
+            self._orders.append(self._order())
             return True
 
     def fork(self) -> Worker | None:
@@ -154,6 +159,10 @@ class Nursery:
 
         Raises: OSError: there is no process, descriptor or memory left.
         """
+        worker = None if self._has_ended() else self._reserve.take()
+        if worker is not None:
+            self.used_at = time.monotonic()
+            return worker
         until = self._until()
         if not self._lock.acquire(timeout=max(0.0, until - time.monotonic())):
             return None
@@ -161,28 +170,127 @@ class Nursery:
             if self._is_closing or not self.is_ready(max(0.0, until - time.monotonic())):
                 return None
             self.used_at = time.monotonic()
-            order, self._spare = self._spare, None
-            try:
-                worker = self._delivered(order) if order else None
-                worker = worker or self._delivered(self._order())
-            except (ChannelClosed, TimeoutError, WireError, BrokenPipeError, ConnectionError, BlockingIOError):
-                self._give_up("")
-                return None
-            return worker
+            return self._taken()
+        except (ChannelClosed, TimeoutError, WireError, BrokenPipeError, ConnectionError, BlockingIOError):
+            self._give_up("")
+            return None
         finally:
             self._lock.release()
 
+    def _has_ended(self) -> bool:
+        poller = select.poll()
+        poller.register(self._parent.channel.exit_fd, select.POLLIN)
+        return bool(poller.poll(0))
+
+    def _taken(self) -> Worker:
+        """With the lock. Raises: ChannelClosed: what forks them has ended."""
+        if self._has_ended():
+            raise ChannelClosed
+        return self._reserve.take() or self._forked()
+
+    def _forked(self) -> Worker:
+        """With the lock: one that is not ready yet, or has to be asked for; and a further one is, while this one is at work."""
+        self._reserve.note_lack()
+        worker = None
+        while worker is None:
+            order = self._orders.pop(0) if self._orders else self._order()
+            worker = self._delivered(order)
+        if not self._orders:
+            self._orders.append(self._order())
+        return worker
+
     def fork_ahead(self) -> None:
-        """Have a child ready for the next call; not waited for."""
+        """Have children ready for the next calls, when there is time; not waited for."""
+        timer = self._timer
+        if self._is_ready and not self._is_closing and (timer is None or timer.at - time.monotonic() > _TEND_AFTER_S):
+            if timer is not None:
+                timer.cancel()
+            self._timer = self._watcher.call_later(_TEND_AFTER_S, self._tend)
+
+    def part_with(self, worker: ForkedWorker) -> bool:
+        """Meet the end of a worker that was dismissed, when there is time; false where that is not for the nursery to do."""
+        if self._is_closing or not self._is_ready:
+            return False
+        self.used_at = time.monotonic()
+        self._parting.append(worker)
+        self.fork_ahead()
+        return True
+
+    def _tend(self) -> None:
+        """In the watcher's thread, after calls: see to those that have ended, and to the reserve. Nothing is waited for."""
+        self._timer = None
         if not self._lock.acquire(blocking=False):
+            self.fork_ahead()
             return
         try:
-            if self._is_ready and self._spare is None and not self._is_closing and self._parent.alive:
-                self._spare = self._order()
-        except OSError:  # no descriptors are left, or it has ended: the next call will see
+            if not self._is_closing and self._parent.alive and self._is_ready:
+                self._see_to_all()
+        except (ChannelClosed, WireError, OSError):  # no descriptors are left, or it has ended: the next call will see
             pass
         finally:
             self._lock.release()
+
+    def _see_to_all(self) -> None:
+        is_quiet = time.monotonic() - self.used_at >= _TEND_AFTER_S
+        if is_quiet or len(self._parting) >= _MOST_PARTING:
+            self._meet_ends()
+        if is_quiet:
+            self._take_ready()
+            for worker in self._reserve.superfluous(self.used_at):
+                worker.kill()
+            while len(self._reserve) + len(self._orders) < self._reserve.size:
+                self._orders.append(self._order())
+        if self._parting or self._reaping or self._orders or not is_quiet:
+            self.fork_ahead()
+        elif self._reserve.size > 1:
+            self._timer = self._watcher.call_later(CALM_S, self._tend)
+
+    def _take_ready(self) -> None:
+        """Into the reserve, those of the children asked for that are there."""
+        while self._orders:
+            try:
+                worker = self._delivered(self._orders[0], timeout_s=0.0)
+            except TimeoutError:
+                return
+            except OSError:
+                del self._orders[0]
+                raise
+            del self._orders[0]
+            if worker is not None:
+                self._reserve.add(worker)
+
+    def _meet_ends(self) -> None:
+        """Of those that said goodbye: have them reaped that have ended, all at once, and let go of those that are."""
+        if self._reaping is not None:
+            number, workers = self._reaping
+            try:
+                ends = self._answer(number, 0.0).get("result")
+            except TimeoutError:
+                return
+            self._reaping = None
+            self._let_go(workers, ends)
+        parting, self._parting = self._parting, []
+        gone = [worker for worker in parting if worker.is_over()]
+        latest = time.monotonic() + STOP_GRACE_S - _ENDS_WITHIN_S
+        for worker in parting:
+            if worker not in gone:
+                if worker.goodbye_until < latest:
+                    worker.hurry()
+                    self._watcher.see_off(worker)
+                else:
+                    self._parting.append(worker)
+        if gone:
+            self._reaping = self._send("reap", {"pids": [worker.pid for worker in gone]}), gone
+
+    def _let_go(self, workers: Sequence[ForkedWorker], ends: object) -> None:
+        """Of workers that were reaped. What one has left that has gone from its group bears its mark, and is killed."""
+        first = min(worker.pid for worker in workers) if all(worker.is_young() for worker in workers) else 0
+        marks = _kernel.borne_marks(after=first, known=self.children)
+        for worker, end in zip(workers, ends if isinstance(ends, list) else [], strict=True):
+            code, peak_kib = end if isinstance(end, list) else (0, 0)
+            worker.know_end(code, peak_kib * 1024)
+            self.children.discard(worker.pid)
+            worker.part(is_clean=worker.await_goodbye() and worker.mark not in marks)
 
     def _until(self) -> float:
         """How long a call waits for the process: a `time.monotonic()`."""
@@ -191,9 +299,9 @@ class Nursery:
         return until if deadline is None else min(until, deadline.at)
 
     @property
-    def is_gone(self) -> bool:
-        """Whether its process has ended, so that a new one has to be started."""
-        return not self._parent.alive and not self.reason
+    def is_of_no_use(self) -> bool:
+        """Whether a new one has to be begun: its process has ended, or the app wants other log records by now."""
+        return not self.reason and (not self._parent.alive or self.log_level != wanted_level(self._name))
 
     def reap(self, child: ForkedChild) -> int | None:
         """The exit code of a child that has ended, which is then the child's `returncode`; None if it has not ended."""
@@ -205,11 +313,14 @@ class Nursery:
                 self._tell_to_reap(child.pid)
             elif self._parent.alive:
                 try:
-                    code = self._answer(self._send("reap", {"pid": child.pid}), _ANSWERS_WITHIN_S).get("result")
+                    result = self._answer(self._send("reap", {"pids": [child.pid]}), _ANSWERS_WITHIN_S).get("result")
                 except (ChannelClosed, TimeoutError, WireError, OSError):
                     self._give_up("")
-            if code is None:
-                return None
+                else:
+                    (end,) = result if isinstance(result, list) else [None]
+                    if not isinstance(end, list):
+                        return None
+                    code = end[0]
             child.returncode = code if isinstance(code, int) else 0
             self.children.discard(child.pid)
             if self._is_closing:
@@ -219,7 +330,7 @@ class Nursery:
     def _tell_to_reap(self, pid: int) -> None:
         """Of one that is known to have ended, and whose exit code nobody asks for: nothing is waited for."""
         try:
-            self._unheard.add(self._send("reap", {"pid": pid}))
+            self._unheard.add(self._send("reap", {"pids": [pid]}))
         except OSError:
             self._give_up("")
 
@@ -230,29 +341,35 @@ class Nursery:
             self._end()
 
     def _end(self) -> None:
-        self._drop_spare()
+        self._drop_spares()
         if not self.children and self._parent.alive:
             self._stop(self._parent)
 
     def _give_up(self, reason: str) -> None:
         self.reason = reason
-        self._drop_spare()
+        self._drop_spares()
         if self._parent.alive:
             self._parent.interrupt()  # alone: its children serve calls, and are nobody's descendants once it is gone
             self._parent.kill()
 
-    def _drop_spare(self) -> None:
-        order, self._spare = self._spare, None
-        if order is None:
-            return
-        try:
-            worker = self._delivered(order) if self._parent.alive else None
-        except (ChannelClosed, TimeoutError, WireError, OSError):
-            return
-        if worker is None:
-            order.cancel()
-            return
-        worker.kill()
+    def _drop_spares(self) -> None:
+        """And let go of those that are about to end: nobody else will."""
+        orders, self._orders = self._orders, []
+        for order in orders:
+            try:
+                worker = self._delivered(order) if self._parent.alive else None
+            except (ChannelClosed, TimeoutError, WireError, OSError):
+                continue
+            if worker is None:
+                order.cancel()
+            else:
+                worker.kill()
+        while (spare := self._reserve.take()) is not None:
+            spare.kill()
+        _, reaped = self._reaping or (0, [])
+        parting, self._parting, self._reaping = [*reaped, *self._parting], [], None
+        for ending in parting:
+            ending.stop()
 
     # With the lock: the nursery's process.
 
@@ -285,21 +402,26 @@ class Nursery:
                 os.close(fd)
         return _Order(number, family, *opened)
 
-    def _delivered(self, order: _Order) -> Worker | None:
-        """The worker that was asked for; None if it has ended already.
+    def _delivered(self, order: _Order, *, timeout_s: float = _ANSWERS_WITHIN_S) -> ForkedWorker | None:
+        """The worker that was asked for.
 
-        Raises: OSError: it could not be forked. ChannelClosed, TimeoutError, WireError: the nursery is of no use any more.
+        Raises: OSError: it could not be forked. ChannelClosed, TimeoutError, WireError: the nursery is of no use any more;
+        unless it had no time to answer.
         """
         try:
-            pid = _pid_in(self._answer(order.number, _ANSWERS_WITHIN_S))
+            pid = _pid_in(self._answer(order.number, timeout_s))
+        except TimeoutError:
+            if timeout_s:
+                order.cancel()
+            raise
         except BaseException:
             order.cancel()
             raise
         child = ForkedChild(pid, self, lifeline=order.lifeline, family=order.family)
         self.children.add(pid)
         channel = Channel(stdin=order.stdin, stdout=order.stdout, stderr=order.stderr, exit_fd=child.exit_descriptor())
-        worker = Worker(child, channel, name=self._name, project=self._project, log_level=wanted_level(self._name))
-        if child.wait(0) is not None:
+        worker = ForkedWorker(child, channel, self, name=self._name, project=self._project)
+        if worker.has_ended():
             worker.kill()
             return None
         return worker

@@ -115,8 +115,12 @@ class Watcher:
             worker.stop()
             return
         worker.dismiss()
-        if worker.alive:
-            self._see_off(worker, worker.goodbye_until)
+        if worker.alive and not worker.depart():
+            self.see_off(worker)
+
+    def see_off(self, worker: Worker) -> None:
+        """Meet the end of a worker that was dismissed."""
+        self._see_off(worker, worker.goodbye_until)
 
     def let_finish(self, worker: Worker) -> None:
         """As `dispose`, but what the worker is doing may take as long as it takes, or until `settle`."""
