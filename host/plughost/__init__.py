@@ -27,11 +27,13 @@ if TYPE_CHECKING:
         ContractError,
         DescribeError,
         InstallError,
+        LimitExceeded,
         PlughostError,
         PluginCrashed,
         PluginDisabled,
         PluginError,
         ResolveError,
+        SandboxError,
         SessionEnded,
         SessionError,
         SourceError,
@@ -66,6 +68,7 @@ __all__ = [
     "Finding",
     "Host",
     "InstallError",
+    "LimitExceeded",
     "LockResult",
     "LogEvent",
     "Outcome",
@@ -83,6 +86,7 @@ __all__ = [
     "Removed",
     "Repaired",
     "ResolveError",
+    "SandboxError",
     "Session",
     "SessionEnded",
     "SessionError",
@@ -98,7 +102,7 @@ __all__ = [
 
 __version__ = "0.1.0"
 
-_OTHER_ERRORS = {"CallCancelled", "CallTimeout", "PluginCrashed", "PluginDisabled", "SessionEnded"}
+_OTHER_ERRORS = {"CallCancelled", "CallTimeout", "LimitExceeded", "PluginCrashed", "PluginDisabled", "SessionEnded"}
 _ERRORS = tuple(name for name in __all__ if name.endswith("Error") or name in _OTHER_ERRORS)
 
 __getattr__ = lazily(

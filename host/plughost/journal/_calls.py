@@ -25,9 +25,9 @@ class CallRecord:
     """One call, and how it went.
 
     `time` is when it began. `tool` is `hook:NAME` for a hook, and "" where the plugin could not be started. `outcome` is `ok`,
-    `raised`, `refused`, `crashed`, `limited`, `timed-out`, `cancelled` or `failed`; `exit_code` what the command would have ended with,
-    None where it has none for that. `arguments` are None where they were not recorded; if that was asked for, `arguments_lost`
-    says why. `result_digest` tells a result from another one.
+    `raised`, `refused`, `crashed`, `limited`, `timed-out`, `cancelled` or `failed`; `exit_code` what the command would have ended
+    with, None where it has none for that. `arguments` are None where they were not recorded; if that was asked for,
+    `arguments_lost` says why. `result_digest` tells a result from another one.
     """
 
     id: int

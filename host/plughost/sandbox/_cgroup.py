@@ -103,7 +103,7 @@ class Cgroup:
     def kill(self) -> bool:
         """Kill all processes in it; false where the kernel, before 5.14, can't."""
         try:
-            _write(self.path, "cgroup.kill", "1")
+            _kill(self.path)
         except OSError:
             return False
         return True
@@ -125,11 +125,15 @@ def sweep(root: str) -> None:
         owner = name.removeprefix(_PREFIX).partition("-")[0]
         if name.startswith(_PREFIX) and owner.isdigit() and not os.path.exists(f"/proc/{owner}"):
             path = os.path.join(root, name)
-            try:
-                _write(path, "cgroup.kill", "1")
-                os.rmdir(path)
-            except OSError:  # its processes are just ending: the next one
-                continue
+            for step in (_kill, os.rmdir):
+                try:
+                    step(path)
+                except OSError:  # its processes are just ending: the next host sweeps it
+                    continue
+
+
+def _kill(group: str) -> None:
+    _write(group, "cgroup.kill", "1")
 
 
 def _words(group: str, name: str) -> list[str]:

@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Family", "Usage", "cpu_ns", "proportional_bytes", "unnamed_bytes", "usage", "use_of_file_system"]
+__all__ = ["Family", "Usage", "cpu_ns", "memory_file_bytes", "proportional_bytes", "unnamed_bytes", "usage", "use_of_file_system"]
 
 _STATUS_BYTES = 8192
 _SECTOR_BYTES = 512  # the unit of `st_blocks`, whatever a file system's is
@@ -84,6 +84,19 @@ def use_of_file_system(pid: int, path: str) -> tuple[int, int]:
     except OSError:
         return 0, 0
     return (known.f_blocks - known.f_bfree) * known.f_frsize, known.f_blocks * known.f_frsize
+
+
+def memory_file_bytes(pid: int) -> int:
+    """What lies in those files of a process that are memory and nothing else, whether it has mapped them or not."""
+    total = 0
+    for fd in _listed(f"/proc/{pid}/fd"):
+        place = f"/proc/{pid}/fd/{fd}"
+        try:
+            if os.readlink(place).startswith("/memfd:"):
+                total += os.stat(place).st_blocks * _SECTOR_BYTES
+        except OSError:
+            continue
+    return total
 
 
 def unnamed_bytes(pids: Iterable[int], device: int) -> int:

@@ -41,6 +41,7 @@ _TIMES_ITS_COST = 30
 #: The work directory: when in a call it is first looked at, for how long at a time, and how often.
 _DISK_WITHIN_S = 0.002
 _DISK_EVERY_S = 0.1
+_DISK_GOES_ON_S = 0.05
 _ROOM_BYTES = 16 << 20
 #: In how many rounds what hides from the listing, because it is just being forked, is looked for and killed.
 _MOST_ROUNDS = 20
@@ -86,6 +87,7 @@ class Guard:
         "_disk_at",
         "_disk_ns",
         "_family",
+        "_hidden_bytes",
         "_is_alone",
         "_is_fork",
         "_looked_at",
@@ -123,8 +125,9 @@ class Guard:
         self.due = 0.0
         #: The memory of all processes, when it was looked at last, and the most that was seen.
         self.memory_bytes = self.peak_bytes = 0
-        #: Tells how much memory there is that the host shares with the worker.
-        self.shared_bytes: Callable[[], int] = int
+        #: Tells how much memory there is that the host shares with the worker; -1 where it has none yet.
+        self.shared_bytes: Callable[[], int] = lambda: -1
+        self._hidden_bytes = 0
         self._process = process
         self._is_alone = is_alone
         self._is_fork = not confinement.plan
@@ -143,13 +146,16 @@ class Guard:
 
     def look(self, now: float, calls: Collection[int]) -> Breach | None:
         """What limit was reached, if one was. `now` is a `time.monotonic()`, `calls` are the numbers of those under way."""
-        if self.breach is None and not self.is_over:
-            pids = self._pids(now)
-            is_long = self._note_calls(now, calls, self._note_cpu(pids))
-            breach = self._times(now) or self._sizes(now, pids, is_long=is_long)
-            self.breach = breach or self._disk_use(now, pids, is_long=is_long)
-        is_soon = calls or (self._disk is not None and self._disk.is_amid)
-        self.due = now + max(TICK_S if is_soon else IDLE_S, _TIMES_ITS_COST * (time.monotonic() - now))
+        if self.breach is not None or self.is_over:
+            self.due = now + IDLE_S
+            return self.breach
+        pids = self._pids(now)
+        is_long = self._note_calls(now, calls, self._note_cpu(pids))
+        self.breach = self._times(now) or self._sizes(now, pids, is_long=is_long)
+        cost_s = time.monotonic() - now
+        self.breach = self.breach or self._disk_use(now, pids, is_long=is_long)
+        wait_s = TICK_S if calls else _DISK_GOES_ON_S if self._disk is not None and self._disk.is_amid else IDLE_S
+        self.due = now + max(wait_s, _TIMES_ITS_COST * cost_s)
         return self.breach
 
     def end_for(self, limit: str, figure: float) -> None:
@@ -276,7 +282,7 @@ class Guard:
         from plughost.sandbox._figures import proportional_bytes, usage
 
         found = [known for pid in pids if (known := usage(pid)) is not None]
-        files_bytes = self.temporary_use()[0] + self.shared_bytes()
+        files_bytes = self.temporary_use()[0] + self._memory_files(pids)
         # Files are in memory whether they are mapped or not, and one process has nothing shared but those.
         total = sum(known.anonymous_bytes for known in found) + max(files_bytes, sum(known.shared_bytes for known in found))
         if len(pids) > 1 and self._exceeds("memory_bytes", total) is not None:
@@ -286,6 +292,16 @@ class Guard:
         self.memory_bytes = total
         self.peak_bytes = max(self.peak_bytes, total)
         return sum(known.threads for known in found)
+
+    def _memory_files(self, pids: list[int]) -> int:
+        """What the host shares with it, or else what a process may fill and not map before it is shared."""
+        shared = self.shared_bytes()
+        if shared >= 0:
+            return shared
+        from plughost.sandbox._figures import memory_file_bytes
+
+        self._hidden_bytes = max(self._hidden_bytes, sum(map(memory_file_bytes, pids)))
+        return self._hidden_bytes
 
     def _disk_use(self, now: float, pids: list[int], *, is_long: bool) -> Breach | None:
         disk = self._disk or self._open_disk()

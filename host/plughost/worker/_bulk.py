@@ -41,11 +41,11 @@ class Bulk(framing.Carrier):
         self._descriptor = -1
 
     def memory_bytes(self) -> int:
-        """How much of the memory there is by now."""
+        """How much of the memory there is by now; -1 where there is none that we know of."""
         try:
-            return os.fstat(self._descriptor).st_blocks * _SECTOR_BYTES if self._descriptor >= 0 else 0
-        except OSError:  # closed just now
-            return 0
+            return os.fstat(self._descriptor).st_blocks * _SECTOR_BYTES
+        except OSError:
+            return -1
 
     def heard(self, news: object) -> None:
         """Open what the child offers: the number of a descriptor of its own. A second offer is none."""

@@ -3,6 +3,7 @@
 import mmap
 import os
 import signal
+import stat
 import sys
 import tempfile
 import threading
@@ -24,42 +25,59 @@ def echo(value: object) -> object:
     return value
 
 
+def pid() -> int:
+    return os.getpid()
+
+
 def allocate(mib: int) -> str:
     """Memory of its own, in pieces."""
-    for _ in range(mib):
-        kept.append(bytearray(b"x") * MIB)
+    kept.extend(bytearray(b"x") * MIB for _ in range(mib))
     return _wait()
 
 
-def allocate_later(mib: int) -> str:
-    """Returns at once, and allocates after that."""
-
-    def allocate() -> None:
-        time.sleep(0.05)
-        for _ in range(mib):
-            kept.append(bytearray(b"x") * MIB)
-
-    threading.Thread(target=allocate, daemon=True).start()
-    return "soon"
+def allocate_in_children(count: int, mib: int) -> str:
+    """Memory of processes of its own, each of which has some."""
+    for _ in range(count):
+        if not os.fork():
+            allocate(mib)
+            os._exit(0)
+    return _wait()
 
 
-def share(mib: int) -> str:
-    """Memory that is a file of the memory's own file system."""
-    descriptor = os.memfd_create("shared")
-    os.ftruncate(descriptor, mib * MIB)
-    shared = mmap.mmap(descriptor, mib * MIB)
-    kept.append(shared)
-    for place in range(0, mib * MIB, mmap.PAGESIZE):
-        shared[place] = 1
+def fork_after_allocating(count: int, mib: int) -> str:
+    """Memory that all of its processes share, since none writes to it."""
+    kept.append(bytearray(b"x") * (mib * MIB))
+    children = [os.fork() or _read_for_a_while() for _ in range(count)]
+    for child in children:
+        os.waitpid(child, 0)
+    del kept[:]
+    return "done"
+
+
+def _read_for_a_while() -> int:
+    until = time.monotonic() + 0.3
+    while time.monotonic() < until:
+        sum(kept[0][:: mmap.PAGESIZE])
+    os._exit(0)
+
+
+def fill_memory_files(mib: int) -> str:
+    """Memory that is a file which was made for something else, without mapping it."""
+    for fd in range(3, 64):
+        try:
+            known = os.fstat(fd)
+        except OSError:
+            continue
+        if stat.S_ISREG(known.st_mode) and not known.st_nlink:
+            for place in range(mib):
+                os.pwrite(fd, b"x" * MIB, place * MIB)
     return _wait()
 
 
 def fill_temporary(mib: int) -> str:
     """Memory that is files in the temporary folder."""
     with tempfile.NamedTemporaryFile() as file:
-        for _ in range(mib):
-            file.write(b"x" * MIB)
-        file.flush()
+        _fill(file, mib)
         return _wait()
 
 
@@ -101,29 +119,54 @@ def write(mib: int, mind: bool = True) -> str:
     if not mind:
         signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
     with open("one", "wb") as file:
-        for _ in range(mib):
-            file.write(b"x" * MIB)
+        _fill(file, mib)
     return _wait()
 
 
 def write_many(files: int, kib: int = 0) -> str:
-    os.makedirs("deep/er")
+    _write_many(files, kib)
+    return _wait()
+
+
+def write_later(files: int) -> str:
+    """Returns at once, and goes on."""
+    threading.Thread(target=_write_many, args=(files, 0), daemon=True).start()
+    return "soon"
+
+
+def _write_many(files: int, kib: int) -> None:
+    os.makedirs("deep/er", exist_ok=True)
     for number in range(files):
         with open("deep/er/{}".format(number), "wb") as file:
             file.write(b"x" * (kib << 10))
-    return _wait()
 
 
-def write_unnamed(files: int, mib: int) -> str:
-    """Files that no folder lists any more."""
+def write_unnamed(files: int, mib: int, close: bool = False) -> str:
+    """Files that no folder lists any more: they are open, or only mapped."""
     for number in range(files):
-        file = open(str(number), "wb")  # noqa: SIM115
+        file = open(str(number), "w+b")  # noqa: SIM115
         os.unlink(str(number))
-        for _ in range(mib):
-            file.write(b"x" * MIB)
-        file.flush()
-        kept.append(file)
+        _fill(file, mib)
+        kept.append(mmap.mmap(file.fileno(), mib * MIB) if close else file)
+        if close:
+            file.close()
     return _wait()
+
+
+def write_deep(levels: int, mib: int) -> str:
+    """A file further down than any path reaches, in a folder that nobody may list."""
+    for _ in range(levels):
+        os.mkdir("d" * 200)
+        os.chdir("d" * 200)
+    os.mkdir("dark", 0o300)
+    with open("dark/file", "wb") as file:
+        _fill(file, mib)
+    return _wait()
+
+
+def _fill(file: object, mib: int) -> None:
+    file.writelines(b"x" * MIB for _ in range(mib))
+    file.flush()
 
 
 def print_much(mib: int, flush: bool = True) -> str:
@@ -144,16 +187,14 @@ def give_items(count: int, kib: int) -> object:
 
 
 def open_files(count: int) -> str:
-    for _ in range(count):
-        kept.append(open(os.devnull, "rb"))  # noqa: SIM115
+    kept.extend(open(os.devnull, "rb") for _ in range(count))  # noqa: SIM115
     return _wait()
 
 
 def end_by(name: str, mib: int = 0) -> str:
     """By a signal that it sends itself, with that much memory in use for long enough to be seen."""
-    if mib:
-        kept.append(bytearray(b"x") * (mib * MIB))
-        time.sleep(0.2)
+    kept.append(bytearray(b"x") * (mib * MIB))
+    time.sleep(0.2 if mib else 0)
     os.kill(os.getpid(), getattr(signal, name))
     return _wait()
 
