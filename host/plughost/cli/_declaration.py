@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     Value = str | bool | tuple[str, ...] | None
 
-__all__ = ["JSON", "Command", "Family", "Parameter", "Values", "argument", "flag", "option"]
+__all__ = ["GRANTS", "JSON", "LIMITS", "Command", "Family", "Parameter", "Values", "argument", "flag", "option"]
 
 
 class Parameter:
@@ -163,6 +163,10 @@ class Values:
     def flag(self, name: str) -> bool:
         return self._by_name.get(name) is True
 
+    def but(self, **values: Value) -> Values:
+        """The same with other values for these."""
+        return Values({**self._by_name, **values})
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Values) and self._by_name == other._by_name
 
@@ -175,3 +179,21 @@ class Values:
 
 #: The option that every command has which shows something.
 JSON = flag("--json", "Print one JSON document, an error too")
+
+_PRESETS = ("trusted", "default", "strict")
+
+#: The options of commands that install: what a plugin is granted.
+GRANTS = (
+    option("--grant", "all|none|NAME=VALUE", "Grant what the plugin asks for, nothing of it, or this", multiple=True),
+    option("--policy", "PRESET", "Grant what this preset has", choices=_PRESETS),
+)
+
+#: The options that say what a plugin may use. What they allow is added to what it may use anyhow.
+LIMITS = (
+    option("--policy", "PRESET", "Let it use what this preset has, instead of what it was granted", choices=_PRESETS),
+    option("--allow-net", "HOST[:PORT]", "Let it reach this host too", multiple=True),
+    option("--read", "PATH", "Let it read this file or folder too", multiple=True, completes="path"),
+    option("--write", "PATH", "Let it read and write this file or folder too", multiple=True, completes="path"),
+    option("--memory", "SIZE", "As much memory as its processes may take, such as 512MiB, or unlimited"),
+    option("--cpu", "TIME", "As much time of the processor as a call may take, such as 30s, or unlimited"),
+)

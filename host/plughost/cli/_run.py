@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from plughost.call import Output, choose_tool, is_stream, split_name
 from plughost.cli._arguments import parse_json, read_piped, typed
+from plughost.cli._limits import are_given, command_of
 from plughost.cli._reports import KeptEvents, Reports
 from plughost.cli._surroundings import OWN
 from plughost.errors import PlughostError, UnknownError, UsageError
@@ -14,15 +16,35 @@ from plughost.runner.wire import WireError, unpack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from typing import Protocol
 
+    from plughost._policies import Command
     from plughost.call import Event, Outcome
     from plughost.cli._context import Context
     from plughost.cli._declaration import Values
     from plughost.cli._surroundings import Surroundings
-    from plughost.host import Host
 
-__all__ = ["read_array", "read_object", "read_timeout", "read_variable", "run"]
+    class Callee(Protocol):
+        """What makes a call: a host, or what stands in its place."""
+
+        def invoke(
+            self,
+            plugin: str,
+            tool: str | None = None,
+            *,
+            args: Sequence[object] = (),
+            kwargs: Mapping[str, object] | None = None,
+            timeout_s: float | None = None,
+            env: Mapping[str, str] | None = None,
+            on_output: Callable[[bytes], None] | None = None,
+            on_item: Callable[[object], None] | None = None,
+            on_event: Callable[[Event], object] | None = None,
+        ) -> Outcome: ...
+
+
+__all__ = ["Call", "read_arguments", "read_array", "read_object", "read_timeout", "read_variable", "run"]
 
 _LONGEST_TIMEOUT_S = 1e6  # eleven days; beyond some months, poll(2) can't count the milliseconds
 
@@ -40,15 +62,17 @@ def run(context: Context, values: Values) -> int:
         if not installed.manifest.get("editable"):
             raise
         tool = {"name": wanted or ""}  # the code may have it by now; the host will see
-    args, kwargs = _arguments(values, f"{installed.name}:{tool['name']}", tool, context.surroundings)
-    call = _Call(context, installed.name, name, wanted, args=args, kwargs=kwargs, timeout_s=timeout_s, env=env)
+    args, kwargs = read_arguments(values, f"{installed.name}:{tool['name']}", tool, context.surroundings)
+    call = Call(context, installed.name, name, wanted, args=args, kwargs=kwargs, timeout_s=timeout_s, env=env)
     call.record_arguments = values.flag("record_arguments") or None
+    if are_given(values):
+        call.command, call.waived = command_of(values, os.getcwd()), values.texts("allow_unenforced")
     if values.flag("json"):
         return call.enveloped(tool)
     return call.printed()
 
 
-class _Call:
+class Call:
     """A call that is ready to be made, in one of two ways."""
 
     def __init__(
@@ -66,6 +90,8 @@ class _Call:
         self.context = context
         self.printer = context.printer
         self.record_arguments: bool | None = None
+        self.command: Command | None = None
+        self.waived: tuple[str, ...] = ()
         self.plugin = plugin
         self.found_by = found_by
         self.tool = tool
@@ -76,11 +102,12 @@ class _Call:
 
     def printed(self) -> int:
         """For people and pipes: the result, or each item as it comes; what the plugin prints as it comes."""
-        with self.context.calling(record_arguments=self.record_arguments) as host:
+        with self.calling() as host:
             with Reports(self.printer) as reports:
                 outcome = self._invoke(host, on_output=reports.output, on_item=reports.item, on_event=reports.event)
             if not outcome.is_stream:
                 self.printer.value(outcome.result)
+            self.tell(outcome)
         return 0
 
     def enveloped(self, tool: dict[str, object]) -> int:
@@ -93,12 +120,13 @@ class _Call:
         streamed = is_stream(tool)
         code = 0
         try:
-            with self.context.calling(record_arguments=self.record_arguments) as host:
+            with self.calling() as host:
                 outcome = self._invoke(host, on_output=output.add, on_item=items.append, on_event=events.add)
             streamed = outcome.is_stream
             envelope["tool"] = outcome.tool
             if not streamed:
                 envelope["result"] = outcome.result
+            envelope.update(self.more(outcome))
         except PlughostError as error:
             envelope["error"] = self.printer.record(error)
             code = error.exit_code
@@ -111,9 +139,20 @@ class _Call:
         self.printer.json(envelope)
         return code
 
+    def tell(self, outcome: Outcome) -> None:
+        """Say to people what there is to say besides."""
+
+    def more(self, outcome: Outcome) -> dict[str, object]:  # noqa: ARG002
+        """And to programs."""
+        return {}
+
+    def calling(self) -> AbstractContextManager[Callee]:
+        """What makes the call."""
+        return self.context.calling(record_arguments=self.record_arguments, command=self.command, waived=self.waived)
+
     def _invoke(
         self,
-        host: Host,
+        host: Callee,
         *,
         on_output: Callable[[bytes], None],
         on_item: Callable[[object], None],
@@ -135,7 +174,7 @@ class _Call:
             self.context.surroundings.check()
 
 
-def _arguments(
+def read_arguments(
     values: Values, tool: str, schema: dict[str, object], surroundings: Surroundings
 ) -> tuple[list[object], dict[str, object]]:
     """The arguments by position and by name, from all the ways in which they can be given."""

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 from plughost.cli._context import Context
 from plughost.cli._execute import execute
+from plughost.cli._limits import are_given
 from plughost.cli._quick import parse
 from plughost.daemon import Declined, Run
 from plughost.daemon._link import ERR, OUT, parts
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from plughost.daemon import Hosts
     from plughost.host import Host
     from plughost.paths import Store
+    from plughost.session import Sessions
 
 __all__ = ["performer"]
 
@@ -41,8 +43,11 @@ def performer(store: Store, hosts: Hosts, program: str) -> Callable[[Run], int]:
         if parsed is None:
             raise Declined  # help, a mistake: click's
         command, values = parsed
-        if command.name != "run" or values.flag("no_daemon") or values.text("store") != request.chosen_store:
+        is_of_sessions = command.name.startswith("session ")
+        if is_of_sessions != run.is_only_here or values.text("store") != request.chosen_store:
             raise Declined
+        if not is_of_sessions and (command.name != "run" or values.flag("no_daemon") or are_given(values)):
+            raise Declined  # what is said of limits holds for that one call
         context = Context(program=program, project=store.project, surroundings=_Caller(run, store, hosts)).given(values)
         return run.custody.run(execute, command, context, values)
 
@@ -91,6 +96,11 @@ class _Caller:
         with self._hosts.lend(self.environment, self._run.request.folder, record_arguments=record_arguments) as host:
             self._run.begin()
             yield host
+
+    def sessions(self) -> Sessions:
+        self._run.check()
+        self._run.begin()
+        return self._hosts.sessions
 
     def check(self) -> None:
         self._run.check()

@@ -41,7 +41,7 @@ def serve(store: Store, idle_s: float, program: str, *, ready: Callable[[], obje
     """Be the daemon of `store`. Raises: StoreError: it can't be."""
     hosts = Hosts(store)
     try:
-        listen(store, idle_s=idle_s, perform=performer(store, hosts, program), ready=ready)
+        listen(store, idle_s=idle_s, perform=performer(store, hosts, program), ready=ready, count_sessions=hosts.count_sessions)
     finally:
         hosts.close()
 

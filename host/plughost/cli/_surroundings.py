@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Protocol, TextIO
 
     from plughost.host import Host
+    from plughost.session import Sessions
 
     class Surroundings(Protocol):
         """See `Process`, which is the one that is meant where nothing else is said."""
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         def path(self, given: str) -> str: ...
         def store(self, chosen: str, project: str) -> str: ...
         def lend(self, make: Callable[[], Host], *, record_arguments: bool | None) -> AbstractContextManager[Host]: ...
+        def sessions(self) -> Sessions | None: ...
         def check(self) -> None: ...
 
 
@@ -78,6 +80,10 @@ class Process:
     def lend(self, make: Callable[[], Host], *, record_arguments: bool | None) -> AbstractContextManager[Host]:  # noqa: ARG002
         """A host for the calls of one command, its workers included. `make` makes a new one."""
         return make()
+
+    def sessions(self) -> Sessions | None:
+        """Those that are kept between commands; None where this process keeps none."""
+        return None
 
     def check(self) -> None:
         """Raises: KeyboardInterrupt: the user has asked for the end of a command that can't have noticed."""

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from plughost.daemon import Status
     from plughost.paths import Store
 
-__all__ = ["up"]
+__all__ = ["IDLE_S", "command_of", "up"]
 
-_IDLE_S = 900.0
+#: How long it stays without a call, where nothing else is said.
+IDLE_S = 900.0
 _LONGEST_IDLE_S = 1e6
 
 #: The new process finds what this one has found, wherever that was: an import path may have been set by hand.
@@ -34,11 +35,11 @@ def up(context: Context, values: Values) -> int:
         return 0
     if values.flag("status"):
         return _tell(context, status(store), started=False, as_json=values.flag("json"))
-    running, started = start(store, _command(store, idle_s, context.program))
+    running, started = start(store, command_of(store, idle_s, context.program))
     return _tell(context, running, started=started, as_json=values.flag("json"))
 
 
-def _command(store: Store, idle_s: float, program: str) -> list[str]:
+def command_of(store: Store, idle_s: float, program: str) -> list[str]:
     path = json.dumps([os.path.abspath(entry) for entry in sys.path])
     # In UTF-8, whatever the locale: only runs that have it so are handed over.
     return [sys.executable, "-P", "-X", "utf8", "-c", _PROGRAM, path, store.root, store.project, program, str(idle_s)]
@@ -46,7 +47,7 @@ def _command(store: Store, idle_s: float, program: str) -> list[str]:
 
 def _idle(given: str | None) -> float:
     try:
-        seconds = _IDLE_S if given is None else float(given)
+        seconds = IDLE_S if given is None else float(given)
     except ValueError:
         seconds = 0.0
     if not 0 < seconds <= _LONGEST_IDLE_S:
@@ -76,4 +77,5 @@ def _record(running: Status) -> dict[str, object]:
         "up_s": round(time.time() - running.started, 1),
         "calls": running.performed,
         "calls_running": running.running,
+        "sessions": running.sessions,
     }

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import TextIO
 
-__all__ = ["Lost", "hand_over"]
+__all__ = ["Lost", "deliver", "hand_over"]
 
 _READ_BYTES = 1 << 16
 _SIGINT, _SIGTERM = 2, 15
@@ -57,17 +57,25 @@ def hand_over(argv: Sequence[str], project: str) -> int | None:
         return None
     root = os.path.abspath(os.path.expanduser(chosen)) if chosen else default_store(project)
     path = Store(root, project).daemon_socket
+    return deliver(path, argv, chosen)
+
+
+def deliver(path: str, argv: Sequence[str], chosen: str, *, kind: bytes = REQUEST) -> int | None:
+    """The exit code of what the daemon at `path` does; None if it doesn't, and nothing has happened.
+
+    Raises: as `hand_over`.
+    """
     if not os.path.exists(path) or (link := connect(path)) is None:
         return None
     try:
-        return _Follower(link).follow() if _ask(link, argv, chosen) else None
+        return _Follower(link).follow() if _ask(link, argv, chosen, kind) else None
     finally:
         link.close()
 
 
-def _ask(link: socket, argv: Sequence[str], chosen: str) -> bool:
+def _ask(link: socket, argv: Sequence[str], chosen: str, kind: bytes) -> bool:
     try:
-        link.sendall(frame(REQUEST, b"\0".join(_fields(argv, chosen))))
+        link.sendall(frame(kind, b"\0".join(_fields(argv, chosen))))
     except OSError:  # it went away before it had all of that; or the working folder is gone
         return False
     return True

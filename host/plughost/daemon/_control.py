@@ -34,7 +34,7 @@ _READ_BYTES = 1 << 16
 class Status:
     """How a daemon is. `is_ours` says whether runs of this very program go to it."""
 
-    __slots__ = ("idle_s", "is_ours", "performed", "pid", "running", "started")
+    __slots__ = ("idle_s", "is_ours", "performed", "pid", "running", "sessions", "started")
 
     def __init__(self, record: dict[str, object]) -> None:
         self.is_ours = record.get("identity") == identity()
@@ -42,6 +42,7 @@ class Status:
         self.performed = int(_number(record, "performed"))
         self.pid = int(_number(record, "pid"))
         self.running = int(_number(record, "running"))
+        self.sessions = int(_number(record, "sessions"))
         #: A `time.time()`.
         self.started = _number(record, "started")
 
@@ -60,7 +61,7 @@ def start(store: Store, argv: Sequence[str]) -> tuple[Status, bool]:
     """The daemon that serves `store`, and whether it was started now, by `argv`.
 
     That program says on its standard output that it is ready, by a line, or ends. A daemon of another version hands over: it
-    finishes the calls that it has begun, and takes no more.
+    finishes the calls that it has begun, and takes no more; but not while it has sessions.
 
     Raises: StoreError: it can't be started.
     """
@@ -71,6 +72,9 @@ def start(store: Store, argv: Sequence[str]) -> tuple[Status, bool]:
         if running is not None and running.is_ours:
             return running, False
         if running is not None:
+            if running.sessions:
+                count = f"{running.sessions} session{'s' * (running.sessions != 1)}"
+                raise _failed(f"One of another version runs, and has {count}", hint="`down` ends it, and them")
             _tell(store, "drain")
         _launch(argv)
         running = status(store)
@@ -156,5 +160,5 @@ def _ask(store: Store, verb: str) -> tuple[Status | None, int]:
     return None, pidfd
 
 
-def _failed(cause: str) -> StoreError:
-    return StoreError("The daemon can't be started", reference="daemon-failed", causes=[cause])
+def _failed(cause: str, *, hint: str = "") -> StoreError:
+    return StoreError("The daemon can't be started", reference="daemon-failed", causes=[cause], hint=hint)

@@ -13,19 +13,21 @@ from contextlib import contextmanager
 from plughost._policies import SETTINGS
 from plughost._process import base_environment
 from plughost.host import Host
-from plughost.settings import load
+from plughost.session._limits import SETTINGS as OF_SESSIONS
+from plughost.settings import KEYS, load
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from plughost.paths import Store
+    from plughost.session import Sessions
 
 __all__ = ["Hosts"]
 
 #: Hosts with idle workers that are kept; the one whose last call is the longest ago makes room.
 _MOST = 8
-_OF_CALLS = ("record-calls", "record-arguments", *SETTINGS)
+_OF_CALLS = ("record-calls", "record-arguments", *SETTINGS, *OF_SESSIONS)
 
 
 class Hosts:
@@ -36,6 +38,21 @@ class Hosts:
         self._hosts: dict[object, Host] = {}
         self._lent: dict[Host, int] = {}
         self._lock = _thread.allocate_lock()
+        self._sessions: Sessions | None = None
+
+    @property
+    def sessions(self) -> Sessions:
+        """Those of all hosts: whoever asks for one by its id may stand in another folder than who has opened it."""
+        with self._lock:
+            if self._sessions is None:
+                from plughost.session import Sessions
+                from plughost.worker._watch import Watcher
+
+                self._sessions = Sessions(Watcher())
+            return self._sessions
+
+    def count_sessions(self) -> int:
+        return 0 if self._sessions is None else len(self._sessions)
 
     @contextmanager
     def lend(self, environment: Mapping[str, str], folder: str, *, record_arguments: bool | None) -> Iterator[Host]:
@@ -47,7 +64,8 @@ class Hosts:
         passed = base_environment(environment=environment)
         policies = repr((settings.policy, settings.policies, settings.narrowing, settings.allow_unenforced))
         recording = (settings.record_calls, settings.record_arguments, record_arguments)
-        key = (tuple(sorted(passed.items())), folder, recording, policies)
+        of_sessions = tuple(getattr(settings, KEYS[name].attribute) for name in OF_SESSIONS)
+        key = (tuple(sorted(passed.items())), folder, recording, policies, of_sessions)
         with self._lock:
             host = self._hosts.pop(key, None) or Host(
                 self._store.project,
@@ -70,7 +88,9 @@ class Hosts:
                 threading.Thread(target=other.close, daemon=True).start()
 
     def close(self) -> None:
-        """End all workers."""
+        """End all sessions and workers."""
+        if self._sessions is not None:
+            self._sessions.close()
         with self._lock:
             hosts = list(self._hosts.values())
         for host in hosts:

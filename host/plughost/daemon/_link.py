@@ -5,6 +5,7 @@ Above it: both ends; below it: the C half of `socket`, because `socket` itself t
 A frame is a kind, which is one byte, the length of what follows in four, and that. From the command:
 
     q  a run: fields, separated by NUL (`_client` writes them, `_run` reads them)     once, first
+    k  likewise a command that only the daemon can do, since it keeps what that is about
     c  `status`, `end` or `drain`, with the sender's identity before it               once, instead of `q`
     i  a part of the standard input, and at its end an empty one                      the answer to `r`
     x  SIGINT or SIGTERM came, and its number
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Peer", "connect", "frame", "frames", "identity", "parts", "peer_of", "reachable"]
 
-REQUEST, CONTROL, INPUT, SIGNAL = b"q", b"c", b"i", b"x"
+REQUEST, ONLY_HERE, CONTROL, INPUT, SIGNAL = b"q", b"k", b"c", b"i", b"x"
 DECLINED, BEGUN, OUT, ERR, READ, DONE, STATUS = b"n", b"b", b"o", b"e", b"r", b"d", b"s"
 
 #: What `sun_path` holds, its NUL included (unix(7)).

@@ -57,8 +57,10 @@ class Request:
 class Run:
     """A request that is being performed. `link` is written by any thread, and never read here."""
 
-    def __init__(self, request: Request, link: socket) -> None:
+    def __init__(self, request: Request, link: socket, *, is_only_here: bool = False) -> None:
         self.request = request
+        #: Whether it is a command that only the daemon can do.
+        self.is_only_here = is_only_here
         self._link = link
         self._writing = _thread.allocate_lock()
         self._input: queue.SimpleQueue[bytes] = queue.SimpleQueue()

@@ -14,8 +14,21 @@ import time
 from contextlib import ExitStack, suppress
 from socket import AF_UNIX, MSG_DONTWAIT, SHUT_RDWR, SOCK_STREAM, socket
 
-from plughost.daemon._link import CONTROL, DECLINED, INPUT, REQUEST, SIGNAL, STATUS, frame, frames, identity, peer_of, reachable
-from plughost.daemon._peer import placement
+from plughost.daemon._link import (
+    CONTROL,
+    DECLINED,
+    INPUT,
+    ONLY_HERE,
+    REQUEST,
+    SIGNAL,
+    STATUS,
+    frame,
+    frames,
+    identity,
+    peer_of,
+    reachable,
+)
+from plughost.daemon._peer import placement, rights
 from plughost.daemon._run import Declined, Request, Run
 from plughost.errors import StoreError
 from plughost.paths import locked
@@ -31,6 +44,8 @@ __all__ = ["serve"]
 _READ_BYTES = 1 << 16
 #: More than that at once run by themselves.
 _MOST_RUNS = 64
+#: These can't.
+_MOST_ONLY_HERE = 512
 #: How long the runs that are cut off by the daemon's end may take over theirs.
 _CUT_OFF_WITHIN_S = 5.0
 #: How long the process of a daemon that another has taken over from may live on after its last run.
@@ -39,10 +54,17 @@ _DRAINS_WITHIN_S = 1.0
 _LOOKS_EVERY_S = 30.0
 
 
-def serve(store: Store, *, idle_s: float, perform: Callable[[Run], int], ready: Callable[[], object]) -> None:
+def serve(
+    store: Store,
+    *,
+    idle_s: float,
+    perform: Callable[[Run], int],
+    ready: Callable[[], object],
+    count_sessions: Callable[[], int] = lambda: 0,
+) -> None:
     """Perform what other processes of this user hand over, until nobody has for `idle_s`, or the daemon is told to end.
 
-    `ready` is called when it listens.
+    `ready` is called when it listens. While `count_sessions` counts some, it doesn't end by itself.
 
     Raises: StoreError: another daemon serves this store, or the socket can't be made.
     """
@@ -55,7 +77,7 @@ def serve(store: Store, *, idle_s: float, perform: Callable[[Run], int], ready: 
             raise _failed("Another one runs") from None
         except OSError as error:
             raise _failed(str(error)) from error
-        server = _Server(store, listener, idle_s=idle_s, perform=perform)
+        server = _Server(store, listener, idle_s=idle_s, perform=perform, count_sessions=count_sessions)
         try:
             ready()
             server.loop()
@@ -100,13 +122,22 @@ class _Connection:
 
 
 class _Server:
-    def __init__(self, store: Store, listener: socket, *, idle_s: float, perform: Callable[[Run], int]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        listener: socket,
+        *,
+        idle_s: float,
+        perform: Callable[[Run], int],
+        count_sessions: Callable[[], int],
+    ) -> None:
         self._store = store
         self._listener = listener
         self._idle_s = idle_s
         self._perform = perform
+        self._count_sessions = count_sessions
         self._identity = identity()
-        self._placement = placement("self")
+        self._placement, self._rights = placement("self"), rights("self")
         self._stat = os.stat(store.daemon_socket)
         self._started = time.time()
         self._performed = 0
@@ -122,7 +153,7 @@ class _Server:
     def loop(self) -> None:
         idle_since = time.monotonic()
         while not self._is_over:
-            if self._threads:
+            if self._threads or self._count_sessions():
                 idle_since = time.monotonic()
             left_s = idle_since + self._idle_s - time.monotonic()
             if not self._threads and (left_s <= 0 or not self._is_in_place()):
@@ -199,18 +230,20 @@ class _Server:
         run = connection.run
         if kind == CONTROL:
             self._control(connection, payload.decode())
-        elif run is None and kind == REQUEST:
-            self._begin(connection, Request(payload))
+        elif run is None and kind in {REQUEST, ONLY_HERE}:
+            self._begin(connection, Request(payload), is_only_here=kind == ONLY_HERE)
         elif run is not None and kind == INPUT:
             run.feed(payload)
         elif run is not None and kind == SIGNAL:
             run.signal(int(payload))
 
-    def _begin(self, connection: _Connection, request: Request) -> None:
-        if request.identity != self._identity or len(self._threads) >= _MOST_RUNS or not self._is_placed_alike(connection):
+    def _begin(self, connection: _Connection, request: Request, *, is_only_here: bool) -> None:
+        most = _MOST_ONLY_HERE if is_only_here else _MOST_RUNS
+        may_ask = self._has_my_rights if is_only_here else self._is_placed_alike
+        if request.identity != self._identity or len(self._threads) >= most or not may_ask(connection):
             connection.link.sendall(frame(DECLINED))
             return
-        run = connection.run = Run(request, connection.link)
+        run = connection.run = Run(request, connection.link, is_only_here=is_only_here)
         self._performed += 1
 
         def perform() -> None:
@@ -236,6 +269,12 @@ class _Server:
         except OSError:
             return False
 
+    def _has_my_rights(self, connection: _Connection) -> bool:
+        try:
+            return rights(peer_of(connection.link).pid) == self._rights
+        except OSError:
+            return False
+
     def _control(self, connection: _Connection, verb: str) -> None:
         self._is_over = self._is_over or verb in {"end", "drain"}
         if verb == "drain":
@@ -251,6 +290,7 @@ class _Server:
             "performed": self._performed,
             "pid": os.getpid(),
             "running": len(self._threads),
+            "sessions": self._count_sessions(),
             "started": self._started,
         }
         with suppress(OSError):

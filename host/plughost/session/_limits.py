@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
     from plughost.settings import Settings
 
-__all__ = ["SessionLimits"]
+__all__ = ["SETTINGS", "SessionLimits"]
+
+#: The settings that say something of sessions.
+SETTINGS = ("session-idle-timeout", "session-lifetime", "session-memory", "session-task-timeout", "session-tasks", "sessions")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

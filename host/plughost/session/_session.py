@@ -102,6 +102,11 @@ class Session:
         self.life = Life(workers, installed, turn, start)
         self.tasks = Tasks(self.id, self.plugin, limits, turn=turn, life=self.life, check=check, clear=self._clear)
 
+    @property
+    def manifest(self) -> Mapping[str, object]:
+        """What the plugin offers, as of the revision that the session began on."""
+        return self._installed.manifest
+
     def __enter__(self) -> Self:
         return self
 

@@ -36,9 +36,11 @@ _SECTIONS = {
     "finding": ("search", "index add", "index list", "index remove", "index update", "index build"),
     "health": ("doctor", "repair", "gc"),
     "trust": ("audit", "sbom", "config"),
+    "policies": ("policy show", "policy set", "policy reset"),
     "hooks": ("hooks", "check"),
     "authors": ("new", "dev"),
     "daemon": ("up", "down"),
+    "sessions": ("session start", "session call", "session list", "session stop", "session stats"),
     "shell": ("completion",),
 }
 
