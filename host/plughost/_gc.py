@@ -10,8 +10,9 @@ import tomllib
 from dataclasses import dataclass
 from glob import escape, glob
 
-from plughost import registry
+from plughost import registry, sandbox, session
 from plughost import venv as venvs
+from plughost._deletion import delete_folder
 from plughost._installer import choose
 from plughost.paths import read_file, scan
 
@@ -56,9 +57,23 @@ def collect(store: Store, *, keep_revisions: int, dry_run: bool) -> Collected:
     if found is None:
         return Collected(leftovers=(), left=(), dry_run=dry_run, busy=True)
     left = () if dry_run else tuple(one for one in found if os.path.lexists(one.path))
+    written = _written_by_plugins(store, dry_run=dry_run)
     cached = _packages(store, dry_run=dry_run)
-    gone = (*(one for one in found if one not in left), *cached)
+    gone = (*(one for one in found if one not in left), *written, *cached)
     return Collected(leftovers=gone, left=left, dry_run=dry_run, busy=False)
+
+
+def _written_by_plugins(store: Store, *, dry_run: bool) -> list[registry.Leftover]:
+    """The work directories, those of sessions included, of processes that were killed with their host."""
+    folders = [("session", path) for path in session.abandoned(store)]
+    folders += [("work directory", path) for path in sandbox.abandoned(store.work)]
+    found = [registry.Leftover(kind=kind, path=path, size_bytes=session.size_bytes(path)) for kind, path in folders]
+    if not dry_run:
+        session.sweep(store)
+        for kind, path in folders:
+            if kind != "session":
+                delete_folder(path)
+    return found
 
 
 def _packages(store: Store, *, dry_run: bool) -> list[registry.Leftover]:

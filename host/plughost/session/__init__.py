@@ -14,19 +14,32 @@ from plughost._lazy import lazily
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from plughost.session._artifacts import Artifact
-    from plughost.session._folder import sweep
+    from plughost.session._files import size_bytes
+    from plughost.session._folder import abandoned, sweep
     from plughost.session._limits import SessionLimits
     from plughost.session._session import Session, SessionOutcome
     from plughost.session._sessions import Sessions
     from plughost.session._stats import SessionStats, SessionTotals
 
-__all__ = ["Artifact", "Session", "SessionLimits", "SessionOutcome", "SessionStats", "SessionTotals", "Sessions", "sweep"]
+__all__ = [
+    "Artifact",
+    "Session",
+    "SessionLimits",
+    "SessionOutcome",
+    "SessionStats",
+    "SessionTotals",
+    "Sessions",
+    "abandoned",
+    "size_bytes",
+    "sweep",
+]
 
 __getattr__ = lazily(
     __name__,
     {
         "_artifacts": ("Artifact",),
-        "_folder": ("sweep",),
+        "_files": ("size_bytes",),
+        "_folder": ("abandoned", "sweep"),
         "_limits": ("SessionLimits",),
         "_session": ("Session", "SessionOutcome"),
         "_sessions": ("Sessions",),

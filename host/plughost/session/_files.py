@@ -11,7 +11,7 @@ import stat
 from collections import Counter
 from dataclasses import dataclass
 
-__all__ = ["Found", "Listing", "list_files", "open_file"]
+__all__ = ["Found", "Listing", "list_files", "open_file", "size_bytes"]
 
 #: A plugin may make as many as it likes; looking at them must end.
 _MOST_ENTRIES = 10_000
@@ -74,6 +74,11 @@ def open_file(folder: str, path: str, found: Found) -> int:
         os.close(fd)
         raise FileNotFoundError(path)
     return fd
+
+
+def size_bytes(folder: str) -> int:
+    """What its files hold together, as far as one looks."""
+    return sum(found.size_bytes for found in list_files(folder).files.values())
 
 
 class _Walk:
