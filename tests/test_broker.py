@@ -279,6 +279,9 @@ def test_an_answer_that_comes_before_the_whole_body_is_passed_on(site, proxy) ->
         client.putheader("Content-Length", "1000000000")
         client.endheaders(b"the first of it")
         assert client.getresponse().read() == b"too much"
+        client.sock.sendall(f"GET http://127.0.0.1:{site.server_port}/hidden HTTP/1.1\r\n\r\n".encode())
+        assert all_from(client.sock) == b""
+    assert site.asked == ["/early"]
 
 
 def test_a_refusal_names_the_host_and_the_permission(site, proxy) -> None:
@@ -315,14 +318,16 @@ def test_a_refusal_names_the_host_and_the_permission(site, proxy) -> None:
         b"G",
         b"\x16\x03\x01\x02\x00\x01\x00",
         b"\x05\x01\x02",
-        b"\x05\x01\x00\x05\x02\x00\x01\x7f\x00\x00\x01\x00\x50",
-        b"\x04\x02\x00\x50\x7f\x00\x00\x01\x00",
+        b"\x05\x01\x00\x05\x02\x00\x01\x7f\x00\x00\x01%p",
+        b"\x04\x02%p\x7f\x00\x00\x01\x00",
         b"GET http://127.0.0.1:%d/" + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n",
     ],
     ids=range(17),
 )
 def test_what_is_no_request_reaches_nobody(site, proxy, sent) -> None:
-    answer = proxy(*EVERYWHERE, f"127.0.0.1:{site.server_port}").say(sent.replace(b"%d", str(site.server_port).encode()))
+    port = site.server_port
+    sent = sent.replace(b"%d", str(port).encode()).replace(b"%p", struct.pack(">H", port))
+    answer = proxy(*EVERYWHERE, f"127.0.0.1:{port}").say(sent)
     assert site.asked == []
     assert not answer.startswith((b"HTTP/1.1 2", b"\x05\x00\x05\x00", b"\x00\x5a"))
 
@@ -477,6 +482,14 @@ def test_a_name_that_takes_long_to_look_up_holds_nobody_else_up(site, proxy, mon
 
 
 # Bounds, and ends.
+
+
+@pytest.mark.parametrize("start", [b"", b"POST http://127.0.0.1:%d/ HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5;"])
+def test_a_line_without_an_end_is_not_waited_for(site, proxy, start) -> None:
+    with proxy(f"127.0.0.1:{site.server_port}").connect() as client:
+        client.sendall(start.replace(b"%d", str(site.server_port).encode()) + b"a" * 70_000)
+        answer = all_from(client)
+    assert answer.startswith(b"HTTP/1.1 502" if start else b"HTTP/1.1 431")
 
 
 def test_a_worker_that_floods_its_broker_has_no_more_than_its_places_and_others_have_theirs(site, proxy) -> None:
