@@ -1151,6 +1151,22 @@ def test_an_environment_that_was_deleted(lab):
     return lab.run("run", "weather", "city=Bern")
 
 
+@tells("policy-unenforceable", exit_code=7)
+def test_a_machine_that_forbids_what_a_policy_takes(lab):
+    """
+    `weather` is not started: its policy can't be enforced on this machine
+      Caused by: `file-names` (that names of other files can't be told): unshare: Operation not permitted; it takes user …
+
+    hint: Have what it takes, or do without: `plughost run weather --allow-unenforced file-names`
+    """
+    lab.add(lab.wheel(), PLUGHOST_POLICY="default")
+    found = lab.root / "store" / "cache" / "machine.json"
+    machine = json.loads(found.read_text())
+    machine["found"].update(dict.fromkeys(("tree", "user-tree"), "unshare: Operation not permitted"))
+    found.write_text(json.dumps(machine))
+    return lab.run("run", "weather", "city=Bern", PLUGHOST_POLICY="default")
+
+
 @tells("venv-damaged", exit_code=5)
 def test_a_file_of_an_environment_that_was_deleted(lab):
     """

@@ -1,7 +1,7 @@
 """Another program in this process's place, confined before it begins.
 
-Above it: `_start`, where the argument is `exec`; below it: the confinement. Behind `--confined` and the length of the plan stands the
-program with its arguments. What is on stdin after the plan is the program's.
+Above it: `_start`, where the argument is `exec`; below it: the confinement. Behind `--confined` and the length of the plan stands
+the program with its arguments. What is on stdin after the plan is the program's.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def execute() -> None:
     _confine.confine(_confine.read_plan(int(sys.argv[at + 1])))
     argv = sys.argv[at + 2 :]
     try:
-        os.execv(argv[0], argv)
+        os.execv(argv[0], argv)  # noqa: S606 - there is to be no shell
     except OSError as error:
         os.write(2, "plughost: `{}` can't be executed: {}\n".format(argv[0], error).encode())
         os._exit(_NOT_EXECUTED)

@@ -7,8 +7,6 @@ fetched.
 
 from __future__ import annotations
 
-import os
-
 from plughost import _process
 from plughost.policy import Policy
 from plughost.sandbox._machine import RUNNER

@@ -1,23 +1,30 @@
-"""Building a wheel: in a kept environment first, and where that fails for any reason, in one made for this build alone."""
+"""Building a wheel: in a kept environment first, and where that fails for any reason, in one made for this build alone.
+
+Where there is a workshop, the package's code runs in that alone, and what it needs is fetched before.
+"""
 
 from __future__ import annotations
 
+import shutil
 import zipfile
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from plughost._installing import write_log
 from plughost.errors import BuildError, InstallError
 from plughost.wheel._environment import discard, keepable, obtain, pins_of
-from plughost.wheel._hook import build_wheel
+from plughost.wheel._hook import build_wheel, further_requirements
 from plughost.wheel._read import read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from plughost._installer import Installer
     from plughost._interpreters import Interpreter
+    from plughost._process import Completed
     from plughost.source import SourceTree
+    from plughost.wheel._hook import Shop
     from plughost.wheel._record import BuiltWheel
 
 __all__ = ["build", "build_again"]
@@ -29,21 +36,35 @@ _LEGACY_REQUIRES = ("setuptools>=40.8.0",)
 _POINTER = b"version https://git-lfs.github.com/spec/v1\n"
 _POINTER_SIZES = range(100, 1024)
 
+_MOST_SAID = 4  # lines of what a failed build has printed last
 #: These say nothing of the kept environment, and would end a second build the same way.
 _NOT_THE_ENVIRONMENT = frozenset({"disk-full", "network", "offline", "tls", "uv-missing"})
 
 
-def build(tree: SourceTree, *, installer: Installer, python: Interpreter, into: Path, offline: bool, log: Path) -> BuiltWheel:
+def build(
+    tree: SourceTree,
+    *,
+    installer: Installer,
+    python: Interpreter,
+    into: Path,
+    offline: bool,
+    log: Path,
+    shop: Shop | None = None,
+) -> BuiltWheel:
     """Build the wheel of `tree` into the folder `into`, which is the caller's alone and has no wheel yet.
 
     Raises: BuildError: the backend failed, or what it made is not one usable wheel. InstallError: the build requirements can't
-    be had.
+    be had. SandboxError: the build can't be confined.
     """
     into.mkdir(parents=True, exist_ok=True)
     requires = _LEGACY_REQUIRES if tree.build_requires is None else tree.build_requires
     environment = _kept_environment(tree, requires, installer, python, offline=offline, log=log)
-    if not (environment and _build_kept(tree, environment, into, log)):
+    if not (environment and _build_kept(tree, environment, into, log, shop)):
         subject = _subject(tree)
+        if shop is not None:
+            bench = _Bench(tree, installer=installer, python=python, offline=offline, log=log, shop=shop)
+            bench.build(requires, into, subject=subject)
+            return _only_wheel(into, log)
         installer.build(tree.path, subject=subject, python=python, into=into, epoch=tree.epoch, offline=offline, log=log)
         if environment:
             discard(environment, installer)
@@ -51,7 +72,15 @@ def build(tree: SourceTree, *, installer: Installer, python: Interpreter, into: 
 
 
 def build_again(
-    tree: SourceTree, generator: str, *, installer: Installer, python: Interpreter, into: Path, offline: bool, log: Path
+    tree: SourceTree,
+    generator: str,
+    *,
+    installer: Installer,
+    python: Interpreter,
+    into: Path,
+    offline: bool,
+    log: Path,
+    shop: Shop | None = None,
 ) -> BuiltWheel | None:
     """Build with exactly the backend that `generator` names, as a wheel does; None if that can't be.
 
@@ -65,7 +94,7 @@ def build_again(
     except InstallError:
         return None
     into.mkdir(parents=True, exist_ok=True)
-    return _only_wheel(into, log) if _build_kept(tree, environment, into, log) else None
+    return _only_wheel(into, log) if _build_kept(tree, environment, into, log, shop) else None
 
 
 def _kept_environment(
@@ -82,15 +111,67 @@ def _kept_environment(
         return ""
 
 
-def _build_kept(tree: SourceTree, environment: str, into: Path, log: Path) -> bool:
+def _build_kept(tree: SourceTree, environment: str, into: Path, log: Path, shop: Shop | None) -> bool:
     """Build in a kept environment. False if that failed, for whatever reason: a build that has its own then decides."""
-    completed = build_wheel(tree.path, environment=environment, into=into, epoch=tree.epoch)
+    completed = build_wheel(tree.path, environment=environment, into=into, epoch=tree.epoch, shop=shop)
     write_log(log, completed)
     if completed.returncode == 0:
         return True
     for leftover in into.glob("*.whl"):
         leftover.unlink()
     return False
+
+
+class _Bench:
+    """One build in the workshop, in environments that are made for it."""
+
+    def __init__(
+        self, tree: SourceTree, *, installer: Installer, python: Interpreter, offline: bool, log: Path, shop: Shop
+    ) -> None:
+        self._tree, self._installer, self._python, self._offline = tree, installer, python, offline
+        self._log, self._shop = log, shop
+
+    def build(self, requires: Sequence[str], into: Path, *, subject: str) -> None:
+        """Raises: BuildError: the backend fails. InstallError: what it needs can't be had."""
+        with TemporaryDirectory(dir=into.parent, prefix="build-") as folder:
+            place = Path(folder)
+            source = _unpacked(self._tree, place / "source")
+            environment = self._furnish(place / "first", requires)
+            asked, further = further_requirements(source, environment=environment, into=place / "asked", shop=self._shop)
+            write_log(self._log, asked)
+            if further:
+                environment = self._furnish(place / "second", [*requires, *further])
+            if asked.returncode == 0:
+                asked = build_wheel(source, environment=environment, into=into, epoch=self._tree.epoch, shop=self._shop)
+                write_log(self._log, asked)
+            if asked.returncode != 0:
+                raise _failed(subject, asked, self._log)
+
+    def _furnish(self, folder: Path, requires: Sequence[str]) -> str:
+        self._installer.furnish(str(folder), list(requires), python=self._python, offline=self._offline, log=self._log)
+        return str(folder)
+
+
+def _unpacked(tree: SourceTree, into: Path) -> Path:
+    """The folder of a source tree, which may be an archive (an sdist has one folder at its top; PEP 625)."""
+    if tree.path.is_dir():
+        return tree.path
+    into.mkdir()
+    shutil.unpack_archive(tree.path, into, **({"filter": "data"} if tree.path.suffix != ".zip" else {}))
+    inside = list(into.iterdir())
+    return inside[0] if len(inside) == 1 and inside[0].is_dir() else into
+
+
+def _failed(subject: str, completed: Completed, log: Path) -> BuildError:
+    said = [line for line in completed.stderr.splitlines() if line.strip()][-_MOST_SAID:]
+    ended = f"The build ended with code {completed.returncode}"
+    return BuildError(
+        f"Failed to build a wheel from {subject}",
+        reference="build-failed",
+        causes=[ended, *(line.strip() for line in said)],
+        hint="What it may use is limited: the log has all that it said",
+        log=log,
+    )
 
 
 def _only_wheel(into: Path, log: Path) -> BuiltWheel:

@@ -1,11 +1,12 @@
 """Asking a build backend for a wheel, in an environment that has it (PEP 517).
 
-One process, and the one hook that matters: a frontend asks for further requirements first, in a process of its own, but a kept
-environment has all that its backends can ask for.
+The hooks run in processes of their own. Where there is a workshop they are confined there, without a network: what they need is
+in their environment before they begin, and the environment can't be written.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 
@@ -13,42 +14,91 @@ from plughost import _process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+    from typing import Protocol
 
     from plughost._process import Completed
 
-__all__ = ["build_wheel"]
+    class Shop(Protocol):
+        """Where a package's code runs that nobody has looked at."""
 
-#: Source: PEP 517, "Build backend interface". `-I` keeps the folder that it runs in off sys.path, as the PEP demands.
+        def run(
+            self,
+            argv: Sequence[str],
+            *,
+            env: Mapping[str, str],
+            venv: str,
+            read: Sequence[str] = (),
+            write: Sequence[str] = (),
+        ) -> Completed: ...
+
+
+__all__ = ["backend_of", "build_wheel", "further_requirements"]
+
+#: Source: PEP 517, "Build backend interface". `-I` keeps the folder that it runs in off sys.path, as the PEP demands; what a
+#: project has of a backend itself comes there by `backend-path`.
 _SCRIPT = """
-import importlib, os, sys
-source, out, backend = sys.argv[1:]
+import importlib, json, os, sys
+source, out, backend, paths, hook = sys.argv[1:]
 os.chdir(source)
 sys.argv[:] = ["build"]
+sys.path[:0] = json.loads(paths)
 module, _, attributes = backend.partition(":")
 hooks = importlib.import_module(module)
 for attribute in filter(None, attributes.split(".")):
     hooks = getattr(hooks, attribute)
-hooks.build_wheel(out)
+if hook == "build_wheel":
+    hooks.build_wheel(out)
+else:
+    ask = getattr(hooks, hook, None)
+    answer = json.dumps([str(each) for each in (ask() if ask else ())])
+    with open(os.path.join(out, "requires.json"), "w", encoding="utf-8") as file:
+        file.write(answer)
 """
 _LEGACY = "setuptools.build_meta:__legacy__"
 
 
-def build_wheel(source: Path, *, environment: str, into: Path, epoch: int | None) -> Completed:
+def build_wheel(source: Path, *, environment: str, into: Path, epoch: int | None, shop: Shop | None = None) -> Completed:
     """Have the backend that the project in `source` names put its wheel into the folder `into`.
 
-    Raises: OSError: the environment's interpreter can't be started.
+    Raises: OSError: the environment's interpreter can't be started. SandboxError: it can't be confined.
     """
+    return _ask("build_wheel", source, environment=environment, into=into, epoch=epoch, shop=shop)
+
+
+def further_requirements(source: Path, *, environment: str, into: Path, shop: Shop) -> tuple[Completed, tuple[str, ...]]:
+    """What the backend wants besides what the project says; nothing where it can't be asked, as its output then says.
+
+    Raises: as `build_wheel` does.
+    """
+    into.mkdir(parents=True, exist_ok=True)
+    completed = _ask("get_requires_for_build_wheel", source, environment=environment, into=into, epoch=None, shop=shop)
+    try:
+        said = json.loads((into / "requires.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return completed, ()
+    return completed, tuple(each for each in said if isinstance(each, str)) if isinstance(said, list) else ()
+
+
+def _ask(hook: str, source: Path, *, environment: str, into: Path, epoch: int | None, shop: Shop | None) -> Completed:
     env = _process.base_environment({} if epoch is None else {"SOURCE_DATE_EPOCH": str(epoch)})
     env["PATH"] = os.pathsep.join(filter(None, (os.path.join(environment, "bin"), env.get("PATH"))))
     python = os.path.join(environment, "bin", "python")
-    return _process.run([python, "-I", "-c", _SCRIPT, str(source), str(into), _backend(source)], env=env)
+    backend, paths = backend_of(source)
+    argv = [python, "-I", "-c", _SCRIPT, str(source), str(into), backend, json.dumps(paths), hook]
+    if shop is None:
+        return _process.run(argv, env=env)
+    return shop.run(argv, env=env, venv=environment, write=[str(source), str(into)])
 
 
-def _backend(source: Path) -> str:
+def backend_of(source: Path) -> tuple[str, list[str]]:
+    """The build backend that a project names, and the folders of its own in which that is. Source: PEP 517, PEP 518."""
     try:
         document = tomllib.loads((source / "pyproject.toml").read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return _LEGACY
-    backend = document.get("build-system", {}).get("build-backend")
-    return backend if isinstance(backend, str) else _LEGACY
+        return _LEGACY, []
+    system = document.get("build-system", {})
+    backend, paths = system.get("build-backend"), system.get("backend-path")
+    inside = [os.path.normpath(source / path) for path in paths if isinstance(path, str)] if isinstance(paths, list) else []
+    return backend if isinstance(backend, str) else _LEGACY, [path for path in inside if path.startswith(str(source))]

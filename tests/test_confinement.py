@@ -1,0 +1,211 @@
+"""What a confined plugin finds: its own environment and folder, what its policy adds, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from plughost import Host, SandboxError
+from plughost.policy import DEFAULT, TRUSTED, Policy
+from plughost.sandbox import Machine, Ways, WorkFolders, known_machine, unenforceable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="confines by the Linux kernel"),
+    pytest.mark.usefixtures("confined"),
+]
+
+
+@pytest.fixture(scope="module")
+def nosy_store(tmp_path_factory: pytest.TempPathFactory, session_repository: Callable[[str], str]) -> Path:
+    store = tmp_path_factory.mktemp("nosy") / "store"
+    with Host(store=store) as host:
+        host.add(session_repository("nosy"))
+    return store
+
+
+@pytest.fixture
+def open_host(nosy_store: Path) -> Iterator[Callable[[Policy], Host]]:
+    """`open_host(policy)` is a host in which `nosy` has that policy."""
+    opened: list[Host] = []
+
+    def open_one(policy: Policy = DEFAULT) -> Host:
+        opened.append(Host(store=nosy_store, policy=policy))
+        return opened[-1]
+
+    yield open_one
+    for host in opened:
+        host.close()
+
+
+def test_a_plugin_works_in_a_folder_of_its_own_with_variables_of_its_own(open_host, monkeypatch):
+    monkeypatch.setenv("SECRET", "swordfish")
+    monkeypatch.setenv("LANG", "C.UTF-8")
+    about = open_host().call("nosy", "about")
+    assert about["folder"] == about["home"] != os.getcwd()
+    assert "SECRET" not in about["environment"]
+    assert about["environment"]["LANG"] == "C.UTF-8"
+
+
+def test_files_of_others_are_not_there(open_host, nosy_store, tmp_path):
+    (tmp_path / "secret").write_text("swordfish")
+    host = open_host()
+    for path in (tmp_path / "secret", nosy_store / "plugins", Path.home() / ".bashrc", "/etc/shadow", "/proc/1", "/root/.ssh"):
+        with pytest.raises(FileNotFoundError):
+            host.call("nosy", "exists", str(path))
+
+
+def test_its_environment_and_python_can_be_read_and_not_written(open_host):
+    host = open_host()
+    venv = host.info("nosy").environment
+    assert "pyvenv.cfg" in host.call("nosy", "names", str(venv))
+    for path in (f"{venv}/pyvenv.cfg", os.__file__):
+        with pytest.raises(OSError, match=r"Read-only|Permission"):
+            host.call("nosy", "write", path, "")
+
+
+def test_temporary_files_are_seen_by_nobody_else(open_host):
+    first, second = open_host(), open_host()
+    first.call("nosy", "write", "/tmp/plughost-note", "here")
+    assert first.call("nosy", "read", "/tmp/plughost-note") == "here"
+    with pytest.raises(FileNotFoundError):
+        second.call("nosy", "exists", "/tmp/plughost-note")
+    assert not Path("/tmp/plughost-note").exists()
+
+
+def test_a_policy_adds_files_to_read_and_to_write(open_host, tmp_path):
+    (tmp_path / "given").mkdir()
+    (tmp_path / "given" / "note").write_text("read me")
+    (tmp_path / "results").mkdir(mode=0o777)
+    (tmp_path / "results").chmod(0o777)
+    tmp_path.chmod(0o755)
+    host = open_host(Policy(read=(str(tmp_path / "given"),), write=(str(tmp_path / "results"),)))
+    assert host.call("nosy", "read", str(tmp_path / "given" / "note")) == "read me"
+    with pytest.raises(OSError, match=r"Read-only|Permission"):
+        host.call("nosy", "write", str(tmp_path / "given" / "note"), "")
+    host.call("nosy", "write", str(tmp_path / "results" / "answer"), "42")
+    assert (tmp_path / "results" / "answer").read_text() == "42"
+
+
+def test_what_is_hidden_is_not_there_and_what_is_beside_it_is(open_host, tmp_path):
+    tmp_path.chmod(0o755)
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "private").write_text("swordfish")
+    (tmp_path / "keys" / "public").write_text("hello")
+    host = open_host(Policy(read=(str(tmp_path),), hide=(str(tmp_path / "keys" / "private"),)))
+    assert host.call("nosy", "read", str(tmp_path / "keys" / "public")) == "hello"
+    with pytest.raises(FileNotFoundError):
+        host.call("nosy", "exists", str(tmp_path / "keys" / "private"))
+
+
+def test_a_path_through_a_link_leads_where_it_does_outside(open_host, tmp_path):
+    tmp_path.chmod(0o755)
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "note").write_text("read me")
+    (tmp_path / "link").symlink_to("real")
+    host = open_host(Policy(read=(str(tmp_path / "link"),)))
+    assert host.call("nosy", "read", str(tmp_path / "link" / "note")) == "read me"
+
+
+def test_programs_are_started_where_processes_are_granted_and_others_are_not(open_host):
+    with pytest.raises(PermissionError):
+        open_host().call("nosy", "run", sys.executable, "-c", "print(1)")
+    host = open_host(Policy(processes=4, execute=("/usr/bin/env",)))
+    assert "SECRET" not in host.call("nosy", "run", "/usr/bin/env")
+    with pytest.raises(FileNotFoundError):
+        host.call("nosy", "run", "/usr/bin/find", "/")
+
+
+def test_work_directories_go_with_their_workers_and_those_of_a_killed_host_with_the_next(nosy_store):
+    code = (
+        "import os, signal, sys; from plughost import Host\n"
+        "host = Host(store=sys.argv[1]); print(host.call('nosy', 'about')['folder'], flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "PLUGHOST_POLICY"}
+    killed = subprocess.run(
+        [sys.executable, "-c", code, str(nosy_store)], capture_output=True, text=True, env=environment, check=False
+    )
+    left = Path(killed.stdout.strip())
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert left.is_dir()
+    with Host(store=nosy_store) as host:
+        own = Path(host.call("nosy", "about")["folder"])
+        assert own.is_dir()
+        assert not left.exists()
+    assert not own.exists()
+
+
+def test_nothing_is_started_where_its_policy_cannot_be_enforced(open_host, nosy_store):
+    host = open_host()
+    machine = json.loads((nosy_store / "cache" / "machine.json").read_text())
+    machine["found"].update({"tree": "unshare: not permitted", "user-tree": "unshare: not permitted"})
+    (nosy_store / "cache" / "machine.json").write_text(json.dumps(machine))
+    try:
+        with pytest.raises(SandboxError) as raised:
+            host.call("nosy", "about")
+    finally:
+        (nosy_store / "cache" / "machine.json").unlink()
+    assert "`file-names` (that names of other files can't be told): unshare: not permitted" in raised.value.causes[0]
+    assert raised.value.exit_code == 7
+
+
+def test_by_rules_alone_other_files_are_refused(nosy_store, tmp_path):
+    """Where there can be no tree of files: what a waived policy still keeps."""
+    with Host(store=nosy_store, allow_unenforced=["file-names"]) as host:
+        host.call("nosy", "about")
+        path = nosy_store / "cache" / "machine.json"
+        machine = json.loads(path.read_text())
+    machine["found"].update({"tree": "no", "user-tree": "no", "ids": "no", "net": "no", "user-net": "no"})
+    path.write_text(json.dumps(machine))
+    (tmp_path / "secret").write_text("swordfish")
+    try:
+        with Host(store=nosy_store, allow_unenforced=["file-names"]) as host:
+            about = host.call("nosy", "about")
+            assert about["temporary"].startswith(about["folder"])
+            with pytest.raises(PermissionError):
+                host.call("nosy", "read", str(tmp_path / "secret"))
+            with pytest.raises(PermissionError):
+                host.call("nosy", "write", "/tmp/plughost-note", "")
+            host.call("nosy", "write", "note", "here")
+            assert host.call("nosy", "read", "note") == "here"
+    finally:
+        path.unlink()
+
+
+def test_what_a_machine_lacks_is_named():
+    nothing = Machine(0, dict.fromkeys(("landlock", "seccomp", "tree", "user-tree", "net", "user-net", "ids"), "not here"))
+    names = {each.name for each in unenforceable(Policy(network=("example.com",), processes=2), nothing)}
+    assert names == {"files", "file-names", "calls", "hosts", "processes", "signals"}
+    assert unenforceable(TRUSTED, nothing) == []
+
+
+def test_what_a_plugin_leaves_in_its_folder_is_deleted_whatever_it_is(tmp_path):
+    folders = WorkFolders(str(tmp_path))
+    folder = Path(folders.new())
+    (folder / "locked").mkdir()
+    (folder / "locked" / "note").write_text("")
+    (folder / "locked").chmod(0)
+    (folder / "out").symlink_to(tmp_path / "outside")
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "kept").write_text("")
+    folders.drop(str(folder))
+    assert not folder.exists()
+    assert (tmp_path / "outside" / "kept").exists()
+
+
+def test_a_plan_says_what_the_machine_can_do(tmp_path, nosy_store):
+    machine = known_machine(str(tmp_path / "machine.json"))
+    venv = next((nosy_store / "venvs").iterdir())
+    plan = json.loads(Ways(machine, []).confine(DEFAULT, plugin="nosy", venv=str(venv), work=str(tmp_path), variables={}).plan)
+    assert plan["filter"]
+    assert [str(tmp_path), "rw"] in [step[1:3] for step in plan["tree"]]
