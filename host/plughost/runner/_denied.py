@@ -69,10 +69,10 @@ class _Words:
         return self._refusal(there, "can't be reached", "--allow-net " + there)
 
     def denied_datagram(self, host: object, port: object) -> OSError:
-        return self._refusal(_shown(host, port), "can't be sent datagrams", "--network on")
+        return self._refusal(_shown(host, port), "can't be sent datagrams", "network=on")
 
     def denied_listening(self, host: object, port: object) -> OSError:
-        return self._refusal(_shown(host, port), "can't be listened at", "--network on")
+        return self._refusal(_shown(host, port), "can't be listened at", "network=on")
 
     def _refusal(self, there: str, what: str, option: str) -> OSError:
         why = 'has network = "off"' if self.is_off else "doesn't name it"
