@@ -53,6 +53,8 @@ _PROTOCOLS = (0, 1, 6, 17, 58)  # as the type has it, ICMP, TCP, UDP, ICMPv6: no
 _SOL_SOCKET = 1
 #: SO_ATTACH_FILTER, SO_ATTACH_BPF, SO_ATTACH_REUSEPORT_CBPF, SO_ATTACH_REUSEPORT_EBPF: programs in the kernel.
 _ATTACH_OPTIONS = (26, 50, 51, 52)
+#: SO_SNDBUF, SO_RCVBUF: how much of the kernel's memory waits in a socket, which no limit counts. They are wishes anyway.
+_BUFFER_OPTIONS = (7, 8)
 
 _F_GETFD, _F_GETFL = 1, 3
 #: F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, locks (POSIX and OFD), F_DUPFD_CLOEXEC, F_GETPIPE_SZ, F_ADD_SEALS, F_GET_SEALS.
@@ -244,11 +246,11 @@ def _of_sockets(rules: Rules) -> dict[str, Code]:
         made = one_of(0, (_AF_INET, _AF_INET6), one_of(1, types, protocols, _DENIED), one_of(0, (_AF_NETLINK,), routes, made))
     else:
         made = one_of(0, (_AF_INET, _AF_INET6), _DENIED, made)
-    attached = one_of(2, _ATTACH_OPTIONS, _REFUSED, ALLOW)
+    option = one_of(2, _ATTACH_OPTIONS, _REFUSED, one_of(2, _BUFFER_OPTIONS, PRETEND, ALLOW))
     return {
         "socket": made,
         "socketpair": one_of(0, (_AF_UNIX,), local, unsupported),
-        "setsockopt": one_of(1, (_SOL_SOCKET,), attached, ALLOW),
+        "setsockopt": one_of(1, (_SOL_SOCKET,), option, ALLOW),
     }
 
 
