@@ -9,7 +9,7 @@ from __future__ import annotations
 from plughost import _kernel
 from plughost.errors import LimitExceeded, PlughostError, PluginCrashed, PluginError
 from plughost.policy import KEYS
-from plughost.sandbox._guard import NEAR, Breach
+from plughost.sandbox._breach import NEAR, Breach
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import time
 
+from plughost.sandbox._breach import NEAR, Breach
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
         def interrupt(self) -> None: ...
 
 
-__all__ = ["NEAR", "Breach", "Guard"]
+__all__ = ["Guard"]
 
 #: How often a worker is looked at that is in the middle of a call, and one that is idle.
 TICK_S = 0.015
@@ -46,20 +48,8 @@ _ROOM_BYTES = 16 << 20
 #: In how many rounds what hides from the listing, because it is just being forked, is looked for and killed.
 _MOST_ROUNDS = 20
 
-#: Of the memory that is allowed, as much as has to be in use for a failure to be possibly for want of it.
-NEAR = 0.8
 
 SIGKILL, SIGSTOP = 9, 19
-
-
-class Breach:
-    """A limit that was reached: the policy's field, and by what figure (bytes, seconds or a count)."""
-
-    __slots__ = ("figure", "limit")
-
-    def __init__(self, limit: str, figure: float) -> None:
-        self.limit = limit
-        self.figure = figure
 
 
 class _Call:
