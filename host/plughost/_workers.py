@@ -9,6 +9,7 @@ import _thread
 import errno
 import os
 import time
+from functools import partial
 
 from plughost import registry
 from plughost._confining import Confining, Everywhere
@@ -17,7 +18,7 @@ from plughost.call import describe, describe_exception
 from plughost.errors import PlughostError, PluginCrashed, PluginError, StoreError, VenvError
 from plughost.journal import Journal, NoJournal, Recording
 from plughost.policy import DEFAULT
-from plughost.worker import CUSTODY, Nurseries, Pool, Worker, launch, without_threads
+from plughost.worker import CUSTODY, Held, Nurseries, Pool, Worker, launch, without_threads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -242,7 +243,8 @@ class Workers:
         if installed.manifest.get("isolation") != "call" or installed.manifest.get("fork"):
             return False
         key = (installed.name, installed.revision)
-        self._nurseries.warm(key, installed.venv, installed.manifest, timeout_s=DESCRIBE_TIMEOUT_S)
+        confine = partial(self._confine_nursery, installed)
+        self._nurseries.warm(key, installed.venv, installed.manifest, confine, timeout_s=DESCRIBE_TIMEOUT_S)
         return True
 
     def _start(self, installed: Installed, env: Mapping[str, str] | None = None) -> Worker:
@@ -323,7 +325,13 @@ class Workers:
         manifest = installed.manifest
         if manifest.get("isolation") != "call" or manifest.get("editable") or manifest.get("fork"):
             return None
-        return self._nurseries.fork((installed.name, installed.revision), installed.venv, manifest)
+        confine = partial(self._confine_nursery, installed)
+        return self._nurseries.fork((installed.name, installed.revision), installed.venv, manifest, confine)
+
+    def _confine_nursery(self, installed: Installed) -> Held | None:
+        policy = self.confining.policies.of(installed)
+        confinement = self.confining.confine(installed.name, installed.venv, policy, is_nursery=True)
+        return None if confinement is None else Held(confinement, lambda: self.confining.drop(confinement))
 
     def hold(self, installed: Installed, worker: Worker) -> None:
         """Until `release`, what this thread calls of that plugin is sent to `worker`, and finds the same state."""

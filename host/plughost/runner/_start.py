@@ -104,13 +104,14 @@ def start() -> None:
         from . import _exec
 
         _exec.execute()
-    plan = _confine() if "--confined" in sys.argv else {}
-    if not plan:
-        os.closerange(5, 256)  # whatever the host's own parents left open and inheritable
     try:
         os.set_inheritable(4, False)  # noqa: FBT003 - the lease is this process's, not that of a program it starts
     except OSError:  # started by somebody who gives none
         pass
+    is_nursery = "nursery" in sys.argv[1:2]
+    plan = _confine(is_nursery=is_nursery) if "--confined" in sys.argv else {}
+    if not plan:
+        os.closerange(5, 256)  # whatever the host's own parents left open and inheritable
     requests, replies = os.dup(0), os.dup(1)  # dup'ed descriptors are not inheritable (PEP 446)
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
@@ -124,7 +125,7 @@ def start() -> None:
     sys.modules["__main__"] = type(sys)("__main__")
     if "--folder" in sys.argv[1:]:
         os.chdir(sys.argv[sys.argv.index("--folder") + 1])
-    is_nursery, sys.argv[:] = "nursery" in sys.argv[1:2], ["plughost"]
+    sys.argv[:] = ["plughost"]
     if is_nursery:
         from . import _nursery
 
@@ -141,14 +142,15 @@ def start() -> None:
     del own
 
 
-def _confine() -> dict[str, object]:
+def _confine(*, is_nursery: bool) -> dict[str, object]:
     """Carry out the plan, of which the length stands behind `--confined`."""
     from . import _bulk, _bytecode, _confine
 
     plan = _confine.read_plan(int(sys.argv[sys.argv.index("--confined") + 1]))
     os.closerange(6 if "port" in plan else 5, 256)  # whatever the host's own parents left open and inheritable
     _bytecode.complete(float(str(plan.get("sources", 0.0))))
-    _bulk.make_ahead()
+    if not is_nursery:  # its children would all have the same
+        _bulk.make_ahead()
     _confine.confine(plan)
     denied = plan.get("denied")
     if isinstance(denied, list):

@@ -11,7 +11,7 @@ from plughost.worker._exchange import CANCEL_GRACE_S, Exchange
 from plughost.worker._feeds import Feed, is_async_iterator, is_iterator
 from plughost.worker._launch import launch
 from plughost.worker._nurseries import Nurseries
-from plughost.worker._nursery import without_threads
+from plughost.worker._nursery import Held, without_threads
 from plughost.worker._pool import Crew, Pool
 from plughost.worker._surroundings import Surroundings
 from plughost.worker._watch import IS_POSSIBLE
@@ -34,6 +34,7 @@ __all__ = [
     "Deadline",
     "Exchange",
     "Feed",
+    "Held",
     "Lane",
     "Nurseries",
     "Pool",

@@ -18,10 +18,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from plughost.worker._nursery import Held
     from plughost.worker._pool import Pool
     from plughost.worker._surroundings import Surroundings
 
     Key = tuple[str, str]
+    Confine = Callable[[], Held | None]
 
 __all__ = ["Nurseries"]
 
@@ -59,8 +61,11 @@ class Nurseries:
         self._lock = _thread.RLock()
         self._looks = False
 
-    def fork(self, key: Key, venv: str, manifest: Mapping[str, object]) -> Worker | None:
-        """A worker of that plugin and revision, which has imported it; None where one has to be started."""
+    def fork(self, key: Key, venv: str, manifest: Mapping[str, object], confine: Confine) -> Worker | None:
+        """A worker of that plugin and revision, which has imported it; None where one has to be started.
+
+        Raises: SandboxError: what it is to be confined by can't be enforced here.
+        """
         if not IS_FORKING:
             return None
         with self._lock:
@@ -69,7 +74,7 @@ class Nurseries:
             if is_first:
                 self._nurseries[key] = None
             elif nursery is None or nursery.is_of_no_use:
-                nursery = self._begin_again(key, venv, manifest, nursery)
+                nursery = self._begin_again(key, venv, manifest, confine, nursery)
         try:
             return nursery.fork() if nursery is not None else None
         except OSError:  # no process, descriptor or memory left: whoever starts a worker will find that too, and say so
@@ -81,25 +86,30 @@ class Nurseries:
         if nursery is not None:
             nursery.fork_ahead()
 
-    def warm(self, key: Key, venv: str, manifest: Mapping[str, object], *, timeout_s: float) -> None:
-        """Have the nursery ready before there is a call; where that can't be, calls will do without."""
+    def warm(self, key: Key, venv: str, manifest: Mapping[str, object], confine: Confine, *, timeout_s: float) -> None:
+        """Have the nursery ready before there is a call; where that can't be, calls will do without.
+
+        Raises: as `fork` does.
+        """
         if not IS_FORKING:
             return
         with self._lock:
             nursery = self._nurseries.get(key)
             if nursery is None or nursery.is_of_no_use:
-                nursery = self._begin_again(key, venv, manifest, nursery)
+                nursery = self._begin_again(key, venv, manifest, confine, nursery)
         if nursery is not None:
             nursery.is_ready(timeout_s)
 
-    def _begin_again(self, key: Key, venv: str, manifest: Mapping[str, object], before: Nursery | None) -> Nursery | None:
+    def _begin_again(
+        self, key: Key, venv: str, manifest: Mapping[str, object], confine: Confine, before: Nursery | None
+    ) -> Nursery | None:
         """With the lock: the nursery that is used from now on."""
         if before is not None:
             before.close(self._pool.watcher.dispose)
-        nursery = self._nurseries[key] = self._begin(key, venv, manifest)
+        nursery = self._nurseries[key] = self._begin(key, venv, manifest, confine)
         return nursery
 
-    def _begin(self, key: Key, venv: str, manifest: Mapping[str, object]) -> Nursery | None:
+    def _begin(self, key: Key, venv: str, manifest: Mapping[str, object], confine: Confine) -> Nursery | None:
         if not self._closes_at_exit:
             import atexit
 
@@ -117,6 +127,7 @@ class Nurseries:
                 project=self._project,
                 bytecode=self._bytecode,
                 surroundings=self._surroundings,
+                confine=confine,
             )
         except OSError:  # as in `fork`
             return None

@@ -27,10 +27,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from plughost.sandbox import Confinement
     from plughost.worker._surroundings import Surroundings
     from plughost.worker._watch import Timer, Watcher
 
-__all__ = ["IS_FORKING", "Nursery"]
+__all__ = ["IS_FORKING", "Held", "Nursery"]
 
 #: Elsewhere each call has a worker that was started for it.
 IS_FORKING = _kernel.LINUX and hasattr(os, "pidfd_open")
@@ -72,6 +73,16 @@ class _Order:
                 os.close(fd)
 
 
+class Held:
+    """What a process is confined by; `drop` lets go of it once the process is gone."""
+
+    __slots__ = ("confinement", "drop")
+
+    def __init__(self, confinement: Confinement, drop: Callable[[], None]) -> None:
+        self.confinement = confinement
+        self.drop = drop
+
+
 class Nursery:
     """The nursery of one plugin in one environment. Safe for several threads.
 
@@ -93,7 +104,9 @@ class Nursery:
         project: str,
         bytecode: str,
         surroundings: Surroundings | None = None,
+        confine: Callable[[], Held | None] = lambda: None,
     ) -> None:
+        """`confine` gives what its process is confined by, and who is told once that is gone."""
         self._name, self._project = name, project
         #: Why there are no forked workers, once that is known.
         self.reason = ""
@@ -115,16 +128,26 @@ class Nursery:
         self._is_ready = self._is_closing = False
         self._stop: Callable[[Worker], None] = Worker.stop
         self._socket = -1
-        self._parent = launch(
-            venv,
-            name=name,
-            project=project,
-            bytecode=bytecode,
-            extra_environment=without_threads(),
-            make_input=self._make_socket,
-            arguments=("nursery",),
-            surroundings=surroundings,
-        )
+        held = confine()
+        self._confinement = held.confinement if held else None
+        try:
+            self._parent = launch(
+                venv,
+                name=name,
+                project=project,
+                bytecode=bytecode,
+                extra_environment=without_threads(),
+                make_input=self._make_socket,
+                arguments=("nursery",),
+                surroundings=surroundings,
+                confinement=self._confinement,
+            )
+        except BaseException:
+            if held:
+                held.drop()
+            raise
+        if held:
+            self._parent.on_end = held.drop
         self._number = self._parent.next_id
         self._parent.channel.check = None
         self._greeting = self._send("nurse", {"modules": list(modules), "targets": list(targets)})
@@ -421,6 +444,8 @@ class Nursery:
         self.children.add(pid)
         channel = Channel(stdin=order.stdin, stdout=order.stdout, stderr=order.stderr, exit_fd=child.exit_descriptor())
         worker = ForkedWorker(child, channel, self, name=self._name, project=self._project)
+        if self._confinement is not None:
+            worker.confinement = self._confinement.of_fork(pid)
         if worker.has_ended():
             worker.kill()
             return None
