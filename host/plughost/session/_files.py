@@ -95,8 +95,8 @@ class _Walk:
             with os.scandir(fd) as entries:
                 for entry in entries:
                     self._seen += 1
-                    self.is_whole = self.is_whole and self._seen <= _MOST_ENTRIES
-                    if not self.is_whole:
+                    if self._seen > _MOST_ENTRIES:
+                        self.is_whole = False
                         return
                     self._look_at(entry, fd, f"{prefix}{entry.name}", levels)
         finally:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from plughost._workers import DESCRIBE_TIMEOUT_S
 from plughost.call import describe
-from plughost.errors import CallTimeout, PluginCrashed
+from plughost.errors import CallTimeout, LimitExceeded, PluginCrashed
 from plughost.worker import IS_POSSIBLE
 
 TYPE_CHECKING = False
@@ -70,8 +70,18 @@ class Life:
             self.lose()
         if (lost := self._lost) is not None:
             self._lost = None
-            raise _lost(lost.crashed(what))
+            raise _lost(self._since_last_call(lost.crashed(what)))
         return self.run(), self._manifest
+
+    def _since_last_call(self, error: PlughostError) -> PlughostError:
+        """The error for a process that nobody was waiting for when it ended; a limit's end is called by its name."""
+        if isinstance(error, LimitExceeded):
+            return error
+        return PluginCrashed(
+            f"The process of a session of `{self._installed.name}` has ended since the last call that it answered",
+            reference="session-lost",
+            causes=[error.message, *error.causes],
+        )
 
     def run(self) -> Worker:
         """The process, which is started where there is none."""

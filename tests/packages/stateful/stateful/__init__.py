@@ -100,3 +100,11 @@ def forward(amount: int) -> int:
     import plughost_app
 
     return plughost_app.again(amount)
+
+
+def have_child() -> int:
+    """Start a process that waits."""
+    import subprocess
+    import sys
+
+    return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]).pid
