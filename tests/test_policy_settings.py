@@ -117,7 +117,8 @@ def test_a_command_line_grants_for_this_time_and_what_it_adds_is_added(loaded):
     settings = loaded(user="policy = 'strict'", project="[policy]\nnetwork = 'off'")
 
     def on_the_command_line(*, app: str | None = None, more: dict[str, object] | None = None, **said: object) -> Policy:
-        policies = Policies(app, settings=lambda: settings, command=Command(said, more or {}))
+        policies = Policies(app, settings=lambda: settings)
+        policies.command = Command(said, more or {})
         return policies.of(plugin("weather", {"network": ("a.example.com",), "read": ("/srv",)}))
 
     assert on_the_command_line(**TRUSTED.as_record()) == TRUSTED

@@ -22,28 +22,31 @@ from plughost.errors import CallTimeout, DescribeError, PluginCrashed, PluginErr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from plughost._interpreters import Interpreter
+    from plughost._policies import Policies
     from plughost._request import Request
     from plughost.bundle import Unpacked
     from plughost.lock import Lockfile
     from plughost.paths import Store
+    from plughost.policy import Policy
     from plughost.source import AllowedSigners, Origin, Source
     from plughost.venv import PluginVenv
     from plughost.wheel import BuiltWheel
 
-    Describe = Callable[[str, str, Mapping[str, str]], dict[str, object]]
+    Describe = Callable[[str, str, Mapping[str, str], Policy, Sequence[str]], dict[str, object]]
     Vet = Callable[[str, Mapping[str, object]], None]
     Report = Callable[[Progress], None]
 
 __all__ = ["Prepared", "add", "forget_packages", "prepared"]
 
 
-def add(store: Store, request: Request, *, describe: Describe, vet: Vet, report: Report | None) -> Added:
+def add(store: Store, request: Request, *, describe: Describe, vet: Vet, policies: Policies, report: Report | None) -> Added:
     """Install what `request` names, or put it in force again where it is kept.
 
-    `describe` starts a plugin in a finished environment and asks it what it offers; `vet` raises where that can't be taken.
+    `describe` starts a plugin in a finished environment, under a policy, and asks it what it offers; it is told of the folder
+    that an editable one is run from. `vet` raises where what it offers can't be taken; `policies` say what plugins have anyhow.
     """
     from plughost import source as sources
 
@@ -51,13 +54,17 @@ def add(store: Store, request: Request, *, describe: Describe, vet: Vet, report:
     tell(Progress(stage="source", detail=f"Resolving {last_part(request.source)}"))
     source = sources.parse(request.source, editable=request.editable)
     if source.kind == "bundle":
-        return _add_bundle(store, request, source, tell, describe=describe, vet=vet)
+        return _add_bundle(store, request, source, tell, describe=describe, vet=vet, policies=policies)
     signers = _signers(source, request)
     origin = request.origin or sources.resolve(source, offline=request.offline)
-    return _add(store, request, source, origin, request.options(), tell, describe=describe, vet=vet, signers=signers)
+    return _add(
+        store, request, source, origin, request.options(), tell, describe=describe, vet=vet, policies=policies, signers=signers
+    )
 
 
-def _add_bundle(store: Store, request: Request, bundle: Source, tell: Report, *, describe: Describe, vet: Vet) -> Added:
+def _add_bundle(
+    store: Store, request: Request, bundle: Source, tell: Report, *, describe: Describe, vet: Vet, policies: Policies
+) -> Added:
     """Go on from what the bundle holds. It is checked before anything else, also where the same is installed already."""
     from plughost.bundle import unpack
 
@@ -65,7 +72,18 @@ def _add_bundle(store: Store, request: Request, bundle: Source, tell: Report, *,
     with failures_told(store, log), registry.adding(store), registry.staging(store) as stage:
         given = unpack(bundle, request, project=store.project, into=stage / "bundle")
         request.name, request.entry_points, request.offline = request.name or given.name, given.entry_points, True
-        return _add(store, request, given.source, given.origin, given.options, tell, describe=describe, vet=vet, given=given)
+        return _add(
+            store,
+            request,
+            given.source,
+            given.origin,
+            given.options,
+            tell,
+            describe=describe,
+            vet=vet,
+            policies=policies,
+            given=given,
+        )
 
 
 def _add(
@@ -78,13 +96,14 @@ def _add(
     *,
     describe: Describe,
     vet: Vet,
+    policies: Policies,
     signers: AllowedSigners | None = None,
     given: Unpacked | None = None,
 ) -> Added:
     existing = None if request.force or request.anew else find_existing(store, origin, options, request.name)
     changed = existing is None or not existing.in_force
-    if existing and changed:
-        existing = _put_in_force(store, existing, vet)
+    if existing and (changed or request.says_grant):
+        existing = _put_in_force(store, existing, request, vet, policies)
     if existing:
         name, version = existing.installed.name, str(existing.installed.manifest["version"])
     else:
@@ -94,7 +113,7 @@ def _add(
             if given:
                 preparation.declared = given.declared
             made = _Installation(preparation, options, (given.wheel, given.python, given.lockfile) if given else None)
-            name, version = made.run(describe, vet)
+            name, version = made.run(describe, vet, policies)
     return Added(
         store,
         name=name,
@@ -105,14 +124,18 @@ def _add(
     )
 
 
-def _put_in_force(store: Store, existing: Existing, vet: Vet) -> Existing | None:
+def _put_in_force(store: Store, existing: Existing, request: Request, vet: Vet, policies: Policies) -> Existing | None:
     """Turn to a revision that is kept; None if another process has just taken it away."""
-    name = existing.installed.name
-    vet(name, existing.installed.manifest)
+    from plughost._consent import packed, settle
+
+    name, manifest = existing.installed.name, existing.installed.manifest
+    vet(name, manifest)
+    grant = settle(store, name, str(manifest["version"]), manifest, given=request.grant, policies=policies)
     try:
         registry.turn_to(store, name, existing.installed.revision)
     except UnknownError:
         return None
+    registry.mark(store, name, grant=packed(grant))
     return existing
 
 
@@ -178,19 +201,28 @@ class _Installation:
         self.tell = preparation.tell
         self.log = preparation.log
 
-    def run(self, describe: Describe, vet: Vet) -> tuple[str, str]:
+    def run(self, describe: Describe, vet: Vet, policies: Policies) -> tuple[str, str]:
         """The plugin's name and version."""
         from plughost import venv as venvs
+        from plughost._consent import packed
+        from plughost.policy import table_of
 
         preparation = self._preparation
         wheel, python, lockfile = self._given or preparation.run()
         package = wheel.name if wheel else registry.normalize_name(_requirement_name(preparation.origin.requirement))
         name = self.request.name or registry.normalize_name(package)
         previous = previous_of(self.store, preparation.origin, name, force=self.request.force or self.request.replaces)
+        version = next(locked.version for locked in lockfile.packages if registry.normalize_name(locked.name) == package)
+        # Whoever is asked what it may use is asked before it takes long; a requirement's wheel is there once it is installed.
+        asking = self._permissions(wheel, None, package) if wheel else {}
+        grant = self._settled(name, version, asking, policies) if wheel else None
         environment = self._venv(lockfile, python, package)
+        if not wheel:
+            asking = self._permissions(None, environment, package)
+            grant = self._settled(name, version, asking, policies)
         declared = wheel.entry_points if wheel else venvs.entry_points(environment.path, package)
         entry_points = preparation.entry_points(declared, package, files=lambda: venvs.files_of(environment.path, package))
-        manifest = self._describe(name, environment, entry_points, describe)
+        manifest = self._describe(name, environment, entry_points, describe, policies.of_new(name, grant))
         vet(name, manifest)
         self.tell(Progress(stage="receipt", detail=f"Recording {name}", packages=len(lockfile.packages)))
         made = Made(
@@ -200,7 +232,7 @@ class _Installation:
             lockfile=lockfile,
             environment=environment,
             entry_points=entry_points,
-            manifest={**preparation.declared, **manifest},
+            manifest={**preparation.declared, **asking, **manifest},
             installer=preparation.installer.name,
         )
         folder = preparation.stage / "revision"
@@ -214,9 +246,29 @@ class _Installation:
             store=self.store,
             previous=previous,
             signer=preparation.signer,
+            grant=None if grant is None else table_of(grant),
         )
-        registry.place(self.store, folder, receipt, keep=self.request.keep)
+        registry.place(self.store, folder, receipt, keep=self.request.keep, grant=packed(grant))
         return name, receipt.version
+
+    def _permissions(self, wheel: BuiltWheel | None, environment: PluginVenv | None, package: str) -> dict[str, object]:
+        """What the plugin asks for, as its manifest has it: by its source tree, else by a file in its wheel."""
+        from plughost import venv as venvs
+        from plughost._consent import in_files, in_wheel
+
+        if declared := self._preparation.declared.get("permissions"):
+            return {"permissions": declared}
+        if wheel:
+            table = in_wheel(wheel.path)
+        else:
+            assert environment is not None
+            table = in_files(environment.path, venvs.files_of(environment.path, package))
+        return {"permissions": table} if table else {}
+
+    def _settled(self, name: str, version: str, asking: Mapping[str, object], policies: Policies) -> Mapping[str, object] | None:
+        from plughost._consent import settle
+
+        return settle(self.store, name, version, asking, given=self.request.grant, policies=policies)
 
     def _venv(self, lockfile: Lockfile, python: Interpreter, package: str) -> PluginVenv:
         from plughost import venv as venvs
@@ -237,11 +289,12 @@ class _Installation:
         )
 
     def _describe(
-        self, name: str, environment: PluginVenv, entry_points: Mapping[str, str], describe: Describe
+        self, name: str, environment: PluginVenv, entry_points: Mapping[str, str], describe: Describe, policy: Policy
     ) -> dict[str, object]:
         self.tell(Progress(stage="describe", detail=f"Importing {name}"))
+        own = [self._preparation.source.path] if self.request.editable else []
         try:
-            return describe(name, str(environment.path), entry_points)
+            return describe(name, str(environment.path), entry_points, policy, own)
         except (PluginError, PluginCrashed, CallTimeout) as error:
             write_log(self.log, f"{error}\n\n{getattr(error, 'remote_traceback', '')}")
             raise DescribeError(

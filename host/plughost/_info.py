@@ -7,9 +7,14 @@ import tomllib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from plughost._policies import unpack_grant
 from plughost.errors import StoreError
 from plughost.paths import read_file
 from plughost.registry import HistoryEntry, Installed, Receipt, State, load_receipt
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["Plugin", "read_plugin"]
 
@@ -19,7 +24,8 @@ class Plugin:
     """An installed plugin. `dependencies` are (name, version), its own package left out; sizes are bytes on disk.
 
     `isolation` and `concurrency` are what it declares, or what holds by default. `fork` says why a process of it can't be forked
-    for each call, if there is a reason.
+    for each call, if there is a reason. `permissions` is what it asks for, and `grant` what it was granted, as tables of a
+    policy; None if it is nothing, and nobody was asked.
     """
 
     name: str
@@ -34,6 +40,8 @@ class Plugin:
     isolation: str
     concurrency: int
     fork: str
+    permissions: dict[str, object] | None
+    grant: dict[str, object] | None
     size_bytes: int
     folder: Path
     environment: Path
@@ -68,6 +76,8 @@ class Plugin:
             "concurrency": self.concurrency,
             "fork": self.fork or None,
             "signer": receipt.signer or None,
+            "permissions": self.permissions,
+            "grant": self.grant,
             "dependencies": [{"name": name, "version": version} for name, version in self.dependencies],
             "built_from_source": list(receipt.built_from_source),
             "entry_points": self.entry_points,
@@ -102,11 +112,26 @@ def read_plugin(installed: Installed) -> Plugin:
         isolation=str(manifest.get("isolation") or "worker"),
         concurrency=concurrency if isinstance(concurrency, int) else 1,
         fork=str(manifest.get("fork") or ""),
+        permissions=_permissions(manifest),
+        grant=_grant(installed),
         size_bytes=_size_bytes(folder) + _size_bytes(Path(installed.venv)),
         folder=folder,
         environment=Path(installed.venv),
         state=installed.state,
     )
+
+
+def _permissions(manifest: Mapping[str, object]) -> dict[str, object] | None:
+    table = manifest.get("permissions")
+    return dict(table) if isinstance(table, dict) else None
+
+
+def _grant(installed: Installed) -> dict[str, object] | None:
+    if not installed.state.grant:
+        return None
+    from plughost.policy import table_of
+
+    return table_of(unpack_grant(installed.state.grant) or {})
 
 
 def _kept(revision: str) -> dict[str, str]:

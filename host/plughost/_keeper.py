@@ -8,7 +8,7 @@ from __future__ import annotations
 from plughost import registry
 from plughost._caller import Caller
 from plughost._limits import Limits
-from plughost._policies import SETTINGS, Policies
+from plughost._policies import SETTINGS, Policies, unpack_grant
 from plughost._wishes import Wishes
 from plughost.paths import Store, default_store
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from plughost.call import Event
     from plughost.health import Fault
     from plughost.journal import CallRecord, Journal, PluginStats
+    from plughost.policy import Policy
     from plughost.session import SessionLimits
     from plughost.settings import Settings
     from plughost.trust import Audit
@@ -346,8 +347,39 @@ class Keeper(Caller):
 
         return replay(self, self.store, number, current=current, timeout_s=timeout_s, env=env, on_output=on_output)
 
-    def _describe_new(self, name: str, venv: str, entry_points: Mapping[str, str]) -> dict[str, object]:
-        return self._workers.describe_new(name, venv, entry_points)
+    def policy_of(self, name: str) -> Policy:
+        """What a plugin may use: what it was granted, narrowed by what the settings and this host say.
+
+        Raises: UnknownError: it isn't installed. StoreError: its files are damaged. UsageError: the settings can't be used.
+        """
+        return self.policies.of(registry.find(self.store, name))
+
+    def grant(self, name: str, policy: GivenPolicy | None) -> bool:
+        """Grant a plugin what `policy` says, instead of what it was granted; None takes that back. False if it is so already.
+
+        `all` and `none` mean what the plugin asks for. Calls that run are not ended; the next has a new process.
+
+        Raises: UnknownError: it isn't installed. StoreError: its files are damaged, or the store can't be written. UsageError.
+        """
+        from plughost._consent import regrant
+
+        changed = regrant(self.store, name, policy)
+        self._retire(registry.normalize_name(name))
+        return changed
+
+    def _describe_new(
+        self,
+        name: str,
+        venv: str,
+        entry_points: Mapping[str, str],
+        policy: Policy | None = None,
+        own: Sequence[str] = (),
+    ) -> dict[str, object]:
+        """Start what is being installed, under a policy, by default the one that holds for what is installed by that name."""
+        if policy is None:
+            state = registry.state_of(self.store, name)
+            policy = self.policies.of_new(name, unpack_grant(state.grant if state else ""))
+        return self._workers.describe_new(name, venv, entry_points, policy=policy, own=own)
 
     def _vet(self, name: str, manifest: Mapping[str, object]) -> None:
         """Raises: ContractError: what it implements doesn't fit the app's hook specifications."""

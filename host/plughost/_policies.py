@@ -5,6 +5,8 @@ Above it: the workers, which start plugins, and what shows policies; below it: t
 
 from __future__ import annotations
 
+from plughost.errors import StoreError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -51,10 +53,10 @@ class Policies:
         *,
         allow_unenforced: Iterable[str] = (),
         settings: Callable[[], Settings] | None = None,
-        command: Command | None = None,
     ) -> None:
         self._app = None if policy is None else _terms(policy)
-        self._command = command
+        #: What a command line says above all of it.
+        self.command: Command | None = None
         self._waived = (allow_unenforced,) if isinstance(allow_unenforced, str) else tuple(allow_unenforced)
         self._ask_settings = settings
         self._settings: Settings | None = None
@@ -85,7 +87,7 @@ class Policies:
         words = Words(
             grant=grant, operator=operator, project=project, app=self._app, caller=None if caller is None else _terms(caller)
         )
-        return self._command.over(words) if self._command else words
+        return self.command.over(words) if self.command else words
 
     @property
     def waived(self) -> frozenset[str]:
@@ -181,12 +183,24 @@ def pack_grant(grant: Mapping[str, object] | None) -> str:
 
 
 def unpack_grant(text: str) -> dict[str, object] | None:
-    """What `pack_grant` was given; None where nothing was granted or refused."""
+    """What `pack_grant` was given; None where nothing was granted or refused.
+
+    Raises: StoreError: it is damaged.
+    """
     if not text:
         return None
+    from plughost.policy import KEYS
     from plughost.runner import wire
 
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in wire.unpack(text.encode()).items()}
+    try:
+        grant = wire.unpack(text.encode())
+    except wire.WireError as error:
+        hint = "`policy reset NAME` takes back what a plugin was granted"
+        raise StoreError(
+            "What a plugin was granted can't be read", reference="store-corrupt", causes=[str(error)], hint=hint
+        ) from error
+    values = ((name, tuple(value) if isinstance(value, list) else value) for name, value in grant.items())
+    return {name: value for name, value in values if name in KEYS.values()}
 
 
 def _terms(given: GivenPolicy) -> dict[str, object]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Literal
 
+    from plughost._consent import GivenGrant
     from plughost._info import Plugin
     from plughost.paths import Store
     from plughost.settings import Settings
@@ -38,6 +39,7 @@ class Request:
     `locked_in` is a folder with the `pylock.toml` to install, as it is; `wheel_sha256` what the plugin's own wheel must be,
     and `wheel_contents` says what differs if it isn't. With `replaces` it may take the place of another package of that name.
     `signers` are lines of an allowed-signers file, from the index that lists the source: one of them must have signed.
+    `grant` is what it is granted, or who is asked for that, as `_consent` has it.
     `epoch` is the time, in seconds, that the files in its wheel have instead of the commit's.
     Versions in the `uv.lock` of the folder `lock_from` stay where they still fit. `keep` is how many revisions are kept.
     """
@@ -53,6 +55,7 @@ class Request:
         "exclude_newer",
         "extras",
         "force",
+        "grant",
         "installer",
         "keep",
         "lock_from",
@@ -104,6 +107,7 @@ class Request:
         self.entry_points = dict(entry_points or {})
         self.require_signed = require_signed
         self.signers = signers
+        self.grant: GivenGrant | None = None
         self.allowed_signers = ""
         self.signed_sources: tuple[str, ...] = ()
         self.origin: Origin | None = None
@@ -117,6 +121,11 @@ class Request:
         self.keep = registry.KEPT_REVISIONS
         self.started = time.monotonic()
         self._published_before = ""
+
+    @property
+    def says_grant(self) -> bool:
+        """Whether it says itself what is granted, so that nobody is asked."""
+        return self.grant is not None and not callable(self.grant)
 
     def complete(self, settings: Settings) -> None:
         """Take from the settings what was not given."""

@@ -58,6 +58,7 @@ def write_revision(
     store: Store,
     previous: registry.Receipt | None,
     signer: dict[str, str],
+    grant: dict[str, object] | None = None,
 ) -> registry.Receipt:
     """Make `folder`, complete but for its receipt, and that receipt. `options` are the request's."""
     revision = _identifier(made, origin)
@@ -101,6 +102,7 @@ def write_revision(
         manifest_sha256=manifest_sha256,
         uv_lock_sha256=_sha256(folder / "uv.lock"),
         signer=signer,
+        grant=grant,
         history=(previous.as_history(), *previous.history) if previous else (),
     )
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from plughost._add import Vet
     from plughost._changed import Updated
+    from plughost._consent import GivenGrant
     from plughost._request import Added
     from plughost.sets import LockResult, Synced
     from plughost.settings import Settings
@@ -57,6 +58,7 @@ class Host(Keeper):
         entry_points: Mapping[str, str] | None = None,
         require_signed: bool = False,
         index: str = "",
+        grant: GivenGrant | None = None,
     ) -> Added:
         """Install a package under its own name, or `name`, and record what it offers.
 
@@ -67,10 +69,13 @@ class Host(Keeper):
         `allowed_signers` must have signed the commit, or the tag. A name alone is looked up in the indexes first, or in `index`
         and nowhere else. The same commit with the same options again changes nothing, unless `force`.
 
-        Raises: UsageError: `source` or an option can't be read. UnknownError: no index, or more than one, has it.
-        InstallError and its kin: a stage failed. ContractError: what it implements doesn't fit the app's hook specifications.
-        StoreError: the store can't be written. After any of them, and after a kill at any instant, what was installed before is
-        as it was.
+        `grant` answers what the plugin asks to be permitted: `"all"`, `"none"`, a policy, a preset's name or a table; or it is a
+        function that is asked, with `Permissions`, if the plugin asks for more than it has, and answers so or by True or False.
+
+        Raises: UsageError: `source` or an option can't be read. GrantNeeded: the plugin asks for permissions, and nobody answers.
+        UnknownError: no index, or more than one, has it. InstallError and its kin: a stage failed. ContractError: what it
+        implements doesn't fit the app's hook specifications. StoreError: the store can't be written. After any of them, and after
+        a kill at any instant, what was installed before is as it was.
         """
         from plughost._listed import take_from_index
 
@@ -89,6 +94,7 @@ class Host(Keeper):
             entry_points=entry_points,
             require_signed=require_signed,
         )
+        request.grant = grant
         take_from_index(self.store, request, index, self._on_progress)
         return self._install(request)
 
@@ -100,20 +106,23 @@ class Host(Keeper):
         dependencies: bool = False,
         offline: bool = False,
         require_signed: bool = False,
+        grant: GivenGrant | None = None,
     ) -> Updated:
         """Make a plugin again from what it was made from, beside what is installed, and put it in force.
 
         That is the newest commit of its reference, or the newest release that its requirement allows. Its dependencies stay as
         they are locked while they fit; with `dependencies` they are the newest, too. Calls that run finish on the old version,
-        which `rollback` goes back to. A pinned plugin is left alone. A signature that was demanded once stays demanded.
+        which `rollback` goes back to. A pinned plugin is left alone. A signature that was demanded once stays demanded. It keeps
+        what it was granted; `grant` answers, as in `add`, if it asks for more than it was granted or had asked for.
 
-        Raises: UnknownError: it isn't installed. ContractError: a caller of what is installed might fail, and `allow_breaking`
-        isn't given. Else as `add` does. What was installed is then as it was.
+        Raises: UnknownError: it isn't installed. GrantNeeded: it asks for more, and nobody answers. ContractError: a caller of
+        what is installed might fail, and `allow_breaking` isn't given. Else as `add` does. What was installed is then as it was.
         """
         from plughost._update import update
 
         def install(request: Request, vet: Vet) -> Added:
             request.require_signed = request.require_signed or require_signed
+            request.grant = (lambda _permissions: False) if grant == "none" else grant
             return self._install(request, vet)
 
         return update(
@@ -156,12 +165,14 @@ class Host(Keeper):
         dry_run: bool = False,
         offline: bool = False,
         on_synced: Callable[[Synced], None] | None = None,
+        grant: GivenGrant | None = None,
     ) -> list[Synced]:
         """Bring what is installed to the plugins that the file at `path` declares, or the `plughost.toml` in that folder.
 
         With a lock beside the file, that is exactly what is locked. A lock that doesn't fit the file is made to first; with
         `locked` it is an error, and `frozen` takes the lock as it is. `prune` removes what isn't declared. A plugin that fails
-        doesn't stop the others: the result has its error. `on_synced` hears of each plugin as it is done.
+        doesn't stop the others: the result has its error. `on_synced` hears of each plugin as it is done. `grant` answers what
+        plugins ask to be permitted, as in `add`.
 
         Raises: UsageError: the file, or its lock, can't be used.
         """
@@ -172,6 +183,7 @@ class Host(Keeper):
         settings = self._settings_of(declared.path)
 
         def install(request: Request) -> Added:
+            request.grant = grant
             return self._install(request, lambda _name, _manifest: None, settings=settings)
 
         return sync(
@@ -198,7 +210,7 @@ class Host(Keeper):
 
     def _install(self, request: Request, vet: Vet | None = None, *, settings: Settings | None = None) -> Added:
         request.complete(settings or self.settings)
-        if vet is None and (unchanged := find_unchanged(self.store, request)):
+        if vet is None and not request.says_grant and (unchanged := find_unchanged(self.store, request)):
             registry.sweep(self.store)
             return unchanged
         from plughost._add import add
@@ -208,7 +220,14 @@ class Host(Keeper):
             if vet is not None:
                 vet(name, manifest)
 
-        added = add(self.store, request, describe=self._describe_new, vet=vet_all, report=self._on_progress)
-        if added.changed:
+        added = add(
+            self.store,
+            request,
+            describe=self._describe_new,
+            vet=vet_all,
+            policies=self.policies,
+            report=self._on_progress,
+        )
+        if added.changed or request.says_grant:
             self._retire(added.name)
         return added

@@ -21,6 +21,7 @@ _MOST_TOOLS = 10
 
 
 def add(context: Context, values: Values) -> int:
+    from plughost.cli._grants import granted
     from plughost.cli._progress import ProgressLine
 
     printer = context.printer
@@ -47,6 +48,7 @@ def add(context: Context, values: Values) -> int:
             entry_points=_entry_points(values.texts("entry_point")),
             require_signed=values.flag("require_signed"),
             index=values.text("index"),
+            grant=granted(values, printer, progress),
         )
     if values.flag("json"):
         printer.json(added.record())

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from types import ModuleType
 
+    from plughost._policies import Command
     from plughost._request import Progress
     from plughost.cli._declaration import Values
     from plughost.cli._surroundings import Surroundings
@@ -72,21 +73,36 @@ class Context:
 
         return f"{self.program} --store {shlex.quote(self._chosen_store)}"
 
-    def host(self, on_progress: Callable[[Progress], None] | None = None, *, record_arguments: bool | None = None) -> Host:
-        """`record_arguments` is for calls; None leaves it to the settings."""
+    def host(
+        self,
+        on_progress: Callable[[Progress], None] | None = None,
+        *,
+        record_arguments: bool | None = None,
+        command: Command | None = None,
+        waived: tuple[str, ...] = (),
+    ) -> Host:
+        """`record_arguments` is for calls; None leaves it to the settings. `command` and `waived` are said of policies."""
         from plughost.host import Host
 
-        return Host(
+        host = Host(
             self.project,
             store=self.store,
             hookspecs=self.hookspecs,
             record_arguments=record_arguments,
             on_progress=on_progress,
+            allow_unenforced=waived,
         )
+        host.policies.command = command
+        return host
 
-    def calling(self, *, record_arguments: bool | None = None) -> AbstractContextManager[Host]:
+    def calling(
+        self, *, record_arguments: bool | None = None, command: Command | None = None, waived: tuple[str, ...] = ()
+    ) -> AbstractContextManager[Host]:
         """A host for calls, with the workers that there are for them."""
-        return self.surroundings.lend(lambda: self.host(record_arguments=record_arguments), record_arguments=record_arguments)
+        return self.surroundings.lend(
+            lambda: self.host(record_arguments=record_arguments, command=command, waived=waived),
+            record_arguments=record_arguments,
+        )
 
     def paths(self) -> Store:
         """The store's paths, where no host is needed."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import _thread
 import time
+from contextlib import contextmanager
 
 from plughost.cli._terminal import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Self
 
     from plughost._request import Progress
@@ -26,6 +29,7 @@ class ProgressLine:
         self._stream = stream
         self._shows = stream.can_redraw and not quiet
         self._text = ""
+        self._drawing = _thread.allocate_lock()
         self._started = time.monotonic()
 
     def __enter__(self) -> Self:
@@ -48,13 +52,25 @@ class ProgressLine:
         of = f" ({count} package{'s' * (count != 1)})" if count and str(count) not in progress.detail else ""
         self._text = f"{progress.detail}{of}"
 
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Draw nothing while the block asks something on the same terminal."""
+        with self._drawing:
+            if self._shows:
+                self._stream.write(_ERASE)
+            yield
+
     def say(self, text: str) -> None:
         """Write a line that stays."""
         self._stream.write(f"{_ERASE if self._shows else ''}{text}\n")
 
     def _draw_until_ended(self) -> None:
         while not self._ended.wait(_REDRAW_S):
-            if self._text:
-                elapsed = f"{time.monotonic() - self._started:.1f} s"
-                text = visible(self._text)[: max(0, self._stream.width() - len(elapsed) - 3)]
-                self._stream.write(f"{_ERASE}{text}  {self._stream.paint('dim', elapsed)}")
+            with self._drawing:
+                self._draw()
+
+    def _draw(self) -> None:
+        if self._text:
+            elapsed = f"{time.monotonic() - self._started:.1f} s"
+            text = visible(self._text)[: max(0, self._stream.width() - len(elapsed) - 3)]
+            self._stream.write(f"{_ERASE}{text}  {self._stream.paint('dim', elapsed)}")

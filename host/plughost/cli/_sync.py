@@ -23,6 +23,7 @@ _TO_DO = {"added": "Would add", "changed": "Would change", "removed": "Would rem
 
 def sync(context: Context, values: Values) -> int:
     """What was done is told also where it is interrupted; the exit code is that of the first error."""
+    from plughost.cli._grants import granted
     from plughost.cli._progress import ProgressLine
 
     printer = context.printer
@@ -38,6 +39,7 @@ def sync(context: Context, values: Values) -> int:
                 dry_run=values.flag("dry_run"),
                 offline=values.flag("offline"),
                 on_synced=done.append,
+                grant=granted(values, printer, progress),
             )
     finally:
         if not values.flag("json"):

@@ -8,6 +8,7 @@ from plughost.cli._printer import visible
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from plughost._changed import Snapshot, Updated
+    from plughost._consent import GivenGrant
     from plughost.cli._context import Context
     from plughost.cli._declaration import Values
     from plughost.host import Host
@@ -20,6 +21,7 @@ _DIGESTS = (40, 64)  # the lengths of SHA-1 and SHA-256
 
 
 def update(context: Context, values: Values) -> int:
+    from plughost.cli._grants import granted
     from plughost.cli._progress import ProgressLine
 
     printer = context.printer
@@ -33,7 +35,7 @@ def update(context: Context, values: Values) -> int:
 
         def update_one(name: str) -> Updated:
             with progress:
-                return _update(host, name, values)
+                return _update(host, name, values, granted(values, printer, progress))
 
         return for_each(
             _names(values, host),
@@ -54,7 +56,7 @@ def _names(values: Values, host: Host) -> list[str]:
     return names or [plugin.name for plugin in host.plugins()]
 
 
-def _update(host: Host, name: str, values: Values) -> Updated:
+def _update(host: Host, name: str, values: Values, grant: GivenGrant | None) -> Updated:
     offline = values.flag("offline")
     if values.flag("check"):
         return host.check_update(name, offline=offline)
@@ -64,6 +66,7 @@ def _update(host: Host, name: str, values: Values) -> Updated:
         dependencies=values.flag("dependencies"),
         offline=offline,
         require_signed=values.flag("require_signed"),
+        grant=grant,
     )
 
 

@@ -26,9 +26,11 @@ def misfit(key: str, value: object) -> str:
     if key == "concurrency":
         fits = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _MOST_CONCURRENT
         return "" if fits else f"a whole number from 1 to {_MOST_CONCURRENT}"
+    if key == "permissions":  # whoever reads them knows what may be in it
+        return "" if isinstance(value, dict) else "a table of what a policy has, such as `network` and `read`"
     return ""
 
 
 def declared_in(record: Mapping[str, object]) -> dict[str, object]:
     """The declarations in a table or a manifest, as far as they are sound."""
-    return {key: record[key] for key in ("isolation", "concurrency") if key in record and not misfit(key, record[key])}
+    return {key: record[key] for key in DECLARED_KEYS if key in record and not misfit(key, record[key])}

@@ -10,7 +10,7 @@ from plughost.policy._policy import DEFAULT, PRESETS, STRICT, TRUSTED, Policy
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from plughost.policy._hosts import allows, split_pattern
-    from plughost.policy._narrow import deciders, effective, exceeding, narrowest, widest
+    from plughost.policy._narrow import deciders, effective, exceeding, narrowest, widened, widest
     from plughost.policy._said import parse, read_term, terms_of
     from plughost.policy._show import described, shown_value, table_of
 
@@ -34,6 +34,7 @@ __all__ = [
     "split_pattern",
     "table_of",
     "terms_of",
+    "widened",
     "widest",
 ]
 
@@ -41,7 +42,7 @@ __getattr__ = lazily(
     __name__,
     {
         "_hosts": ("allows", "split_pattern"),
-        "_narrow": ("deciders", "effective", "exceeding", "narrowest", "widest"),
+        "_narrow": ("deciders", "effective", "exceeding", "narrowest", "widened", "widest"),
         "_said": ("parse", "read_term", "terms_of"),
         "_show": ("described", "shown_value", "table_of"),
     },

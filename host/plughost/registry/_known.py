@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["keep_record", "kept_record"]
 
-FORMAT = 1
+FORMAT = 2
 _FILES = ("receipt.toml", "manifest.json", "pylock.toml")
 
 

@@ -163,7 +163,22 @@ def declared_by(pyproject: Mapping[str, object]) -> dict[str, object]:
             from plughost.source._document import invalid
 
             raise invalid("pyproject.toml", f"tool.plughost.{key}", value, wanted)
+    _check_permissions(_table(table, "permissions"))
     return declared_in(table)
+
+
+def _check_permissions(table: Mapping[str, object]) -> None:
+    from plughost.policy import terms_of
+
+    try:
+        terms_of(table, at="tool.plughost.permissions")
+    except UsageError as error:
+        raise SourceError(
+            "`pyproject.toml` asks for permissions that can't be",
+            reference="package-file-invalid",
+            causes=[error.message],
+            hint=error.hint or "Correct `pyproject.toml`, or tell the package's author",
+        ) from error
 
 
 def _is_project(folder: Path) -> bool:

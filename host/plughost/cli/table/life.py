@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from plughost.cli._declaration import JSON, Command, argument, flag, option
+from plughost.cli._declaration import GRANTS, JSON, Command, argument, flag, option
 
 __all__ = ["COMMANDS"]
 
@@ -27,6 +27,7 @@ Without a NAME, all of them. What is up to date or pinned is left alone, and wha
         flag("--dependencies", "Take the newest versions of dependencies, too"),
         flag("--require-signed", "Refuse what none of the allowed signers has signed, from now on"),
         flag("--offline", "Use nothing from the network"),
+        *GRANTS,
         JSON,
     ),
     examples=(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from plughost.cli._declaration import JSON, Command, argument, flag, option
+from plughost.cli._declaration import GRANTS, JSON, LIMITS, Command, argument, flag, option
 
 __all__ = ["COMMANDS"]
 
@@ -24,7 +24,8 @@ SOURCE is one of
     weather                                                what an index of plugins lists, see `plughost index`; else likewise
     weather-1.2.plughost                                   a bundle, which needs no network
 
-Adding the same commit with the same options again changes nothing.""",
+Adding the same commit with the same options again changes nothing. A plugin that asks to be permitted more than plugins may use \
+by default is granted that by a question on a terminal, and by `--grant` or `--policy` elsewhere.""",
     parameters=(
         argument("source", "SOURCE", completes="path"),
         option("--name", "NAME", "Install it under this name instead of the package's own"),
@@ -45,6 +46,7 @@ Adding the same commit with the same options again changes nothing.""",
             "Offer this as the tool NAME, as if the package declared it",
             multiple=True,
         ),
+        *GRANTS,
         JSON,
     ),
     examples=(
@@ -52,6 +54,7 @@ Adding the same commit with the same options again changes nothing.""",
         ("add git+ssh://git@example.org/team/tools.git#subdirectory=plugins/weather", "from a folder of a repository"),
         ("add ./weather --editable", "while you work on it"),
         ("add weather==1.2 --python 3.12 --with 'numpy<2'", "from the index"),
+        ("add ./weather --grant network=api.example.com --grant memory=1GiB", "with these permissions"),
         ("add python-slugify --entry-point slug=slugify:slugify", "a package that declares no tools"),
     ),
     handler="plughost.cli._add:add",
@@ -77,6 +80,8 @@ standard error.""",
         option("--stdin-as", "KEY", "Give what is piped in as this argument"),
         option("--timeout", "SECONDS", "End the call, and all that it started, after this time"),
         option("--env", "NAME[=VALUE]", "Pass this variable to the plugin, which else gets none of yours", multiple=True),
+        *LIMITS,
+        option("--allow-unenforced", "NAME", "Make the call also where this machine can't enforce this limit", multiple=True),
         flag("--record-arguments", "Record the call with its arguments, so that `replay` can make it again"),
         flag("--no-daemon", "Make the call in this process, also where `up` keeps workers", env="PLUGHOST_NO_DAEMON"),
         JSON,
@@ -85,6 +90,7 @@ standard error.""",
         ("run weather city=Bern days=3", "the only tool of a plugin"),
         ('run weather:forecast --kwargs \'{"city": "Bern"}\'', "one tool of several"),
         ("run summarize --stdin-as text < notes.txt", "an argument from a file"),
+        ("run weather city=Bern --allow-net api.example.com", "let it reach a host, for this call"),
         ("run weather city=Bern --timeout 10 --json", "for a program: one document, whatever happens"),
     ),
     handler="plughost.cli._run:run",

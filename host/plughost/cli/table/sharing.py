@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from plughost.cli._declaration import JSON, Command, argument, flag, option
+from plughost.cli._declaration import GRANTS, JSON, Command, argument, flag, option
 
 __all__ = ["COMMANDS"]
 
@@ -73,6 +73,7 @@ doesn't fit the file any more is first made to. One plugin's failure doesn't sto
         flag("--prune", "Remove plugins that are not declared"),
         flag("--dry-run", "Only say what would be done"),
         flag("--offline", "Use nothing from the network"),
+        *GRANTS,
         JSON,
     ),
     examples=(
