@@ -26,7 +26,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from plughost import errors
+from plughost import Host, Settings, errors
 from plughost.errors import PlughostError
 
 #: A backend that stands in the project, so that a build needs nothing from an index.
@@ -1253,6 +1253,130 @@ def test_a_daemon_without_a_place_for_its_socket(lab, store):
     """
     (store / "daemon").touch()
     return lab.run("up")
+
+
+@tells("session-unknown", exit_code=3)
+def test_a_session_that_nobody_has_opened(lab):
+    """
+    There is no session `3f2a1c0b`
+
+    hint: `plughost session list` shows those that there are
+    """
+    return lab.run("session", "call", "3f2a1c0b")
+
+
+@pytest.fixture
+def opening(shared_host):
+    """A host of which one session may be open at once."""
+    with Host(store=shared_host.store.root, settings=Settings(), policy="trusted", max_sessions=1) as host:
+        yield host
+
+
+def refused(call, *args, **kwargs):
+    """The end of a command that failed as the call does."""
+    with pytest.raises(PlughostError) as caught:
+        call(*args, **kwargs)
+    return SimpleNamespace(returncode=caught.value.exit_code, json=lambda: {"error": caught.value.record()})
+
+
+@tells("sessions-busy", exit_code=4)
+def test_a_session_too_many_while_all_are_busy(opening):
+    """
+    All 1 sessions that may be open at once are busy
+
+    hint: Close one that isn't needed, or allow more: the setting `sessions`, or `Host(max_sessions=…)`
+    """
+    items = opening.session("echo").stream("countdown", 3)
+    next(items)
+    return refused(opening.session, "echo")
+
+
+@tells("session-busy", exit_code=4)
+def test_a_call_in_the_middle_of_a_stream_of_the_same_session(opening):
+    """
+    Session `…` of `echo` is in the middle of a stream, in this thread
+
+    hint: Take its items, or leave its loop, before the next call
+    """
+    session = opening.session("echo")
+    items = session.stream("countdown", 3)
+    next(items)
+    return refused(session.call, "add", 1)
+
+
+@tells("session-lost", exit_code=4)
+def test_a_session_whose_process_was_killed_between_two_calls(opening, is_gone):
+    """
+    The process of a session of `echo` has ended since the last call that it answered
+      Caused by: `echo` crashed: its process was killed by SIGKILL before it answered
+      Caused by: The state of its session is lost; the session's files are kept
+
+    hint: The next call starts afresh
+    """
+    session = opening.session("echo")
+    session.call("add", 1)
+    pid = session.life.pid
+    os.kill(pid, 9)
+    assert is_gone(pid)
+    return refused(session.call, "add", 1)
+
+
+@tells("session-closed", exit_code=4)
+def test_a_session_that_was_closed(opening):
+    """
+    Session `…` of `echo` has ended: it was closed
+
+    hint: `session start echo` opens another
+    """
+    with opening.session("echo") as session:
+        pass
+    return refused(session.call, "add", 1)
+
+
+@tells("session-lifetime", exit_code=4)
+def test_a_session_that_is_too_old(opening):
+    """
+    Session `…` of `hazards` has ended: it was open for … s, and may be for 0.2 s
+
+    hint: `session start hazards` opens another; `--lifetime`, or `lifetime_s=` from Python, gives it more time
+    """
+    return refused(opening.session("hazards", lifetime_s=0.2).call, "sleep")
+
+
+@tells("session-idle", exit_code=4)
+def test_a_session_that_nobody_called(opening, is_gone):
+    """
+    Session `…` of `echo` has ended: nobody has called it for … s, and it waits for 0.1 s
+
+    hint: `session start echo` opens another; `--idle-timeout`, or `idle_timeout_s=` from Python, has it wait for longer
+    """
+    session = opening.session("echo", idle_timeout_s=0.1)
+    assert is_gone(session.life.pid)
+    return refused(session.call, "add", 1)
+
+
+@tells("session-tasks", exit_code=4)
+def test_a_session_that_has_made_its_calls(opening):
+    """
+    Session `…` of `echo` has ended: it has made 1 calls, and may make 1
+
+    hint: `session stop … --keep FOLDER` keeps its files; `session start echo` opens another, and `--max-tasks`, or …
+    """
+    session = opening.session("echo", max_tasks=1)
+    session.call("add", 1)
+    return refused(session.call, "add", 1)
+
+
+@tells("session-evicted", exit_code=4)
+def test_a_session_that_made_room_for_another(opening):
+    """
+    Session `…` of `echo` has ended: it made room for another: there may be 1 sessions at once, and it was idle for the …
+
+    hint: `session start echo` opens another; the setting `sessions`, or `Host(max_sessions=…)`, allows more at once
+    """
+    session = opening.session("echo")
+    opening.session("echo")
+    return refused(session.call, "add", 1)
 
 
 def test_no_error_is_left_out():
