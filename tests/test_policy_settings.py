@@ -126,3 +126,14 @@ def test_a_command_line_grants_for_this_time_and_what_it_adds_is_added(loaded):
     added = on_the_command_line(**Policy().as_record(), more={"network": ("b.example.com",), "read": ("/opt",)})
     assert added == Policy(network=["b.example.com"], read=["/opt"])
     assert on_the_command_line(app="strict", **TRUSTED.as_record()) == STRICT
+
+
+def test_config_shows_policies_as_they_are_written(plughost_command, tmp_path):
+    (tmp_path / "config" / "plughost").mkdir(parents=True)
+    (tmp_path / "config" / "plughost" / "plughost.toml").write_text(
+        "policy = 'strict'\n[policies.weather]\nmemory = '1 GiB'\nnetwork = ['a.example.com']"
+    )
+    environment = {"XDG_CONFIG_HOME": str(tmp_path / "config"), "PLUGHOST_POLICY": ""}
+    records = {record["key"]: record["value"] for record in plughost_command("config", "--json", env=environment).json()}
+    assert records["policy"] == "strict"
+    assert records["policies"] == {"weather": {"network": ["a.example.com"], "memory": "1 GiB"}}

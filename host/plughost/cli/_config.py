@@ -71,7 +71,18 @@ def _value(settings: Settings, name: str) -> object:
     from plughost.settings import KEYS
 
     value: object = getattr(settings, KEYS[name].attribute)
-    return value
+    if name == "policies" and isinstance(value, dict):
+        return {plugin: _policy(policy) for plugin, policy in value.items()} or ""
+    return _policy(value)
+
+
+def _policy(value: object) -> object:
+    """A policy's fields as the table that they were written as; anything else as it is."""
+    if not isinstance(value, dict):
+        return value
+    from plughost.policy import table_of
+
+    return table_of(value)
 
 
 def _texts(value: object) -> list[str]:

@@ -92,12 +92,12 @@ def reset(context: Context, values: Values) -> int:
 
 def _record(host: Host, installed: Installed | None) -> dict[str, object]:
     """What holds for a plugin, or for one that nobody has granted anything, as plain JSON values."""
-    from plughost.policy import KEYS, table_of
+    from plughost.policy import KEYS, table_of, written
 
     grant = unpack_grant(installed.state.grant) if installed else None
     words = host.policies.words_on(installed.name if installed else "", grant)
     policy, who = words.effective(), words.deciders()
-    table = table_of(policy.as_record())
+    table = written(policy.as_record())
     return {
         "name": installed.name if installed else None,
         "preset": _preset(policy),

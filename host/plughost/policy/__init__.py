@@ -11,8 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from plughost.policy._hosts import allows, split_pattern
     from plughost.policy._narrow import deciders, effective, exceeding, narrowest, widened, widest
-    from plughost.policy._said import parse, read_term, terms_of
-    from plughost.policy._show import described, shown_value, table_of
+    from plughost.policy._said import parse, read_term, table_of, terms_of
+    from plughost.policy._show import shown_value, written
 
 __all__ = [
     "DEFAULT",
@@ -24,7 +24,6 @@ __all__ = [
     "Policy",
     "allows",
     "deciders",
-    "described",
     "effective",
     "exceeding",
     "narrowest",
@@ -36,6 +35,7 @@ __all__ = [
     "terms_of",
     "widened",
     "widest",
+    "written",
 ]
 
 __getattr__ = lazily(
@@ -43,7 +43,7 @@ __getattr__ = lazily(
     {
         "_hosts": ("allows", "split_pattern"),
         "_narrow": ("deciders", "effective", "exceeding", "narrowest", "widened", "widest"),
-        "_said": ("parse", "read_term", "terms_of"),
-        "_show": ("described", "shown_value", "table_of"),
+        "_said": ("parse", "read_term", "table_of", "terms_of"),
+        "_show": ("shown_value", "written"),
     },
 )

@@ -9,12 +9,13 @@ from plughost.errors import UsageError
 from plughost.policy._fields import NUMBERS, PRESET
 from plughost.policy._policy import PRESETS, Policy
 from plughost.policy._read import field_called, field_value, of_preset, read_table
+from plughost.policy._show import mapping_of, written
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["parse", "read_term", "terms_of"]
+__all__ = ["parse", "read_term", "table_of", "terms_of"]
 
 
 def parse(name: str) -> Policy:
@@ -40,6 +41,13 @@ def terms_of(given: Policy | Mapping[str, object] | str, *, folder: str = "", at
     if not hasattr(given, "items"):
         raise UsageError(f"`{at}` is `{given!r}`, and takes the name of a preset, or a table", reference="policy-invalid")
     return read_table(given, PRESETS, folder=folder, at=at)
+
+
+def table_of(terms: Mapping[str, object]) -> dict[str, object]:
+    """The table that is read as these terms; where they speak of all fields, by a preset's name and what differs from it."""
+    if len(terms) < len(Policy.__slots__):
+        return written(terms)
+    return mapping_of(terms, PRESETS) or {PRESET: "default"}
 
 
 def read_term(text: str, *, option: str, folder: str = "") -> dict[str, object]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         def as_record(self) -> dict[str, object]: ...
 
 
-__all__ = ["described", "mapping_of", "shown_value", "table_of"]
+__all__ = ["mapping_of", "shown_value", "written"]
 
 _UNITS = (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
 
@@ -29,19 +29,13 @@ def mapping_of(record: Mapping[str, object], presets: Mapping[str, Recorded]) ->
     for preset, base in presets.items():
         values = base.as_record()
         differing = {name: value for name, value in record.items() if value != values[name]}
-        tables.append({**({} if preset == "default" else {PRESET: preset}), **table_of(differing)})
+        tables.append({**({} if preset == "default" else {PRESET: preset}), **written(differing)})
     return min(tables, key=len)
 
 
-def table_of(terms: Mapping[str, object]) -> dict[str, object]:
-    """The table that is read as these terms, with sizes and times for people."""
+def written(terms: Mapping[str, object]) -> dict[str, object]:
+    """The terms by their keys, with sizes and times for people."""
     return {key: _written(field, terms[field]) for key, field in KEYS.items() if field in terms}
-
-
-def described(terms: Mapping[str, object]) -> list[str]:
-    """A line for each thing that the terms give, for whoever is asked to grant it."""
-    table = {key: field for key, field in KEYS.items() if field in terms}
-    return [f"{key}: {shown_value(field, terms[field])}" for key, field in table.items()]
 
 
 def shown_value(field: str, value: object) -> str:
