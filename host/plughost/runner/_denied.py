@@ -1,4 +1,4 @@
-"""What a plugin is told where it can't reach a host: which one that was, and what would allow it.
+"""Where a plugin can't reach a host, it is told which one that was, and what would allow it.
 
 Above it: the confinement; below it: the module `socket`, once the plugin has imported it. It is the kernel that refuses. Here its
 errors are put into words as they pass through `socket`, so that nothing else which a plugin does takes any longer: a hook of
@@ -11,7 +11,9 @@ import errno
 import os
 import sys
 
+from ._denial import Denial
 from ._events import when_imported
+from ._standing_in import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,77 +46,49 @@ _NO_WAY = frozenset(
 )
 #: What it says of an end of a pair that is to do what only a socket of a network does.
 _NO_SUCH_SOCKET = _NO_WAY | frozenset((errno.EISCONN, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOTCONN, errno.EPIPE))
-_WEB_PORTS = ("80", "443", "http", "https")
 
 
-def explain_denials(plugin: str, network: str | Sequence[str]) -> None:
-    """From now on. `plugin` is whose policy that is, `network` what it has: `"off"`, or the hosts."""
-    words = _Words(plugin, network)
-    when_imported("socket", lambda: _take_part(sys.modules["socket"], words))
+def explain_denials(plugin: str, network: str | Sequence[str], port: int = 0) -> None:
+    """From now on. `plugin` is whose policy that is, `network` what it has: `"off"`, or the hosts; and the broker's port.
+
+    Without a port, this process has the network of the machine, by somebody's leave, and nothing is to be explained.
+    """
+    denial = Denial(plugin, network)
+    if denial.is_off:
+        when_imported("socket", lambda: _take_part(sys.modules["socket"], denial))
+    elif port:
+        from ._dialing import dial_named
+
+        def begin() -> None:
+            module = sys.modules["socket"]
+            _take_part(module, denial)
+            dial_named(module, denial, port)
+
+        when_imported("socket", begin)
 
 
-class _Words:
-    """The errors, as a plugin reads them."""
-
-    def __init__(self, plugin: str, network: str | Sequence[str]) -> None:
-        self._plugin = plugin
-        self._patterns = () if network == "off" else tuple(network)
-        self.is_off = network == "off"
-
-    def denied(self, host: object, port: object) -> OSError:
-        there = _shown(host, port)
-        if self._name(_text(host).lower(), _text(port)):
-            how = "the proxy that the variables HTTPS_PROXY and ALL_PROXY name; it speaks HTTP and SOCKS5"
-            return PermissionError(errno.EACCES, "plughost: `{}` is reached only through {}".format(there, how))
-        return self._refusal(there, "can't be reached", "--allow-net " + there)
-
-    def denied_datagram(self, host: object, port: object) -> OSError:
-        return self._refusal(_shown(host, port), "can't be sent datagrams", "network=on")
-
-    def denied_listening(self, host: object, port: object) -> OSError:
-        return self._refusal(_shown(host, port), "can't be listened at", "network=on")
-
-    def _refusal(self, there: str, what: str, option: str) -> OSError:
-        why = 'has network = "off"' if self.is_off else "doesn't name it"
-        remedy = "`plughost policy set {} {}` would allow it".format(self._plugin, option)
-        message = "plughost: `{}` {}: the policy of `{}` {}; {}".format(there, what, self._plugin, why, remedy)
-        return PermissionError(errno.EACCES, message)
-
-    def _name(self, host: str, port: str) -> bool:
-        """Whether the hosts of the policy name this one; as well as it takes to say so."""
-        for pattern in self._patterns:
-            name, colon, its_port = pattern.rpartition(":")
-            if not colon or (":" in name.strip("[") and not name.endswith("]")):
-                name, its_port = pattern, ""
-            name = name.strip("[]")
-            is_host = name in ("*", host) or (name.startswith("*.") and host.endswith(name[1:]))
-            if is_host and (its_port in ("*", port) or (not its_port and port in _WEB_PORTS)):
-                return True
-        return False
-
-
-def _take_part(module: ModuleType, words: _Words) -> None:
+def _take_part(module: ModuleType, denial: Denial) -> None:
     unknown = type("NameDenied", (PermissionError, module.gaierror), {"__module__": "socket"})
     for name in ("getaddrinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr"):
-        _replace(module, name, _looking_up(getattr(module, name), module.gaierror, unknown, words))
+        replace(module, name, _looking_up(getattr(module, name), module.gaierror, unknown, denial))
     kind, inet = module.socket, (module.AF_INET, module.AF_INET6)
     kinds = _NO_WAY | {errno.ECONNREFUSED}
-    told = {"connect": words.denied, "sendto": words.denied_datagram, "sendmsg": words.denied_datagram}
-    if words.is_off:
+    told = {"connect": denial.of_host, "sendto": denial.of_datagram, "sendmsg": denial.of_datagram}
+    if denial.is_off:
         kinds = _NO_SUCH_SOCKET
-        told["bind"] = words.denied_listening
+        told["bind"] = denial.of_listening
         _have_none(kind, inet)
     for name, denied in told.items():
-        _replace(kind, name, _telling(getattr(kind, name), inet, kinds, denied))
+        replace(kind, name, _telling(getattr(kind, name), inet, kinds, denied))
 
 
-def _looking_up(plain: Plain, failed: type[OSError], unknown: type[OSError], words: _Words) -> Plain:
+def _looking_up(plain: Plain, failed: type[OSError], unknown: type[OSError], denial: Denial) -> Plain:
     def look_up(*args: object, **kwargs: object) -> object:
         try:
             return plain(*args, **kwargs)
         except failed:
             host, port = (*args, kwargs.get("host"), kwargs.get("port"), None)[:2]
-        raise unknown(*words.denied(host, port).args)
+        raise unknown(*denial.of_host(host, port).args)
 
     return look_up
 
@@ -153,7 +127,7 @@ def _have_none(kind: type, inet: Families) -> None:
             other.close()
             plain(self, *_defaults(inet, family, type, proto), own.detach())
 
-    _replace(kind, "__init__", begin)
+    replace(kind, "__init__", begin)
     _pass_for_unconnected(kind, inet)
 
 
@@ -179,26 +153,9 @@ def _pass_for_unconnected(kind: type, inet: Families) -> None:
                 raise
 
     for method in (connect_ex, getpeername, setsockopt):
-        _replace(kind, method.__name__, method)
+        replace(kind, method.__name__, method)
 
 
 def _defaults(inet: Families, family: int, kind: int, proto: int) -> tuple[int, int, int]:
     """As `socket.socket` has them."""
     return inet[0] if family == -1 else family, 1 if kind == -1 else kind, 0 if proto == -1 else proto
-
-
-def _replace(owner: object, name: str, method: object) -> None:
-    plain = getattr(owner, name)
-    for attribute in ("__name__", "__qualname__", "__doc__"):
-        setattr(method, attribute, getattr(plain, attribute))
-    setattr(owner, name, method)
-
-
-def _text(value: object) -> str:
-    return value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)
-
-
-def _shown(host: object, port: object) -> str:
-    text = _text(host)
-    text = "[{}]".format(text) if ":" in text and port is not None else text
-    return text if port is None else "{}:{}".format(text, _text(port))

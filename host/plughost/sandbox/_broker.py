@@ -13,7 +13,7 @@ import time
 from plughost.sandbox._broker_gate import Gate
 from plughost.sandbox._broker_http import serve_http
 from plughost.sandbox._broker_loop import READ, Loop, Wait
-from plughost.sandbox._broker_socks import serve_socks4, serve_socks5
+from plughost.sandbox._broker_socks import serve_socks4, serve_socks5, serve_unanswered
 from plughost.sandbox._broker_stream import Stream, TooLong
 from plughost.sandbox._hosts import Hosts
 
@@ -125,6 +125,8 @@ class Broker:
             await serve_socks5(client, self._gate)
         elif first == b"\x04":
             await serve_socks4(client, self._gate)
+        elif first == b"\x01":
+            await serve_unanswered(client, self._gate)
         elif first.isalpha() or first in {b"\r", b"\n"}:
             await serve_http(client, self._gate)
 

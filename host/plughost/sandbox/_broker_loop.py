@@ -6,9 +6,9 @@ plugin's start, and knows but three things to wait for: a socket, another task, 
 
 from __future__ import annotations
 
-import _thread
 import os
 import selectors
+import threading
 import time
 
 from plughost import _process
@@ -88,12 +88,11 @@ class Loop:
         self._begin_anew()
 
     def _begin_anew(self) -> None:
-        self._lock = _thread.allocate_lock()
+        self._lock = threading.Lock()
         self._due: list[Callable[[], None]] = []
         self._selector: selectors.BaseSelector | None = None
         self._bell: tuple[int, int] = (-1, -1)
-        self._thread = _thread.allocate_lock()  # that the thread has for as long as it runs
-        self._thread_id = 0
+        self._thread: threading.Thread | None = None
         self._waiting: dict[Wait, Task] = {}
         self._timed: set[Wait] = set()
         self.tasks: set[Task] = set()
@@ -104,23 +103,23 @@ class Loop:
 
     def do(self, action: Callable[[], None]) -> None:
         """Have the thread call `action`, which must not wait; if that ends the last task, the thread is gone afterwards."""
-        if self._thread_id == _thread.get_ident():
+        if self._thread is threading.current_thread():
             action()
             return
-        done = _thread.allocate_lock()
-        done.acquire()
+        done = threading.Event()
 
         def act() -> None:
             try:
                 action()
             finally:
-                done.release()
+                done.set()
 
         with self._lock:
-            thread = self._tell(act) if self._selector is not None else self._start(act)
-        done.acquire(timeout=_DONE_WITHIN_S)
-        if not self.tasks and thread.acquire(timeout=_DONE_WITHIN_S):
-            thread.release()
+            thread = self._thread or self._start()
+            self._tell(act)
+        done.wait(_DONE_WITHIN_S)
+        if not self.tasks:
+            thread.join(_DONE_WITHIN_S)
 
     def tell(self, action: Callable[[], None]) -> None:
         """Have the thread call `action`, which must not wait, if there still is a thread."""
@@ -128,25 +127,22 @@ class Loop:
             if self._selector is not None:
                 self._tell(action)
 
-    def _tell(self, action: Callable[[], None]) -> _thread.LockType:
+    def _tell(self, action: Callable[[], None]) -> None:
         self._due.append(action)
         try:
             os.write(self._bell[1], b"\0")
         except BlockingIOError:  # rung often enough
             pass
-        return self._thread
 
-    def _start(self, action: Callable[[], None]) -> _thread.LockType:
+    def _start(self) -> threading.Thread:
         self._selector = selectors.DefaultSelector()
         self._bell = os.pipe()
         for fd in self._bell:
             os.set_blocking(fd, False)
         self._selector.register(self._bell[0], READ)
-        self._due.append(action)
         _process.own(self)
-        self._thread = _thread.allocate_lock()
-        self._thread.acquire()
-        _thread.start_new_thread(self._run, (self._selector, self._thread))
+        self._thread = threading.Thread(target=self._run, args=(self._selector,), name="plughost-broker", daemon=True)
+        self._thread.start()
         return self._thread
 
     def forget(self) -> None:
@@ -221,10 +217,9 @@ class Loop:
                 key.data[wait.event] = wait
                 self._selector.modify(wait.fd, key.events | wait.event, key.data)
 
-    def _run(self, selector: selectors.BaseSelector, thread: _thread.LockType) -> None:
-        self._thread_id = _thread.get_ident()
+    def _run(self, selector: selectors.BaseSelector) -> None:
         next_tick = 0.0
-        while self._do_what_is_due(thread):
+        while self._do_what_is_due():
             for key, events in selector.select(_TICK_S if self._timed else None):
                 if key.data is None:
                     os.read(key.fd, 1 << 12)
@@ -236,7 +231,7 @@ class Loop:
                 next_tick = now + _TICK_S
                 self._end_waits(now)
 
-    def _do_what_is_due(self, thread: _thread.LockType) -> bool:
+    def _do_what_is_due(self) -> bool:
         """Whether the thread goes on."""
         while True:
             with self._lock:
@@ -250,11 +245,10 @@ class Loop:
                 return True
             assert self._selector is not None
             self._selector.close()
-            self._selector, self._thread_id = None, 0
+            self._selector = self._thread = None
             for fd in self._bell:
                 os.close(fd)
             _process.disown(self)
-            thread.release()
             return False
 
     def _end_waits(self, now: float) -> None:

@@ -1,6 +1,9 @@
 """A proxy that speaks SOCKS: 5 without authentication, 4, and 4a; to connect, and nothing else.
 
 Above it: the broker; below it: the gate and streams. Source: RFC 1928; SOCKS4.protocol and SOCKS4A.protocol of OpenSSH's archive.
+
+Sockets that don't block can't wait for its answers. For those the runner's `_dialing` writes a byte 1, and the host and the port
+as SOCKS5 has a name; from there on, it is the host that is heard, or the connection is reset.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from plughost.sandbox._broker_gate import Gate
     from plughost.sandbox._broker_stream import Stream
 
-__all__ = ["serve_socks4", "serve_socks5"]
+__all__ = ["serve_socks4", "serve_socks5", "serve_unanswered"]
 
 _ASKING_S = 30.0
 _CONNECT = 1
@@ -64,6 +67,22 @@ async def serve_socks4(client: Stream, gate: Gate) -> None:
         await client.send(_reply_4(_NOT_A_COMMAND), until)
         return
     await _connect(client, gate, host, int.from_bytes(head[2:4], "big"), _reply_4)
+
+
+async def serve_unanswered(client: Stream, gate: Gate) -> None:
+    until = time.monotonic() + _ASKING_S
+    await client.exactly(1, until)
+    host = await _host(client, _NAME, until)
+    port = int.from_bytes(await client.exactly(2, until), "big")
+    try:
+        there = await gate.open(host, port)
+    except NotReached:
+        client.reset()
+        return
+    try:
+        await tunnel(client, there)
+    finally:
+        there.close()
 
 
 async def _host(client: Stream, kind: int, until: float) -> str:

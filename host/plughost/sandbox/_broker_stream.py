@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import struct
 import time
 
 from plughost.sandbox._broker_loop import READ, WRITE, Wait
@@ -124,6 +125,10 @@ class Stream:
     def abort(self) -> None:
         """Whoever waits for this stream finds that it has ended."""
         _shut(self._socket, socket.SHUT_RDWR)
+
+    def reset(self) -> None:
+        """Have the next `close` be no end for the other side, but an error."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def close(self) -> None:
         """Nobody may be waiting for it."""

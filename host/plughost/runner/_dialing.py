@@ -1,0 +1,144 @@
+"""Sockets of Python's that lead to the hosts which the policy names, though this process has no network but its own loopback.
+
+Above it: `_denied`; below it: the broker, which listens there, and the module `socket`. Clients of HTTP find the broker by
+themselves. What opens connections of its own (mail, databases, `http.client`) is connected by way of it here. A name that the
+policy has is given an address that stands for it, out of those that lead nowhere: to connect to that is to ask for the name.
+"""
+
+from __future__ import annotations
+
+import _socket
+import errno
+import os
+
+from ._denial import plain
+from ._standing_in import replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from ._denial import Denial
+
+    Target = tuple[str, int]
+
+__all__ = ["dial_named"]
+
+#: 198.18.0.0/15: for measurements between networks, and never given out. Source: RFC 2544, appendix C.2.2.
+_FIRST, _SIZE = (198 << 24) + (18 << 16), 1 << 17
+#: How long the broker may take to be connected to, which is on this machine, where the caller doesn't want to wait.
+_NEAR_S = 10.0
+#: By the reply of SOCKS5. Source: RFC 1928, section 6.
+_FAILURES = {3: errno.ENETUNREACH, 4: errno.EHOSTUNREACH, 5: errno.ECONNREFUSED, 6: errno.ETIMEDOUT}
+_DENIED = 2
+_METHOD_BYTES, _REPLY_BYTES = 2, 10
+#: What the broker takes for a connection of which nothing is answered; see its `_broker_socks`.
+_UNANSWERED = 1
+
+
+def dial_named(module: ModuleType, denial: Denial, port: int) -> None:
+    """From now on. `port` is the broker's."""
+    book = _Book(denial)
+    look_up, look_up_one, connect = module.getaddrinfo, module.gethostbyname, module.socket.connect
+
+    def getaddrinfo(host: object, port: object, *args: object, **kwargs: object) -> object:
+        return look_up(book.address_of(host, port) or host, port, *args, **kwargs)
+
+    def gethostbyname(hostname: object) -> object:
+        return book.address_of(hostname, None) or look_up_one(hostname)
+
+    def dial(own: _socket.socket, address: object) -> None:
+        target = book.target(address) if own.family in _INET and own.type == _socket.SOCK_STREAM else None
+        if target is None or target[1] == port:
+            connect(own, address)
+        else:
+            _dial(own, target, port, denial)
+
+    def dial_ex(own: _socket.socket, address: object) -> int:
+        try:
+            dial(own, address)
+        except OSError as error:
+            if error.errno is None:
+                raise
+            return error.errno
+        return 0
+
+    replace(module, "getaddrinfo", getaddrinfo)
+    replace(module, "gethostbyname", gethostbyname)
+    replace(module.socket, "connect", dial)
+    replace(module.socket, "connect_ex", dial_ex)
+
+
+_INET = (_socket.AF_INET, _socket.AF_INET6)
+
+
+def _dial(own: _socket.socket, target: Target, port: int, denial: Denial) -> None:
+    """Have the socket lead to the target. One that doesn't block isn't told how that went: what can't be reached ends at once."""
+    waits = _socket.socket.gettimeout(own)
+    connect, send, set_timeout = _socket.socket.connect, _socket.socket.sendall, _socket.socket.settimeout
+    set_timeout(own, _NEAR_S if waits == 0 else waits)
+    try:
+        connect(own, ("127.0.0.1" if own.family == _socket.AF_INET else "::ffff:127.0.0.1", port))
+        if waits == 0:
+            send(own, bytes((_UNANSWERED,)) + _encoded(target))
+        else:
+            send(own, b"\5\1\0\5\1\0\3" + _encoded(target))
+            _hear(own, target, denial)
+    finally:
+        set_timeout(own, waits)
+
+
+def _hear(own: _socket.socket, target: Target, denial: Denial) -> None:
+    """The replies of SOCKS5, and not a byte more: the host may speak first."""
+    heard = b""
+    while len(heard) < _METHOD_BYTES + _REPLY_BYTES:
+        received = _socket.socket.recv(own, _METHOD_BYTES + _REPLY_BYTES - len(heard))
+        if not received:
+            raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+        heard += received
+    reply = heard[_METHOD_BYTES + 1]
+    if reply == _DENIED:
+        raise denial.of_address(*target)
+    if reply:
+        number = _FAILURES.get(reply, errno.EHOSTUNREACH)
+        raise OSError(number, os.strerror(number))
+
+
+def _encoded(target: Target) -> bytes:
+    name = target[0].encode("ascii")
+    return bytes((len(name),)) + name + target[1].to_bytes(2, "big")
+
+
+class _Book:
+    """The names that somebody has looked up and the policy has, and the addresses that stand for them here."""
+
+    def __init__(self, denial: Denial) -> None:
+        self._denial = denial
+        self._names: dict[str, str] = {}
+        self._addresses: dict[str, str] = {}
+        self._given = 0
+
+    def address_of(self, host: object, port: object) -> str:
+        """Nothing for what is no name of the policy's, or one that needs no broker."""
+        name = plain(host)
+        if not name or name == "localhost" or _is_address(name) or not self._denial.names(name, port):
+            return ""
+        address = self._addresses.get(name)
+        if address is None:
+            self._given = (self._given + 1) % _SIZE
+            address = ".".join(str((_FIRST + self._given) >> shift & 255) for shift in (24, 16, 8, 0))
+            self._addresses.pop(self._names.get(address, ""), None)  # the oldest, once all are given
+            self._names[address], self._addresses[name] = name, address
+        return address
+
+    def target(self, address: object) -> Target | None:
+        """The host and port to ask the broker for, if the policy has them."""
+        if not isinstance(address, tuple) or len(address) < 2 or not isinstance(address[1], int):  # noqa: PLR2004
+            return None
+        host = plain(address[0])
+        host = self._names.get(host, host)
+        return (host, address[1]) if self._denial.names(host, address[1]) else None
+
+
+def _is_address(host: str) -> bool:
+    return ":" in host or host.replace(".", "").isdigit()
