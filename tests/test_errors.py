@@ -72,6 +72,12 @@ class Lab:
         write_wheel(path, name, version, tag=tag, **more)
         return path
 
+    def asking_wheel(self, permissions: str) -> Path:
+        path = self.wheel()
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr("weather-1.0.dist-info/plughost-permissions.toml", permissions)
+        return path
+
     def publish(self, name: str, version: str = "1.0", *, sha256: str = "", **more: object) -> None:
         """Put a wheel into the index."""
         path = self.wheel(name, version, **more)
@@ -683,6 +689,47 @@ def test_a_wheel_that_was_cut_off(lab):
     return lab.add(path)
 
 
+@tells("policy-invalid", exit_code=2)
+def test_a_limit_that_policies_do_not_have(lab):
+    """
+    A policy has no `netwrk`
+
+    hint: Did you mean `network`?
+    """
+    return lab.run("policy", "set", "weather", "netwrk=on")
+
+
+@tells("policy-invalid", exit_code=2)
+def test_a_limit_that_is_no_size(lab):
+    """
+    `--memory` is `"lots"`, and takes a size such as `512 MiB`, or `unlimited`
+    """
+    lab.add(lab.wheel())
+    return lab.run("run", "weather", "city=Bern", "--memory", "lots")
+
+
+@tells("grant-needed", exit_code=2)
+def test_a_plugin_that_asks_for_permissions_where_nobody_is_asked(lab):
+    """
+    `weather` 1.0 asks for permissions that nobody has granted
+      Caused by: network: api.example.com
+
+    hint: `--grant all` with the same command grants it, `--grant none` nothing, `--grant NAME=VALUE` what you say
+    """
+    return lab.add(lab.asking_wheel('network = ["api.example.com"]'), PLUGHOST_POLICY="default")
+
+
+@tells("permissions-invalid", exit_code=5)
+def test_a_wheel_that_asks_for_what_there_is_not(lab):
+    """
+    `weather-1.0.dist-info/plughost-permissions.toml` can't be read
+      Caused by: `permissions.wall` is `"soon"`, and takes a time such as `30 s` or `5 min`, or `unlimited`
+
+    hint: Tell the package's author: it is what `[tool.plughost.permissions]` of a `pyproject.toml` would be
+    """
+    return lab.add(lab.asking_wheel('wall = "soon"'))
+
+
 @tells("entry-points-missing", exit_code=5)
 def test_a_package_that_declares_nothing(lab):
     """
@@ -1284,7 +1331,7 @@ def test_a_session_too_many_while_all_are_busy(opening):
     """
     All 1 sessions that may be open at once are busy
 
-    hint: Close one that isn't needed, or allow more: the setting `sessions`, or `Host(max_sessions=…)`
+    hint: Close one that isn't needed, or allow more: the setting `session-count`, or `Host(max_sessions=…)`
     """
     items = opening.session("echo").stream("countdown", 3)
     next(items)
@@ -1372,7 +1419,7 @@ def test_a_session_that_made_room_for_another(opening):
     """
     Session `…` of `echo` has ended: it made room for another: there may be 1 sessions at once, and it was idle for the …
 
-    hint: `session start echo` opens another; the setting `sessions`, or `Host(max_sessions=…)`, allows more at once
+    hint: `session start echo` opens another; the setting `session-count`, or `Host(max_sessions=…)`, allows more at once
     """
     session = opening.session("echo")
     opening.session("echo")

@@ -382,7 +382,9 @@ def test_memory_is_of_the_narrowest(host):
 
 
 def test_limits_come_from_the_settings(root):
-    settings = Settings(session_tasks=3, session_lifetime=7.0, session_idle_timeout=5.0, session_task_timeout=2.0, sessions=4)
+    settings = Settings(
+        session_tasks=3, session_lifetime=7.0, session_idle_timeout=5.0, session_task_timeout=2.0, session_count=4
+    )
     with Host(store=root, settings=settings) as host, host.session("stateful", lifetime_s=9) as session:
         assert (session.limits.max_tasks, session.limits.lifetime_s, session.limits.idle_timeout_s) == (3, 9, 5.0)
         assert (session.limits.task_timeout_s, session.limits.max_sessions) == (2.0, 4)

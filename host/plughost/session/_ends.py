@@ -53,7 +53,7 @@ def evicted(idle_s: float, limit: float) -> End:
     return _end(
         "session-evicted",
         f"it made room for another: there may be {limit:g} sessions at once, and it was idle for the longest, {idle_s:.3g} s",
-        "`session start {plugin}` opens another; the setting `sessions`, or `Host(max_sessions=…)`, allows more at once",
+        "`session start {plugin}` opens another; the setting `session-count`, or `Host(max_sessions=…)`, allows more at once",
         figure=limit,
         limit=limit,
     )

@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 __all__ = ["SETTINGS", "SessionLimits"]
 
 #: The settings that say something of sessions.
-SETTINGS = ("session-idle-timeout", "session-lifetime", "session-memory", "session-task-timeout", "session-tasks", "sessions")
+SETTINGS = (
+    "session-idle-timeout",
+    "session-lifetime",
+    "session-memory",
+    "session-task-timeout",
+    "session-tasks",
+    "session-count",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +61,7 @@ class SessionLimits:
             max_tasks=settings.session_tasks,
             lifetime_s=settings.session_lifetime,
             idle_timeout_s=settings.session_idle_timeout,
-            max_sessions=settings.sessions,
+            max_sessions=settings.session_count,
             memory_bytes=settings.session_memory,
         )
 

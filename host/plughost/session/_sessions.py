@@ -186,7 +186,7 @@ class Sessions:
             if victim is None:
                 raise SessionError(
                     f"All {most:g} sessions that may be open at once are busy",
-                    hint="Close one that isn't needed, or allow more: the setting `sessions`, or `Host(max_sessions=…)`",
+                    hint="Close one that isn't needed, or allow more: the setting `session-count`, or `Host(max_sessions=…)`",
                 )
             victim.tasks.end_if_idle(_ends.evicted(victim.tasks.idle_s, most))
 

@@ -60,12 +60,12 @@ _KEYS = (
     Key("record-calls", "switch", "Record calls, for `logs`, `stats` and `replay`"),
     # A project can ask for more signatures than the operator does, not for fewer.
     Key("require-signed", "patterns", "Refuse what is not signed where the URL of the source fits one of these", decides="all"),
+    Key("session-count", "count", "How many sessions may be open at once"),
     Key("session-idle-timeout", "seconds", "After what time without a call a session ends"),
     Key("session-lifetime", "seconds", "For how long a session may be open"),
     Key("session-memory", "size", "What the processes of a session may need"),
     Key("session-task-timeout", "seconds", "How long one call of a session may take"),
     Key("session-tasks", "count", "How many calls a session may make"),
-    Key("sessions", "count", "How many sessions may be open at once"),
 )
 
 #: By name, sorted.

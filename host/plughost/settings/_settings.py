@@ -57,12 +57,12 @@ class Settings:
         "record_arguments",
         "record_calls",
         "require_signed",
+        "session_count",
         "session_idle_timeout",
         "session_lifetime",
         "session_memory",
         "session_task_timeout",
         "session_tasks",
-        "sessions",
     )
 
     def __init__(
@@ -82,12 +82,12 @@ class Settings:
         record_arguments: bool = False,
         record_calls: bool = True,
         require_signed: tuple[str, ...] = (),
-        session_idle_timeout: float = 900.0,
-        session_lifetime: float = 3600.0,
+        session_count: int = 100,
+        session_idle_timeout: float = 900,
+        session_lifetime: float = 3600,
         session_memory: float = 512 << 20,
-        session_task_timeout: float = 300.0,
+        session_task_timeout: float = 300,
         session_tasks: int = 50,
-        sessions: int = 100,
         origins: Mapping[str, tuple[Place, ...]] | None = None,
     ) -> None:
         self.allow_unenforced = allow_unenforced
@@ -104,10 +104,10 @@ class Settings:
         self.record_arguments = record_arguments
         self.record_calls = record_calls
         self.require_signed = require_signed
+        self.session_count = session_count
         self.session_idle_timeout = session_idle_timeout
         self.session_lifetime = session_lifetime
         self.session_memory = session_memory
         self.session_task_timeout = session_task_timeout
         self.session_tasks = session_tasks
-        self.sessions = sessions
         self.origins = origins or {}
