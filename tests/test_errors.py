@@ -724,6 +724,7 @@ def test_a_wheel_that_asks_for_what_there_is_not(lab):
     """
     `weather-1.0.dist-info/plughost-permissions.toml` can't be read
       Caused by: `permissions.wall` is `"soon"`, and takes a time such as `30 s` or `5 min`, or `unlimited`
+    log: LOG
 
     hint: Tell the package's author: it is what `[tool.plughost.permissions]` of a `pyproject.toml` would be
     """

@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 __all__ = ["are_given", "command_of", "more_of", "said_of"]
 
-_WORDS = ("policy", "memory", "cpu")
+_NUMBERS = {"memory": "memory_bytes", "cpu": "cpu_s"}
 _LISTS = {"allow_net": "network", "read": "read", "write": "write"}
 
 
 def are_given(values: Values) -> bool:
     """Whether one of them is."""
-    return any(values.optional(name) is not None for name in _WORDS) or any(
+    return any(values.optional(name) is not None for name in ("policy", *_NUMBERS)) or any(
         values.texts(name) for name in (*_LISTS, "allow_unenforced")
     )
 
@@ -38,12 +38,16 @@ def said_of(values: Values, pairs: tuple[str, ...] = ()) -> dict[str, object]:
 
     Raises: UsageError: one is said what it doesn't take.
     """
-    given = [*pairs, *(f"{name}={values.text(name)}" for name in ("memory", "cpu") if values.optional(name) is not None)]
-    if not given and not values.text("policy"):
+    if not (pairs or values.text("policy") or any(values.optional(name) is not None for name in _NUMBERS)):
         return {}
     from plughost.cli._grants import granted_terms
+    from plughost.policy import field_value
 
-    return granted_terms(tuple(given), values.text("policy"), option="--policy")
+    said = granted_terms(pairs, values.text("policy"), option="")
+    for name, field in _NUMBERS.items():
+        if (given := values.optional(name)) is not None:
+            said[field] = field_value(field, given, key=f"--{name}")
+    return said
 
 
 def more_of(values: Values, folder: str) -> dict[str, object]:
@@ -54,7 +58,7 @@ def more_of(values: Values, folder: str) -> dict[str, object]:
     more: dict[str, object] = {}
     for name, field in _LISTS.items():
         if given := values.texts(name):
-            from plughost.policy import terms_of
+            from plughost.policy import field_value
 
-            more |= terms_of({field: list(given)}, folder=folder, at=f"--{name.replace('_', '-')}")
+            more[field] = field_value(field, given, key=f"--{name.replace('_', '-')}", folder=folder)
     return more

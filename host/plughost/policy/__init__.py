@@ -11,6 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from plughost.policy._hosts import allows, split_pattern
     from plughost.policy._narrow import deciders, effective, exceeding, narrowest, widened, widest
+    from plughost.policy._read import field_value
     from plughost.policy._said import parse, read_term, table_of, terms_of
     from plughost.policy._show import shown_value, written
 
@@ -26,6 +27,7 @@ __all__ = [
     "deciders",
     "effective",
     "exceeding",
+    "field_value",
     "narrowest",
     "parse",
     "read_term",
@@ -43,6 +45,7 @@ __getattr__ = lazily(
     {
         "_hosts": ("allows", "split_pattern"),
         "_narrow": ("deciders", "effective", "exceeding", "narrowest", "widened", "widest"),
+        "_read": ("field_value",),
         "_said": ("parse", "read_term", "table_of", "terms_of"),
         "_show": ("shown_value", "written"),
     },

@@ -50,17 +50,18 @@ def table_of(terms: Mapping[str, object]) -> dict[str, object]:
     return mapping_of(terms, PRESETS) or {PRESET: "default"}
 
 
-def read_term(text: str, *, option: str, folder: str = "") -> dict[str, object]:
-    """What `NAME=VALUE` says; lists are written with commas.
+def read_term(text: str, *, option: str = "", folder: str = "") -> dict[str, object]:
+    """What `NAME=VALUE` says; lists are written with commas. `option` is the one that it is given by, for messages.
 
     Raises: UsageError: it is no such text, or says what can't be.
     """
     key, equals, value = (part.strip() for part in text.partition("="))
     if not equals:
-        raise UsageError(f"`{option} {text}` says nothing", hint=f"Write `{option} NAME=VALUE`, as in `{option} memory=512MiB`")
+        given = f"{option} ".lstrip()
+        raise UsageError(f"`{given}{text}` says nothing", hint=f"Write `{given}NAME=VALUE`, as in `{given}memory=512MiB`")
     if key == PRESET:
-        return of_preset(value, PRESETS, at=f"{option} {key}")
+        return of_preset(value, PRESETS, at=f"{option} {key}".strip())
     field = field_called(key, option)
     is_list = field not in NUMBERS and not (field == "network" and value in {"on", "off"})
     values: object = [item.strip() for item in value.split(",") if item.strip()] if is_list else value
-    return {field: field_value(field, values, key=f"{option} {key}", folder=folder)}
+    return {field: field_value(field, values, key=f"{option} {key}".strip(), folder=folder)}
