@@ -203,7 +203,7 @@ class Ways:
             flags |= _NEWUSER
         plan["unshare"], plan["map"] = flags, [os.getuid(), os.getgid()]
         if policy.network != "on":
-            plan["denied"] = [plugin, policy.network]
+            plan["denied"] = [plugin, policy.network, BROKER_PORT if has_hosts else 0]
         environment = _environment(policy, venv, work, variables, has_tree=has_tree)
         if has_hosts:
             plan["port"] = BROKER_PORT
