@@ -1,0 +1,205 @@
+"""What to do about an exception that code has raised: one or two sentences for whoever wrote the code, human or not."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import errno
+import os
+import re
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+from . import _packages
+from ._alarm import TimeIsUp
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["advice"]
+
+_GENERAL = "Look at the line and the message, correct the code, and run it again; what it had set before is still there"
+
+_BY_NUMBER = {
+    errno.ENOSPC: "No space is left: delete files that aren't needed, write less, or raise the plugin's `disk_bytes`",
+    errno.EDQUOT: "No space is left: delete files that aren't needed, write less, or raise the plugin's `disk_bytes`",
+    errno.EFBIG: "The file became too large: write several smaller ones, or raise the plugin's `file_bytes`",
+    errno.EMFILE: "Too many files are open: close each with a `with` block, or raise the plugin's `open_files`",
+    errno.EROFS: "Write into the working directory, by a relative path: nothing else may be written here",
+    errno.EACCES: "Use files in the working directory, by relative paths; others are to be granted to the plugin (`read`, `write`)",
+    errno.EPERM: "This isn't allowed here: do without it, or have it granted by the plugin's policy",
+    errno.EISDIR: "This is a folder: name a file in it, or list it with `os.listdir`",
+    errno.ENOTDIR: "A part of the path is a file, not a folder: look with `os.listdir` at what there is",
+    errno.EEXIST: "It is there already: choose another name, or remove it first",
+    errno.EAGAIN: "No more processes or threads may be started: do with fewer, or raise the plugin's `processes` or `threads`",
+}
+
+_NETWORK = (
+    "The network can't be reached from here, or not this host: do without it and pass data in by `context`, or have the host granted "
+    "to the plugin (its policy's `network`)"
+)
+_PROCESSES = "Do it in Python itself: other programs may be started only if the plugin's policy grants `execute` and `processes`"
+
+_BY_TYPE: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
+    (TimeIsUp, "The time was up: work on less at a time, save what is done in variables, or allow more by `timeout_s`"),
+    (
+        KeyboardInterrupt,
+        "It was interrupted, by its caller's deadline or a cancel: work on less at a time, in several calls, or allow more time",
+    ),
+    (MemoryError, "It needs more memory than there is: work in parts, with generators or smaller types, `del` what isn't needed any more"),
+    (RecursionError, "A function calls itself without an end: give it a case that ends it, or write it as a loop"),
+    (UnicodeError, 'The bytes aren\'t of that encoding: name the right one, `open(…, encoding="latin-1")`, or add `errors="replace"`'),
+    ((TimeoutError, asyncio.TimeoutError), "It waited for too long: check what it waits for, or wait for longer"),
+    (EOFError, "Nobody can answer `input()` here: put the values into `context`, or into the code"),
+    (SystemExit, "The code ended itself: let it come to its end, or raise an exception that says what is wrong"),
+    (UnboundLocalError, "Set the variable in the function before it is used, or declare it `global` or `nonlocal`"),
+    (ZeroDivisionError, "Look at what is divided by, and handle the case that it is 0"),
+    (KeyError, "There is no such key: look at those that there are (`list(value)`), or use `.get(key)`"),
+    (IndexError, "Look at how many items there are (`len(value)`) before one is taken"),
+    (AttributeError, "Look at what the value is (`type(value)`, `dir(value)`): it has no such attribute, or it is None"),
+    (TypeError, "Look at the types of the values in that line, and at the function's signature: `help(function)`"),
+    (AssertionError, "What the code takes for granted isn't so: look at the values in that line"),
+    (NotImplementedError, "A part of the code is still missing: write it"),
+)
+
+_ALIASES = {"np": "import numpy as np", "pd": "import pandas as pd", "plt": "import matplotlib.pyplot as plt"}
+
+#: What isn't reachable says so in many words; these modules say it of nothing else.
+_NETWORK_MODULES = ("socket", "ssl", "http", "urllib", "urllib3", "requests", "httpx", "httpcore", "aiohttp", "ftplib", "smtplib")
+_NETWORK_NUMBERS = {
+    errno.ENETUNREACH,
+    errno.EHOSTUNREACH,
+    errno.ENETDOWN,
+    errno.ECONNREFUSED,
+    errno.ETIMEDOUT,
+    errno.EADDRNOTAVAIL,
+    errno.EAFNOSUPPORT,
+}
+_PROCESS_MODULES = ("subprocess", "multiprocessing", "_posixsubprocess", "pty")
+
+
+def advice(error: BaseException, names: Iterable[str], *, line: str = "") -> str:
+    """What to do next. `names` are those that the code may use, `line` is that of a syntax error."""
+    if isinstance(error, SyntaxError):
+        return _of_syntax(error, line)
+    if isinstance(error, ImportError):
+        return _of_import(error)
+    if isinstance(error, NameError) and not isinstance(error, UnboundLocalError):
+        return _of_name(error, names)
+    if _is_of_network(error):
+        return _NETWORK
+    if isinstance(error, OSError):
+        return _of_system(error)
+    if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
+        return _BY_NUMBER[errno.EAGAIN]
+    if isinstance(error, RuntimeError) and "running event loop" in str(error):
+        return "An event loop runs already: write `await …` at the top level, in place of `asyncio.run(…)`"
+    return next((text for kinds, text in _BY_TYPE if isinstance(error, kinds)), _GENERAL)
+
+
+def _of_syntax(error: SyntaxError, line: str) -> str:
+    if line.lstrip().startswith(("%", "!")):
+        return "Leave out `%…` and `!…`, which only notebooks know; packages are added to the plugin: `--with PACKAGE`"
+    if line.startswith("```"):
+        return "Give the code alone, without the Markdown around it"
+    if isinstance(error, IndentationError):
+        return "Correct the indentation, with four spaces for each level{}".format(_pointed(error, line))
+    return "Correct the syntax{}".format(_pointed(error, line))
+
+
+def _pointed(error: SyntaxError, line: str) -> str:
+    """The line with a caret under the place."""
+    if not line.strip() or not error.lineno:
+        return ""
+    text = line.rstrip("\n")
+    column = min(max((error.offset or 1) - 1, 0), len(text))
+    return " of line {}:\n    {}\n    {}^".format(error.lineno, text, re.sub(r"\S", " ", text[:column]))
+
+
+def _of_import(error: ImportError) -> str:
+    name = error.name or ""
+    if not isinstance(error, ModuleNotFoundError):
+        if "relative import" in str(error):
+            return "Import by full names: what runs here is no part of a package"
+        return "`{0}` is there but hasn't got this name, or not in this version: look with `dir({0})`".format(name or "it")
+    top = name.partition(".")[0]
+    if top in sys.modules and name != top:
+        return "`{}` is there but has no module of that name: look with `help({})`".format(top, top)
+    if top in getattr(sys, "stdlib_module_names", ()):
+        return "`{}` belongs to Python, but isn't a part of this installation or platform: do without it".format(top)
+    package = _packages.package_of(name)
+    return (
+        "`{0}` isn't installed here. If it is the package `{1}` that you need, add the executor once more with it, "
+        "`plughost add SOURCE --with {1}`; else do without it, by Python's own library".format(top, package)
+    )
+
+
+def _of_name(error: NameError, names: Iterable[str]) -> str:
+    found = re.search(r"name '(\w+)'", str(error))
+    name = getattr(error, "name", None) or (found[1] if found else "")
+    if name in _ALIASES:
+        return "Import it first: `{}`".format(_ALIASES[name])
+    near = difflib.get_close_matches(name, [one for one in names if isinstance(one, str)], n=3)
+    if name in getattr(sys, "stdlib_module_names", ()):
+        return "Import it first: `import {}`".format(name)
+    if near:
+        return "There is no such name; did you mean {}?".format(" or ".join("`{}`".format(one) for one in near))
+    return "Define `{}` before it is used, or give it in `context`; variables stay from call to call only within a session".format(name)
+
+
+def _of_system(error: OSError) -> str:
+    if any(module in _PROCESS_MODULES for module in _modules(error)):
+        return _PROCESSES
+    if isinstance(error, FileNotFoundError):
+        return _of_missing_file(str(error.filename or ""))
+    general = next((text for kinds, text in _BY_TYPE if isinstance(error, kinds)), _GENERAL)
+    return _BY_NUMBER.get(error.errno or 0, general)
+
+
+def _of_missing_file(path: str) -> str:
+    if os.path.isabs(path):
+        return (
+            "There is no such file, or it is hidden from the plugin: use relative paths in the working directory, pass the content in by "
+            "`context`, or have its folder granted (the policy's `read`)"
+        )
+    try:
+        there = sorted(name for name in os.listdir(".") if not name.startswith("."))
+    except OSError:
+        there = []
+    if not there:
+        return "There is no such file, the working directory is empty: write it first, or pass the content in by `context`"
+    return "There is no such file; the working directory has: {}".format(", ".join(there[:20]))
+
+
+def _is_of_network(error: BaseException) -> bool:
+    for one in _chain(error):
+        if isinstance(one, (ConnectionError, socket.gaierror)) and not isinstance(one, BrokenPipeError):
+            return True
+        if isinstance(one, OSError) and one.errno in _NETWORK_NUMBERS:
+            return True
+        if isinstance(one, OSError) and any(module in _NETWORK_MODULES for module in (*_modules(one), _top(type(one).__module__))):
+            return True
+    return False
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The exception and those that led to it."""
+    seen: list[BaseException] = []
+    following: BaseException | None = error
+    while following is not None and following not in seen:
+        seen.append(following)
+        yield following
+        following = following.__cause__ or (None if following.__suppress_context__ else following.__context__)
+
+
+def _modules(error: BaseException) -> Iterator[str]:
+    """The modules that its way went through, those nearest to where it was raised last; packages by their own names."""
+    trace = error.__traceback__
+    while trace is not None:
+        yield _top(trace.tb_frame.f_globals.get("__name__"))
+        trace = trace.tb_next
+
+
+def _top(name: object) -> str:
+    return name.partition(".")[0] if isinstance(name, str) else ""

@@ -1,0 +1,90 @@
+"""An instruction in words → code. A language model is the host app's business: it offers a function, `complete(prompt) -> str`."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import TYPE_CHECKING
+
+from ._shown import variables
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["NotOffered", "code_for"]
+
+_PROMPT = """\
+Write Python {version} code that does this:
+
+{instruction}
+
+Answer with one block of code, between ``` and ```, and nothing else. It runs as it is, at the top level of a module:
+- Let the last line be an expression: its value is the answer.
+- Write files into the current folder, by relative names. Figures of matplotlib are saved by themselves.
+- Nobody can answer `input()`, and there may be no network and no other programs.
+- Use Python's standard library{packages}.
+"""
+_VARIABLES = "\nThese variables are set already:\n{}\n"
+_MOST_PACKAGES = 100
+
+_BLOCK = re.compile(r"^[ \t]*(`{3,}|~{3,})[ \t]*([\w+.-]*)[^\n]*\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
+_LANGUAGES = ("", "python", "py", "python3")
+
+
+class NotOffered(LookupError):
+    """There is nobody who could turn an instruction into code."""
+
+
+def code_for(instruction: str, namespace: Mapping[str, object]) -> str:
+    """The code that the app's `complete` has for the instruction; it is told of the variables that there are.
+
+    Raises: NotOffered: the app offers none. ValueError: there is no code in its answer. Whatever `complete` raises.
+    """
+    answer = _complete(_prompt(instruction, namespace))
+    if not isinstance(answer, str) or not answer.strip():
+        raise ValueError("`complete` gave no text, but {!r}".format(answer))
+    return _code_in(answer)
+
+
+def _complete(prompt: str) -> object:
+    try:
+        from plughost_app import complete
+    except ImportError:  # not called by plughost
+        raise NotOffered("There is no app that offers a function `complete`") from None
+    try:
+        return complete(prompt)
+    except LookupError as error:
+        if "offers no function" in str(error):
+            raise NotOffered("The app offers no function `complete`") from None
+        raise
+
+
+def _prompt(instruction: str, namespace: Mapping[str, object]) -> str:
+    packages = _packages()
+    prompt = _PROMPT.format(
+        version="{}.{}".format(*sys.version_info[:2]),
+        instruction=instruction.strip(),
+        packages=", or of other packages: " + ", ".join(packages) if packages else " alone",
+    )
+    there = ["- {}: {} = {}".format(name, value["type"], value["repr"]) for name, value in variables(namespace).items()]
+    return prompt + (_VARIABLES.format("\n".join(there)) if there else "")
+
+
+def _packages() -> list[str]:
+    """Those that are installed here."""
+    from importlib import metadata
+
+    names = {str(one.metadata["Name"]) for one in metadata.distributions()} - {"python-executor"}
+    return sorted(names, key=str.lower)[:_MOST_PACKAGES]
+
+
+def _code_in(answer: str) -> str:
+    """All blocks of Python in it; where there is no block at all, all of it.
+
+    Raises: ValueError: there are blocks, but none of Python.
+    """
+    blocks = list(_BLOCK.finditer(answer))
+    found = [block[3] for block in blocks if block[2].lower() in _LANGUAGES]
+    if blocks and not found:
+        raise ValueError("`complete` gave no Python, but {}".format(", ".join(block[2] for block in blocks)))
+    return "\n".join(found) if found else answer

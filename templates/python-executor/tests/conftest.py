@@ -1,0 +1,24 @@
+import os
+
+import pytest
+
+from python_executor import _task, execute_python_task
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """The working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def run(folder, monkeypatch):
+    """`run(code)` in an interpreter of its own, which lives as long as the test; the code's process-wide traces go."""
+    environment = dict(os.environ)
+    monkeypatch.syspath_prepend(folder)
+    _task.interpreter.cache_clear()
+    yield execute_python_task
+    _task.interpreter.cache_clear()
+    os.environ.clear()
+    os.environ.update(environment)

@@ -1,0 +1,87 @@
+"""What is said of code that fails."""
+
+import sys
+
+import pytest
+
+
+def test_an_error_names_the_line_and_shows_the_code_alone(run):
+    run("def outer():\n    return inner()")
+    error = run("import json\n\ndef inner():\n    return json.loads('{')\nouter()")["error"]
+    assert (error["type"], error["line"]) == ("json.decoder.JSONDecodeError", 4)
+    assert 'File "<task 1>", line 2, in outer\n    return inner()' in error["traceback"]
+    assert 'File "<task 2>", line 4, in inner\n    return json.loads(' in error["traceback"]
+    assert error["traceback"].count('File "') == 3
+    assert error["message"].startswith("Expecting property name")
+
+
+def test_causes_are_shown(run):
+    traceback = run("try:\n    1 / 0\nexcept ZeroDivisionError as error:\n    raise ValueError('no') from error")["error"]["traceback"]
+    assert traceback.index("ZeroDivisionError") < traceback.index("direct cause") < traceback.index("ValueError: no")
+
+
+def test_a_syntax_error_has_its_line_and_a_caret(run):
+    error = run("x = 1\nif x = 2:\n    pass")["error"]
+    assert (error["type"], error["line"]) == ("SyntaxError", 2)
+    assert error["suggestion"].startswith("Correct the syntax of line 2:\n    if x = 2:\n    ")
+    assert error["suggestion"].endswith("^")
+    assert "return" in run("return 1")["error"]["suggestion"]
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "suggestion"),
+    [
+        ("import cv2.missing", "ModuleNotFoundError", "--with opencv-python-headless"),
+        ("import no_such_module_here", "ModuleNotFoundError", "--with no-such-module-here"),
+        ("import json.missing", "ModuleNotFoundError", "`json` is there but has no module"),
+        ("from json import missing", "ImportError", "`json` is there but hasn't got this name"),
+        ("from . import sibling", "ImportError", "by full names"),
+        ("if True:\nx = 1", "IndentationError", "the indentation"),
+        ("%matplotlib inline", "SyntaxError", "only notebooks"),
+        ("```python\n1\n```", "SyntaxError", "without the Markdown"),
+        ("np.zeros(3)", "NameError", "`import numpy as np`"),
+        ("number = 1\nnumbre", "NameError", "`number`"),
+        ("zzzz", "NameError", "give it in `context`"),
+        ("x = [0] * 10 ** 15", "MemoryError", "work in parts"),
+        ("def f():\n    f()\nf()", "RecursionError", "write it as a loop"),
+        ("b'\\xff'.decode()", "UnicodeDecodeError", 'errors="replace"'),
+        ("open('a.csv')", "FileNotFoundError", "the working directory is empty"),
+        ("open('b.txt', 'w')\nopen('a.csv')", "FileNotFoundError", "the working directory has: b.txt"),
+        ("open('/missing/a.csv')", "FileNotFoundError", "hidden from the plugin"),
+        ("import socket\nsocket.create_connection(('127.0.0.1', 9), 5)", "ConnectionRefusedError", "`network`"),
+        ("raise OSError(101, 'Network is unreachable')", "OSError", "`network`"),
+        ("raise OSError(28, 'No space left on device')", "OSError", "`disk_bytes`"),
+        ("raise PermissionError(13, 'Permission denied')", "PermissionError", "working directory"),
+        ("import subprocess\nsubprocess.run(['/missing'])", "FileNotFoundError", "`execute`"),
+        ("raise RuntimeError(\"can't start new thread\")", "RuntimeError", "`threads`"),
+        ("raise TimeoutError", "TimeoutError", "wait"),
+        ("raise KeyboardInterrupt", "KeyboardInterrupt", "deadline"),
+        ("input()", "EOFError", "`context`"),
+        ("import sys\nsys.exit('wrong')", "SystemExit", "ended itself"),
+        ("{}['a']", "KeyError", "no such key"),
+        ("[][0]", "IndexError", "how many items"),
+        ("None.x", "AttributeError", "it is None"),
+        ("1 + 'a'", "TypeError", "types"),
+        ("raise ValueError('odd')", "ValueError", "correct the code"),
+    ],
+)
+def test_errors_say_what_to_do_next(run, code, kind, suggestion):
+    error = run(code)["error"]
+    assert error["type"] == kind
+    assert suggestion in error["suggestion"]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 10), reason="older ones don't know the names of their modules")
+def test_a_module_of_pythons_is_not_taken_for_a_package(run):
+    assert run("math.pi")["error"]["suggestion"] == "Import it first: `import math`"
+    assert "belongs to Python" in run("import winreg")["error"]["suggestion"]
+
+
+def test_ending_without_a_fault_is_success(run):
+    assert run("import sys\nprint('done')\nsys.exit()") ["output"] == "done\n"
+    assert run("raise SystemExit(0)")["success"]
+
+
+def test_what_was_done_before_the_error_is_kept(run):
+    done = run("x = 1\nprint('here')\nopen('a.txt', 'w').close()\n1 / 0")
+    assert (done["output"], list(done["variables"]), len(done["artifacts"])) == ("here\n", ["x"], 1)
