@@ -202,6 +202,21 @@ def test_a_grant_changes_with_the_next_call_also_of_another_host(sober_host, sto
         sober_host.call("weather", "look", str(secret))
 
 
+def test_a_call_is_narrowed_by_its_caller_alone(sober_host, wheel, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("swordfish")
+    secret.chmod(0o644)
+    tmp_path.chmod(0o755)
+    sober_host.add(wheel(), grant={"read": [secret]})
+    pid = sober_host.call("weather", "pid")
+    assert sober_host.invoke("weather", "look", args=[str(secret)]).result == "swordfish"
+    with pytest.raises(FileNotFoundError):
+        sober_host.invoke("weather", "look", args=[str(secret)], policy={"read": []})
+    assert sober_host.invoke("weather", "look", args=[str(secret)], policy="trusted").result == "swordfish"
+    assert sober_host.invoke("weather", "pid", policy="strict").result != pid
+    assert sober_host.call("weather", "pid") == pid
+
+
 def test_a_repair_and_a_bundle_carry_what_was_asked_and_a_repair_what_was_granted(sober_host, wheel, tmp_path):
     sober_host.add(wheel("1.0", ASKED), grant="all")
     before = sober_host.info("weather")

@@ -192,13 +192,15 @@ class Caller:
         kwargs: Mapping[str, object] | None = None,
         timeout_s: float | None = None,
         env: Mapping[str, str] | None = None,
+        policy: GivenPolicy | None = None,
         on_output: Callable[[bytes], None] | None = None,
         on_item: Callable[[object], None] | None = None,
         on_event: Callable[[Event], object] | None = None,
     ) -> Outcome:
         """Call a tool with everything that can be said about a call, and know everything about how it went.
 
-        `env` is added to the child's environment, which else has an allow-list of ours; such a call has a worker of its own.
+        `env` is added to the child's environment, which else has an allow-list of ours. `policy`, a `Policy`, a preset's name or
+        a table, is the most that the plugin may use in this call. A call with one of these has a worker of its own.
         `on_output` gets what the plugin prints as it comes, `on_item` the items of a stream, `on_event` what it prints, logs and
         says of its progress, instead of the host's own `on_event`; all in this thread. What one of them raises ends the call.
 
@@ -210,7 +212,7 @@ class Caller:
 
         installed = self._workers.find(plugin)
         chosen = None if installed.manifest.get("editable") else choose_tool(installed.name, installed.manifest, tool)
-        worker, manifest = self._workers.take(installed, env=env)
+        worker, manifest = self._workers.take(installed, env=env, policy=policy)
         try:
             chosen = chosen or choose_tool(installed.name, manifest, tool)
             journal = self._workers.journal
@@ -239,7 +241,7 @@ class Caller:
             journal.note(installed, outcome.tool, worker, began_ns, kept)
             return outcome
         finally:
-            self._workers.give_back(installed, worker, reuse=not env)
+            self._workers.give_back(installed, worker, reuse=not env and policy is None)
 
     def session(
         self,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from plughost._confining import Policies
     from plughost._limits import Limits
+    from plughost._policies import GivenPolicy
     from plughost.call import Event
     from plughost.paths import Store
     from plughost.policy import Policy
@@ -207,7 +208,12 @@ class Workers:
             self._journal.close()
 
     def take(
-        self, installed: Installed, *, env: Mapping[str, str] | None = None, may_be_held: bool = True
+        self,
+        installed: Installed,
+        *,
+        env: Mapping[str, str] | None = None,
+        policy: GivenPolicy | None = None,
+        may_be_held: bool = True,
     ) -> tuple[Worker, Mapping[str, object]]:
         """A worker, and the manifest that holds for it: what an editable plugin offers may have changed since it was added.
 
@@ -217,7 +223,7 @@ class Workers:
         describe itself any more.
         """
         try:
-            return self._take(installed, env=env, may_be_held=may_be_held)
+            return self._take(installed, env=env, policy=policy, may_be_held=may_be_held)
         except PlughostError as error:
             self.journal.note_failure(installed, error)
             raise
@@ -247,11 +253,13 @@ class Workers:
         self._nurseries.warm(key, installed.venv, installed.manifest, confine, timeout_s=DESCRIBE_TIMEOUT_S)
         return True
 
-    def _start(self, installed: Installed, env: Mapping[str, str] | None = None) -> Worker:
-        worker = None if env else self._forked(installed)
+    def _start(self, installed: Installed, env: Mapping[str, str] | None = None, policy: GivenPolicy | None = None) -> Worker:
+        is_for_one = bool(env) or policy is not None
+        worker = None if is_for_one else self._forked(installed)
         if worker is None:
-            asked = {} if env else self._asked_of(installed)
-            worker = self.launch(installed.name, installed.venv, env, asked=asked, policy=self.confining.policies.of(installed))
+            asked = {} if is_for_one else self._asked_of(installed)
+            effective = self.confining.policies.of(installed, caller=policy)
+            worker = self.launch(installed.name, installed.venv, env, asked=asked, policy=effective)
         else:
             self.pool.guards.attach(worker, installed.name)
         return self._looked_after(installed, worker)
@@ -286,17 +294,18 @@ class Workers:
         worker.on_notification = lambda *notification: self._notified(installed.name, *notification)
 
     def _take(
-        self, installed: Installed, *, env: Mapping[str, str] | None, may_be_held: bool
+        self, installed: Installed, *, env: Mapping[str, str] | None, policy: GivenPolicy | None, may_be_held: bool
     ) -> tuple[Worker, Mapping[str, object]]:
         def start() -> Worker:
-            return self._start(installed, env)
+            return self._start(installed, env, policy)
 
-        if not env and self.are_shared(installed):
+        is_for_one = bool(env) or policy is not None
+        if not is_for_one and self.are_shared(installed):
             seats, key = self.seats(installed), (installed.name, installed.revision)
             seat = seats.seat(key, lambda seat: self.attend_to(installed, seat), may_be_held=may_be_held)
             return seat, installed.manifest
-        worker = start() if env else self.pool.take((installed.name, installed.revision), start, may_be_held=may_be_held)
-        if env and (custody := CUSTODY.get()) is not None:
+        worker = start() if is_for_one else self.pool.take((installed.name, installed.revision), start, may_be_held=may_be_held)
+        if is_for_one and (custody := CUSTODY.get()) is not None:
             custody.add(worker)
         worker.calls += 1
         if not installed.manifest.get("editable"):

@@ -39,7 +39,7 @@ def granted(values: Values, printer: Printer, progress: ProgressLine) -> GivenGr
 
 
 def granted_terms(given: tuple[str, ...], preset: str, *, option: str = "--grant", folder: str = "") -> dict[str, object]:
-    """The fields that `NAME=VALUE`, given several times, and a preset say together. Relative paths are of `folder`, or of ours."""
+    """The fields that `NAME=VALUE`, given several times, and a preset say together; relative paths are of `folder`, or ours."""
     from plughost.policy import read_term, terms_of
 
     terms = terms_of(preset, at="--policy") if preset else {}
