@@ -7,7 +7,9 @@ only once a second, until whoever looks plugins up for a call says that there wi
 
 from __future__ import annotations
 
+import _thread
 import time
+from functools import partial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ class _Seen:
 class Guards:
     """Of one pool. `watch` and `rouse` are for any thread."""
 
-    __slots__ = ("_awake_until", "_timer", "_watched", "_watcher", "is_asleep")
+    __slots__ = ("_awake_until", "_lock", "_round_at", "_rouses", "_timer", "_watched", "_watcher", "is_asleep")
 
     def __init__(self, watcher: Watcher) -> None:
         self._watcher = watcher
@@ -48,7 +50,9 @@ class Guards:
     def _begin_anew(self) -> None:
         self._watched: dict[Worker, _Seen] = {}
         self._timer: Timer | None = None
-        self._awake_until = 0.0
+        self._awake_until = self._round_at = 0.0
+        self._lock = _thread.RLock()  # as in the watcher
+        self._rouses = 0
         #: Whether a call that is about to begin has to say so.
         self.is_asleep = False
 
@@ -83,31 +87,38 @@ class Guards:
 
     def rouse(self) -> None:
         """A call is about to begin."""
-        self.is_asleep = False
-        self._awake_until = time.monotonic() + _LINGERS_S
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._watcher.call_later(TICK_S, self._tick)
+        with self._lock:
+            self.is_asleep = False
+            self._awake_until = time.monotonic() + _LINGERS_S
+            if self._timer is not None:
+                self._timer.cancel()
+            self._rouses += 1
+            self._timer = self._watcher.call_later(TICK_S, partial(self._tick, self._rouses))
 
-    def _tick(self) -> None:
+    def _tick(self, rouses: int) -> None:
+        """In the watcher's thread; not after a rouse that came later."""
         now = time.monotonic()
         is_busy, soonest = False, now + _ASLEEP_S
+        due_until = now
+        if now >= self._round_at:
+            self._round_at = now + _ASLEEP_S
+            due_until += _ASLEEP_S  # all that are idle, so that they come to be looked at together
         for worker, seen in list(self._watched.items()):
             # The numbers of calls only grow: where it is the same, an idle worker still is.
-            if not seen.is_idle or worker.next_id != seen.number or now >= seen.guard.due:
+            if not seen.is_idle or worker.next_id != seen.number or seen.guard.due <= due_until:
                 is_busy |= self._look(worker, seen, now)
             if seen.guard.due < soonest:  # noqa: PLR1730 - `min` takes three times as long, and there may be a thousand
                 soonest = seen.guard.due
-        if is_busy:
-            self._awake_until = now + _LINGERS_S
-        if not self._watched:
-            self._timer = None
-            return
-        is_over = now >= self._awake_until
-        # A call that was about to begin before this was said is met by one more tick.
-        delay_s = max(TICK_S, soonest - now) if is_over and self.is_asleep else TICK_S
-        self.is_asleep = is_over
-        self._timer = self._watcher.call_later(delay_s, self._tick)
+        with self._lock:
+            if rouses != self._rouses or not self._watched:
+                return
+            if is_busy:
+                self._awake_until = now + _LINGERS_S
+            is_over = now >= self._awake_until
+            # A call that was about to begin before this was said is met by one more tick.
+            delay_s = max(TICK_S, min(soonest, self._round_at) - now) if is_over and self.is_asleep else TICK_S
+            self.is_asleep = is_over
+            self._timer = self._watcher.call_later(delay_s, partial(self._tick, rouses))
 
     def _look(self, worker: Worker, seen: _Seen, now: float) -> bool:
         """Whether there are calls under way, or were since the last time."""
@@ -119,8 +130,6 @@ class Guards:
         number = worker.next_id
         calls = worker.under_way()
         has_called, seen.number, seen.is_idle = number != seen.number, number, not calls
-        if not calls and now < guard.due:
-            return has_called
         if calls and calls[0] != seen.first:
             seen.first = calls[0]
             if worker.lanes is not None and guard.policy.output_bytes is not None:  # nobody counts anew for each call
