@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import _thread
 import os
+import sys
 from functools import partial
 
 from plughost._deletion import delete_folder
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from plughost.paths import Store
     from plughost.policy import Policy
     from plughost.registry import Installed
-    from plughost.sandbox import Confinement, Ways, WorkFolders
+    from plughost.sandbox import Confinement, Ways, WorkFolders, Workshop
 
     #: A policy, the name of a preset, or the fields of a table.
     GivenPolicy = Policy | Mapping[str, object] | str
@@ -106,6 +107,19 @@ class Confining:
             hosts = policy.network if isinstance(policy.network, tuple) else ()
             confinement.serve_hosts(Broker(hosts, partial(_log_refusal, plugin), plugin=plugin))
         return confinement
+
+    def workshop(self) -> Workshop | None:
+        """Where packages are built; None where all that runs is trusted.
+
+        Raises: OSError: no process can be started.
+        """
+        if self.policies.base.is_trusted:
+            return None
+        from plughost.sandbox import Workshop
+
+        ways, folders = self._made()
+        python = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
+        return Workshop(ways, folders, python=python, waived=self.policies.waived)
 
     def drop(self, confinement: Confinement | None) -> None:
         """Let go of what a process had that has ended: its broker, and its work directory, unless that is kept."""

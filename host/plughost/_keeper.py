@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from plughost.health import Fault
     from plughost.journal import CallRecord, Journal, PluginStats
     from plughost.policy import Policy
+    from plughost.sandbox import Workshop
     from plughost.session import SessionLimits
     from plughost.settings import Settings
     from plughost.trust import Audit
@@ -259,7 +260,9 @@ class Keeper(Caller):
         """
         from plughost._repair import repair
 
-        repaired = repair(self.store, name, describe=self._describe_new, report=self._on_progress, offline=offline)
+        repaired = repair(
+            self.store, name, describe=self._describe_new, report=self._on_progress, offline=offline, make_shop=self._make_shop
+        )
         if repaired.faults:
             self._retire(repaired.name)
         return repaired
@@ -366,6 +369,10 @@ class Keeper(Caller):
         changed = regrant(self.store, name, policy)
         self._retire(registry.normalize_name(name))
         return changed
+
+    def _make_shop(self) -> Workshop | None:
+        """Where packages are built."""
+        return self._workers.confining.workshop()
 
     def _describe_new(
         self,

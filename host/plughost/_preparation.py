@@ -209,7 +209,15 @@ class Preparation:
         from plughost import wheel as wheels
 
         into.mkdir()
-        return wheels.build(tree, installer=self.installer, python=python, into=into, offline=self.request.offline, log=self.log)
+        return wheels.build(
+            tree,
+            installer=self.installer,
+            python=python,
+            into=into,
+            offline=self.request.offline,
+            log=self.log,
+            shop=self.request.make_shop(),
+        )
 
     def _build_as_locked(self, tree: SourceTree, python: Interpreter, wheel: BuiltWheel) -> BuiltWheel:
         """The wheel that is locked, once more from the tree but with the backend that built the locked one.
@@ -228,6 +236,7 @@ class Preparation:
                 into=self.stage / "wheel-as-locked",
                 offline=request.offline,
                 log=self.log,
+                shop=request.make_shop(),
             )
         if again is None or again.sha256 != request.wheel_sha256:
             raise _wheel_changed(again or wheel, request)

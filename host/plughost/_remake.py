@@ -20,7 +20,7 @@ from plughost._installer import choose
 from plughost._log import write_log
 from plughost._names import satisfies
 from plughost._reinstall import lock_again, reinstall
-from plughost._request import Progress
+from plughost._request import Progress, nowhere
 from plughost._revision import Made, write_manifest
 from plughost._salvage import find_wheel, fits, installed_pins, lock_requires, lock_series, rebuild_wheel
 from plughost.contract import declared_in
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from plughost._installer import Installer
     from plughost._interpreters import Interpreter
+    from plughost._request import MakeShop
     from plughost.health import ExaminedPlugin, ExaminedRevision
     from plughost.lock import Lockfile
     from plughost.paths import Store
@@ -75,6 +76,8 @@ class Remaking:
         self.log = log
         self.tell = report or (lambda _progress: None)
         self.offline = offline
+        #: Where a wheel that is lost is built again.
+        self.make_shop: MakeShop = nowhere
         self.notes: list[str] = []
 
     def run(self, describe: Describe) -> list[str]:
@@ -140,7 +143,14 @@ class Remaking:
             python = self._python(receipt, "")
         self.tell(Progress(stage="wheel", detail=f"Building {receipt.name} again"))
         wheel = rebuild_wheel(
-            receipt, store=self.store, installer=installer, python=python, stage=self.stage, log=self.log, offline=self.offline
+            receipt,
+            store=self.store,
+            installer=installer,
+            python=python,
+            stage=self.stage,
+            log=self.log,
+            offline=self.offline,
+            shop=self.make_shop(),
         )
         if wheel.sha256 != receipt.wheel_sha256:
             self.notes.append("Its wheel was built again, and is not the same to the byte")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from plughost import registry
 from plughost._log import failures_told, log_path
 from plughost._remake import Remaking
+from plughost._request import nowhere
 from plughost.errors import StoreError, UnknownError
 from plughost.health import Examiner, Fault, recover_state
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from plughost._remake import Describe, Report
+    from plughost._request import MakeShop
     from plughost.health import ExaminedPlugin, ExaminedRevision
     from plughost.paths import Store
 
@@ -68,7 +70,9 @@ def diagnose_store(store: Store) -> list[Fault]:
     return faults
 
 
-def repair(store: Store, name: str, *, describe: Describe, report: Report | None, offline: bool) -> Repaired:
+def repair(
+    store: Store, name: str, *, describe: Describe, report: Report | None, offline: bool, make_shop: MakeShop = nowhere
+) -> Repaired:
     """Mend all that is wrong with the plugin, as far as it can be. `describe` starts it in a finished environment."""
     started = time.monotonic()
     found = _examined(store, name)
@@ -81,6 +85,7 @@ def repair(store: Store, name: str, *, describe: Describe, report: Report | None
                 if _is_to_be_remade(revision):
                     with registry.staging(store) as stage:
                         remaking = Remaking(store, plugin, revision, stage=stage, log=log, report=report, offline=offline)
+                        remaking.make_shop = make_shop
                         notes += remaking.run(describe)
     left = _faults_left(store, found.name) if found.faults else ()
     return Repaired(name=found.name, faults=found.faults, left=left, notes=tuple(notes), duration_s=time.monotonic() - started)

@@ -14,7 +14,7 @@ from plughost.errors import PlughostError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Literal
 
     from plughost._consent import GivenGrant
@@ -22,14 +22,19 @@ if TYPE_CHECKING:
     from plughost.paths import Store
     from plughost.settings import Settings
     from plughost.source import Origin
-    from plughost.wheel import WheelContents
+    from plughost.wheel import Shop, WheelContents
 
+    MakeShop = Callable[[], Shop | None]
     Stage = Literal["index", "source", "wheel", "lock", "venv", "describe", "receipt"]
 
-__all__ = ["Added", "Progress", "Request", "find_unchanged"]
+__all__ = ["Added", "Progress", "Request", "find_unchanged", "nowhere"]
 
 #: Digits of a commit's identifier below which a reference is taken for a name.
 SHORTEST_COMMIT = 7
+
+
+def nowhere() -> None:
+    """The place to build in where whatever is built is trusted: none but the machine itself."""
 
 
 class Request:
@@ -60,6 +65,7 @@ class Request:
         "keep",
         "lock_from",
         "locked_in",
+        "make_shop",
         "name",
         "offline",
         "origin",
@@ -108,6 +114,8 @@ class Request:
         self.require_signed = require_signed
         self.signers = signers
         self.grant: GivenGrant | None = None
+        #: Where the package is built.
+        self.make_shop: MakeShop = nowhere
         self.allowed_signers = ""
         self.signed_sources: tuple[str, ...] = ()
         self.origin: Origin | None = None

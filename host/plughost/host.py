@@ -153,7 +153,15 @@ class Host(Keeper):
 
         declared = read_declared(os.fspath(path))
         settings = self._settings_of(declared.path)
-        return lock_set(self.store, declared, settings, upgrade=upgrade, offline=offline, report=self._on_progress)
+        return lock_set(
+            self.store,
+            declared,
+            settings,
+            upgrade=upgrade,
+            offline=offline,
+            report=self._on_progress,
+            make_shop=self._make_shop,
+        )
 
     def sync(
         self,
@@ -198,6 +206,7 @@ class Host(Keeper):
             offline=offline,
             tell=on_synced,
             report=self._on_progress,
+            make_shop=self._make_shop,
         )
 
     def _settings_of(self, document: str) -> Settings:
@@ -209,6 +218,7 @@ class Host(Keeper):
         return load(os.path.dirname(document), document=document)
 
     def _install(self, request: Request, vet: Vet | None = None, *, settings: Settings | None = None) -> Added:
+        request.make_shop = self._make_shop
         request.complete(settings or self.settings)
         if vet is None and not request.says_grant and (unchanged := find_unchanged(self.store, request)):
             registry.sweep(self.store)

@@ -47,36 +47,29 @@ def enter(steps: Iterable[Step]) -> None:
     os.mkdir(base + _OLD)
     numbered("pivot_root", base.encode(), (base + _OLD).encode())
     os.chdir("/")
-    kinds = {"dir": _make_folder, "link": _link, "file": _write, "tmpfs": _mount_memory, "bind": _bind}
     for kind, path, *details in steps:
-        kinds[str(kind)](str(path), *details)
+        _do(str(kind), str(path), details)
     call("umount2", _OLD.encode(), _MNT_DETACH)
     os.rmdir(_OLD)
     _set("/", _MODES["ro"], 0)
 
 
-def _make_folder(path: str) -> None:
-    os.mkdir(path, 0o755)
-
-
-def _link(path: str, target: object) -> None:
-    os.symlink(str(target), path)
-
-
-def _write(path: str, text: object) -> None:
-    fd = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o644)
-    os.write(fd, str(text).encode())
-    os.close(fd)
-
-
-def _mount_memory(path: str, size: object, files: object) -> None:
-    options = "mode=1777,size={},nr_inodes={}".format(size, files).encode()
-    call("mount", b"tmpfs", os.fsencode(path), b"tmpfs", _MS_NOSUID | _MS_NODEV, options)
-
-
-def _bind(path: str, mode: object, source: object) -> None:
-    call("mount", os.fsencode(_OLD + str(source)), os.fsencode(path), None, _MS_BIND | _MS_REC, None)
-    _set(path, _MODES[str(mode)], _AT_RECURSIVE)
+def _do(kind: str, path: str, details: list[object]) -> None:
+    if kind == "dir":
+        os.mkdir(path, 0o755)
+    elif kind == "link":
+        os.symlink(str(details[0]), path)
+    elif kind == "file":
+        fd = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o644)
+        os.write(fd, str(details[0]).encode())
+        os.close(fd)
+    elif kind == "tmpfs":
+        options = "mode=1777,size={},nr_inodes={}".format(*details).encode()
+        call("mount", b"tmpfs", os.fsencode(path), b"tmpfs", _MS_NOSUID | _MS_NODEV, options)
+    elif kind == "bind":
+        mode, source = map(str, details)
+        call("mount", os.fsencode(_OLD + source), os.fsencode(path), None, _MS_BIND | _MS_REC, None)
+        _set(path, _MODES[mode], _AT_RECURSIVE)
 
 
 def _set(path: str, attributes: int, flags: int) -> None:

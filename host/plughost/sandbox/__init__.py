@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from plughost.sandbox._machine import Machine, known_machine
     from plughost.sandbox._plan import Confinement, Missing, Ways, unenforceable
     from plughost.sandbox._work import WorkFolders, abandoned
+    from plughost.sandbox._workshop import Workshop
 
 __all__ = [
     "Broker",
@@ -21,6 +22,7 @@ __all__ = [
     "Missing",
     "Ways",
     "WorkFolders",
+    "Workshop",
     "abandoned",
     "known_machine",
     "unenforceable",
@@ -34,5 +36,6 @@ __getattr__ = lazily(
         "_machine": ("Machine", "known_machine"),
         "_plan": ("Confinement", "Missing", "Ways", "unenforceable"),
         "_work": ("WorkFolders", "abandoned"),
+        "_workshop": ("Workshop",),
     },
 )

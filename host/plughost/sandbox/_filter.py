@@ -140,7 +140,7 @@ def _groups(rules: Rules) -> dict[str, Code]:
         # By a message a descriptor comes in that may be a copy of one that is held.
         _syscalls.OF_MESSAGES: _allowed_if(has_sockets or rules.nursery),
         _syscalls.OF_CHILDREN: _allowed_if(rules.children),
-        _syscalls.OF_FORKING: _allowed_if(rules.children or rules.nursery),
+        _syscalls.OF_GROUPS: _allowed_if(rules.nursery, PRETEND if rules.children else _REFUSED),
         _syscalls.OF_NARROWING: _allowed_if(rules.nursery),
         # Where they'd reach files of others, `shutil.copy2` and its like still do what they can.
         _syscalls.OF_OWNERS: _allowed_if(rules.private_tree, PRETEND),

@@ -45,14 +45,15 @@ HARMLESS = """
 OF_SOCKETS = """
     bind:49:200 connect:42:203 listen:50:201 accept:43:202 accept4:288:242
 """
-#: What starts other programs, makes process groups, and follows processes.
+#: What starts other programs, and follows processes.
 OF_CHILDREN = """
-    execve:59:221 execveat:322:281 setpgid:109:154 pidfd_open:434:434 pidfd_send_signal:424:424
+    execve:59:221 execveat:322:281 pidfd_open:434:434 pidfd_send_signal:424:424
 """
-#: What a nursery's forks need as well: a session of their own; and to narrow what they may do.
-OF_FORKING = """
-    setsid:112:157
+#: What leads out of a process group, by which all that a worker has started is killed. A nursery's forks have sessions of their own.
+OF_GROUPS = """
+    setsid:112:157 setpgid:109:154
 """
+#: What a nursery's forks need as well: to narrow what they may do.
 OF_NARROWING = """
     landlock_create_ruleset:444:444 landlock_add_rule:445:445 landlock_restrict_self:446:446 seccomp:317:277
 """

@@ -13,7 +13,7 @@ from plughost.sandbox._machine import RUNNER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from plughost._process import Completed
     from plughost.sandbox._plan import Ways
@@ -28,7 +28,7 @@ _TOOLS = ("/usr", "/bin", "/sbin", "/opt")
 class Workshop:
     """Safe for several threads."""
 
-    def __init__(self, ways: Ways, folders: WorkFolders, *, python: str, waived: Sequence[str] = ()) -> None:
+    def __init__(self, ways: Ways, folders: WorkFolders, *, python: str, waived: Collection[str] = ()) -> None:
         """`python` is an interpreter that no package has written to."""
         self._ways = ways
         self._folders = folders

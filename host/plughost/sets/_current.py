@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from plughost._request import Progress
+    from plughost._request import MakeShop, Progress
     from plughost.paths import Store
     from plughost.sets._locked import SetLock
     from plughost.settings import DeclaredSet, Settings
@@ -31,6 +31,7 @@ def fitting_lock(
     dry_run: bool,
     offline: bool,
     report: Callable[[Progress], None] | None,
+    make_shop: MakeShop,
 ) -> tuple[SetLock | None, dict[str, PlughostError]]:
     """The lock, None where there is none; and the errors of plugins that could not be locked, by name.
 
@@ -63,7 +64,7 @@ def fitting_lock(
         )
     from plughost.sets._locking import relock, write
 
-    result = relock(store, declared, settings, lock, offline=offline, report=report)
+    result = relock(store, declared, settings, lock, offline=offline, report=report, make_shop=make_shop)
     if not dry_run:
         write(result, lock)
     return result.lock, {change.name: change.error for change in result.changes if change.error}

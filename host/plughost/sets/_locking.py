@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from plughost._add import prepared
+from plughost._request import nowhere
 from plughost.errors import PlughostError, UsageError
 from plughost.paths import replace_file
 from plughost.sets._locked import LockedPlugin, LockedWheel, SetLock, platform, read_lock
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from plughost._add import Prepared
-    from plughost._request import Progress
+    from plughost._request import MakeShop, Progress
     from plughost.paths import Store
     from plughost.settings import DeclaredSet, Settings
 
@@ -68,10 +69,11 @@ def lock_set(
     upgrade: bool | Collection[str] = False,
     offline: bool = False,
     report: Report | None = None,
+    make_shop: MakeShop = nowhere,
 ) -> LockResult:
     """Write the lock of `declared` beside its file, keeping what fits; what `upgrade` names is locked to the newest.
 
-    Where a plugin can't be locked, the others are tried too, and nothing is written.
+    Where a plugin can't be locked, the others are tried too, and nothing is written. `make_shop` gives the place to build in.
 
     Raises: UsageError: there is a lock that can't be used, or `upgrade` names what isn't declared.
     """
@@ -80,7 +82,7 @@ def lock_set(
         raise UsageError(f"`{declared.path}` declares no plugin `{unknown[0]}`", reference="usage")
     before = read_lock(declared.lock_path)
     known = before if before and before.platform == platform() else None
-    result = relock(store, declared, settings, known, upgrade=names, offline=offline, report=report)
+    result = relock(store, declared, settings, known, upgrade=names, offline=offline, report=report, make_shop=make_shop)
     return result if result.error else write(result, before)
 
 
@@ -108,6 +110,7 @@ def relock(
     upgrade: Collection[str] = (),
     offline: bool = False,
     report: Report | None = None,
+    make_shop: MakeShop = nowhere,
 ) -> LockResult:
     """The lock of `declared`, of which nothing is written. What can't be locked is in it as it was locked before, if it was."""
     known = dict(before.plugins) if before else {}
@@ -120,7 +123,7 @@ def relock(
                 changes.append(LockedChange(name=name, status="unchanged", before=locked, after=locked))
                 continue
             keep = locked if name not in upgrade else None
-            after = _lock(store, wanted, settings, keep, offline=offline, report=report)
+            after = _lock(store, wanted, settings, keep, offline=offline, report=report, make_shop=make_shop)
         except PlughostError as error:
             changes.append(LockedChange(name=name, status="failed", before=locked, error=error))
             continue
@@ -143,7 +146,14 @@ def _entries(changes: Iterable[LockedChange]) -> Iterator[tuple[str, LockedPlugi
 
 
 def _lock(
-    store: Store, wanted: Wanted, settings: Settings, keep: LockedPlugin | None, *, offline: bool, report: Report | None
+    store: Store,
+    wanted: Wanted,
+    settings: Settings,
+    keep: LockedPlugin | None,
+    *,
+    offline: bool,
+    report: Report | None,
+    make_shop: MakeShop,
 ) -> LockedPlugin:
     """Lock one plugin; of what was locked, versions stay where they fit, and the commit where the source is the same."""
     if wanted.source.kind == "bundle":
@@ -154,6 +164,7 @@ def _lock(
             hint="Declare where the plugin in it came from, or sync without a lock",
         )
     request = wanted.request(offline=offline)
+    request.make_shop = make_shop
     request.complete(settings)
     with ExitStack() as stack:
         if keep:

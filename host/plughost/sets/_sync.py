@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from plughost import registry
+from plughost._request import nowhere
 from plughost.errors import PlughostError, StoreError, UnknownError, UsageError
 from plughost.sets._current import fitting_lock
 from plughost.sets._installed import find_installed
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Literal
 
-    from plughost._request import Added, Progress, Request
+    from plughost._request import Added, MakeShop, Progress, Request
     from plughost.paths import Store
     from plughost.registry import Receipt
     from plughost.sets._locked import LockedPlugin, SetLock
@@ -90,6 +91,7 @@ def sync(
     offline: bool = False,
     tell: Callable[[Synced], None] | None = None,
     report: Callable[[Progress], None] | None = None,
+    make_shop: MakeShop = nowhere,
 ) -> list[Synced]:
     """Bring the machine to `declared`: what is there already stays, and one plugin's failure doesn't stop the others.
 
@@ -99,7 +101,15 @@ def sync(
     Raises: UsageError: the lock can't be used, or is missing or doesn't fit, and `locked` or `frozen` ask for it.
     """
     lock, failures = fitting_lock(
-        machine.store, declared, settings, locked=locked, frozen=frozen, dry_run=dry_run, offline=offline, report=report
+        machine.store,
+        declared,
+        settings,
+        locked=locked,
+        frozen=frozen,
+        dry_run=dry_run,
+        offline=offline,
+        report=report,
+        make_shop=make_shop,
     )
     run = _Run(
         machine=machine,

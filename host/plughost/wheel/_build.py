@@ -36,7 +36,6 @@ _LEGACY_REQUIRES = ("setuptools>=40.8.0",)
 _POINTER = b"version https://git-lfs.github.com/spec/v1\n"
 _POINTER_SIZES = range(100, 1024)
 
-_MOST_SAID = 4  # lines of what a failed build has printed last
 #: These say nothing of the kept environment, and would end a second build the same way.
 _NOT_THE_ENVIRONMENT = frozenset({"disk-full", "network", "offline", "tls", "uv-missing"})
 
@@ -157,18 +156,21 @@ def _unpacked(tree: SourceTree, into: Path) -> Path:
     if tree.path.is_dir():
         return tree.path
     into.mkdir()
-    shutil.unpack_archive(tree.path, into, **({"filter": "data"} if tree.path.suffix != ".zip" else {}))
+    if tree.path.suffix == ".zip":
+        shutil.unpack_archive(tree.path, into)
+    else:
+        shutil.unpack_archive(tree.path, into, filter="data")
     inside = list(into.iterdir())
     return inside[0] if len(inside) == 1 and inside[0].is_dir() else into
 
 
 def _failed(subject: str, completed: Completed, log: Path) -> BuildError:
-    said = [line for line in completed.stderr.splitlines() if line.strip()][-_MOST_SAID:]
-    ended = f"The build ended with code {completed.returncode}"
+    said = [line.strip() for line in completed.stderr.splitlines() if line.strip()]
+    ended = f"The build backend ended with code {completed.returncode}"
     return BuildError(
         f"Failed to build a wheel from {subject}",
         reference="build-failed",
-        causes=[ended, *(line.strip() for line in said)],
+        causes=[ended, *said[-1:]],
         hint="What it may use is limited: the log has all that it said",
         log=log,
     )
