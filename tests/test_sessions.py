@@ -97,12 +97,12 @@ def test_sessions_of_one_plugin_see_nothing_of_each_other(host):
 
 
 def test_sessions_of_a_trusted_plugin_have_folders_of_their_own_too(root):
-    with Host(store=root, settings=Settings(), policy="trusted") as host:
-        with host.session("stateful") as one, host.session("stateful") as other:
-            assert one.policy.is_trusted
-            one.call("write", {"mine.txt": ""})
-            assert one.call("fill", "mine").startswith(os.path.dirname(one.folder))
-            assert other.call("around") == {"folder": other.folder, "files": [], "temporary": []}
+    trusting = Host(store=root, settings=Settings(), policy="trusted")
+    with trusting as host, host.session("stateful") as one, host.session("stateful") as other:
+        assert one.policy.is_trusted
+        one.call("write", {"mine.txt": ""})
+        assert one.call("fill", "mine").startswith(os.path.dirname(one.folder))
+        assert other.call("around") == {"folder": other.folder, "files": [], "temporary": []}
 
 
 def test_a_call_names_the_files_that_it_wrote(session):
@@ -269,12 +269,13 @@ def test_a_plugin_that_calls_the_app_back_finds_its_own_state(host, session):
     assert session.call("add") == 4
 
 
-def test_an_event_loop_goes_on_and_a_call_that_is_cancelled_ends(session, tmp_path):
+def test_an_event_loop_goes_on_and_a_call_that_is_cancelled_ends(session):
+    started = os.path.join(session.folder, "started")
+
     async def both():
         assert await session.acall("add", 5) == 5
-        call = asyncio.ensure_future(session.acall("sleep", os.path.join(session.folder, "started")))
-        while not os.path.exists(os.path.join(session.folder, "started")):
-            await asyncio.sleep(0.01)
+        call = asyncio.ensure_future(session.acall("sleep", started))
+        await asyncio.to_thread(until, lambda: os.path.exists(started))
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
