@@ -145,8 +145,8 @@ def test_memory_that_processes_share_is_counted_once(limited: Callable[..., Host
 
 
 def test_many_short_calls_count_one_by_one(limited: Callable[..., Host]) -> None:
-    host = limited(cpu_s=0.2, wall_s=0.2)
-    until = time.monotonic() + 0.6
+    host = limited(cpu_s=1.0, wall_s=1.0)
+    until = time.monotonic() + 1.6
     pid = host.call("hungry", "pid")
     while time.monotonic() < until:
         host.call("hungry", "echo", value=1)

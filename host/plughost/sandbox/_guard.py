@@ -272,7 +272,7 @@ class Guard:
         from plughost.sandbox._figures import proportional_bytes, usage
 
         found = [known for pid in pids if (known := usage(pid)) is not None]
-        files_bytes = self.temporary_use()[0] + self._memory_files(pids)
+        files_bytes = self._memory_files(pids) + (0 if self._is_fork else self.temporary_use()[0])
         # Files are in memory whether they are mapped or not, and one process has nothing shared but those.
         total = sum(known.anonymous_bytes for known in found) + max(files_bytes, sum(known.shared_bytes for known in found))
         if len(pids) > 1 and self._exceeds("memory_bytes", total) is not None:

@@ -67,7 +67,10 @@ class Guards:
         from plughost.sandbox import Guard
 
         is_alone = is_nursery or (confinement.policy.processes == 1 and "calls" not in confinement.waived)
-        self.watch(worker, Guard(confinement, worker.process, plugin=plugin, is_alone=is_alone))
+        guard = Guard(confinement, worker.process, plugin=plugin, is_alone=is_alone)
+        if is_nursery:
+            guard.work = ""  # which holds those of the others
+        self.watch(worker, guard)
 
     def watch(self, worker: Worker, guard: Guard) -> None:
         policy, channel = guard.policy, worker.channel
@@ -79,7 +82,8 @@ class Guards:
         if policy.result_bytes is not None:
             channel.limit_results(policy.result_bytes)
         self._watched[worker] = _Seen(guard)
-        self.rouse()
+        if self.is_asleep or self._timer is None:
+            self.rouse()
 
     def _wake_up(self) -> None:
         if self.is_asleep:
@@ -110,7 +114,10 @@ class Guards:
             if seen.guard.due < soonest:  # noqa: PLR1730 - `min` takes three times as long, and there may be a thousand
                 soonest = seen.guard.due
         with self._lock:
-            if rouses != self._rouses or not self._watched:
+            if rouses != self._rouses:
+                return
+            if not self._watched:
+                self._timer = None
                 return
             if is_busy:
                 self._awake_until = now + _LINGERS_S

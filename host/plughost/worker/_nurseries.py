@@ -118,7 +118,7 @@ class Nurseries:
             atexit.register(self.close)
         self._look_later()
         try:
-            return Nursery(
+            nursery = Nursery(
                 venv,
                 _modules_of(manifest),
                 _targets_of(manifest),
@@ -131,6 +131,8 @@ class Nurseries:
             )
         except OSError:  # as in `fork`
             return None
+        self._pool.guards.attach(nursery.parent, key[0], is_nursery=True)
+        return nursery
 
     def retire(self, plugin: str) -> None:
         """End the nurseries of a plugin whose revision is no longer the one in force."""

@@ -156,6 +156,11 @@ class Nursery:
     def pid(self) -> int:
         return self._parent.pid
 
+    @property
+    def parent(self) -> Worker:
+        """The process that forks, for whoever watches it."""
+        return self._parent
+
     def is_ready(self, timeout_s: float = 0.0) -> bool:
         """Whether it has imported the plugin and can fork; waits for that, at most `timeout_s`."""
         with self._lock:
