@@ -35,7 +35,7 @@ LOOK_EVERY_NS = 1_000_000
 NOT_PLAIN = object()
 
 
-_MEMBERS = ',"types":'
+_JSON = (str, int, float, list, tuple, dict, type(None))
 #: As `wire.unpack` has it, and as a line meets it that tells of no large values.
 _UNREADABLE = (ValueError, StopIteration, SystemError, RecursionError, LookupError, TypeError)
 
@@ -65,6 +65,10 @@ class Stop:
         self.fit = fit
         self.convert = convert
 
+    def takes(self, value: object) -> bool:
+        """Whether a value like this one, given alone and by position, certainly fits."""
+        return self.fit is None or self.fit.holds((value,), {})
+
 
 def stop_at(installed: Installed, tool: Mapping[str, object], *, found_by: str) -> Stop:
     """Where the route to a tool leads, as its entry in the manifest has it."""
@@ -92,25 +96,31 @@ def composer(stop: Stop) -> Composer:
     It gives None where it isn't sure that they fit, and nothing where they are more than JSON, or more than a line should hold.
     """
     fits = None if stop.fit is None else stop.fit.holds
-    encode, quoted, bulk, texts = wire.encode, wire.quoted, wire.BULK_BYTES, (str, bytes)
+    encode, quoted, bulk = wire.encode, wire.quoted, wire.BULK_BYTES
     head = head_of(stop)
+    foreign: type = bytes  # the class, seen last, of an argument that JSON has no form for
 
-    def compose(args: Sequence[object], kwargs: Mapping[str, object]) -> str | None:
+    def compose(args: Sequence[object], kwargs: Mapping[str, object]) -> str | None:  # noqa: PLR0911 - see above
+        nonlocal foreign
         if fits is not None and not fits(args, kwargs):
             return None
+        value = args[0] if len(args) == 1 and not kwargs else None
+        if type(value) is bytes or type(value) is foreign:
+            return ""
         try:
             if kwargs:
                 for value in kwargs.values():
                     if type(value) is bytes or (type(value) is str and len(value) >= bulk):
                         return ""
                 text = f'{encode(args) if args else "[]"},"kwargs":{encode(kwargs)}'
-            elif len(args) == 1 and type(value := args[0]) in texts:
-                return f"{head}[{quoted(value)}]}}}}\n" if type(value) is str and len(value) < bulk else ""
+            elif type(value) is str:
+                return f"{head}[{quoted(value)}]}}}}\n" if len(value) < bulk else ""
             else:
                 text = encode(args)
             if len(text) >= bulk and (any(map(wire.has_bulk, args)) or any(map(wire.has_bulk, kwargs.values()))):
                 return ""
         except Exception:  # noqa: BLE001 - the other ways have the rule for it, or the words
+            foreign = foreign if issubclass(type(value), _JSON) else type(value)
             return ""
         return f"{head}{text}}}}}\n"
 
@@ -120,10 +130,9 @@ def composer(stop: Stop) -> Composer:
 def enclosed(worker: Worker, head: str, args: Sequence[object], kwargs: Mapping[str, object]) -> str:
     """A request whose large values lie in the memory that the worker shares with us; nothing, where that can't be."""
     try:
-        text, members = worker.channel.bulk.enclose_call(args, kwargs)
+        return head + worker.channel.bulk.enclose_call(args, kwargs)
     except Exception:  # noqa: BLE001 - as above
         return ""
-    return f"{head}{text}}}{members}}}\n"
 
 
 def plain_result(chunk: bytes, number: int, worker: Worker) -> object:
@@ -134,9 +143,8 @@ def plain_result(chunk: bytes, number: int, worker: Worker) -> object:
         if not reply.startswith(prefix):
             return NOT_PLAIN
         result, end = wire.scan(reply, len(prefix))
-        if reply[end:] == "}\n":
-            return result
-        return worker.channel.bulk.disclose(result, reply[end:]) if reply.startswith(_MEMBERS, end) else NOT_PLAIN
+        rest = reply[end:]
+        return result if rest == "}\n" else worker.channel.bulk.disclose(result, rest)
     except _UNREADABLE:
         return NOT_PLAIN
 
@@ -151,7 +159,7 @@ def open_route(  # noqa: C901, PLR0915 - see above
     """
     if not IS_POSSIBLE:
         return slowly
-    installed, pool, compose, not_plain, result_of = stop.installed, workers.pool, composer(stop), NOT_PLAIN, plain_result
+    installed, pool, compose, not_plain = stop.installed, workers.pool, composer(stop), NOT_PLAIN
     look_every_ns = LOOK_EVERY_NS
     find, found_by, held, deadline, custody, now_ns = (
         workers.find,
@@ -164,7 +172,7 @@ def open_route(  # noqa: C901, PLR0915 - see above
     crew = pool.crew((installed.name, installed.revision))
     take, put = crew.idle.pop, crew.idle.append
     is_limited = pool.is_limited
-    head, takes_text = head_of(stop), stop.fit is None or stop.fit.takes_text
+    head, takes_text, takes_bytes = head_of(stop), stop.takes(""), stop.takes(b"")
     scan, quoted, bulk = wire.scan, wire.quoted, wire.BULK_BYTES
     note = workers.journal.writer(installed, stop.noted_as).note
     looked_ns = 0
@@ -178,8 +186,11 @@ def open_route(  # noqa: C901, PLR0915 - see above
             if find(found_by) is not installed or crew.is_over:
                 return reopen(args, kwargs)
             looked_ns = began_ns
-        if takes_text and not kwargs and len(args) == 1 and type(text := args[0]) is str and len(text) < bulk:
-            request: str | None = f"{head}[{quoted(text)}]}}}}\n"
+        alone = args[0] if len(args) == 1 and not kwargs else None
+        if type(alone) is str and takes_text:
+            request: str | None = f"{head}[{quoted(alone)}]}}}}\n" if len(alone) < bulk else ""
+        elif type(alone) is bytes and takes_bytes:
+            request = ""
         else:
             request = compose(args, kwargs)
         if request is None or deadline() is not None or held.stack or custody() is not None or workers.on_event is not None:
@@ -213,8 +224,9 @@ def open_route(  # noqa: C901, PLR0915 - see above
             prefix = f'{{"jsonrpc":"2.0","id":{number},"result":'
             reply = chunk.decode()
             result, end = scan(reply, len(prefix)) if reply.startswith(prefix) else (not_plain, 0)
-            if reply[end:] != "}\n":
-                result = result_of(chunk, number, worker)
+            rest = reply[end:]
+            if rest != "}\n" and result is not not_plain:
+                result = worker.channel.bulk.disclose(result, rest)
         except _UNREADABLE:
             result = not_plain
         if result is not_plain:

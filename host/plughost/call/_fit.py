@@ -57,11 +57,6 @@ class Fit:
             at = {name: place + 1 for place, name in enumerate(self._names)}
             self._least = max(at.get(name, self._most + 1) for name in self._required)
 
-    @property
-    def takes_text(self) -> bool:
-        """Whether a text alone, given by position, fits."""
-        return self.holds(("",), {})
-
     def holds(self, args: Sequence[object], kwargs: Mapping[str, object]) -> bool:
         """True only if they certainly fit; false says nothing."""
         if kwargs:

@@ -30,13 +30,20 @@ class NoLibrary(Exception):
 
 def library(name: str, shown: str) -> ModuleType:
     """Raises: NoLibrary: it can't be imported, of which the message tells; `shown` is the type that needs it."""
+    if name in _imported:
+        return _imported[name]
     try:
         import importlib
 
-        return importlib.import_module(name)
+        module = importlib.import_module(name)
     except Exception as error:
         reason = "" if isinstance(error, ModuleNotFoundError) and error.name == name else f" ({type(error).__name__}: {error})"
         raise NoLibrary(f"is a `{shown}`, and {name} can't be imported where it arrived{reason}") from error
+    _imported[name] = module
+    return module
+
+
+_imported: dict[str, ModuleType] = {}  # `sys.modules` has those, too, that another thread is in the middle of
 
 
 def leaf_of(value: object) -> Leaf | None:
@@ -44,6 +51,9 @@ def leaf_of(value: object) -> Leaf | None:
 
     Raises: Exception: the value can't be read.
     """
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and type(value) is getattr(numpy, "ndarray", None):
+        return _ndarray(value)
     if isinstance(value, bytes):
         return "bytes", None, value if type(value) is bytes else bytes(value)
     if isinstance(value, bytearray):
@@ -83,13 +93,15 @@ def _ndarray(value: object) -> Leaf | None:
     if dtype.hasobject or dtype.isbuiltin == 2 or dtype.kind == "T":  # noqa: PLR2004 - 2: of a library of its own
         return None
     about = {"dtype": _described(dtype), "shape": list(array.shape)}
-    if array.flags.f_contiguous and not array.flags.c_contiguous:
-        about["order"] = "F"
-        array = array.T
-    elif not array.flags.c_contiguous:
-        array = numpy.ascontiguousarray(array)
+    flags = array.flags
+    if not flags.c_contiguous:
+        if flags.f_contiguous:
+            about["order"] = "F"
+        array = array.T if flags.f_contiguous else numpy.ascontiguousarray(array)
     if not array.nbytes:
         return "ndarray", about, b""
+    if dtype.char in _CASTABLE and dtype.isnative:
+        return "ndarray", about, memoryview(array).cast("B")
     return "ndarray", about, memoryview(array.reshape(-1).view(numpy.uint8))
 
 
@@ -212,9 +224,7 @@ def _make_ndarray(projected: object, view: Buffer) -> object:
         raise ValueError
     if not view:
         return numpy.zeros(shape, dtype, order)
-    made = numpy.empty(shape, dtype, order)
-    made[...] = numpy.ndarray(shape, dtype, view, order=order)
-    return made
+    return numpy.ndarray(shape, dtype, view, order=order).copy(order)
 
 
 def _field(described: Sequence[object]) -> tuple[object, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from . import framing
+from .carrier import Carrier
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _ADD_SEALS = 1033  # F_ADD_SEALS, which Python names from 3.9 on
 _ahead: list[int] = []
 
 
-class Offer(framing.Carrier):
+class Offer(Carrier):
     __slots__ = ("_descriptor", "_inode", "_is_tried", "_poll")
 
     def __init__(self) -> None:

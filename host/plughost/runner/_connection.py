@@ -187,7 +187,8 @@ class Connection:
         """
         while True:
             try:
-                if self.bulk.sending is not None:
+                arena = self.bulk.sending
+                if arena is not None and arena.keeps_more:
                     self.bulk.rest(self.requests)
                 chunk = _read(self.requests, _READ_BYTES)
             except BlockingIOError:  # as in `send`

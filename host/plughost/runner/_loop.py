@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from ._events import Events
-    from .framing import Carrier
+    from .carrier import Carrier
 
     class Tool(Protocol):
         def __call__(self, *args: object, **kwargs: object) -> object: ...
@@ -61,6 +61,7 @@ __all__ = ["PLAIN", "answer_all", "head_of"]
 #: Types of results that are neither awaited nor iterated.
 PLAIN = frozenset((type(None), bool, int, float, str, bytes, list, dict, tuple))
 
+_JSON = (str, int, float, list, tuple, dict, type(None))
 _NUMBER = len('{"jsonrpc":"2.0","id":')  # where it begins
 _NUMBER_ENDS = _NUMBER + 22  # at the latest
 _ARGS = '"args":'
@@ -74,10 +75,11 @@ def answer_all(link: Link, server: Server) -> None:  # noqa: C901, PLR0912, PLR0
     """Raises: Ended: the host has no more to ask."""
     read, write, replies, getpid, own_pid = link.read, _write, link.replies, _getpid, _getpid()
     scan, encode, quoted, plain, standard, events = wire.scan, wire.encode, wire.quoted, PLAIN, sys, server.events
-    bulk, disclose = wire.BULK_BYTES, link.bulk.disclose
+    bulk, disclose = wire.BULK_BYTES, link.bulk.disclose_call
     args: object = None
     no_kwargs: dict[str, object] = {}
     heads = server.heads
+    foreign: type = bytes  # the class, seen last, of a result that JSON has no form for
     while True:
         chunk = read()
         tool = None
@@ -89,10 +91,13 @@ def answer_all(link: Link, server: Server) -> None:  # noqa: C901, PLR0912, PLR0
             tool = heads.get(text[comma:start])
             if tool is not None:
                 args, end = scan(text, start)
-                if text.startswith(_KWARGS, end):
-                    kwargs, end = scan(text, end + 10)
-                if text[end:] != "}}\n":
-                    disclose({"args": args, "kwargs": kwargs}, text[end + 1 :])
+                rest = text[end:]
+                if rest != "}}\n":
+                    if rest.startswith(_KWARGS):
+                        kwargs, end = scan(rest, len(_KWARGS))
+                        rest = rest[end:]
+                    if rest != "}}\n":
+                        disclose(args, kwargs, rest[1:])
         except _UNREADABLE:
             tool = None
         if tool is None or type(args) is not list or type(kwargs) is not dict:
@@ -101,7 +106,7 @@ def answer_all(link: Link, server: Server) -> None:  # noqa: C901, PLR0912, PLR0
         if events.relay is not None:
             events.catch_up()
         number = text[_NUMBER:comma]
-        server.running += 1
+        server.running = 1
         try:
             value = tool(*args, **kwargs) if kwargs else tool(*args)
             if type(value) not in plain:
@@ -109,15 +114,18 @@ def answer_all(link: Link, server: Server) -> None:  # noqa: C901, PLR0912, PLR0
         except Ended:
             raise
         except BaseException as error:  # noqa: BLE001 - whatever the plugin raises, `sys.exit` and a stray Ctrl-C included
-            server.running -= 1
+            server.running = 0
             server.fail(int(number), error)
             continue
-        server.running -= 1
+        server.running = 0
         try:
-            result = encode(value) if type(value) is not str else quoted(value) if len(value) < bulk else ""
+            if type(value) is str:
+                result = quoted(value) if len(value) < bulk else ""
+            else:
+                result = encode(value) if type(value) is not bytes and type(value) is not foreign else ""
             line = f'{{"jsonrpc":"2.0","id":{number},"result":{result}}}\n'.encode()
         except Exception:  # noqa: BLE001 - the other ways have the rule for it, or the words
-            result = ""
+            result, foreign = "", foreign if issubclass(type(value), _JSON) else type(value)
         if not result or (len(result) >= bulk and wire.has_bulk(value)):
             line = _with_bulk(link, number, value)
         if not line or getpid() != own_pid:
@@ -146,10 +154,9 @@ def head_of(target: str) -> str:
 def _with_bulk(link: Link, number: str, value: object) -> bytes:
     """The line of a result with large values that lie in shared memory; nothing, where it isn't one."""
     try:
-        text, members = link.bulk.enclose(value) or ("", "")
+        return f'{{"jsonrpc":"2.0","id":{number},"result":{link.bulk.enclose(value)}'.encode()
     except BaseException:  # noqa: BLE001 - as above, or of a class of the plugin's
         return b""
-    return f'{{"jsonrpc":"2.0","id":{number},"result":{text}{members}}}\n'.encode() if text else b""
 
 
 def _answer_other(link: Link, server: Server, chunk: bytes, heads: dict[str, Tool]) -> None:

@@ -10,8 +10,10 @@ sealed against another size, so that neither end can take a page away under the 
     _PAGE            what the host sends
     SIZE_BYTES // 2  what the child sends
 
-A sender writes behind what it wrote last, and starts anew once all that it sent is taken. A receiver copies what it was sent
-before it looks at it, and only then counts it as taken: what the sender writes later changes nothing that anybody uses.
+Each half begins with a place for a value alone. Of two ends that only ask and answer in turn, each has read what lies there when
+it sends something itself, so nothing has to be counted. Behind it are blocks. A sender writes behind what it wrote last, and
+starts anew once all that it sent is taken. A receiver copies what it was sent before it looks at it, and only then counts it as
+taken: what the sender writes later changes nothing that anybody uses.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from .wire import WireError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     Buffer = bytes | bytearray | memoryview
 
@@ -43,6 +45,8 @@ _ALIGNMENT = 64
 _HOST_TOOK = 64 // 8  # of the counters, eight bytes each
 #: What a half may keep of the memory that it has used. To get a page from the kernel again costs more than to copy it.
 _KEPT_BYTES = 1 << 20
+#: The place for a value alone: for more, what it takes to count is next to nothing.
+_ALONE_BYTES = 1 << 18
 #: How long more than that is kept after it was last needed.
 _KEPT_S = 1.0
 
@@ -53,6 +57,7 @@ class Arena:
     __slots__ = (
         "_counters",
         "_end",
+        "_found_until",
         "_head",
         "_kept",
         "_lock",
@@ -65,33 +70,59 @@ class Arena:
         "_theirs",
         "_top",
         "_view",
+        "found_at",
+        "keeps_more",
+        "laid_at",
     )
+
+    #: So much at most can be laid.
+    alone_bytes = _ALONE_BYTES
 
     def __init__(self, descriptor: int, *, of_host: bool) -> None:
         """Raises: OSError, ValueError: it can't be mapped."""
         self._map = mmap.mmap(descriptor, SIZE_BYTES)
         self._view = memoryview(self._map)
         self._counters = self._view[:_PAGE].cast("Q")
-        self._start, self._end = (_PAGE, _HALF) if of_host else (_HALF, SIZE_BYTES)
+        #: Where values alone are laid, and where the other end's are found.
+        self.laid_at, self.found_at = (_PAGE, _HALF) if of_host else (_HALF, _PAGE)
+        self._start, self._end = self.laid_at + _ALONE_BYTES, _HALF if of_host else SIZE_BYTES
+        self._found_until = SIZE_BYTES if of_host else _HALF
         self._own, self._theirs = (_HOST_TOOK, 0) if of_host else (0, _HOST_TOOK)
         self._head = self._start
         self._sent = self._taken = 0
         #: Up to where pages are kept in any case, and up to where there may be some.
         self._kept = self._top = self._start + _KEPT_BYTES
+        #: Whether there may be some: `trim` has something to do, some time.
+        self.keeps_more = False
         self._needed = 0.0  # when pages beyond those were last needed
         self._lock = _thread.allocate_lock()
 
+    def lay(self, data: bytes) -> None:
+        """Write what is not longer than `alone_bytes` to the place for a value alone."""
+        start = self.laid_at
+        self._map[start : start + len(data)] = data
+
+    def find(self, size: int) -> bytes:
+        """What the other end has laid there.
+
+        Raises: WireError: it can't be so much.
+        """
+        if not 0 <= size <= _ALONE_BYTES:
+            raise WireError("more than has a place in the shared memory")
+        start = self.found_at
+        return self._map[start : start + size]
+
     def put(self, buffer: Buffer) -> int:
-        """Write flat bytes; where they lie. Below 0 where there is no room for them now."""
-        size = len(buffer)
+        """Write flat bytes as a block; where they lie. Below 0 where there is no room for them now."""
         with self._lock:
-            offset = self._start if self._counters[self._theirs] == self._sent else self._head
-            end = offset + size
+            sent = self._sent
+            offset = self._start if self._counters[self._theirs] == sent else self._head
+            end = offset + len(buffer)
             if end > self._end:
                 return -1
             self._head = (end + _ALIGNMENT - 1) & -_ALIGNMENT
-            self._sent += 1
-            if end > self._kept or self._top > self._kept:
+            self._sent = sent + 1
+            if end > self._kept or self.keeps_more:
                 self._note_use(end)
         self._map[offset:end] = buffer
         return offset
@@ -107,10 +138,17 @@ class Arena:
 
         Raises: WireError: the other end can't have written there.
         """
-        start, end = (_HALF, SIZE_BYTES) if self._start < _HALF else (_PAGE, _HALF)
-        if not (start <= offset and 0 <= size <= end - offset):
+        if not (self.found_at <= offset and 0 <= size <= self._found_until - offset):
             raise WireError("a place outside of the shared memory")
         return self._view[offset : offset + size]
+
+    def count(self, places: Iterable[Sequence[int]]) -> int:
+        """How many of these places, offset and size of each, have blocks of the other end's."""
+        blocks, count = self.found_at + _ALONE_BYTES, 0
+        for offset, _ in places:
+            if offset >= blocks:
+                count += 1
+        return count
 
     def took(self, count: int) -> None:
         """So many of the other end's blocks have been copied."""
@@ -120,7 +158,7 @@ class Arena:
 
     def due_s(self) -> float | None:
         """In how many seconds `trim` has something to do; None: it has not."""
-        return None if self._top <= self._kept else max(0.0, self._needed + _KEPT_S - time.monotonic())
+        return None if not self.keeps_more else max(0.0, self._needed + _KEPT_S - time.monotonic())
 
     def trim(self) -> None:
         """Give memory back to the system that was not needed for a while, unless something in it is still to be read."""
@@ -142,6 +180,7 @@ class Arena:
         """Remember up to where there are pages, and when so many were needed."""
         if end > self._start + (self._top - self._start) // 2:
             self._top = max(self._top, end)
+            self.keeps_more = self._top > self._kept
             self._needed = time.monotonic()
         elif self.due_s() == 0.0:
             self._give_back(max(end, self._kept))
@@ -155,3 +194,4 @@ class Arena:
             except (OSError, AttributeError):  # a system that has no such thing keeps it
                 pass
         self._top = max(first, self._kept)
+        self.keeps_more = self._top > self._kept

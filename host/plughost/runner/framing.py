@@ -6,21 +6,16 @@ Above it: the runner's loop and the host's channel; below it: `wire`, which know
 from __future__ import annotations
 
 from . import wire
+from .carrier import MAX_MESSAGE_BYTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable
 
-    from ._arrays import Leaf
-    from .arena import Arena
+    from .carrier import Carrier
 
-__all__ = ["MAX_MESSAGE_BYTES", "Assembler", "Carrier", "gathered"]
+__all__ = ["Assembler", "gathered"]
 
-#: The most that one message with its frames may hold. A child that sends more is broken or hostile.
-MAX_MESSAGE_BYTES = 1 << 30
-
-_ARGS = len('{"args":')
-_MEMBERS = len(("types", "frames"))
 _WORTH_A_CALL = 1 << 16  # bytes; to copy fewer takes less time than a system call of their own
 
 
@@ -41,149 +36,6 @@ def gathered(buffers: list[bytes]) -> list[bytes]:
             whole.append(b"".join(small))
             small, size = [], 0
     return [buffer for buffer in (*whole, b"".join(small)) if buffer]
-
-
-class Carrier:
-    """What large values of one connection travel by: memory that both ends share, once they do, and the stream before.
-
-    Each end has a class of its own, for how they come to share it. `news` is what the next message says of that.
-    """
-
-    __slots__ = ("_leaf_of", "_makers", "most_bytes", "news", "receiving", "sending")
-
-    def __init__(self) -> None:
-        self.news: object = None
-        #: The most that one message of the other end's may hold, with all that belongs to it.
-        self.most_bytes = MAX_MESSAGE_BYTES
-        self.receiving: Arena | None = None
-        #: Set once the other end has it, too.
-        self.sending: Arena | None = None
-        self._leaf_of: Callable[[object], Leaf | None] = _no_leaf
-        self._makers: Mapping[str, Callable[[object, wire.Buffer], object]] = {}
-
-    def outgrown(self) -> None:
-        """A large value goes by the stream."""
-
-    def heard(self, news: object) -> None:
-        """The other end tells of the memory."""
-
-    def place(self, buffers: list[wire.Buffer]) -> tuple[Sequence[object], list[wire.Buffer]]:
-        """Where each buffer lies in the memory, or else its size; and the buffers that are left for the stream."""
-        sizes = [len(buffer) for buffer in buffers]
-        if self.sending is None and max(sizes, default=0) >= wire.BULK_BYTES:
-            self.outgrown()
-        found = self.sending.put_all(buffers) if buffers and self.sending is not None else None
-        return (sizes, buffers) if found is None else (found, [])
-
-    def share(self, arena: Arena) -> None:
-        """From now on large values go by it."""
-        from . import _arrays
-
-        self.sending, self._leaf_of, self._makers = arena, _arrays.leaf_of, _arrays.MADE
-
-    def enclose(self, value: object, path: str = "[]") -> tuple[str, str] | None:
-        """The JSON text of what stands for a large value, and the members of its line that tell where it lies in the memory.
-
-        None where it is none, or has no room there. Raises: Exception: it can't be read.
-        """
-        sending = self.sending
-        if sending is None:
-            return None
-        text, kind = "null", "bytes"
-        if type(value) is bytes:
-            buffer: wire.Buffer = value
-        elif isinstance(value, str):
-            buffer, kind = value.encode(), "str"
-        else:
-            leaf = self._leaf_of(value)
-            if leaf is None:
-                return self._enclose_all(value) if path == "[]" else None
-            kind, left, buffer = leaf
-            text = wire.encode(left)
-        offset = sending.put(buffer)
-        return None if offset < 0 else (text, f',"types":{{"{kind}":[{path}]}},"frames":[[{offset},{len(buffer)}]]')
-
-    def enclose_call(self, args: Sequence[object], kwargs: Mapping[str, object]) -> tuple[str, str]:
-        """As `enclose`, of arguments, as they stand in a call. Raises: Exception: they aren't for this, or can't be read."""
-        found = self.enclose(args[0], '["args",0]') if len(args) == 1 and not kwargs else None
-        if found is not None:
-            return f"[{found[0]}]", found[1]
-        found = self._enclose_all({"args": args, "kwargs": kwargs} if kwargs else {"args": args})
-        if found is None:
-            raise wire.WireError("no large values, or no room for them")
-        return found[0][_ARGS:-1], found[1]
-
-    def _enclose_all(self, payload: object) -> tuple[str, str] | None:
-        """As `enclose`, of what holds large values."""
-        leaves = wire.leaves_of(payload)
-        if not leaves.types or self.sending is None:
-            return None
-        text, types = wire.encode(leaves.value), wire.encode(leaves.types)
-        places = self.sending.put_all(leaves.buffers)
-        return None if places is None else (text, f',"types":{types},"frames":{places}')
-
-    def disclose(self, payload: object, members: str) -> object:
-        """`payload` with the large values that the `members` tell of, up to the end of the line.
-
-        Raises: wire.WireError: that can't be done, or not in so few steps. Nothing is counted as taken then.
-        """
-        receiving = self.receiving
-        try:
-            found, end = wire.scan("{" + members[1:], 0)
-            if receiving is None or not isinstance(found, dict) or len(found) != _MEMBERS or end != len(members) - 1:
-                raise ValueError  # noqa: TRY301 - as what comes next may raise
-            types, frames = found["types"], found["frames"]
-            if len(frames) != 1 or len(types) != 1 or frames[0][1] > self.most_bytes:
-                return self._disclose_all(payload, types, frames)
-            ((kind, (path,)),) = types.items()
-            view = receiving.view(*frames[0])
-            if path:
-                part, place = path
-                held = payload[part] if isinstance(payload, dict) else None
-                assert isinstance(held, list)
-                held[place] = self._makers[kind](held[place], view)
-            else:
-                payload = self._makers[kind](payload, view)
-            view.release()
-        except Exception as error:  # noqa: BLE001 - each maker has errors of its own
-            raise wire.WireError(f"not a line of this kind: {error}") from None
-        receiving.took(1)
-        return payload
-
-    def _disclose_all(self, payload: object, types: object, frames: Sequence[Sequence[int]]) -> object:
-        assert self.receiving is not None
-        if sum(size for _, size in frames) > self.most_bytes:
-            raise ValueError  # for the other way, which has the words
-        message = {"result": payload, "types": types}
-        views = [self.receiving.view(*frame) for frame in frames]
-        wire.restore(message, views)
-        for view in views:
-            view.release()
-        self.receiving.took(len(views))
-        return message["result"]
-
-    def due_s(self) -> float | None:
-        """In how many seconds `trim` has something to do, if nothing large is sent until then; None: it has not."""
-        return None if self.sending is None else self.sending.due_s()
-
-    def trim(self) -> None:
-        """Give memory back that was not needed for a while. From any thread."""
-        arena = self.sending
-        if arena is not None:
-            try:
-                arena.trim()
-            except ValueError:  # closed meanwhile
-                pass
-
-    def close(self) -> None:
-        for arena in (self.sending, self.receiving):
-            if arena is not None:
-                arena.close()
-        self.sending = self.receiving = None
-
-
-def _no_leaf(_value: object) -> Leaf | None:
-    return None
 
 
 class Assembler:
@@ -312,9 +164,9 @@ class Assembler:
                 frame.release()
             except BufferError:  # the traceback of an error has a hold on it
                 pass
-        shared = sum(offset >= 0 for offset, _ in self._places)
-        if shared and self._carrier is not None and self._carrier.receiving is not None:
-            self._carrier.receiving.took(shared)
+        receiving = None if self._carrier is None else self._carrier.receiving
+        if receiving is not None:
+            receiving.took(receiving.count(self._places))
         if self._needed:
             try:
                 del self._buffer[: self._needed]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from plughost.errors import PluginCrashed, PluginError
     from plughost.policy import Policy
-    from plughost.runner.framing import Carrier
+    from plughost.runner.carrier import Carrier
 
 __all__ = ["Direct"]
 
@@ -149,7 +149,7 @@ class _Link:
         self._wire = import_module("plughost_runner.wire")
         self._ended = import_module("plughost_runner._connection").Ended
         framing = import_module("plughost_runner.framing")
-        self.bulk: Carrier = framing.Carrier()
+        self.bulk: Carrier = import_module("plughost_runner.carrier").Carrier()
         self._assembler = framing.Assembler()
 
     def read(self) -> bytes:

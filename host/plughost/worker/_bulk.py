@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import stat
 
-from plughost.runner import framing
+from plughost.runner.carrier import Carrier
 from plughost.worker._allocation import keep_freed_memory
 
 TYPE_CHECKING = False
@@ -27,7 +27,7 @@ _YES = b'{"jsonrpc":"2.0","method":"memory","memory":true,"frames":[]}\n'
 _NO = b'{"jsonrpc":"2.0","method":"memory","memory":false,"frames":[]}\n'
 
 
-class Bulk(framing.Carrier):
+class Bulk(Carrier):
     """`tell` sends the child a line; which process it is has to be said before it offers anything."""
 
     __slots__ = ("_descriptor", "is_counted", "pid", "tell")
