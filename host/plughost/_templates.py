@@ -3,7 +3,8 @@
 Above it: whoever makes a project; below it: the standard library and the errors. A template is a folder. Its `template.toml` says
 what it is for and what to do next; of its other files, `__module__` in their names stands for the import name, and `${name}` and
 its like in their text for what the caller gave. Python files end in `.py.in`, because an installer compiles all that ends in
-`.py`, and they are no Python yet. It knows nothing of any one template.
+`.py`, and they are no Python yet. A template may also be a project that is added as it stands, `is_project`
+in its `template.toml`: then its own name, description and author stand for the new ones. It knows nothing of any one template.
 """
 
 from __future__ import annotations
@@ -39,29 +40,61 @@ _QUOTED = frozenset({".py", ".toml"})
 _ABOUT = "template.toml"
 _FILLED_IN = ".in"
 
+#: What comes of working on a project in its folder.
+_NO_SOURCES = frozenset({"__pycache__", ".pytest_cache", ".venv", "build", "dist"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
-    """`steps` are command lines for whoever has just made a project from it, each with what it does; `kind` is what it makes."""
+    """`steps` are command lines for whoever has just made a project from it, each with what it does; `kind` is what it makes.
+
+    `is_project` says that it is a project already, whose own name, description and author stand for the new ones.
+    """
 
     name: str
     folder: Path
     summary: str
     kind: str
     steps: tuple[tuple[str, str], ...]
+    is_project: bool
 
     def description(self, name: str) -> str:
         """What stands in a project for which nobody has said what it is."""
+        if self.is_project:
+            return self._own()[0]
         return f"The {name} {self.kind}."
 
     def needed(self) -> set[str]:
         """The modules and packages that its projects use, as module names: a project of that name would take their place."""
         found: set[str] = set()
-        for path in self.folder.rglob("*.py" + _FILLED_IN):
+        for path in self.folder.rglob("*.py" if self.is_project else "*.py" + _FILLED_IN):
             found.update(_IMPORT.findall(path.read_text(encoding="utf-8")))
         for path in self.folder.rglob("pyproject.toml"):
             found.update(_REQUIREMENT.findall(path.read_text(encoding="utf-8")))
-        return {name.lower().replace("-", "_") for name in found}
+        return {name.lower().replace("-", "_") for name in found} - {_module_of(self.name)}
+
+    def fill(self, text: str, values: dict[str, str], *, quoted: bool = False) -> str:
+        """The text, or the path, of one of its files as the new project has it."""
+        if not self.is_project:
+            return _fill(text, values, quoted=quoted)
+        for own, new in self._stands_for(values):
+            text = text.replace(own, _quoted(new)[1:-1] if quoted else new)
+        return text
+
+    def _stands_for(self, values: dict[str, str]) -> list[tuple[str, str]]:
+        """What of it stands for what of the new project; `values` are the new one's."""
+        description, author = self._own()
+        return [
+            (description, values["description"]),
+            (author, values["author"]),
+            (self.name, values["name"]),
+            (_module_of(self.name), values["module"]),
+        ]
+
+    def _own(self) -> tuple[str, str]:
+        """Its own description and author, of one that is a project."""
+        project = tomllib.loads((self.folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        return str(project["description"]), str(project["authors"][0]["name"])
 
 
 def templates() -> dict[str, Template]:
@@ -72,7 +105,14 @@ def templates() -> dict[str, Template]:
             about = tomllib.loads((folder / _ABOUT).read_text(encoding="utf-8"))
             steps = tuple((str(step["run"]), str(step["what"])) for step in about.get("steps", ()))
             kind = about.get("kind", "plugin")
-            template = Template(name=folder.name, folder=folder, summary=about["summary"], kind=kind, steps=steps)
+            template = Template(
+                name=folder.name,
+                folder=folder,
+                summary=about["summary"],
+                kind=kind,
+                steps=steps,
+                is_project=about.get("is_project", False),
+            )
             found.append((about["place"], template))
     return {template.name: template for _, template in sorted(found, key=lambda item: item[0])}
 
@@ -95,15 +135,19 @@ def render(
     if module in known[template].needed():
         raise _taken(name, f"What is made from the template `{template}` uses a package or a module of that name")
     values = _values(name, module, _one_line(description) or known[template].description(name), author, project)
-    folder = known[template].folder
-    for source in sorted(folder.rglob("*")):
-        if source.is_file() and "__pycache__" not in source.parts and source != folder / _ABOUT:
-            target = into / str(source.relative_to(folder)).removesuffix(_FILLED_IN).replace("__module__", values["module"])
+    _write(known[template], into, values)
+    return tuple((known[template].fill(run, values), what) for run, what in known[template].steps)
+
+
+def _write(template: Template, into: Path, values: dict[str, str]) -> None:
+    for source in sorted(template.folder.rglob("*")):
+        relative = source.relative_to(template.folder)
+        if source.is_file() and _NO_SOURCES.isdisjoint(relative.parts) and str(relative) != _ABOUT:
+            path = str(relative).removesuffix(_FILLED_IN).replace("__module__", values["module"])
+            target = into / template.fill(path, values)
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(
-                _fill(source.read_text(encoding="utf-8"), values, quoted=target.suffix in _QUOTED), encoding="utf-8"
-            )
-    return tuple((_fill(run, values), what) for run, what in known[template].steps)
+            filled = template.fill(source.read_text(encoding="utf-8"), values, quoted=target.suffix in _QUOTED)
+            target.write_text(filled, encoding="utf-8")
 
 
 def _folder() -> Path:
@@ -135,7 +179,7 @@ def _values(name: str, module: str, description: str, author: str, project: str)
 
 
 def _module(name: str) -> str:
-    module = name.lower().replace("-", "_")
+    module = _module_of(name)
     if not _NAME.fullmatch(name) or not module.isidentifier():
         raise UsageError(
             f"`{name}` can't name a plugin",
@@ -147,6 +191,10 @@ def _module(name: str) -> str:
     if module in sys.stdlib_module_names or module == _ALSO_PYTHONS:
         raise _taken(name, f"Python has a module `{module}` of its own")
     return module
+
+
+def _module_of(name: str) -> str:
+    return name.lower().replace("-", "_")
 
 
 def _taken(name: str, cause: str) -> UsageError:

@@ -141,8 +141,8 @@ class Text(str):
 @pytest.mark.parametrize(
     ("code", "shown"),
     [
-        ("object", "<class 'object'>"),
-        ("a = []\na.append(a)\na", ["[[...]]"]),
+        ("object", "class object"),
+        ("a = []\na.append(a)\na", ["[[[[[...]]]]]"]),
         ("10 ** 20_000", "<int of 66439 bits>"),
         ("class C:\n    def __repr__(self):\n        1 / 0\nC()", "<C that can't be shown>"),
         ("class C:\n    def __repr__(self):\n        raise SystemExit\n[C()]", ["<C that can't be shown>"]),

@@ -16,14 +16,15 @@ Make a folder from a template, as a git repository with a first commit: a projec
 once. On a terminal it asks for what is not given.
 
 `tool` is a plugin with one tool; `hooks` one that implements hooks of an app; `data-analyzer` looks at CSV files, `code-review` \
-at git repositories; `app` is an app with a hook, a plugin of its own, and two that need versions of a library which conflict.""",
+at git repositories; `app` is an app with a hook, a plugin of its own, and two that need versions of a library which conflict; \
+`python-executor` runs Python code.""",
     parameters=(
         argument("name", "NAME"),
         option(
             "--template",
             "TEMPLATE",
             "The template to start from; a tool if not given",
-            choices=("tool", "hooks", "data-analyzer", "code-review", "app"),
+            choices=("tool", "hooks", "data-analyzer", "code-review", "app", "python-executor"),
         ),
         option("--into", "FOLDER", "The folder to make, instead of one with the name", completes="path"),
         option("--description", "TEXT", "What it is, in one line"),

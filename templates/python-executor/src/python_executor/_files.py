@@ -63,4 +63,5 @@ def _stamps(root: str) -> Iterator[tuple[str, Stamp]]:
 
 
 def _kind(path: str) -> str:
-    return mimetypes.guess_type(path)[0] or "application/octet-stream"
+    # The name alone, and not at the beginning, where it could pass for a URL.
+    return mimetypes.guess_type("./" + path.rpartition("/")[2])[0] or "application/octet-stream"

@@ -109,14 +109,19 @@ class Interpreter:
             sys.setrecursionlimit(max(sys.getrecursionlimit(), _LEAST_RECURSION))
 
     def _value(self, filename: str) -> object:
-        statements, expression = self._sources.compiled(filename)
-        if statements is not None:
-            self._evaluated(statements)
-        return self._evaluated(expression) if expression is not None else _NOTHING
+        codes = self._sources.compiled(filename)
+        if any(code.co_flags & inspect.CO_COROUTINE for code in codes if code is not None):
+            return self._awaited(self._in_turn(*codes))
+        for code in codes:
+            value: object = _evaluate(code, self.namespace) if code is not None else _NOTHING
+        return value
 
-    def _evaluated(self, code: CodeType) -> object:
-        value: object = _evaluate(code, self.namespace)
-        return self._awaited(value) if code.co_flags & inspect.CO_COROUTINE else value
+    async def _in_turn(self, *codes: CodeType | None) -> object:
+        for code in codes:
+            value = _evaluate(code, self.namespace) if code is not None else _NOTHING
+            if code is not None and code.co_flags & inspect.CO_COROUTINE:
+                value = await value
+        return value
 
     def _awaited(self, coroutine: Coroutine[object, object, object]) -> object:
         """What it comes to, in the one event loop: tasks that it has begun go on whenever code awaits again."""

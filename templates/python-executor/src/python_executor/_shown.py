@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
     from ._records import Variable
 
-__all__ = ["MOST_S", "TOO_SLOW", "kind", "short", "variables"]
+__all__ = ["TOO_SLOW", "kind", "short", "variables"]
 
 _MOST_TEXT = 200
 _MOST_VARIABLES = 500
 #: So long may values take to be shown: `__repr__` is anybody's code. After so many that take longer, no more are shown.
-MOST_S, _MOST_SLOW = 1.0, 3
+_MOST_S, _MOST_SLOW = 1.0, 3
 TOO_SLOW = "<it takes too long to show>"
 
 _MOST_BITS = 10_000  # Python refuses to write longer integers, or takes its time
@@ -44,6 +44,9 @@ class _Short(reprlib.Repr):
         return repr(x) if len(x) <= _MOST_TEXT else "{!r}...".format(x[:_MOST_TEXT])
 
     repr_bytearray = repr_bytes
+
+    def repr_instance(self, x: object, _level: int) -> str:
+        return repr(x)  # what it raises is told of
 
 
 _REPR = _Short()
@@ -79,7 +82,7 @@ def variables(namespace: Mapping[str, object]) -> dict[str, Variable]:
     left = iter(found[:_MOST_VARIABLES])
     for _ in range(_MOST_SLOW):
         try:
-            with within(MOST_S):
+            with within(_MOST_S):
                 for name, value in left:
                     shown[name]["repr"] = short(value)
             break

@@ -18,7 +18,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 from ._alarm import TimeIsUp, within
-from ._shown import MOST_S, TOO_SLOW, kind, short
+from ._shown import TOO_SLOW, kind, short
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,6 +29,7 @@ __all__ = ["sendable"]
 _MOST_ITEMS = 1_000_000
 _MOST_TEXT = 20_000_000
 _MOST_LEVELS = 50
+_MOST_S = 5.0
 _MOST_BITS = 14_000  # of an integer with up to 4,200 digits: Python reads no more than 4,300
 
 _PLAIN = (
@@ -62,7 +63,7 @@ class _Unsendable(Exception):
 def sendable(value: object, *, arrays: bool = False) -> object:
     """The value as it travels; with `arrays`, those of numpy and the tables of pandas and pyarrow as what they are."""
     try:
-        with within(MOST_S):
+        with within(_MOST_S):
             return _Form(arrays).of(value, 0)
     except TimeIsUp:
         return TOO_SLOW
@@ -110,6 +111,8 @@ class _Form:
             return float.__float__(value)
         if isinstance(value, (bytes, bytearray)):
             return self._measured(bytes(memoryview(value)))
+        if isinstance(value, (dict, list, tuple, set, frozenset, array.array)) and self._items + len(value) > _MOST_ITEMS:
+            raise _TooLarge
         if isinstance(value, dict):
             return self._of_dict(value, level)
         if isinstance(value, (list, tuple)):
