@@ -26,7 +26,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from plughost import Host, Settings, errors
+from plughost import Host, Policy, Settings, errors
 from plughost.errors import PlughostError
 
 #: A backend that stands in the project, so that a build needs nothing from an index.
@@ -1161,6 +1161,119 @@ def test_a_tool_that_kills_the_daemon(lab):
     lab.add(lab.wheel(code=code))
     lab.run("up")
     return lab.run("run", "weather")
+
+
+@pytest.fixture(scope="session")
+def hungry_store(tmp_path_factory, uv_cache, session_repository):
+    store = tmp_path_factory.mktemp("limits") / "store"
+    (store / "cache").mkdir(parents=True)
+    (store / "cache" / "uv").symlink_to(uv_cache, target_is_directory=True)
+    with Host(store=store) as host:
+        host.add(session_repository("hungry"))
+    return store
+
+
+@pytest.fixture
+def exceed(hungry_store, confined):  # noqa: ARG001
+    """`exceed("spin", cpu_s=1)` calls a tool under a policy, whose limit it reaches."""
+
+    def exceed(tool, /, policy, **kwargs):
+        with Host(store=hungry_store, policy=Policy(**policy)) as host, pytest.raises(PlughostError) as caught:
+            host.call("hungry", tool, **kwargs)
+        return SimpleNamespace(returncode=caught.value.exit_code, json=lambda: {"error": caught.value.record()})
+
+    return exceed
+
+
+@tells("limit-memory", exit_code=4)
+def test_a_tool_that_has_more_memory_than_it_may(exceed):
+    """
+    `hungry:fill-memory-files` was killed: its memory was … MiB, and its policy allows 100 MiB
+
+    hint: Give it less to do, or allow more: `policy set hungry memory=200MiB`
+    """
+    return exceed("fill-memory-files", {"memory_bytes": 100 << 20}, mib=200)
+
+
+@tells("limit-cpu", exit_code=4)
+def test_a_tool_that_computes_for_longer_than_it_may(exceed):
+    """
+    `hungry:spin` was killed: it had used … s of CPU time, and its policy allows 0.5 s
+
+    hint: Give it less to do, or allow more: `policy set hungry cpu=1s`
+    """
+    return exceed("spin", {"cpu_s": 0.5})
+
+
+@tells("limit-wall", exit_code=4)
+def test_a_tool_that_takes_longer_than_it_may(exceed):
+    """
+    `hungry:sleep` was killed: it had taken … s, and its policy allows 0.5 s
+
+    hint: Give it less to do, or allow more: `policy set hungry wall=1s`
+    """
+    return exceed("sleep", {"wall_s": 0.5}, seconds=20.0)
+
+
+@tells("limit-processes", exit_code=4)
+def test_a_tool_that_has_more_processes_than_it_may(exceed):
+    """
+    `hungry:start-processes` was killed: it had … processes, and its policy allows 4
+
+    hint: Give it less to do, or allow more: `policy set hungry processes=8`
+    """
+    return exceed("start-processes", {"processes": 4}, count=8)
+
+
+@tells("limit-threads", exit_code=4)
+def test_a_tool_that_has_more_threads_than_it_may(exceed):
+    """
+    `hungry:start-threads` was killed: it had … threads, and its policy allows 6
+
+    hint: Give it less to do, or allow more: `policy set hungry threads=12`
+    """
+    return exceed("start-threads", {"threads": 6, "processes": 20}, count=20)
+
+
+@tells("limit-file-size", exit_code=4)
+def test_a_tool_that_writes_a_larger_file_than_it_may(exceed):
+    """
+    `hungry:write` was killed: a file of its came to 2 MiB, and its policy allows 2 MiB
+
+    hint: Give it less to do, or allow more: `policy set hungry file-size=4MiB`
+    """
+    return exceed("write", {"file_bytes": 2 << 20}, mib=3, mind=False)
+
+
+@tells("limit-disk", exit_code=4)
+def test_a_tool_that_writes_more_than_it_may(exceed):
+    """
+    `hungry:write` was killed: its work directory held … MiB, and its policy allows 20 MiB
+
+    hint: Give it less to do, or allow more: `policy set hungry disk=40MiB`
+    """
+    return exceed("write", {"disk_bytes": 20 << 20}, mib=30)
+
+
+@tells("limit-output", exit_code=4)
+def test_a_tool_that_prints_more_than_it_may(exceed):
+    """
+    `hungry:print-much` was killed: it had printed … MiB, and its policy allows 1 MiB
+      Caused by: It printed last: xxx…
+
+    hint: Give it less to do, or allow more: `policy set hungry output=2MiB`
+    """
+    return exceed("print-much", {"output_bytes": 1 << 20}, mib=3)
+
+
+@tells("limit-result", exit_code=4)
+def test_a_tool_that_returns_more_than_it_may(exceed):
+    """
+    `hungry:give` was killed: its result was … MiB, and its policy allows 1 MiB
+
+    hint: Give it less to do, or allow more: `policy set hungry result=2MiB`
+    """
+    return exceed("give", {"result_bytes": 1 << 20}, mib=3)
 
 
 @tells("timed-out", exit_code=124)

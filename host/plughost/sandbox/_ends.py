@@ -79,14 +79,14 @@ def _how_to_allow(guard: Guard, limit: str) -> str:
     """A command that allows twice as much."""
     allowed = getattr(guard.policy, limit)
     key = next(key for key, field in KEYS.items() if field == limit)
-    return f"Give it less to do, or allow more: `policy set {guard.plugin} --{key} {_written(limit, allowed * 2)}`"
+    return f"Give it less to do, or allow more: `policy set {guard.plugin} {key}={_written(limit, allowed * 2)}`"
 
 
 def _written(limit: str, value: float) -> str:
-    """As an option takes it."""
+    """As the command takes it."""
     if limit.endswith("_bytes"):
         return next((f"{value // size:.0f}{unit}" for unit, size in _UNITS if value % size == 0), f"{value:.0f}")
-    return f"{value:g}"
+    return f"{value:g}s" if limit.endswith("_s") else f"{value:g}"
 
 
 def crash_of(guard: Guard, what: str, code: int | None, causes: list[str]) -> PluginCrashed:
