@@ -322,6 +322,7 @@ def test_a_signal_cancels_the_call(up, tmp_path, number, code, said, options):
     assert (process.returncode, err) == (code, said)
     assert lines_of(told)[1:] == ["ended"]  # what it does at its end was done
     wait_until(lambda: is_gone(pid))
+    assert up.json("logs", "--limit=1")[0]["outcome"] == "cancelled"
 
 
 def test_a_client_that_is_killed_cancels_its_call(up, tmp_path):

@@ -8,7 +8,7 @@ from plughost.call._arguments import argument_not_sendable, check
 from plughost.call._errors import describe_exception, error_from
 from plughost.runner.flushing import Flusher
 from plughost.runner.wire import WireError
-from plughost.worker import Feed, is_async_iterator, is_iterator
+from plughost.worker import CUSTODY, Feed, is_async_iterator, is_iterator
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -236,12 +236,22 @@ def _label(plugin: str, tool: Mapping[str, object]) -> str:
 
 
 def result_of(message: object, plugin: str, tool: Mapping[str, object], exchange: Exchange) -> object:
-    """What a response says. Raises: PluginError: that the tool raised."""
+    """What a response says.
+
+    Raises: PluginError: that the tool raised. KeyboardInterrupt: whoever has the call made had Ctrl-C, and had it cancelled.
+    """
     assert isinstance(message, dict)
     problem = message.get("error")
     if isinstance(problem, dict):
+        if (custody := CUSTODY.get()) is not None and custody.is_cancelled and _is_interrupt(problem):
+            raise KeyboardInterrupt
         raise exchange.original(problem) or exchange.explained(error_from(problem, what=_label(plugin, tool)))
     return message["result"]
+
+
+def _is_interrupt(problem: dict[str, object]) -> bool:
+    data = problem.get("data")
+    return isinstance(data, dict) and data.get("type") == "KeyboardInterrupt"
 
 
 def load(worker: Worker, plugin: str, manifest: Mapping[str, object], *, timeout_s: float) -> Callable[[], None]:

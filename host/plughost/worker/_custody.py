@@ -30,7 +30,9 @@ class Custody:
 
     def __init__(self) -> None:
         self._workers: set[Worker] = set()
-        self._is_cancelled = self._is_over = False
+        #: Whether what runs was told to end as by Ctrl-C.
+        self.is_cancelled = False
+        self._is_over = False
 
     def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call `function`; the workers that it takes are in this custody."""
@@ -42,7 +44,7 @@ class Custody:
 
     def cancel(self) -> None:
         """From another thread: have what runs, and what will, end as by Ctrl-C. The calls end as their plugins answer that."""
-        self._is_cancelled = True
+        self.is_cancelled = True
         for worker in list(self._workers):
             worker.cancel_nowait()
 
@@ -61,7 +63,7 @@ class Custody:
         self._workers.add(worker)
         if self._is_over:
             worker.interrupt()
-        elif self._is_cancelled:
+        elif self.is_cancelled:
             worker.cancel_nowait()
 
     def remove(self, worker: Worker) -> None:

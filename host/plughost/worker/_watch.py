@@ -11,6 +11,7 @@ import _thread
 import heapq
 import os
 import select
+import sys
 import time
 from functools import partial
 
@@ -236,6 +237,7 @@ class Watcher:
                     _process.disown(self)
                     poller.close()
                     os.close(bell)
+                    _leave_threading()
                     thread.release()
                     return
                 self._wakes_at = self._timers[0].at if self._timers else float("inf")
@@ -283,6 +285,13 @@ class Watcher:
         if timer is not None:
             timer.cancel()
             worker.stop()
+
+
+def _leave_threading() -> None:
+    """Until Python 3.12, `threading` lists a thread for ever that has logged something and isn't of its own making."""
+    threading = sys.modules.get("threading")
+    if threading is not None:
+        getattr(threading, "_active", {}).pop(_thread.get_ident(), None)
 
 
 def _safely(action: Callable[[], None]) -> None:

@@ -72,6 +72,7 @@ class Worker:
         "_name",
         "_sent",
         "_tail",
+        "_tail_of",
         "_tending",
         "alive",
         "calls",
@@ -116,6 +117,7 @@ class Worker:
         """
         self._child, self.channel, self._name = child, channel, name
         self._tail = b""
+        self._tail_of = 0  # the number of the request after the one that was printing it
         self._launched = time.monotonic()
         self.started_ns = time.time_ns()
         #: How many calls it has had, as its users count them.
@@ -253,7 +255,14 @@ class Worker:
 
     def note_printed(self, data: bytes) -> None:
         """Keep the last of what is printed, for the same reason."""
+        if self._is_tail_of_another():
+            self._tail = b""
         self._tail = (self._tail + data)[-_TAIL_BYTES:]
+        self._tail_of = self.next_id
+
+    def _is_tail_of_another(self) -> bool:
+        """Whether an earlier call has printed it; where several run at once, and before the first, that is all the same."""
+        return self.lanes is None and self._tail_of not in {self.next_id, self._greeting + 1}
 
     def _send_request(self, method: str, params: dict[str, object]) -> int:
         number = self.next_id
@@ -482,7 +491,8 @@ class Worker:
             self.alive = False
             self._child.kill_tree()
             self._let_go()
-        last = self._tail.decode("utf-8", "replace").strip().splitlines()[-3:]
+        tail = b"" if self._is_tail_of_another() else self._tail
+        last = tail.decode("utf-8", "replace").strip().splitlines()[-3:]
         causes = [f"It printed last: {line[-MOST_SHOWN:]}" for line in last]
         if self.guard is not None:
             return self.guard.crashed(what, code, causes)
