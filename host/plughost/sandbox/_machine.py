@@ -6,12 +6,12 @@ namespaces and with the same capabilities, so that is what it is remembered by.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 
 from plughost import _process
 from plughost.paths import read_file, replace_file
+from plughost.runner.wire import WireError, encode, unpack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,17 +76,18 @@ def known_machine(cache: str, *, anew: bool = False) -> Machine:
     key = _circumstances()
     if not anew:
         try:
-            record = json.loads(read_file(cache))
-            if record["key"] == key:
-                return _machine(record["found"])
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            pass
+            record = unpack(read_file(cache))
+        except (OSError, WireError):
+            record = {}
+        kept = record.get("found")
+        if record.get("key") == key and isinstance(kept, dict):
+            return _machine(kept)
     found = _probe()
     if "abi" not in found:  # it has failed: perhaps not the next time
         return Machine(0, dict.fromkeys(_WAYS, str(found["probe"])))
     try:
         os.makedirs(os.path.dirname(cache), exist_ok=True)
-        replace_file(cache, json.dumps({"key": key, "found": found}).encode(), durable=False)
+        replace_file(cache, encode({"key": key, "found": found}).encode(), durable=False)
     except OSError:  # a store that can't be written: found out each time
         pass
     return _machine(found)
@@ -103,10 +104,9 @@ def _probe() -> dict[str, object]:
     argv = [os.path.realpath(python), "-I", "-S", RUNNER, "probe", str(free_user())]
     completed = _process.run(argv, env=_process.base_environment(), timeout_s=_PROBED_WITHIN_S)
     try:
-        found = json.loads(completed.stdout)
-    except ValueError:
-        found = None
-    return found if isinstance(found, dict) else {"probe": completed.stderr.strip() or f"ended with {completed.returncode}"}
+        return unpack(completed.stdout.encode())
+    except WireError:
+        return {"probe": completed.stderr.strip() or f"ended with {completed.returncode}"}
 
 
 def _circumstances() -> str:

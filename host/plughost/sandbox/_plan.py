@@ -6,10 +6,10 @@ which has the form of it.
 
 from __future__ import annotations
 
-import json
 import os
 
 from plughost.errors import SandboxError
+from plughost.runner.wire import encode
 from plughost.sandbox._broker_variables import proxy_variables
 from plughost.sandbox._filter import Rules, build
 from plughost.sandbox._machine import RUNNER, Machine, free_user
@@ -219,7 +219,7 @@ class Ways:
             plan["fork"] = _of_forks(policy, files, work, machine)
         return Confinement(
             policy,
-            json.dumps(plan, separators=(",", ":")).encode(),
+            encode(plan).encode(),
             work=work,
             environment=environment,
             waived=waived,

@@ -6,8 +6,9 @@ else, or, where there can be none, rules for what may be opened. A tree has all 
 
 from __future__ import annotations
 
-import glob
 import os
+
+from plughost.paths import scan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,8 +67,6 @@ _RESOLVER = (
     "/etc/resolv.conf",
     "/etc/services",
 )
-#: What starts programs that are linked with libraries; whoever may execute anything has to be able to execute this.
-_LOADERS = ("/lib64/ld-linux*.so.*", "/lib/ld-linux*.so.*", "/lib/ld-musl-*.so.*", "/lib/*/ld-linux*.so.*")
 _MOST_LINKS = 40  # on the way to a file, as the kernel has it
 _TEMPORARY = "/tmp"  # noqa: S108 - where programs expect it; each process has one of its own
 _MOST_TEMPORARY = 1 << 14  # files
@@ -84,7 +83,7 @@ class Files:
         python, bases = base_python(venv)
         self._executables = [os.path.join(venv, "bin"), python] if policy.processes != 1 else []
         if self._executables:
-            self._executables += [*policy.execute, *(path for pattern in _LOADERS for path in glob.glob(pattern))]
+            self._executables += [*policy.execute, *_loaders()]
         everything = [entry.path for entry in os.scandir("/") if entry.path != _TEMPORARY]
         hidden = [os.path.realpath(path) for path in policy.hide]
         write = [*(everything if "/" in policy.write else ()), *policy.write]
@@ -215,6 +214,15 @@ def _without(hidden: Sequence[str], paths: Iterable[str]) -> Iterator[str]:
             yield path
 
 
+def _loaders() -> list[str]:
+    """What starts programs that are linked with libraries; whoever may execute anything has to be able to execute these."""
+    folders = [folder for folder in ("/lib64", "/lib") if os.path.isdir(folder)]
+    below = [entry.path for entry in scan("/lib") if entry.name.endswith(("-gnu", "-musl"))]
+    return [
+        entry.path for folder in (*folders, *below) for entry in scan(folder) if entry.name.startswith(("ld-linux", "ld-musl-"))
+    ]
+
+
 def base_python(venv: str) -> tuple[str, list[str]]:
     """The program that the environment's Python is, and what belongs to it, by all names that lead there."""
     link = os.path.join(venv, "bin", "python")
@@ -239,4 +247,5 @@ def _home(venv: str) -> str:
 
 def _parts(prefix: str) -> list[str]:
     """What belongs to a Python that lives among other programs."""
-    return [*glob.glob(os.path.join(prefix, "bin", "python3*")), os.path.join(prefix, "lib")]
+    programs = [entry.path for entry in scan(os.path.join(prefix, "bin")) if entry.name.startswith("python3")]
+    return [*programs, os.path.join(prefix, "lib")]
