@@ -20,6 +20,10 @@ ASKED = 'network = ["api.example.com"]\nmemory = "8 GiB"\nwall = "30 s"\n'
 MORE = 'network = ["api.example.com", "cdn.example.com"]\nmemory = "1 GiB"\n'
 CODE = """\
 import os
+from pathlib import Path
+
+def size(file: Path) -> int:
+    return file.stat().st_size
 
 def look(path: str) -> str:
     with open(path) as file:
@@ -42,7 +46,7 @@ def wheel(tmp_path):
             "weather/__init__.py": CODE,
             f"{info}/METADATA": f"Metadata-Version: 2.1\nName: weather\nVersion: {version}\n",
             f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-            f"{info}/entry_points.txt": "[plughost]\nlook = weather:look\npid = weather:pid\n",
+            f"{info}/entry_points.txt": "[plughost]\nlook = weather:look\nsize = weather:size\npid = weather:pid\n",
             **({at: permissions} if permissions else {}),
         }
         lines = [f"{name},sha256={digest(text)},{len(text)}" for name, text in files.items()]
@@ -326,3 +330,16 @@ def test_a_run_has_what_its_flags_say_also_where_a_daemon_is(command, wheel, tmp
         assert outcomes() == alone
     finally:
         command("down")
+
+
+def test_a_file_of_the_users_folder_is_found_where_it_is_granted_and_else_the_user_is_told_how(command, wheel, tmp_path):
+    (tmp_path / "notes.txt").write_text("swordfish")
+    (tmp_path / "notes.txt").chmod(0o644)
+    tmp_path.chmod(0o755)
+    command("add", wheel())
+    assert command("run", "weather:size", "file=notes.txt", "--read", "notes.txt", cwd=tmp_path).stdout == "9\n"
+    assert command("run", "weather:size", "--args", '["notes.txt"]', "--read", ".", cwd=tmp_path).stdout == "9\n"
+    refused = command("run", "weather:size", "file=notes.txt", cwd=tmp_path)
+    assert refused.returncode == 1
+    assert "hint: The plugin may not use `notes.txt`: `--read notes.txt` lets it read that" in refused.stderr
+    assert "hint" not in command("run", "weather:size", "file=nowhere.txt", cwd=tmp_path).stderr

@@ -10,7 +10,7 @@ from plughost.cli._arguments import parse_json, read_piped, typed
 from plughost.cli._limits import are_given, command_of
 from plughost.cli._reports import KeptEvents, Reports
 from plughost.cli._surroundings import OWN
-from plughost.errors import PlughostError, UnknownError, UsageError
+from plughost.errors import PlughostError, PluginError, UnknownError, UsageError
 from plughost.registry import find_callable
 from plughost.runner.wire import WireError, unpack
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from plughost.cli._context import Context
     from plughost.cli._declaration import Values
     from plughost.cli._surroundings import Surroundings
+    from plughost.policy import Policy
 
     class Callee(Protocol):
         """What makes a call: a host, or what stands in its place."""
@@ -63,10 +64,11 @@ def run(context: Context, values: Values) -> int:
             raise
         tool = {"name": wanted or ""}  # the code may have it by now; the host will see
     args, kwargs = read_arguments(values, f"{installed.name}:{tool['name']}", tool, context.surroundings)
-    call = Call(context, installed.name, name, wanted, args=args, kwargs=kwargs, timeout_s=timeout_s, env=env)
+    call = _CallOfHost(context, installed.name, name, wanted, args=args, kwargs=kwargs, timeout_s=timeout_s, env=env)
     call.record_arguments = values.flag("record_arguments") or None
     if are_given(values):
         call.command, call.waived = command_of(values, os.getcwd()), values.texts("allow_unenforced")
+    call.schema = tool
     if values.flag("json"):
         return call.enveloped(tool)
     return call.printed()
@@ -172,6 +174,41 @@ class Call:
             )
         finally:
             self.context.surroundings.check()
+
+
+class _CallOfHost(Call):
+    """A call of a plugin in a folder of its own, whose user means files of his."""
+
+    schema: Mapping[str, object] = {}
+
+    def _invoke(
+        self,
+        host: Callee,
+        *,
+        on_output: Callable[[bytes], None],
+        on_item: Callable[[object], None],
+        on_event: Callable[[Event], None],
+    ) -> Outcome:
+        from plughost.cli._paths import explain_missing, make_whole, takes_paths
+
+        given = [*self.args, *self.kwargs.values()]
+        if takes_paths(self.schema) and not (policy := self._policy(host)).is_trusted:
+            make_whole(self.args, self.kwargs, self.schema, policy, self._folder)
+        try:
+            return super()._invoke(host, on_output=on_output, on_item=on_item, on_event=on_event)
+        except PluginError as error:
+            explain_missing(error, given, lambda: self._policy(host), self._folder)
+            raise
+
+    def _policy(self, host: Callee) -> Policy:
+        from plughost.host import Host
+
+        assert isinstance(host, Host)
+        return host.policy_of(self.found_by)
+
+    @property
+    def _folder(self) -> str:
+        return os.path.abspath(self.context.surroundings.path(""))
 
 
 def read_arguments(

@@ -10,7 +10,7 @@ from plughost.policy._policy import DEFAULT, PRESETS, STRICT, TRUSTED, Policy
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from plughost.policy._hosts import allows, split_pattern
-    from plughost.policy._narrow import deciders, effective, exceeding, narrowest, widened, widest
+    from plughost.policy._narrow import deciders, effective, exceeding, is_within, narrowest, widened, widest
     from plughost.policy._read import field_value
     from plughost.policy._said import parse, read_term, table_of, terms_of
     from plughost.policy._show import shown_value, written
@@ -28,6 +28,7 @@ __all__ = [
     "effective",
     "exceeding",
     "field_value",
+    "is_within",
     "narrowest",
     "parse",
     "read_term",
@@ -44,7 +45,7 @@ __getattr__ = lazily(
     __name__,
     {
         "_hosts": ("allows", "split_pattern"),
-        "_narrow": ("deciders", "effective", "exceeding", "narrowest", "widened", "widest"),
+        "_narrow": ("deciders", "effective", "exceeding", "is_within", "narrowest", "widened", "widest"),
         "_read": ("field_value",),
         "_said": ("parse", "read_term", "table_of", "terms_of"),
         "_show": ("shown_value", "written"),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Terms = Mapping[str, object]
     Said = Policy | Terms
 
-__all__ = ["deciders", "effective", "exceeding", "narrowest", "widened", "widest"]
+__all__ = ["deciders", "effective", "exceeding", "is_within", "narrowest", "widened", "widest"]
 
 #: Who speaks. Of the grant, the operator and the app the first that speaks of a field gives it; then all may narrow it.
 _PARTIES = ("grant", "operator", "project", "app", "caller")
