@@ -76,6 +76,12 @@ def _machine_lines(machine: Machine, printer: Printer) -> Iterator[str]:
         ("store", f"{machine.store}  ({size_text(machine.free_bytes)} free{there})"),
         ("uv", f"{machine.uv_version}  {machine.uv}"),
         ("git", f"{machine.git_version}  {machine.git}"),
+        (
+            "confined",
+            "not the default policy: see below"
+            if machine.unenforceable
+            else f"with Landlock {machine.landlock}, seccomp and namespaces",
+        ),
         *(("python", f"{version}  {path}") for version, path in machine.pythons),
     ]
     width = max(len(name) for name, _ in rows)

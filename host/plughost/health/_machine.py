@@ -32,7 +32,11 @@ _NOTHING_CAN_BE_WRITTEN = (errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EPERM
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """What was found. `notes` are what is no fault and still worth knowing; a program's version is "" where there is none."""
+    """What was found. `notes` are what is no fault and still worth knowing; a program's version is "" where there is none.
+
+    `landlock` is the version of the kernel's, 0 where there is none; `unenforceable` names what of the default policy can't be
+    kept here.
+    """
 
     plughost: str
     python: str
@@ -45,6 +49,8 @@ class Machine:
     uv_version: str
     git: str
     git_version: str
+    landlock: int
+    unenforceable: tuple[str, ...]
     pythons: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
 
@@ -53,6 +59,7 @@ class Machine:
             **asdict(self),
             "home": self.home or None,
             "pythons": [{"version": version, "executable": path} for version, path in self.pythons],
+            "unenforceable": list(self.unenforceable),
             "notes": list(self.notes),
         }
 
@@ -71,6 +78,7 @@ def examine_machine(store: Store) -> tuple[Machine, list[Fault]]:
         _fault(faults, "disk-full", what, folder, "Free some space: `gc --dry-run` lists what may go")
     uv, uv_version = _look_at_uv(faults, notes)
     git, git_version = _look_at_git(notes)
+    landlock, unenforceable = _look_at_confinement(notes)
     pythons = tuple((found.version, found.executable) for found in interpreters.available() if satisfies(found.version, _PYTHONS))
     if not pythons:
         _fault(
@@ -88,6 +96,8 @@ def examine_machine(store: Store) -> tuple[Machine, list[Fault]]:
         uv_version=uv_version,
         git=git,
         git_version=git_version,
+        landlock=landlock,
+        unenforceable=unenforceable,
         pythons=pythons,
         notes=tuple(notes),
     )
@@ -178,6 +188,24 @@ def _look_at_git(notes: list[str]) -> tuple[str, str]:
         notes.append(f"`{git}` can't be started: {error}")
         return git, ""
     return git, answer.stdout.strip().removeprefix("git version ")
+
+
+def _look_at_confinement(notes: list[str]) -> tuple[int, tuple[str, ...]]:
+    from plughost.policy import DEFAULT
+    from plughost.sandbox import found_machine, unenforceable
+
+    try:
+        machine = found_machine()
+    except OSError as error:
+        notes.append(f"Nobody knows how plugins can be confined here: {error}")
+        return 0, ()
+    missing = unenforceable(DEFAULT, machine)
+    for each in missing:
+        notes.append(f"`{each.name}` can't be enforced ({each.what}): {each.why}. It takes {each.how}")
+    if missing:
+        names = " ".join(f"--allow-unenforced {each.name}" for each in missing)
+        notes.append(f"So plugins are started only if they are trusted, or by `{names}`")
+    return machine.abi, tuple(each.name for each in missing)
 
 
 def _fault(faults: list[Fault], reference: str, what: str, where: str, remedy: str) -> None:

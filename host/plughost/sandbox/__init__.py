@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from plughost.sandbox._broker import Broker
     from plughost.sandbox._guard import Guard
-    from plughost.sandbox._machine import Machine, known_machine
+    from plughost.sandbox._machine import Machine, found_machine, known_machine
     from plughost.sandbox._plan import Confinement, Missing, Ways, unenforceable
     from plughost.sandbox._work import WorkFolders, abandoned
     from plughost.sandbox._workshop import Workshop
@@ -24,6 +24,7 @@ __all__ = [
     "WorkFolders",
     "Workshop",
     "abandoned",
+    "found_machine",
     "known_machine",
     "unenforceable",
 ]
@@ -33,7 +34,7 @@ __getattr__ = lazily(
     {
         "_guard": ("Guard",),
         "_broker": ("Broker",),
-        "_machine": ("Machine", "known_machine"),
+        "_machine": ("Machine", "found_machine", "known_machine"),
         "_plan": ("Confinement", "Missing", "Ways", "unenforceable"),
         "_work": ("WorkFolders", "abandoned"),
         "_workshop": ("Workshop",),

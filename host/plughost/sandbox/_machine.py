@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Machine", "known_machine"]
+__all__ = ["Machine", "found_machine", "known_machine"]
 
 RUNNER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "runner", "__main__.py")
 _PROBED_WITHIN_S = 20.0
@@ -84,7 +84,7 @@ def known_machine(cache: str, *, anew: bool = False) -> Machine:
             return _machine(kept)
     found = _probe()
     if "abi" not in found:  # it has failed: perhaps not the next time
-        return Machine(0, dict.fromkeys(_WAYS, str(found["probe"])))
+        return _machine(found)
     try:
         os.makedirs(os.path.dirname(cache), exist_ok=True)
         replace_file(cache, encode({"key": key, "found": found}).encode(), durable=False)
@@ -93,7 +93,17 @@ def known_machine(cache: str, *, anew: bool = False) -> Machine:
     return _machine(found)
 
 
+def found_machine() -> Machine:
+    """What is found out now; nothing is remembered.
+
+    Raises: OSError: no process can be started.
+    """
+    return _machine(_probe()) if sys.platform == "linux" else Machine(0, {})
+
+
 def _machine(found: Mapping[str, object]) -> Machine:
+    if "abi" not in found:
+        return Machine(0, dict.fromkeys(_WAYS, str(found["probe"])))
     abi = found.get("abi")
     why_not = {name: str(why) for name, why in found.items() if name != "abi"}
     return Machine(abi if isinstance(abi, int) else 0, why_not)
