@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from plughost._gather import taken_ahead
+from plughost._gather import AHEAD, taken_ahead
 from plughost._route import Stop
 from plughost.call import Begun, HookCall, HookWrapping, Terms, conclude_hook
 from plughost.contract import read_hooks
@@ -49,7 +49,7 @@ class Door:
 
     def call(self, implementation: HookImplementation, args: Sequence[object], kwargs: Mapping[str, object]) -> object:
         """Its result; None, which pluggy leaves out, where the plugin is disabled."""
-        begun = None if kwargs else taken_ahead(implementation, args)
+        begun = taken_ahead(implementation, args) if AHEAD.get() and not kwargs else None
         if begun is None:
             route = self._routes.get(implementation) or self._open_route(implementation)
             try:

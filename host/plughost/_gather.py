@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from plughost.call import Begun
     from plughost.contract import HookImplementation
 
-__all__ = ["call_together", "call_together_async", "taken_ahead"]
+__all__ = ["AHEAD", "call_together", "call_together_async", "taken_ahead"]
 
 
 #: What was asked ahead for the hook call that is running.
-_AHEAD: ContextVar[dict[HookImplementation, Begun] | None] = ContextVar("plughost_ahead", default=None)
+AHEAD: ContextVar[dict[HookImplementation, Begun] | None] = ContextVar("plughost_ahead", default=None)
 
 
 def taken_ahead(implementation: HookImplementation, args: Sequence[object]) -> Begun | None:
     """The call that was begun for these very arguments, if there is one. A nested call of the same hook has others."""
-    ahead = _AHEAD.get()
+    ahead = AHEAD.get()
     begun = ahead.get(implementation) if ahead else None
     if ahead is None or begun is None or not all(a is b for a, b in zip(begun.args, args, strict=True)):
         return None
@@ -140,11 +140,11 @@ def _ask_all(caller: HookCaller, kwargs: Mapping[str, object]) -> dict[HookImple
 
 
 def _call(caller: HookCaller, kwargs: Mapping[str, object], ahead: dict[HookImplementation, Begun]) -> object:
-    token = _AHEAD.set(ahead)
+    token = AHEAD.set(ahead)
     try:
         return caller(**kwargs)
     finally:
-        _AHEAD.reset(token)
+        AHEAD.reset(token)
 
 
 def _discard(ahead: dict[HookImplementation, Begun]) -> None:
