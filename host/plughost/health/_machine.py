@@ -200,8 +200,7 @@ def _look_at_confinement(notes: list[str]) -> tuple[int, tuple[str, ...]]:
         notes.append(f"Nobody knows how plugins can be confined here: {error}")
         return 0, ()
     missing = unenforceable(DEFAULT, machine)
-    for each in missing:
-        notes.append(f"`{each.name}` can't be enforced ({each.what}): {each.why}. It takes {each.how}")
+    notes += [f"`{each.name}` can't be enforced ({each.what}): {each.why}. It takes {each.how}" for each in missing]
     if missing:
         names = " ".join(f"--allow-unenforced {each.name}" for each in missing)
         notes.append(f"So plugins are started only if they are trusted, or by `{names}`")
