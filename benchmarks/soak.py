@@ -42,6 +42,11 @@ def count():
 def sleep():
     time.sleep(60)
 
+def write(path):
+    with open(path, "w") as file:
+        file.write(path)
+    return os.getcwd()
+
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -56,7 +61,7 @@ version = "1.0"
 
 [project.entry-points.plughost]
 """
-TOOLS = ("echo", "pid", "count", "sleep", "die")
+TOOLS = ("echo", "pid", "count", "sleep", "write", "die")
 PARTS = 10
 #: What a part may add to a process's memory: less than anything takes that is kept each time, and what is made once, late.
 MOST_BYTES_EACH = 8
@@ -66,6 +71,8 @@ SETTLED_AFTER_S = 5.0
 DEADLINE_S = 0.01
 #: Every so many calls one with a value large enough for shared memory.
 LARGE_EVERY = 1000
+#: Sessions open at once: the others end to make room.
+MOST_SESSIONS = 10
 LARGE = bytes(1 << 20)
 
 
@@ -115,7 +122,7 @@ class Soak:
         (source / "soaked" / "__init__.py").write_text(SOURCE, encoding="utf-8")
         entry_points = "".join(f'{tool} = "soaked:{tool}"\n' for tool in TOOLS)
         (source / "pyproject.toml").write_text(PROJECT + entry_points, encoding="utf-8")
-        self.host = Host(store=folder / "store")
+        self.host = Host(store=folder / "store", max_sessions=MOST_SESSIONS)
         self.host.add(str(source))
         for _ in range(20):  # opens each kind of file that records are written to
             self.host.call("soaked", "echo")
@@ -171,6 +178,20 @@ class Soak:
         except PluginCrashed:
             pass
         assert self.host.call("soaked", "echo", number) == number
+
+    def use_a_session(self, number: int) -> None:
+        """One that is opened, used and dropped; the process of each fifth is killed in the middle of a call."""
+        session = self.host.session("soaked")
+        assert session.call("write", f"{number}.txt") == session.folder
+        if number % 5 == 0:
+            with contextlib.suppress(PluginCrashed):
+                session.call("die")
+            assert session.invoke("write", args=["again.txt"]).artifacts
+
+    def left(self) -> list[Path]:
+        """Folders that plugins have written to, once there are no plugins any more."""
+        root = Path(self.host.store.root)
+        return [*root.glob("sessions/*/*"), *root.glob("work/*/*/")]
 
     def child(self) -> int:
         """The plugin's process that waits for the next call; one is made if there is none."""
@@ -251,6 +272,7 @@ def main() -> None:
     parser.add_argument("--cancels", type=int, default=10_000, help="calls cancelled, by a deadline and by whoever waits")
     parser.add_argument("--loops", type=int, default=1_000, help="event loops, each with a call, answered or cancelled")
     parser.add_argument("--kills", type=int, default=1_000, help="kills of the plugin's process")
+    parser.add_argument("--sessions", type=int, default=1_000, help="sessions that are opened, used and dropped")
     counts = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="plughost-soak-") as folder:
         soak = Soak(Path(folder))
@@ -261,9 +283,12 @@ def main() -> None:
                 ("cancels", soak.cancel, counts.cancels),
                 ("event loops", soak.await_in_a_loop, counts.loops),
                 ("kills", soak.kill, counts.kills),
+                ("sessions", soak.use_a_session, counts.sessions),
             )
             sound = [run(soak, what, operate, count) for what, operate, count in parts if count]
-    sys.exit(not all(sound))
+        for path in (left := soak.left()):
+            print(f"left: {path}")
+    sys.exit(not all(sound) or bool(left))
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["Sessions"]
 
 #: Sessions that have ended, of which it is known why.
-_MOST_REMEMBERED = 1000
+_MOST_REMEMBERED = 256
 _ENDS_WITHIN_S = 10.0
 
 
