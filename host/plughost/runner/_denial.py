@@ -9,7 +9,7 @@ import errno
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 __all__ = ["Denial"]
 
@@ -24,8 +24,12 @@ class Denial:
         self._plugin = plugin
         self.is_off = network == "off"
         self._patterns = () if isinstance(network, str) else tuple(map(_split, network))
+        #: Has the host process know of it, too.
+        self.report: Callable[[object, object], None] | None = None
 
     def of_host(self, host: object, port: object) -> OSError:
+        if self.report is not None:
+            self.report(host, port)
         there = _shown(host, port)
         return self._refusal(there, "can't be reached", self._why(), "--allow-net " + there)
 

@@ -57,7 +57,7 @@ def explain_denials(plugin: str, network: str | Sequence[str], port: int = 0) ->
     if denial.is_off:
         when_imported("socket", lambda: _take_part(sys.modules["socket"], denial))
     elif port:
-        from ._dialing import dial_named
+        from ._dialing import dial_named, leave_out_proxy
 
         def begin() -> None:
             module = sys.modules["socket"]
@@ -65,6 +65,7 @@ def explain_denials(plugin: str, network: str | Sequence[str], port: int = 0) ->
             dial_named(module, denial, port)
 
         when_imported("socket", begin)
+        when_imported("urllib.request", lambda: leave_out_proxy(sys.modules["urllib.request"], port))
 
 
 def _take_part(module: ModuleType, denial: Denial) -> None:

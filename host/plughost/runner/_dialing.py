@@ -1,14 +1,18 @@
 """Sockets of Python's that lead to the hosts which the policy names, though this process has no network but its own loopback.
 
-Above it: `_denied`; below it: the broker, which listens there, and the module `socket`. Clients of HTTP find the broker by
-themselves. What opens connections of its own (mail, databases, `http.client`) is connected by way of it here. A name that the
-policy has is given an address that stands for it, out of those that lead nowhere: to connect to that is to ask for the name.
+Above it: `_denied`; below it: the broker, which listens there, and the modules `socket` and `urllib.request`. A name that the
+policy has is given an address that stands for it, out of those that lead nowhere: to connect to that is to ask the broker for the
+name.
+
+So Python's own clients of HTTP need no proxy, and are not told of it: of a host that they are denied they hear by an exception,
+where a proxy could but answer. Programs and libraries that aren't Python's find the broker by the variables of the environment.
 """
 
 from __future__ import annotations
 
 import _socket
 import errno
+import functools
 import os
 
 from ._denial import plain
@@ -22,7 +26,7 @@ if TYPE_CHECKING:
 
     Target = tuple[str, int]
 
-__all__ = ["dial_named"]
+__all__ = ["dial_named", "leave_out_proxy"]
 
 #: 198.18.0.0/15: for measurements between networks, and never given out. Source: RFC 2544, appendix C.2.2.
 _FIRST, _SIZE = (198 << 24) + (18 << 16), 1 << 17
@@ -31,7 +35,9 @@ _NEAR_S = 10.0
 #: By the reply of SOCKS5. Source: RFC 1928, section 6.
 _FAILURES = {3: errno.ENETUNREACH, 4: errno.EHOSTUNREACH, 5: errno.ECONNREFUSED, 6: errno.ETIMEDOUT}
 _DENIED = 2
+_INET = (_socket.AF_INET, _socket.AF_INET6)
 _METHOD_BYTES, _REPLY_BYTES = 2, 10
+_LONGEST_NAME, _HIGHEST_PORT = 255, 65535
 #: What the broker takes for a connection of which nothing is answered; see its `_broker_socks`.
 _UNANSWERED = 1
 
@@ -39,6 +45,7 @@ _UNANSWERED = 1
 def dial_named(module: ModuleType, denial: Denial, port: int) -> None:
     """From now on. `port` is the broker's."""
     book = _Book(denial)
+    denial.report = functools.partial(_report, port)
     look_up, look_up_one, connect = module.getaddrinfo, module.gethostbyname, module.socket.connect
 
     def getaddrinfo(host: object, port: object, *args: object, **kwargs: object) -> object:
@@ -69,7 +76,35 @@ def dial_named(module: ModuleType, denial: Denial, port: int) -> None:
     replace(module.socket, "connect_ex", dial_ex)
 
 
-_INET = (_socket.AF_INET, _socket.AF_INET6)
+def leave_out_proxy(module: ModuleType, port: int) -> None:
+    """Of the proxies that clients of HTTP find in the environment, the broker on that port."""
+    broker = "http://127.0.0.1:{}".format(port)
+    find = module.getproxies_environment
+
+    def getproxies_environment() -> dict[str, str]:
+        return {scheme: proxy for scheme, proxy in find().items() if proxy != broker}
+
+    replace(module, "getproxies_environment", getproxies_environment)
+    if module.getproxies is find:
+        module.__dict__["getproxies"] = getproxies_environment
+
+
+def _report(port: int, host: object, at: object) -> None:
+    """Ask the broker for what is denied here, so that it is known outside."""
+    name = plain(host)
+    if not (isinstance(at, int) and 0 < at <= _HIGHEST_PORT and 0 < len(name) <= _LONGEST_NAME):
+        return
+    asking = None
+    try:
+        asking = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
+        asking.settimeout(_NEAR_S)
+        asking.connect(("127.0.0.1", port))
+        asking.sendall(bytes((_UNANSWERED,)) + _encoded((name, at)))
+    except OSError:
+        pass
+    finally:
+        if asking is not None:
+            asking.close()
 
 
 def _dial(own: _socket.socket, target: Target, port: int, denial: Denial) -> None:
