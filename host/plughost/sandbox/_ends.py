@@ -92,7 +92,7 @@ def _written(limit: str, value: float) -> str:
 def crash_of(guard: Guard, what: str, code: int | None, causes: list[str]) -> PluginCrashed:
     """The error for a worker that ended with that exit code, below 0 for a signal; `causes` are what it printed last."""
     if guard.breach is None and guard.was_out_of_memory():
-        guard.breach = Breach("memory_bytes", max(guard.peak_bytes, guard.policy.memory_bytes or 0))
+        guard.breach = Breach("memory_bytes", max(guard.meter.peak_bytes, guard.policy.memory_bytes or 0))
     breach = guard.breach
     if breach is None and code == -_SIGXFSZ and guard.policy.file_bytes is not None:
         breach = Breach("file_bytes", guard.policy.file_bytes)
@@ -114,8 +114,8 @@ def _why(guard: Guard, code: int | None) -> str:
     if signal == _SIGSYS:
         return "It may have made a system call of another architecture: that is how those are refused"
     allowed = guard.policy.memory_bytes
-    if allowed is not None and guard.peak_bytes >= NEAR * allowed and signal in _FOR_WANT_OF_MEMORY:
-        figures = f"{quantity('memory_bytes', guard.peak_bytes)} of {quantity('memory_bytes', allowed)}"
+    if allowed is not None and guard.meter.peak_bytes >= NEAR * allowed and signal in _FOR_WANT_OF_MEMORY:
+        figures = f"{quantity('memory_bytes', guard.meter.peak_bytes)} of {quantity('memory_bytes', allowed)}"
         return f"It was possibly out of memory: it had {figures}"
     if signal == _SIGKILL:
         return "No limit of its policy did that: it did it itself, or somebody else, or the system for want of memory"
@@ -155,7 +155,10 @@ def _reached(guard: Guard, limit: str) -> str:
 
 def _tell_of_full_folder(guard: Guard, error: PluginError) -> None:
     """Which folder it was that is full, the error may not say: there is room in the other one."""
-    size = guard.temporary_use()[1]
-    if size and guard.has_room_at_work:
-        error.causes = (f"It reached a limit: `{guard.temporary}` holds at most {quantity('disk_bytes', size)}", *error.causes)
+    size = guard.meter.temporary_use()[1]
+    if size and guard.meter.has_room_at_work:
+        error.causes = (
+            f"It reached a limit: `{guard.meter.temporary}` holds at most {quantity('disk_bytes', size)}",
+            *error.causes,
+        )
         error.hint = "What is large belongs in the work directory, which is the current one when a call begins"

@@ -146,9 +146,9 @@ class Family:
         self._namespace = ""
         self._search_at = 0.0
 
-    def look(self, now: float) -> list[int]:
-        """Those that live. `now` is a `time.monotonic()`."""
-        if now >= self._search_at:
+    def look(self, now: float, *, thoroughly: bool = False) -> list[int]:
+        """Those that live. `now` is a `time.monotonic()`; `thoroughly` is all of the machine looked through, else now and then."""
+        if thoroughly or now >= self._search_at:
             self._known |= self._searched()
             cost_s = time.monotonic() - now
             self._search_at = now + max(_SEARCHED_EVERY_S, _TIMES_ITS_COST * cost_s)

@@ -69,13 +69,13 @@ class Guards:
         is_alone = is_nursery or (confinement.policy.processes == 1 and "calls" not in confinement.waived)
         guard = Guard(confinement, worker.process, plugin=plugin, is_alone=is_alone)
         if is_nursery:
-            guard.work = ""  # which holds those of the others
+            guard.minds_disk = False  # its work directory holds those of the others
         self.watch(worker, guard)
 
     def watch(self, worker: Worker, guard: Guard) -> None:
         policy, channel = guard.policy, worker.channel
         worker.guard, worker.on_begin = guard, self._wake_up
-        channel.bulk.is_counted, guard.shared_bytes = True, channel.bulk.memory_bytes
+        channel.bulk.is_counted, guard.meter.shared_bytes = True, channel.bulk.memory_bytes
         if policy.output_bytes is not None:
             channel.most_printed_bytes = policy.output_bytes
             channel.on_flood = lambda: guard.end_for("output_bytes", channel.printed_bytes)

@@ -1,0 +1,181 @@
+"""What the processes of one worker have used by now.
+
+Above it: the guard, which holds that against a policy; below it: `_figures` and `_disk`. It waits for nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from plughost import _kernel
+from plughost.sandbox._disk import DiskUse
+from plughost.sandbox._figures import (
+    Family,
+    children_cpu_ns,
+    cpu_ns,
+    memory_file_bytes,
+    proportional_bytes,
+    usage,
+    use_of_file_system,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Protocol
+
+    from plughost.sandbox._plan import Confinement
+
+    class Process(Protocol):
+        """What is watched. Its number is its own until `returncode` is known."""
+
+        pid: int
+        family: str
+        returncode: int | None
+
+        def interrupt(self) -> None: ...
+
+
+__all__ = ["Meter"]
+
+#: For how long the work directory is looked through at a time.
+_DISK_WITHIN_S = 0.002
+#: The file system of a work directory has room while it has that much left.
+_ROOM_BYTES = 16 << 20
+#: In how many rounds those are looked for that are being forked while the others are stopped.
+_MOST_ROUNDS = 20
+
+_SIGKILL, _SIGSTOP = 9, 19
+
+
+class Meter:
+    """Read by one thread. One that `is_alone` has no other processes, or none that count."""
+
+    __slots__ = (
+        "_disk",
+        "_ended_ns",
+        "_family",
+        "_hidden_bytes",
+        "_is_alone",
+        "_is_fork",
+        "_process",
+        "cpu_ns",
+        "memory_bytes",
+        "peak_bytes",
+        "pids",
+        "shared_bytes",
+        "temporary",
+        "threads",
+        "work",
+    )
+
+    def __init__(self, confinement: Confinement, process: Process, *, is_alone: bool) -> None:
+        self.work = confinement.work
+        #: Where the processes have a tmpfs of their own for temporary files; nothing where they are in the work directory.
+        temporary = confinement.environment.get("TMPDIR", "")
+        self.temporary = "" if temporary.startswith(confinement.work) else temporary
+        #: The processes, when that was asked last.
+        self.pids = [process.pid]
+        #: The CPU time of all of them, those included that have ended.
+        self.cpu_ns = 0
+        #: The memory of all of them, when it was looked at last, and the most that was seen; and how many threads there were.
+        self.memory_bytes = self.peak_bytes = 0
+        self.threads = 0
+        #: Tells how much memory there is that the host shares with the worker; -1 where it has none yet.
+        self.shared_bytes: Callable[[], int] = lambda: -1
+        self._process = process
+        self._is_alone = is_alone
+        self._is_fork = not confinement.plan
+        self._family: Family | None = None
+        self._ended_ns = 0
+        self._hidden_bytes = 0
+        self._disk = DiskUse(self.work)
+
+    def count_processes(self, now: float, *, thoroughly: bool = False) -> None:
+        """`now` is a `time.monotonic()`."""
+        if not self._is_alone:
+            self._family = self._family or Family(self._process.pid, self._process.family, has_namespace=not self._is_fork)
+            self.pids = self._family.look(now, thoroughly=thoroughly)
+
+    def read_clocks(self) -> int:
+        """How much CPU time was used since this was asked last."""
+        if self._is_alone:
+            used = max(cpu_ns(self._process.pid), self.cpu_ns)
+        else:
+            used = self._ended_ns + sum(max(0, cpu_ns(pid)) + children_cpu_ns(pid) for pid in self.pids)
+            if used < self.cpu_ns:  # of one that nobody has waited for, its time is nowhere any more
+                self._ended_ns += self.cpu_ns - used
+                used = self.cpu_ns
+        advance, self.cpu_ns = used - self.cpu_ns, used
+        return advance
+
+    def weigh(self, *, allowed: int | None = None) -> None:
+        """Look at the memory: what is each process's own, what they share, and what lies in memory as files."""
+        found = [known for pid in self.pids if (known := usage(pid)) is not None]
+        files_bytes = self._memory_files() + (0 if self._is_fork else self.temporary_use()[0])
+        # Files are in memory whether they are mapped or not, and one process has nothing shared but those.
+        total = sum(known.anonymous_bytes for known in found) + max(files_bytes, sum(known.shared_bytes for known in found))
+        if len(found) > 1 and allowed is not None and total > allowed:
+            # What was forked shares most of it. To tell takes long, so it is only asked for here.
+            exact = proportional_bytes(self.pids)
+            total = exact + files_bytes if exact >= 0 else total
+        self.memory_bytes = total
+        self.peak_bytes = max(self.peak_bytes, total)
+        self.threads = sum(known.threads for known in found)
+
+    def _memory_files(self) -> int:
+        """What the host shares with it, or else what a process may fill and not map before it is shared."""
+        shared = self.shared_bytes()
+        if shared >= 0:
+            return shared
+        self._hidden_bytes = max(self._hidden_bytes, sum(map(memory_file_bytes, self.pids)))
+        return self._hidden_bytes
+
+    def temporary_use(self) -> tuple[int, int]:
+        """How much lies in the tmpfs for temporary files, and how much it holds."""
+        return use_of_file_system(self._process.pid, self.temporary) if self.temporary else (0, 0)
+
+    # The work directory.
+
+    @property
+    def is_amid(self) -> bool:
+        """Whether the work directory has been looked through in part."""
+        return self._disk.is_amid
+
+    @property
+    def disk_took_s(self) -> float:
+        return self._disk.took_s
+
+    def look_through(self) -> int:
+        """Go on with the work directory, for a moment; how much it holds, as far as that is known."""
+        self._disk.look(_DISK_WITHIN_S, self.pids)
+        return self._disk.used_bytes
+
+    @property
+    def has_room_at_work(self) -> bool:
+        """Whether the file system of the work directory has some left."""
+        try:
+            known = os.statvfs(self.work)
+        except OSError:
+            return False
+        return known.f_bavail * known.f_frsize > _ROOM_BYTES
+
+    def kill(self) -> None:
+        """Kill all of the processes. They are stopped first, so that there can't be more meanwhile."""
+        if not self._is_alone:
+            stopped: set[int] = set()
+            for _ in range(_MOST_ROUNDS):
+                self.count_processes(time.monotonic(), thoroughly=True)
+                found = set(self.pids) - stopped
+                if not found:
+                    break
+                for pid in found:
+                    _kernel.signal(pid, _SIGSTOP)
+                stopped |= found
+            for pid in stopped:
+                _kernel.signal(pid, _SIGKILL)
+        self._process.interrupt()
+
+    def close(self) -> None:
+        self._disk.close()
