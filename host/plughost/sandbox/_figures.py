@@ -147,7 +147,7 @@ class Family:
         self._search_at = 0.0
 
     def look(self, now: float, *, thoroughly: bool = False) -> list[int]:
-        """Those that live. `now` is a `time.monotonic()`; `thoroughly` is all of the machine looked through, else now and then."""
+        """Those that live. `now` is a `time.monotonic()`. The whole machine is looked through now and then, or `thoroughly`."""
         if thoroughly or now >= self._search_at:
             self._known |= self._searched()
             cost_s = time.monotonic() - now
