@@ -1,0 +1,144 @@
+"""A plugin that tries to get out in nearly three hundred ways, kept in by different means: what came of it outside."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ROOT = Path(__file__).parents[1]
+PROGRAM = Path(__file__).parent / "attacks.py"
+TRIED_WITHIN_S = 100
+SOMEBODY = 12345
+#: What a plugin may learn where it has no tree of files of its own, which takes somebody's leave.
+TOLD = {f"files.tell_by_{way}" for way in ("access", "entering", "link", "opening_as_path", "space", "stat")}
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps all of a policy")
+
+
+class Trial:
+    """A run of the program, under way."""
+
+    def __init__(self, folder: Path, *options: str, user: int | None = None) -> None:
+        python, path = sys.executable, os.pathsep.join([str(ROOT / "host"), *filter(None, sys.path)])
+        if user is not None:
+            os.chown(folder, user, user)
+            python = python_for(user, path) or pytest.skip("another user can execute no Python here")
+        self.folder = folder
+        self.process = subprocess.Popen(
+            [python, str(PROGRAM), str(folder), *options],
+            env={**os.environ, "PYTHONPATH": path},
+            stdout=subprocess.PIPE,
+            text=True,
+            user=user,
+            group=user,
+            extra_groups=None if user is None else [],
+            cwd=folder,
+        )
+
+    def results(self) -> dict[str, dict[str, object]]:
+        output, _ = self.process.communicate(timeout=TRIED_WITHIN_S)
+        assert self.process.returncode == 0
+        return json.loads(output)
+
+
+def python_for(user: int, path: str) -> str | None:
+    """One that is ours, or the system's, which that user can have run this."""
+    for python in (os.path.realpath(sys.executable), "/usr/bin/python3"):
+        argv = [python, "-c", "import plughost.venv, pluggy"]
+        try:
+            done = subprocess.run(
+                argv, env={"PYTHONPATH": path}, user=user, group=user, extra_groups=[], capture_output=True, check=False, cwd="/"
+            )
+        except OSError:
+            continue
+        if done.returncode == 0:
+            return python
+    return None
+
+
+def only(*patterns: str) -> list[str]:
+    return [part for pattern in patterns for part in ("--only", pattern)]
+
+
+def got_through(results: dict[str, dict[str, object]]) -> dict[str, dict[str, object]]:
+    results = {name: result for name, result in results.items() if name != "places"}
+    return {name: result for name, result in results.items() if result["seen"] or str(result["answer"]).startswith("got")}
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Trial]]:
+    """`start(*options, user=None)` begins to try everything, in a folder that any user can reach."""
+    with tempfile.TemporaryDirectory(prefix="attacks-", ignore_cleanup_errors=True) as root:
+        Path(root).chmod(0o755)
+        trials: list[Trial] = []
+
+        def begin(*options: str, user: int | None = None) -> Trial:
+            folder = Path(root) / str(len(trials))
+            folder.mkdir()
+            trials.append(Trial(folder, *options, user=user))
+            return trials[-1]
+
+        yield begin
+        for trial in trials:
+            trial.process.kill()
+            trial.process.communicate()
+
+
+def test_whatever_a_plugin_tries_it_gets_nothing(start: Callable[..., Trial]) -> None:
+    trial = start()
+    results = trial.results()
+    assert got_through(results) == {}
+    assert len(results) > 250
+    assert "path file" in str(results["places"]["answer"])  # what is tried at the start was tried
+    assert list((trial.folder / "store" / "work").iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="to be another user takes root")
+def test_nor_does_it_where_the_host_is_not_root(start: Callable[..., Trial]) -> None:
+    trial = start(*only("[!s]*", "start.*", "starting.*"), user=SOMEBODY)
+    results = trial.results()
+    assert got_through(results) == {}
+    assert len(results) > 250
+    assert list((trial.folder / "store" / "work").iterdir()) == []
+
+
+def test_without_namespaces_a_call_is_refused_unless_names_of_files_may_be_told(start: Callable[..., Trial]) -> None:
+    refused = start("--without-namespaces")
+    options = only("network.*", "files.*", "processes.*", "rights.*", "inherited.*", "start*")
+    waived = start("--without-namespaces", "--allow-unenforced", "file-names", *options)
+    message, cause = refused.results()["refused"]["seen"]
+    assert message == "`other` is not started: its policy can't be enforced on this machine"
+    assert cause.startswith("`file-names`")
+    results = waived.results()
+    assert set(got_through(results)) <= TOLD
+    assert len(results) > 200
+
+
+def test_where_nothing_is_confined_the_same_attempts_get_through(start: Callable[..., Trial]) -> None:
+    results = start("--trusted", *only("network.*", "files.*", "processes.*")).results()
+    through = Counter(name.partition(".")[0] for name in got_through(results))
+    least = {"network": 15, "files": 50, "processes": 30}
+    assert {module for module, count in least.items() if through[module] < count} == set()
+
+
+def test_a_plugin_that_lets_go_of_its_lifeline_ends_with_its_host(
+    start: Callable[..., Trial], is_gone: Callable[[int], bool]
+) -> None:
+    trial = start("--outlive")
+    assert trial.process.stdout is not None
+    worker = int(trial.process.stdout.readline())
+    os.kill(worker, 0)
+    os.kill(trial.process.pid, signal.SIGKILL)
+    assert is_gone(worker)
