@@ -57,7 +57,7 @@ class Custody:
     @property
     def is_called_off(self) -> bool:
         """Whether what runs in it is not to begin anything more."""
-        return self._is_cancelled or self._is_over
+        return self.is_cancelled or self._is_over
 
     def add(self, worker: Worker) -> None:
         self._workers.add(worker)
