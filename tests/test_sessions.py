@@ -235,6 +235,14 @@ def test_an_error_of_the_plugin_and_a_mistake_of_the_caller_leave_the_state_alon
     assert session.stats.failed == 1
 
 
+def test_memory_that_is_used_up_is_the_plugins_to_give_back(host):
+    with host.session("stateful", memory_bytes=100 << 20) as session:
+        session.call("add", 5)
+        with pytest.raises(MemoryError):
+            session.call("hoard", 400)
+        assert session.call("add") == 6
+
+
 # Calls of every kind.
 
 

@@ -82,6 +82,11 @@ def direct(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     sys.modules.pop("skies")
 
 
+def test_a_direct_twin_has_no_sessions_since_its_state_is_this_processs(direct):
+    with pytest.raises(plughost.UsageError, match="has no sessions"):
+        direct.session("skies")
+
+
 def test_a_direct_twin_calls_in_this_process_with_the_values_of_the_wire(direct):
     assert direct.call("skies", "forecast", "Bern") == f"Bern 1 {os.getpid()}"
     assert str(direct.call("skies", "half", value="3.0")) == "1.5"

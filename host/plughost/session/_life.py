@@ -99,23 +99,32 @@ class Life:
             self._starts += 1
         return self._worker
 
-    def note(self, error: BaseException | None) -> None:
-        """A call has ended. An error that says that the process is gone says so of the state, too."""
+    def note(self, error: BaseException | None = None, *, is_called_off: bool = False) -> None:
+        """A call has ended. An error that says that the process is gone says so of the state, too, unless nobody hears of it."""
         worker = self._worker
         if worker is None:
             return
         self._calls += 1
-        if worker.alive and not worker.reusable:
+        if worker.alive and (is_called_off or not self._may_go_on(worker, error)):
             worker.stop()
         if worker.alive:
             worker.leave()
             return
         self.lose()
+        if is_called_off or error is None:
+            return
         if isinstance(error, PluginCrashed | CallTimeout):
             self._lost = None
             _lost(error)
-        elif error is not None and self._calls == 1:  # the first: there was nothing to lose
+        elif self._calls == 1:  # there was nothing to lose
             self._lost = None
+
+    def _may_go_on(self, worker: Worker, error: BaseException | None) -> bool:
+        """Whether the state is worth more than what is wrong with the process: memory that is used up may be given back.
+
+        What an import that fails has left behind isn't, where there is no state yet.
+        """
+        return worker.reusable or self._calls > 1 or isinstance(error, MemoryError)
 
     def lose(self) -> None:
         """It is gone."""

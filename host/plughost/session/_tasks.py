@@ -46,6 +46,11 @@ class Task:
         if self.custody is not None:
             self.custody.add(worker)
 
+    @property
+    def is_called_off(self) -> bool:
+        """Whether another thread has cancelled it."""
+        return self.custody is not None and self.custody.is_called_off
+
     def leave(self) -> None:
         if self.custody is not None:
             self.custody.remove(self.worker)
@@ -120,7 +125,7 @@ class Tasks:
                 self._conclude(task, error)
             raise
         else:
-            self._life.note(None)
+            self._life.note(is_called_off=task.is_called_off)
         finally:
             if task is not None:
                 task.leave()
@@ -159,7 +164,7 @@ class Tasks:
 
     def _conclude(self, task: Task, error: BaseException) -> None:
         """Count what went wrong, and say of it what it means here. Raises: SessionEnded: that is why it did."""
-        self._life.note(error)
+        self._life.note(error, is_called_off=task.is_called_off)
         if isinstance(error, UsageError | UnknownError) and task.worker.alive:  # nothing was asked
             self.made -= 1
             return

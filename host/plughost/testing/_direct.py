@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from plughost._caller import Caller
 from plughost._workers import Workers
-from plughost.errors import UnknownError
+from plughost.errors import UnknownError, UsageError
 from plughost.paths import Store
 from plughost.registry import Installed, State
 from plughost.runner import wire
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from plughost.errors import PluginCrashed, PluginError
     from plughost.policy import Policy
     from plughost.runner.carrier import Carrier
+    from plughost.session import Sessions
 
 __all__ = ["Direct"]
 
@@ -46,6 +47,15 @@ class Direct(Caller):
     def __init__(self, name: str, entry_points: Mapping[str, str], *, project: str = "plughost") -> None:
         workers = _DirectWorkers(name, entry_points, project)
         super().__init__(lambda: workers)
+
+    @property
+    def sessions(self) -> Sessions:
+        """Raises: UsageError: what the plugin keeps is in this process, and there is one of it."""
+        raise UsageError(
+            "A plugin that runs in process has no sessions",
+            causes=["What it keeps in its modules is this process's, and is there for each further call"],
+            hint="Call its tools one after the other, or use a `Host`",
+        )
 
 
 class _DirectWorkers(Workers):

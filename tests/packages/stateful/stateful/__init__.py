@@ -7,6 +7,7 @@ import threading
 import time
 
 _total = 0
+_hoarded: list = []
 
 
 def add(amount: int = 1) -> int:
@@ -108,3 +109,10 @@ def have_child() -> int:
     import sys
 
     return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]).pid
+
+
+def hoard(mib: int) -> int:
+    """Take that much memory, page by page, and keep it."""
+    for _ in range(mib):
+        _hoarded.append(bytearray(b"x") * (1 << 20))
+    return len(_hoarded)
