@@ -280,6 +280,23 @@ def test_the_process_for_a_call_was_forked_before_it(isolated: plughost.Host) ->
 
 
 @forking
+def test_calls_in_a_row_have_several_processes_ready_and_later_one_is_enough_again(isolated: plughost.Host) -> None:
+    nursery = nursery_of(isolated)
+
+    def await_spares(are_enough: Callable[[int], bool]) -> list[int]:
+        while not are_enough(len(spares := [pid for pid in below(nursery) if state(pid) == "S"])):
+            select.select([], [], [], 0.01)
+        return spares
+
+    with ThreadPoolExecutor(4) as threads:
+        assert set(threads.map(lambda _: isolated.call("isolated", "count"), range(24))) == {1}
+    spares = await_spares(lambda count: count > 1)
+    assert isolated.call("isolated", "where")["pid"] in spares
+    assert isolated.call("isolated", "count") == 1
+    assert await_spares(lambda count: count == 1)
+
+
+@forking
 def test_many_calls_leave_no_process_and_no_descriptor(isolated: plughost.Host) -> None:
     nursery = nursery_of(isolated)
     before = len(os.listdir("/proc/self/fd"))

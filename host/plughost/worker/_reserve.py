@@ -16,7 +16,7 @@ __all__ = ["CALM_S", "Reserve"]
 #: How many are kept at most: to fork and to end one takes longer than a call, but each has memory of its own.
 _MOST = 8
 #: After how long without a call one is enough again.
-CALM_S = 1.0
+CALM_S = 3.0
 
 
 class Reserve:
