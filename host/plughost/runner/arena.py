@@ -75,9 +75,6 @@ class Arena:
         "laid_at",
     )
 
-    #: So much at most can be laid.
-    alone_bytes = _ALONE_BYTES
-
     def __init__(self, descriptor: int, *, of_host: bool) -> None:
         """Raises: OSError, ValueError: it can't be mapped."""
         self._map = mmap.mmap(descriptor, SIZE_BYTES)
@@ -97,10 +94,13 @@ class Arena:
         self._needed = 0.0  # when pages beyond those were last needed
         self._lock = _thread.allocate_lock()
 
-    def lay(self, data: bytes) -> None:
-        """Write what is not longer than `alone_bytes` to the place for a value alone."""
-        start = self.laid_at
-        self._map[start : start + len(data)] = data
+    def lay(self, data: Buffer) -> int:
+        """Write to the place for a value alone; how much. Below 0 where that is too small."""
+        start, size = self.laid_at, len(data)
+        if size > _ALONE_BYTES:
+            return -1
+        self._map[start : start + size] = data
+        return size
 
     def find(self, size: int) -> bytes:
         """What the other end has laid there.

@@ -39,11 +39,11 @@ class Form:
 
     def __init__(self, left: str, path: str, closed: str, *, laid_at: int = 0, found_at: int = 0) -> None:
         self.left, self.path, self.closed = left, path, closed
-        #: Up to the size, as they are written, and, from the types on, as they are read.
+        #: Up to the size, as they are written; and, from the types up to the comma before the size, as they are read.
         self.bytes_before = f"{left}{closed}{_members('bytes', path)}{laid_at},"
         self.text_before = f"{left}{closed}{_members('str', path)}{laid_at},"
-        self.bytes_at = f"{_members('bytes', path)}{found_at},"
-        self.text_at = f"{_members('str', path)}{found_at},"
+        self.bytes_at = f"{_members('bytes', path)}{found_at}"
+        self.text_at = f"{_members('str', path)}{found_at}"
 
 
 class Carrier:
@@ -91,38 +91,33 @@ class Carrier:
 
         Raises: Exception: there are none, or they can't be read, or there is no room for them.
         """
-        return self._laid(result, self._result) or self._enclosed(result, self._result) or self._enclosed_all(result)
+        sending = self.sending
+        if type(result) is bytes and sending is not None and (size := sending.lay(result)) >= 0:
+            return f"{self._result.bytes_before}{size}{_END}"
+        return self._enclosed(result, self._result) or self._enclosed_all(result)
 
     def enclose_call(self, args: Sequence[object], kwargs: Mapping[str, object]) -> str:
         """As `enclose`, behind `"args":`."""
         if len(args) == 1 and not kwargs:
-            line = self._laid(args[0], self._argument) or self._enclosed(args[0], self._argument)
+            sending, value = self.sending, args[0]
+            if type(value) is bytes and sending is not None and (size := sending.lay(value)) >= 0:
+                return f"{self._argument.bytes_before}{size}{_END}"
+            line = self._enclosed(value, self._argument)
             if line:
                 return line
         return self._enclosed_all({"args": args, "kwargs": kwargs} if kwargs else {"args": args})[_ARGS:]
 
-    def _laid(self, value: object, form: Form) -> str:
-        """As `enclose`, of bytes or a text; nothing for all else, and for more than has a place of its own."""
-        if type(value) is bytes:
-            before, data = form.bytes_before, value
-        elif type(value) is str:
-            before, data = form.text_before, value.encode()
-        else:
-            return ""
-        sending, size = self.sending, len(data)
-        if sending is None or size > sending.alone_bytes:
-            return ""
-        sending.lay(data)
-        return f"{before}{size}{_END}"
-
     def _enclosed(self, value: object, form: Form) -> str:
-        """As `enclose`, of one value of any type and size; nothing, where it isn't large itself."""
+        """As `enclose`, of one value; nothing, where it isn't large itself."""
+        sending = self.sending
         leaf = ("str", None, value.encode()) if isinstance(value, str) else self._leaf_of(value)
-        if leaf is None or self.sending is None:
+        if leaf is None or sending is None:
             return ""
         kind, projected, buffer = leaf
+        if kind == "str" and (size := sending.lay(buffer)) >= 0:
+            return f"{form.text_before}{size}{_END}"
         left = form.left if projected is None else form.left.replace("null", wire.encode(projected))
-        offset = self.sending.put(buffer)
+        offset = sending.put(buffer)
         return f"{left}{form.closed}{_members(kind, form.path)}{offset},{len(buffer)}{_END}" if offset >= 0 else ""
 
     def _enclosed_all(self, payload: object) -> str:
@@ -140,33 +135,35 @@ class Carrier:
 
         Raises: wire.WireError: that can't be done, or not in so few steps. Nothing is counted as taken then.
         """
+        before, _, size = members.rpartition(",")
         try:
-            found = self._found(members, self._result) if result is None else None
-            return self._restored(result, members) if found is None else found
+            if before == self._result.bytes_at and result is None:
+                return self._found(size)
+            if before == self._result.text_at and result is None:
+                return str(self._found(size), "utf-8")
+            return self._restored(result, members)
         except Exception as error:  # noqa: BLE001 - each maker has errors of its own
             raise wire.WireError(f"not a line of this kind: {error}") from None
 
     def disclose_call(self, args: object, kwargs: object, members: str) -> None:
         """As `disclose`, in the arguments of a call."""
+        before, _, size = members.rpartition(",")
         try:
-            found = self._found(members, self._argument)
-            if found is None:
+            if before == self._argument.bytes_at and type(args) is list:
+                args[0] = self._found(size)
+            elif before == self._argument.text_at and type(args) is list:
+                args[0] = str(self._found(size), "utf-8")
+            else:
                 self._restored({"args": args, "kwargs": kwargs}, members)
-            elif isinstance(args, list):
-                args[0] = found
         except Exception as error:  # noqa: BLE001 - as above
             raise wire.WireError(f"not a line of this kind: {error}") from None
 
-    def _found(self, members: str, form: Form) -> bytes | str | None:
-        """Bytes or a text in the place of their own; None of all else."""
-        is_text = members.startswith(form.text_at)
-        if self.receiving is None or members[-4:] != _END or not (is_text or members.startswith(form.bytes_at)):
-            return None
-        size = int(members[len(form.text_at if is_text else form.bytes_at) : -4])
-        if size > self.most_bytes:
-            return None
-        data = self.receiving.find(size)
-        return str(data, "utf-8") if is_text else data
+    def _found(self, rest: str) -> bytes:
+        """What was laid in the place for a value alone; its size begins the rest of the line."""
+        size = int(rest[:-4])
+        if rest[-4:] != _END or size > self.most_bytes or self.receiving is None:
+            raise ValueError  # for the other way, which has the words
+        return self.receiving.find(size)
 
     def _restored(self, payload: object, members: str) -> object:
         """The payload with values of any type and number in their places."""
