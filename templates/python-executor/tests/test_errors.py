@@ -50,6 +50,7 @@ def test_a_syntax_error_has_its_line_and_a_caret(run):
         ("open('/missing/a.csv')", "FileNotFoundError", "hidden from the plugin"),
         ("import socket\nsocket.create_connection(('127.0.0.1', 9), 5)", "ConnectionRefusedError", "`network`"),
         ("raise OSError(101, 'Network is unreachable')", "OSError", "`network`"),
+        ("raise ConnectionError('plughost: `plughost policy set x --allow-net y`')", "ConnectionError", "or allow it: `plughost policy set x"),
         ("raise OSError(28, 'No space left on device')", "OSError", "`disk_bytes`"),
         ("raise PermissionError(13, 'Permission denied')", "PermissionError", "working directory"),
         ("import subprocess\nsubprocess.run(['/missing'])", "FileNotFoundError", "`execute`"),
@@ -78,7 +79,7 @@ def test_a_module_of_pythons_is_not_taken_for_a_package(run):
 
 
 def test_ending_without_a_fault_is_success(run):
-    assert run("import sys\nprint('done')\nsys.exit()") ["output"] == "done\n"
+    assert run("import sys\nprint('done')\nsys.exit()")["output"] == "done\n"
     assert run("raise SystemExit(0)")["success"]
 
 

@@ -35,10 +35,8 @@ _BY_NUMBER = {
     errno.EAGAIN: "No more processes or threads may be started: do with fewer, or raise the plugin's `processes` or `threads`",
 }
 
-_NETWORK = (
-    "The network can't be reached from here, or not this host: do without it and pass data in by `context`, or have the host granted "
-    "to the plugin (its policy's `network`)"
-)
+_NETWORK = "The network can't be reached from here, or not this host: do without it and pass data in by `context`, or {}"
+_GRANT_NETWORK = "have the host granted to the plugin (its policy's `network`)"
 _PROCESSES = "Do it in Python itself: other programs may be started only if the plugin's policy grants `execute` and `processes`"
 
 _BY_TYPE: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
@@ -88,7 +86,7 @@ def advice(error: BaseException, names: Iterable[str], *, line: str = "") -> str
     if isinstance(error, NameError) and not isinstance(error, UnboundLocalError):
         return _of_name(error, names)
     if _is_of_network(error):
-        return _NETWORK
+        return _of_network(error)
     if isinstance(error, OSError):
         return _of_system(error)
     if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
@@ -146,6 +144,11 @@ def _of_name(error: NameError, names: Iterable[str]) -> str:
     if near:
         return "There is no such name; did you mean {}?".format(" or ".join("`{}`".format(one) for one in near))
     return "Define `{}` before it is used, or give it in `context`; variables stay from call to call only within a session".format(name)
+
+
+def _of_network(error: BaseException) -> str:
+    command = re.search(r"`plughost policy [^`]+`", str(error))  # plughost itself knows what would allow it
+    return _NETWORK.format("allow it: {}".format(command[0]) if command else _GRANT_NETWORK)
 
 
 def _of_system(error: OSError) -> str:

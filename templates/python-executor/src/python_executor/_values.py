@@ -29,7 +29,7 @@ __all__ = ["sendable"]
 _MOST_ITEMS = 1_000_000
 _MOST_TEXT = 20_000_000
 _MOST_LEVELS = 50
-_MOST_S = 5.0
+_MOST_S = 2.0
 _MOST_BITS = 14_000  # of an integer with up to 4,200 digits: Python reads no more than 4,300
 
 _PLAIN = (
