@@ -62,8 +62,13 @@ class _SessionCall(Call):
             self.printer.err.write(f"{self.printer.err.paint('dim', 'Wrote')} {visible(described)}\n")
 
     def more(self, outcome: Outcome) -> dict[str, object]:
-        artifacts = outcome.artifacts if isinstance(outcome, SessionOutcome) else []
-        return {"session": self.session.id, "artifacts": [artifact.record() for artifact in artifacts]}
+        if not isinstance(outcome, SessionOutcome):
+            return {}
+        return {
+            "session": self.session.id,
+            "artifacts": [artifact.record() for artifact in outcome.artifacts],
+            "artifacts_complete": outcome.artifacts_complete,
+        }
 
 
 class _Callee:

@@ -37,9 +37,12 @@ class Listing:
     is_whole: bool
 
 
-def list_files(folder: str) -> Listing:
-    """The regular files in the folder, at any sensible depth. What has a name outside, too, is somebody else's, and left out."""
-    walk = _Walk()
+def list_files(folder: str, *, most: float = _MOST_ENTRIES) -> Listing:
+    """The regular files among the `most` first entries of the folder, at any sensible depth.
+
+    What has a name outside, too, is somebody else's, and left out.
+    """
+    walk = _Walk(most)
     try:
         top = os.open(folder, _FOLDER)
     except OSError:  # the plugin has deleted it, or made it unreadable
@@ -84,7 +87,8 @@ def size_bytes(folder: str) -> int:
 class _Walk:
     """One look at all that is in a folder."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: float) -> None:
+        self._most = most
         self.files: list[tuple[str, os.stat_result]] = []
         self.is_whole = True
         self._seen = 0
@@ -95,7 +99,7 @@ class _Walk:
             with os.scandir(fd) as entries:
                 for entry in entries:
                     self._seen += 1
-                    if self._seen > _MOST_ENTRIES:
+                    if self._seen > self._most:
                         self.is_whole = False
                         return
                     self._look_at(entry, fd, f"{prefix}{entry.name}", levels)

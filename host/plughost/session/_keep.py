@@ -7,6 +7,7 @@ whoever makes it, and has none of the original's modes, so that nothing that was
 from __future__ import annotations
 
 import os
+from math import inf
 from typing import TYPE_CHECKING
 
 from plughost.errors import UsageError
@@ -32,7 +33,7 @@ def copy_files(folder: str, to: str) -> list[Artifact]:
     copied: dict[str, Found] = {}
     try:
         os.makedirs(to, exist_ok=True)
-        for path, found in list_files(folder).files.items():
+        for path, found in list_files(folder, most=inf).files.items():
             try:
                 fd = open_file(folder, path, found)
             except OSError:

@@ -157,7 +157,7 @@ class Tasks:
             raise self._set_end(_ends.lifetime(self.age_s, self._limits.lifetime_s))
         self._check()
         worker, manifest = self._life.begin(f"`{self._plugin}`")
-        time_s = min(timeout_s or inf, self._limits.task_timeout_s, self._limits.lifetime_s - self.age_s)
+        time_s = min(inf if timeout_s is None else timeout_s, self._limits.task_timeout_s, self._limits.lifetime_s - self.age_s)
         self.made += 1
         worker.calls += 1
         return Task(worker, manifest, None if time_s == inf else time_s)
