@@ -14,6 +14,7 @@ import _socket
 import errno
 import functools
 import os
+import sys
 
 from ._denial import plain
 from ._standing_in import replace
@@ -49,7 +50,10 @@ def dial_named(module: ModuleType, denial: Denial, port: int) -> None:
     look_up, look_up_one, connect = module.getaddrinfo, module.gethostbyname, module.socket.connect
 
     def getaddrinfo(host: object, port: object, *args: object, **kwargs: object) -> object:
-        return look_up(book.address_of(host, port) or host, port, *args, **kwargs)
+        address = book.address_of(host, port)
+        if address:  # which fails where it is to be one of IPv6, and that is no denial
+            return look_up.__wrapped__(address, port, *args, **kwargs)
+        return look_up(host, port, *args, **kwargs)
 
     def gethostbyname(hostname: object) -> object:
         return book.address_of(hostname, None) or look_up_one(hostname)
@@ -77,12 +81,19 @@ def dial_named(module: ModuleType, denial: Denial, port: int) -> None:
 
 
 def leave_out_proxy(module: ModuleType, port: int) -> None:
-    """Of the proxies that clients of HTTP find in the environment, the broker on that port."""
+    """Of the proxies that clients of HTTP find in the environment, the broker on that port.
+
+    It stays where their connections don't come from `socket` (uvloop), or this has been given other ones (gevent).
+    """
     broker = "http://127.0.0.1:{}".format(port)
     find = module.getproxies_environment
 
     def getproxies_environment() -> dict[str, str]:
-        return {scheme: proxy for scheme, proxy in find().items() if proxy != broker}
+        found = find()
+        connect = sys.modules["socket"].socket.connect
+        if "uvloop" in sys.modules or getattr(connect, "__module__", "") != __name__:
+            return dict(found)
+        return {scheme: proxy for scheme, proxy in found.items() if proxy != broker}
 
     replace(module, "getproxies_environment", getproxies_environment)
     if module.getproxies is find:

@@ -9,8 +9,9 @@ __all__ = ["replace"]
 
 
 def replace(owner: object, name: str, method: object) -> None:
-    """In a module or a class, by one that goes by the same name."""
+    """In a module or a class, by one that goes by the same name, and has it as `__wrapped__`."""
     plain = getattr(owner, name)
     for attribute in ("__name__", "__qualname__", "__doc__"):
         setattr(method, attribute, getattr(plain, attribute))
+    vars(method)["__wrapped__"] = plain
     setattr(owner, name, method)
