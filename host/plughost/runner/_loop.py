@@ -88,7 +88,7 @@ def answer_all(link: Link, server: Server) -> None:  # noqa: C901, PLR0912, PLR0
             text = chunk.decode()
             comma = text.find(",", _NUMBER, _NUMBER_ENDS)
             start = text.find(_ARGS, comma) + 7
-            tool = heads.get(text[comma:start])
+            tool = heads.get(text[comma:start]) if text[-1] == "\n" else None  # of a part, nothing can be read yet
             if tool is not None:
                 args, end = scan(text, start)
                 rest = text[end:]
