@@ -205,7 +205,7 @@ def test_a_process_that_ends_between_two_calls_is_no_secret(session, is_gone):
 
 
 def test_a_call_that_takes_too_long_loses_the_state(host):
-    with host.session("stateful", task_timeout_s=0.3) as session:
+    with host.session("stateful", task_timeout_s=1.5) as session:  # in which the process has to start, too
         session.call("add", 5)
         with pytest.raises(CallTimeout) as caught:
             session.call("sleep")

@@ -54,7 +54,7 @@ def lay_traps(target: str) -> list:
         "folder": lambda: os.symlink(os.path.dirname(target), "folder"),
         "hard": lambda: os.link(target, "hard"),
         "pipe": lambda: os.mkfifo("pipe"),
-        "deep": lambda: _dig("deep", 600),
+        "deep": lambda: _dig("deep", 1500),
         "locked": lambda: (os.makedirs("locked/inner"), os.chmod("locked", 0)),
     }
     for name, lay in traps.items():
