@@ -284,14 +284,16 @@ def test_calls_in_a_row_have_several_processes_ready_and_later_one_is_enough_aga
     nursery = nursery_of(isolated)
 
     def await_spares(are_enough: Callable[[int], bool]) -> list[int]:
-        while not are_enough(len(spares := [pid for pid in below(nursery) if state(pid) == "S"])):
+        children: list[int] = []
+        while not are_enough([state(pid) for pid in children].count("S")):
             select.select([], [], [], 0.01)
-        return spares
+            children = below(nursery)
+        return children
 
     with ThreadPoolExecutor(4) as threads:
         assert set(threads.map(lambda _: isolated.call("isolated", "count"), range(24))) == {1}
-    spares = await_spares(lambda count: count > 1)
-    assert isolated.call("isolated", "where")["pid"] in spares
+    children = await_spares(lambda count: count > 1)
+    assert isolated.call("isolated", "where")["pid"] in children
     assert isolated.call("isolated", "count") == 1
     assert await_spares(lambda count: count == 1)
 

@@ -1,20 +1,19 @@
 """Workers that are forked, one for each call, from a process that has imported the plugin: its *nursery*.
 
 Above it: the host, which knows whose calls want it; below it: the nursery's process, and the kernel. To all else a forked worker
-is a `Worker` like any other. One is always forked ahead, and nobody waits for that.
+is a `Worker` like any other. They are forked ahead, and nobody waits for that.
 """
 
 from __future__ import annotations
 
-import _socket
 import _thread
 import os
 import select
-import sys
 import time
 
-from plughost import _kernel, _process
-from plughost.runner.wire import WireError, pack
+from plughost import _kernel
+from plughost.runner.wire import WireError
+from plughost.worker._asking import Asking, Order
 from plughost.worker._channel import Channel, ChannelClosed
 from plughost.worker._deadline import DEADLINE
 from plughost.worker._exchange import STOP_GRACE_S
@@ -57,22 +56,6 @@ def without_threads() -> dict[str, str]:
     return {name: os.environ.get(name, "1") for name in ONE_THREAD}
 
 
-class _Order:
-    """A child that was asked for: the number of the request, and our ends of what the child has."""
-
-    __slots__ = ("family", "lifeline", "number", "stderr", "stdin", "stdout")
-
-    def __init__(self, number: int, family: str, stdin: int, stdout: int, stderr: int, lifeline: int) -> None:
-        self.number = number
-        self.family = family
-        self.stdin, self.stdout, self.stderr, self.lifeline = stdin, stdout, stderr, lifeline
-
-    def cancel(self) -> None:
-        for fd in (self.stdin, self.stdout, self.stderr, self.lifeline):
-            if fd >= 0:
-                os.close(fd)
-
-
 class Held:
     """What a process is confined by; `drop` lets go of it once the process is gone."""
 
@@ -113,9 +96,8 @@ class Nursery:
         self.used_at = time.monotonic()
         self._awaited_until = self.used_at + _AWAITED_S
         self._lock = _thread.RLock()
-        self._answers: dict[object, dict[str, object]] = {}  # that came while another was waited for
-        self._unheard: set[object] = set()  # the requests whose answers nobody waits for
-        self._orders: list[_Order] = []
+        self._asking = Asking()
+        self._orders: list[Order] = []
         self._reserve = Reserve()
         #: Those that said goodbye; the request by which some of them are reaped, and these.
         self._parting: list[ForkedWorker] = []
@@ -127,7 +109,6 @@ class Nursery:
         self.children: set[int] = set()
         self._is_ready = self._is_closing = False
         self._stop: Callable[[Worker], None] = Worker.stop
-        self._socket = -1
         held = confine()
         self._confinement = held.confinement if held else None
         try:
@@ -137,7 +118,7 @@ class Nursery:
                 project=project,
                 bytecode=bytecode,
                 extra_environment=without_threads(),
-                make_input=self._make_socket,
+                make_input=self._asking.make_socket,
                 arguments=("nursery",),
                 surroundings=surroundings,
                 confinement=self._confinement,
@@ -148,9 +129,8 @@ class Nursery:
             raise
         if held:
             self._parent.on_end = held.drop
-        self._number = self._parent.next_id
-        self._parent.channel.check = None
-        self._greeting = self._send("nurse", {"modules": list(modules), "targets": list(targets)})
+        self._asking.begin(self._parent)
+        self._greeting = self._asking.send("nurse", {"modules": list(modules), "targets": list(targets)})
 
     @property
     def pid(self) -> int:
@@ -167,7 +147,7 @@ class Nursery:
             if self._is_ready or self.reason:
                 return self._is_ready
             try:
-                answer = self._answer(self._greeting, timeout_s)
+                answer = self._asking.answer(self._greeting, timeout_s)
             except TimeoutError:
                 return False
             except (ChannelClosed, WireError):
@@ -179,7 +159,7 @@ class Nursery:
                 self._give_up(str(reason))
                 return False
             self._is_ready = True
-            self._orders.append(self._order())
+            self._orders.append(self._asking.order())
             return True
 
     def fork(self) -> Worker | None:
@@ -221,10 +201,10 @@ class Nursery:
         self._reserve.note_lack()
         worker = None
         while worker is None:
-            order = self._orders.pop(0) if self._orders else self._order()
+            order = self._orders.pop(0) if self._orders else self._asking.order()
             worker = self._delivered(order)
         if not self._orders:
-            self._orders.append(self._order())
+            self._orders.append(self._asking.order())
         return worker
 
     def fork_ahead(self) -> None:
@@ -267,7 +247,7 @@ class Nursery:
             for worker in self._reserve.superfluous(self.used_at):
                 worker.kill()
             while len(self._reserve) + len(self._orders) < self._reserve.size:
-                self._orders.append(self._order())
+                self._orders.append(self._asking.order())
         if self._parting or self._reaping or self._orders or not is_quiet:
             self.fork_ahead()
         elif self._reserve.size > 1:
@@ -292,7 +272,7 @@ class Nursery:
         if self._reaping is not None:
             number, workers = self._reaping
             try:
-                ends = self._answer(number, 0.0).get("result")
+                ends = self._asking.answer(number, 0.0).get("result")
             except TimeoutError:
                 return
             self._reaping = None
@@ -308,7 +288,7 @@ class Nursery:
                 else:
                     self._parting.append(worker)
         if gone:
-            self._reaping = self._send("reap", {"pids": [worker.pid for worker in gone]}), gone
+            self._reaping = self._asking.send("reap", {"pids": [worker.pid for worker in gone]}), gone
 
     def _let_go(self, workers: Sequence[ForkedWorker], ends: object) -> None:
         """Of workers that were reaped. What one has left that has gone from its group bears its mark, and is killed."""
@@ -341,7 +321,8 @@ class Nursery:
                 self._tell_to_reap(child.pid)
             elif self._parent.alive:
                 try:
-                    result = self._answer(self._send("reap", {"pids": [child.pid]}), _ANSWERS_WITHIN_S).get("result")
+                    number = self._asking.send("reap", {"pids": [child.pid]})
+                    result = self._asking.answer(number, _ANSWERS_WITHIN_S).get("result")
                 except (ChannelClosed, TimeoutError, WireError, OSError):
                     self._give_up("")
                 else:
@@ -358,7 +339,7 @@ class Nursery:
     def _tell_to_reap(self, pid: int) -> None:
         """Of one that is known to have ended, and whose exit code nobody asks for: nothing is waited for."""
         try:
-            self._unheard.add(self._send("reap", {"pids": [pid]}))
+            self._asking.tell("reap", {"pids": [pid]})
         except OSError:
             self._give_up("")
 
@@ -384,13 +365,14 @@ class Nursery:
         """And let go of those that are about to end: nobody else will."""
         orders, self._orders = self._orders, []
         for order in orders:
+            if not self._parent.alive:
+                order.cancel()
+                continue
             try:
-                worker = self._delivered(order) if self._parent.alive else None
+                worker = self._delivered(order)
             except (ChannelClosed, TimeoutError, WireError, OSError):
                 continue
-            if worker is None:
-                order.cancel()
-            else:
+            if worker is not None:
                 worker.kill()
         while (spare := self._reserve.take()) is not None:
             spare.kill()
@@ -399,45 +381,16 @@ class Nursery:
         for ending in parting:
             ending.stop()
 
-    # With the lock: the nursery's process.
+    # With the lock.
 
-    def _make_socket(self) -> tuple[int, int]:
-        """What stands in the place of the process's input: descriptors travel through it, too."""
-        self._socket, theirs = (_process.raised(end.detach()) for end in _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM))
-        return theirs, self._socket
-
-    def _order(self) -> _Order:
-        """Ask for a child, and don't wait for it."""
-        opened: list[int] = []
-        theirs: list[int] = []
-        try:
-            for is_input in (True, False, False):
-                read, write = _process.pipe()
-                opened.append(write if is_input else read)
-                theirs.append(read if is_input else write)
-            lifeline, ours = _process.new_lifeline()
-            theirs.append(lifeline)
-            opened.append(ours)
-            family = os.urandom(8).hex()
-            number = self._send("fork", {"family": family}, theirs)
-        except BaseException:
-            for fd in opened:
-                if fd >= 0:
-                    os.close(fd)
-            raise
-        finally:
-            for fd in theirs:
-                os.close(fd)
-        return _Order(number, family, *opened)
-
-    def _delivered(self, order: _Order, *, timeout_s: float = _ANSWERS_WITHIN_S) -> ForkedWorker | None:
+    def _delivered(self, order: Order, *, timeout_s: float = _ANSWERS_WITHIN_S) -> ForkedWorker | None:
         """The worker that was asked for.
 
         Raises: OSError: it could not be forked. ChannelClosed, TimeoutError, WireError: the nursery is of no use any more;
         unless it had no time to answer.
         """
         try:
-            pid = _pid_in(self._answer(order.number, timeout_s))
+            pid = _pid_in(self._asking.answer(order.number, timeout_s))
         except TimeoutError:
             if timeout_s:
                 order.cancel()
@@ -455,30 +408,6 @@ class Nursery:
             worker.kill()
             return None
         return worker
-
-    def _send(self, method: str, params: dict[str, object], descriptors: Sequence[int] = ()) -> int:
-        """Raises: OSError: the nursery doesn't listen any more."""
-        self._number += 1
-        line = b"".join(pack({"jsonrpc": "2.0", "id": self._number, "method": method, "params": params}))
-        packed = b"".join(fd.to_bytes(4, sys.byteorder) for fd in descriptors)
-        socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, self._socket)
-        try:
-            socket.sendmsg([line], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, packed)] if packed else [])
-        finally:
-            socket.detach()
-        return self._number
-
-    def _answer(self, number: int, timeout_s: float) -> dict[str, object]:
-        deadline = time.monotonic() + timeout_s
-        while number not in self._answers:
-            message = self._parent.channel.receive(deadline) if timeout_s else self._parent.channel.advance()
-            if message is None:
-                raise TimeoutError
-            if message.get("id") in self._unheard:
-                self._unheard.discard(message.get("id"))
-            else:
-                self._answers[message.get("id")] = message
-        return self._answers.pop(number)
 
 
 def _pid_in(answer: dict[str, object]) -> int:
