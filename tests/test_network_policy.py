@@ -185,6 +185,11 @@ def test_a_named_host_where_nobody_listens_refuses(calling):
         call("send_async", "127.0.0.1", port)
 
 
+def test_a_named_host_that_there_is_none_of_is_told_as_that(calling):
+    with pytest.raises(OSError, match=r"\[Errno -2\] Name or service not known"):
+        calling("nowhere.invalid:443")("send", "nowhere.invalid", 443)
+
+
 def test_each_worker_has_a_broker_that_no_other_one_reaches(calling, site):
     with serving() as other:
         mine, its = calling(f"127.0.0.1:{site}"), calling(f"127.0.0.1:{other}")

@@ -34,8 +34,8 @@ _FIRST, _SIZE = (198 << 24) + (18 << 16), 1 << 17
 #: How long the broker may take to be connected to, which is on this machine, where the caller doesn't want to wait.
 _NEAR_S = 10.0
 #: By the reply of SOCKS5. Source: RFC 1928, section 6.
-_FAILURES = {3: errno.ENETUNREACH, 4: errno.EHOSTUNREACH, 5: errno.ECONNREFUSED, 6: errno.ETIMEDOUT}
-_DENIED = 2
+_FAILURES = {3: errno.EHOSTUNREACH, 5: errno.ECONNREFUSED, 6: errno.ETIMEDOUT}
+_DENIED, _UNKNOWN = 2, 4
 _INET = (_socket.AF_INET, _socket.AF_INET6)
 _METHOD_BYTES, _REPLY_BYTES = 2, 10
 _LONGEST_NAME, _HIGHEST_PORT = 255, 65535
@@ -145,6 +145,8 @@ def _hear(own: _socket.socket, target: Target, denial: Denial) -> None:
     reply = heard[_METHOD_BYTES + 1]
     if reply == _DENIED:
         raise denial.of_address(*target)
+    if reply == _UNKNOWN:
+        raise _socket.gaierror(_socket.EAI_NONAME, "Name or service not known")
     if reply:
         number = _FAILURES.get(reply, errno.EHOSTUNREACH)
         raise OSError(number, os.strerror(number))

@@ -44,8 +44,8 @@ class NotReached(Exception):
         "denied": (403, 2),
         "unknown": (502, 4),
         "refused": (502, 5),
-        "unreachable": (502, 4),
-        "slow": (504, 4),
+        "unreachable": (502, 3),
+        "slow": (504, 6),
         "busy": (503, 1),
     }
 
