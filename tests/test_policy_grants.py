@@ -64,6 +64,25 @@ def digest(text: str) -> str:
 
 
 @pytest.fixture
+def make_folder(tmp_path):
+    """`make_folder(name, code, target)` is the folder of a project with one module, a project that any machine builds."""
+
+    def make(name: str, code: str, target: str):
+        folder = tmp_path / f"{name}-project"
+        folder.mkdir()
+        (folder / f"{name}.py").write_text(code)
+        (folder / "pyproject.toml").write_text(
+            '[build-system]\nrequires = ["setuptools>=70"]\nbuild-backend = "setuptools.build_meta"\n\n'
+            f'[project]\nname = "{name}"\nversion = "1.0"\n\n'
+            f'[project.entry-points.plughost]\n{target.partition(":")[2]} = "{target}"\n\n'
+            f'[tool.setuptools]\npy-modules = ["{name}"]\n'
+        )
+        return folder
+
+    return make
+
+
+@pytest.fixture
 def sober_host(store):
     """A host of whose plugins the settings say nothing."""
     with Host(store=store, settings=Settings()) as host:
@@ -343,3 +362,16 @@ def test_a_file_of_the_users_folder_is_found_where_it_is_granted_and_else_the_us
     assert refused.returncode == 1
     assert "hint: The plugin may not use `notes.txt`: `--read notes.txt` lets it read that" in refused.stderr
     assert "hint" not in command("run", "weather:size", "file=nowhere.txt", cwd=tmp_path).stderr
+
+
+def test_an_editable_plugin_is_run_from_its_folder_and_a_plugin_writes_where_only_its_user_may(sober_host, tmp_path, make_folder):
+    folder = make_folder("weather", "def put(path: str) -> None:\n    open(path, 'w').write('sun')\n", "weather:put")
+    folder.chmod(0o700)
+    sober_host.add(str(folder), editable=True)
+    kept = tmp_path / "kept"
+    kept.mkdir(mode=0o700)
+    with pytest.raises(OSError, match=r"Permission|No such file"):
+        sober_host.call("weather", "put", str(kept / "sky"))
+    sober_host.grant("weather", {"write": [kept]})
+    sober_host.call("weather", "put", str(kept / "sky"))
+    assert (kept / "sky").read_text() == "sun"

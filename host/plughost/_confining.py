@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import _thread
 import os
+import stat
 import sys
 from functools import partial
 
@@ -14,7 +15,7 @@ from plughost._deletion import delete_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from typing import Protocol
 
     from plughost.paths import Store
@@ -38,7 +39,10 @@ if TYPE_CHECKING:
         def of(self, installed: Installed, /, *, caller: GivenPolicy | None = None) -> Policy: ...
 
 
-__all__ = ["Confining", "Everywhere"]
+__all__ = ["Confining", "Everywhere", "own_files"]
+
+#: Of a file's mode: what all may do with it.
+_READ_BY_ALL, _WRITTEN_BY_ALL, _ENTERED_BY_ALL = 0o4, 0o6, 0o1
 
 
 class Everywhere:
@@ -87,7 +91,7 @@ class Confining:
             return None
         ways, folders = self._made()
         ways.refuse_unenforceable(policy, plugin=plugin, waived=self.policies.waived)
-        user = ways.user_for(policy, venv)
+        user = ways.user_for(policy, venv) if _are_for_all((*policy.read, *own), policy.write) else None
         if work and user is not None:
             user = _adopt(work, user)
         confinement = ways.confine(
@@ -137,6 +141,32 @@ class Confining:
                 self._ways = Ways(known_machine(self._store.machine), [self._store.runner_bytecode])
                 self._folders = WorkFolders(self._store.work)
             return self._ways, self._folders
+
+
+def own_files(manifest: Mapping[str, object]) -> list[str]:
+    """The files that a plugin is run from besides its environment: the folder of an editable one."""
+    if not manifest.get("editable"):
+        return []
+    from urllib.parse import unquote
+
+    origin = manifest.get("origin")
+    direct_url = origin.get("direct_url") if isinstance(origin, dict) else None
+    url = str(direct_url.get("url")) if isinstance(direct_url, dict) else ""
+    return [unquote(url.removeprefix("file://"))] if url.startswith("file://") else []
+
+
+def _are_for_all(readable: Iterable[str], writable: Iterable[str]) -> bool:
+    """Whether any user may use what a policy lets a plugin use; else its processes keep this process's user, who may."""
+    return all(_may_all(path, _READ_BY_ALL) for path in readable) and all(_may_all(path, _WRITTEN_BY_ALL) for path in writable)
+
+
+def _may_all(path: str, mode: int) -> bool:
+    try:
+        state = os.stat(path)
+    except OSError:  # it isn't there
+        return True
+    needed = mode | (_ENTERED_BY_ALL if stat.S_ISDIR(state.st_mode) else 0)
+    return state.st_mode & needed == needed
 
 
 def _log_refusal(plugin: str, host: str, port: int) -> None:

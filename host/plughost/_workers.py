@@ -12,7 +12,7 @@ import time
 from functools import partial
 
 from plughost import registry
-from plughost._confining import Confining, Everywhere
+from plughost._confining import Confining, Everywhere, own_files
 from plughost._wishes import Wishes
 from plughost.call import describe, describe_exception
 from plughost.errors import PlughostError, PluginCrashed, PluginError, StoreError, VenvError
@@ -259,7 +259,8 @@ class Workers:
         if worker is None:
             asked = {} if is_for_one else self._asked_of(installed)
             effective = self.confining.policies.of(installed, caller=policy)
-            worker = self.launch(installed.name, installed.venv, env, asked=asked, policy=effective)
+            own = own_files(installed.manifest)
+            worker = self.launch(installed.name, installed.venv, env, asked=asked, policy=effective, own=own)
         else:
             self.pool.guards.attach(worker, installed.name)
         return self._looked_after(installed, worker)
@@ -269,7 +270,7 @@ class Workers:
 
         Raises: as `launch` does.
         """
-        worker = self.launch(installed.name, installed.venv, env, policy=policy, work=folder)
+        worker = self.launch(installed.name, installed.venv, env, policy=policy, own=own_files(installed.manifest), work=folder)
         return self._looked_after(installed, worker)
 
     def _looked_after(self, installed: Installed, worker: Worker) -> Worker:

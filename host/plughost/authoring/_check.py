@@ -6,9 +6,12 @@ Above it: the command line and tests; below it: `Host`, and the checks of this r
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
 import time
 import tomllib
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 from plughost.authoring._contents import check_contents
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from plughost._info import Plugin
     from plughost.host import Host
     from plughost.paths import Store
+    from plughost.session import Session
 
 __all__ = ["Report", "check_project", "project_of"]
 
@@ -89,14 +93,14 @@ def check_project(
 ) -> Report:
     """Check a project, in a folder or from any other source; with `manager`, its hooks too. `timeout_s` is for each example.
 
-    It calls the examples with a copy of the folder as this process's current folder, so nothing else of the process may depend on
-    that meanwhile. Nothing is left but downloads, in the cache of `downloads`.
+    The examples are called with a copy of the folder as their current folder, and what the project asks for is granted. Nothing
+    is left but downloads, in the cache of `downloads`.
     """
     started = time.monotonic()
     given, source = source, str(Path(source).absolute()) if Path(source).is_dir() else source
     with throw_away_host(project, downloads=downloads) as (host, scratch):
         try:
-            plugin = host.add(source).plugin
+            plugin = host.add(source, grant="all").plugin
         except PlughostError as error:
             message = ": ".join((error.message, *error.causes))
             findings = (Finding(reference="not-installable", where=given, message=message),)
@@ -110,8 +114,8 @@ def check_project(
             *(importing.findings() if importing else ()),
             *_hooks(host, plugin, manager),
         ]
-        with _copy(source, scratch / "copy"):
-            found += try_examples(host, plugin.name, examples, timeout_s=timeout_s)
+        with _session(host, plugin.name, source, scratch / "copy") as session:
+            found += try_examples(session, examples, timeout_s=timeout_s)
         return Report(
             source=given,
             project=project,
@@ -151,13 +155,18 @@ def _hooks(host: Host, plugin: Plugin, manager: PluginManager | None) -> Iterato
 
 
 @contextlib.contextmanager
-def _copy(source: str, into: Path) -> Iterator[None]:
-    """For the block, the current folder is a copy of the project, so that examples find its files and can't spoil them."""
+def _session(host: Host, plugin: str, source: str, scratch: Path) -> Iterator[Session]:
+    """A session in a copy of the project, so that examples find its files and can't spoil them."""
     from plughost import source as sources
 
-    into.mkdir()
+    scratch.mkdir()
     if Path(source).is_dir():
         parsed = sources.parse(source)
-        sources.check_out(parsed, sources.resolve(parsed), into)
-    with contextlib.chdir(into):
-        yield
+        sources.check_out(parsed, sources.resolve(parsed), scratch)
+    with host.session(plugin, idle_timeout_s=inf, task_timeout_s=inf, lifetime_s=inf, max_tasks=inf, memory_bytes=inf) as session:
+        shutil.copytree(scratch, session.folder, symlinks=True, dirs_exist_ok=True)
+        owner = os.stat(session.folder)
+        for folder, folders, files in os.walk(session.folder):
+            for name in (*folders, *files):
+                os.chown(os.path.join(folder, name), owner.st_uid, owner.st_gid, follow_symlinks=False)
+        yield session

@@ -108,7 +108,7 @@ class _Developed:
         """Whether it can be called as it is now."""
         try:
             if install or self.plugin is None or not self._editable:
-                self.plugin = self._host.add(str(self._folder), editable=self._editable, force=True).plugin
+                self.plugin = self._host.add(str(self._folder), editable=self._editable, force=True, grant="all").plugin
                 yield Installed(plugin=self.plugin)
             yield self._describe(self.plugin)
         except PlughostError as error:
@@ -117,8 +117,10 @@ class _Developed:
         return True
 
     def _describe(self, plugin: Plugin) -> Described:
-        workers = Workers(self._host.store, self._host.project)
-        now = workers.describe_new(plugin.name, str(plugin.environment), plugin.entry_points)
+        workers = Workers(self._host.store, self._host.project, policies=self._host.policies)
+        policy = self._host.policy_of(plugin.name)
+        own = [str(self._folder)] if self._editable else []
+        now = workers.describe_new(plugin.name, str(plugin.environment), plugin.entry_points, policy=policy, own=own)
         found = changes(self._manifest, now) if self._manifest is not None else []
         self._manifest = now
         faults = find_faults(read_hooks(plugin.name, now), self._manager, unknown=True) if self._manager else []

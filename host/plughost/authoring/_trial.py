@@ -17,24 +17,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from plughost.authoring._examples import Example, Expected
-    from plughost.host import Host
+    from plughost.session import Session
 
 __all__ = ["try_examples"]
 
 _SHOWN_CHARACTERS = 160
 
 
-def try_examples(host: Host, plugin: str, examples: Sequence[Example], *, timeout_s: float) -> Iterator[Finding]:
+def try_examples(session: Session, examples: Sequence[Example], *, timeout_s: float) -> Iterator[Finding]:
     """Call each, and say which give something else than they should."""
     for example in examples:
-        if fault := _fault(host, plugin, example, timeout_s):
+        if fault := _fault(session, example, timeout_s):
             yield Finding(reference="example-failed", where=example.tool, message=f"`{example.shown}` {fault}")
 
 
-def _fault(host: Host, plugin: str, example: Example, timeout_s: float) -> str:
+def _fault(session: Session, example: Example, timeout_s: float) -> str:
     expected = example.expected
     try:
-        outcome = host.invoke(plugin, example.tool, args=example.args, kwargs=example.kwargs, timeout_s=timeout_s)
+        outcome = session.invoke(example.tool, args=example.args, kwargs=example.kwargs, timeout_s=timeout_s)
         value = _part(outcome.result, example.parts)
     except PluginError as error:
         return _fault_of_error(error, expected)
