@@ -276,6 +276,7 @@ class _Loop:
                 streamed = True
                 assert isinstance(message, list)
                 items += message
+                exchange.mind_total()
                 continue
             result = result_of(message, installed.name, tool, exchange)
             return items if streamed and result is None else result

@@ -121,6 +121,7 @@ def conclude_hook(implementation: HookImplementation, terms: Terms, exchange: Ex
     while not done:  # a function that returned a generator all the same: its items, as a list would have them
         assert isinstance(message, list)
         items = message if items is None else items + message
+        exchange.mind_total()
         done, message = exchange.step()
     result = _result(message, implementation, terms, exchange)
     return result if items is None else items

@@ -111,6 +111,7 @@ def invoke(
             assert isinstance(message, list)
             if on_item is None:
                 items += message
+                exchange.mind_total()
             else:
                 for item in message:
                     on_item(item)
@@ -144,6 +145,7 @@ def conclude(exchange: Exchange, plugin: str, tool: Mapping[str, object]) -> obj
         streamed = True
         assert isinstance(message, list)
         items += message
+        exchange.mind_total()
         done, message = exchange.step()
     result = result_of(message, plugin, tool, exchange)
     return items if streamed and result is None else result

@@ -44,7 +44,7 @@ class Assembler:
     `carrier` is what large values come by; without one they are all in the stream.
     """
 
-    __slots__ = ("_buffer", "_carrier", "_message", "_needed", "_places", "_scanned")
+    __slots__ = ("_buffer", "_carrier", "_message", "_needed", "_places", "_scanned", "message_bytes")
 
     def __init__(self, carrier: Carrier | None = None) -> None:
         self._buffer = bytearray()
@@ -53,6 +53,8 @@ class Assembler:
         self._message: dict[str, object] | None = None  # whose frames are waited for
         self._places: list[tuple[int, int]] = []
         self._needed = 0  # bytes of frames
+        #: How large the last message was, with all that belongs to it.
+        self.message_bytes = 0
 
     @property
     def _most_bytes(self) -> int:
@@ -103,6 +105,7 @@ class Assembler:
                 message: dict[str, object] = wire.unpack(line)
             del self._buffer[: end + 1]
             self._scanned = 0
+            self.message_bytes = size
             whole_message = self._begun(message, check)
             if whole_message is not None:
                 return whole_message
@@ -125,6 +128,7 @@ class Assembler:
         whole_bytes = sum(size for _, size in self._places)
         if whole_bytes > self._most_bytes:
             raise wire.TooLarge(whole_bytes)
+        self.message_bytes += whole_bytes
         self._message = message
         return self._completed()
 

@@ -162,20 +162,19 @@ class Meter:
         return known.f_bavail * known.f_frsize > _ROOM_BYTES
 
     def kill(self) -> None:
-        """Kill all of the processes. They are stopped first, so that there can't be more meanwhile."""
-        if not self._is_alone:
-            stopped: set[int] = set()
-            for _ in range(_MOST_ROUNDS):
-                self.count_processes(time.monotonic(), thoroughly=True)
-                found = set(self.pids) - stopped
-                if not found:
-                    break
-                for pid in found:
-                    _kernel.signal(pid, _SIGSTOP)
-                stopped |= found
-            for pid in stopped:
-                _kernel.signal(pid, _SIGKILL)
+        """Kill all of the processes: the group at once, and then what has left it, stopped first so that there can't be more."""
         self._process.interrupt()
+        stopped = {self._process.pid}
+        for _ in range(0 if self._is_alone else _MOST_ROUNDS):
+            self.count_processes(time.monotonic(), thoroughly=True)
+            found = set(self.pids) - stopped
+            if not found:
+                break
+            for pid in found:
+                _kernel.signal(pid, _SIGSTOP)
+            stopped |= found
+        for pid in stopped - {self._process.pid}:
+            _kernel.signal(pid, _SIGKILL)
 
     def close(self) -> None:
         self._disk.close()

@@ -247,6 +247,10 @@ class Channel:
         self.sent_bytes = self.printed_bytes = 0
         self.discount_received()
 
+    def take_size(self) -> int:
+        """How large the items were that were received last."""
+        return self._assembler.message_bytes
+
     def discount_received(self) -> None:
         """The message that was received last was no answer to a call; what has come behind it may be one."""
         self.received_bytes = self._assembler.pending_bytes

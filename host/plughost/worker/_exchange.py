@@ -38,7 +38,19 @@ MOST_SHOWN = 200
 class Exchange:
     """A request on its way: items as they come, then the response."""
 
-    __slots__ = ("_limit", "_number", "_owed", "_ready", "_what", "_worker", "deadline", "ended_ns", "feeds", "wanted")
+    __slots__ = (
+        "_items_bytes",
+        "_limit",
+        "_number",
+        "_owed",
+        "_ready",
+        "_what",
+        "_worker",
+        "deadline",
+        "ended_ns",
+        "feeds",
+        "wanted",
+    )
 
     def __init__(self, worker: Worker, number: int, *, what: str, limit: str, deadline: float | None) -> None:
         self._worker = worker
@@ -49,6 +61,7 @@ class Exchange:
         self.deadline = deadline
         #: When `advance` had the response: a `time.perf_counter_ns()`.
         self.ended_ns = 0
+        self._items_bytes = 0
         self._owed = 0  # for how many batches the child has asked for credit
         #: The iterators among the arguments, by their places.
         self.feeds: dict[str, Feed] = {}
@@ -130,6 +143,7 @@ class Exchange:
         while not (self._ready and _is_last(self._ready[-1])):
             try:
                 taken = self._guarded(self._poll)
+                self.mind_total()
             except Exception as error:  # noqa: BLE001 - raised by `step`
                 taken = error
             if taken is None:
@@ -138,6 +152,18 @@ class Exchange:
             self._give_credit()
         self.ended_ns = self.ended_ns or time.perf_counter_ns()
         return True
+
+    def mind_total(self) -> None:
+        """Whoever keeps all items of a stream asks this with each batch: together they may be no more than a result.
+
+        Raises: LimitExceeded: they are, and the worker is gone.
+        """
+        guard = self._worker.guard
+        if guard is None or guard.policy.result_bytes is None:
+            return
+        if self._items_bytes > guard.policy.result_bytes:
+            guard.end_for("result_bytes", self._items_bytes)
+            raise self._worker.crashed(self._what)
 
     def explained(self, error: PlughostError) -> PlughostError:
         """What the plugin has raised, with the limit that it met, if it was one."""
@@ -321,6 +347,7 @@ class Exchange:
         if not isinstance(params, dict) or params.get("id") != self._number or not isinstance(params.get("values"), list):
             raise WireError("items of no stream")
         self._owed += "credit" in params
+        self._items_bytes += self._worker.channel.take_size()
         values: list[object] = params["values"]
         return values
 

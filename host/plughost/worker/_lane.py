@@ -39,6 +39,7 @@ class Lane(Channel):
         "_bell",
         "_come",
         "_is_cut",
+        "_items_bytes",
         "_on_end",
         "_pipe",
         "ends_at",
@@ -57,6 +58,7 @@ class Lane(Channel):
         self.sent_bytes = self.received_bytes = self.printed_bytes = 0
         #: What has come: lines that are responses, and messages.
         self._come: deque[bytes | dict[str, object]] = deque()
+        self._items_bytes = 0
         self._bell: Bell | None = None
         #: Whether its response has come.
         self.is_over = False
@@ -74,8 +76,10 @@ class Lane(Channel):
 
     # What is heard.
 
-    def put(self, what: bytes | dict[str, object]) -> None:
-        """Whoever reads has read this."""
+    def put(self, what: bytes | dict[str, object], size: int = 0) -> None:
+        """Whoever reads has read this, which is of that size."""
+        if isinstance(what, dict) and what.get("method") == "items":
+            self._items_bytes += size
         if self._on_end is None:
             self._come.append(what)
             self.ring()
@@ -224,6 +228,10 @@ class Lane(Channel):
         """The watcher's business, for all calls."""
 
     def discount_received(self) -> None: ...
+
+    def take_size(self) -> int:
+        size, self._items_bytes = self._items_bytes, 0
+        return size
 
     def descriptors(self) -> list[tuple[int, int]]:
         with self.shared.lock:

@@ -181,9 +181,10 @@ class Shared:
     def _take_in(self, chunk: bytes) -> None:
         if self._assembler.is_amid or _FRAMES in chunk:
             chunk, self._partial = self._partial + chunk, b""
-            self._assembler.feed(chunk)
-            while (message := self._assembler.next(self._check)) is not None:
-                self._hand_over(message)
+            assembler = self._assembler
+            assembler.feed(chunk)
+            while (message := assembler.next(self._check)) is not None:
+                self._hand_over(message, assembler.message_bytes)
             return
         end = chunk.rfind(b"\n") + 1
         if not end:
@@ -204,7 +205,7 @@ class Shared:
                     continue
             message = unpack(line)
             self._check(message)
-            self._hand_over(message)
+            self._hand_over(message, len(line))
 
     def mind_printed(self, printed_bytes: int) -> None:
         """What one of the calls has printed."""
@@ -229,7 +230,7 @@ class Shared:
         if self._lane_of(message) is None and message.get("method") != "log" and not self.worker.is_greeting(message):
             raise WireError(f"an unexpected message: {str(message)[:MOST_SHOWN]}")
 
-    def _hand_over(self, message: dict[str, object]) -> None:
+    def _hand_over(self, message: dict[str, object], size: int) -> None:
         lane = self._lane_of(message)
         if lane is None:
             self.worker.notified(message)
@@ -239,7 +240,7 @@ class Shared:
             lane.message, lane.is_over = None, True
         elif message["method"] not in _BY_CALL and message["method"] != "callback":
             raise WireError(f"an unexpected message: {str(message)[:MOST_SHOWN]}")
-        lane.put(message)
+        lane.put(message, size)
 
     def fail(self, error: Exception) -> None:
         """Nothing more will be heard: tell those that wait."""
