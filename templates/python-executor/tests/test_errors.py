@@ -16,7 +16,8 @@ def test_an_error_names_the_line_and_shows_the_code_alone(run):
 
 
 def test_causes_are_shown(run):
-    traceback = run("try:\n    1 / 0\nexcept ZeroDivisionError as error:\n    raise ValueError('no') from error")["error"]["traceback"]
+    error = run("try:\n    1 / 0\nexcept ZeroDivisionError as error:\n    raise ValueError('no') from error")["error"]
+    traceback = error["traceback"]
     assert traceback.index("ZeroDivisionError") < traceback.index("direct cause") < traceback.index("ValueError: no")
 
 
@@ -50,11 +51,15 @@ def test_a_syntax_error_has_its_line_and_a_caret(run):
         ("open('/missing/a.csv')", "FileNotFoundError", "hidden from the plugin"),
         ("import socket\nsocket.create_connection(('127.0.0.1', 9), 5)", "ConnectionRefusedError", "`network`"),
         ("raise OSError(101, 'Network is unreachable')", "OSError", "`network`"),
-        ("raise ConnectionError('plughost: `plughost policy set x --allow-net y`')", "ConnectionError", "or allow it: `plughost policy set x"),
+        (
+            "raise ConnectionError('plughost: `plughost policy set x --allow-net y`')",
+            "ConnectionError",
+            "or allow it: `plughost policy set x",
+        ),
         ("raise OSError(28, 'No space left on device')", "OSError", "`disk_bytes`"),
         ("raise PermissionError(13, 'Permission denied')", "PermissionError", "working directory"),
         ("import subprocess\nsubprocess.run(['/missing'])", "FileNotFoundError", "`execute`"),
-        ("raise RuntimeError(\"can't start new thread\")", "RuntimeError", "`threads`"),
+        ('raise RuntimeError("can\'t start new thread")', "RuntimeError", "`threads`"),
         ("raise TimeoutError", "TimeoutError", "wait"),
         ("raise KeyboardInterrupt", "KeyboardInterrupt", "deadline"),
         ("input()", "EOFError", "`context`"),

@@ -98,7 +98,9 @@ def test_code_awaits_at_its_top_level(run):
     assert run(code)["result"] == 3
     assert run("[n async for n in (await later(m) for m in range(3))]")["result"] == [0, 1, 2]
     assert run("asyncio.run(later(4))")["result"] == 4
-    assert "write `await" in run("await asyncio.sleep(0)\nasyncio.run(later(5))")["error"]["suggestion"]
+    assert run("asyncio.get_event_loop().run_until_complete(later(6))")["result"] == 6
+    assert "write `await" in run("await asyncio.sleep(0)\nunawaited = later(5)\nasyncio.run(unawaited)")["error"]["suggestion"]
+    run("unawaited.close()")
 
 
 def test_a_task_goes_on_when_code_awaits_again(run):
@@ -147,7 +149,10 @@ class Text(str):
         ("class C:\n    def __repr__(self):\n        1 / 0\nC()", "<C that can't be shown>"),
         ("class C:\n    def __repr__(self):\n        raise SystemExit\n[C()]", ["<C that can't be shown>"]),
         ("class C:\n    def __repr__(self):\n        while True:\n            str(1)\nC()", "<it takes too long to show>"),
-        ("class M(type):\n    __name__ = property(lambda self: 1 / 0)\nclass C(metaclass=M):\n    __repr__ = 0\nC()", "<C that can't be shown>"),
+        (
+            "class M(type):\n    __name__ = property(lambda self: 1 / 0)\nclass C(metaclass=M):\n    __repr__ = 0\nC()",
+            "<C that can't be shown>",
+        ),
         ("a = []\nfor _ in range(10_000):\n    a = [a]\nlen(str(a[0])) if 0 else 'deep'", "deep"),
     ],
 )

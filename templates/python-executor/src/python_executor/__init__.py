@@ -1,7 +1,7 @@
 """Run Python code that somebody else has written, and say what came of it.
 
 Two tools: one piece of code, and several steps in order. Whatever the code does, the answer is a record: its result, what it
-printed, the files that it wrote, and where it failed, what to do next. Variables stay between calls, as long as the process lives.
+printed, the files that it wrote, and where it failed, what to do next. Variables stay from call to call while the process lives.
 
     _task, _workflow    the two tools
       _instructions     an instruction in words → code, by a function of the host app's

@@ -27,7 +27,7 @@ _BY_NUMBER = {
     errno.EFBIG: "The file became too large: write several smaller ones, or raise the plugin's `file_bytes`",
     errno.EMFILE: "Too many files are open: close each with a `with` block, or raise the plugin's `open_files`",
     errno.EROFS: "Write into the working directory, by a relative path: nothing else may be written here",
-    errno.EACCES: "Use files in the working directory, by relative paths; others are to be granted to the plugin (`read`, `write`)",
+    errno.EACCES: "Use files in the working directory, by relative paths; others are to be granted (`read`, `write`)",
     errno.EPERM: "This isn't allowed here: do without it, or have it granted by the plugin's policy",
     errno.EISDIR: "This is a folder: name a file in it, or list it with `os.listdir`",
     errno.ENOTDIR: "A part of the path is a file, not a folder: look with `os.listdir` at what there is",
@@ -45,9 +45,9 @@ _BY_TYPE: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str
         KeyboardInterrupt,
         "It was interrupted, by its caller's deadline or a cancel: work on less at a time, in several calls, or allow more time",
     ),
-    (MemoryError, "It needs more memory than there is: work in parts, with generators or smaller types, `del` what isn't needed any more"),
+    (MemoryError, "It needs more memory than there is: work in parts, with smaller types, and `del` what isn't needed any more"),
     (RecursionError, "A function calls itself without an end: give it a case that ends it, or write it as a loop"),
-    (UnicodeError, 'The bytes aren\'t of that encoding: name the right one, `open(…, encoding="latin-1")`, or add `errors="replace"`'),
+    (UnicodeError, 'The bytes aren\'t of that encoding: name theirs, `open(…, encoding="latin-1")`, or add `errors="replace"`'),
     ((TimeoutError, asyncio.TimeoutError), "It waited for too long: check what it waits for, or wait for longer"),
     (EOFError, "Nobody can answer `input()` here: put the values into `context`, or into the code"),
     (SystemExit, "The code ended itself: let it come to its end, or raise an exception that says what is wrong"),
@@ -63,8 +63,10 @@ _BY_TYPE: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str
 
 _ALIASES = {"np": "import numpy as np", "pd": "import pandas as pd", "plt": "import matplotlib.pyplot as plt"}
 
-#: What isn't reachable says so in many words; these modules say it of nothing else.
-_NETWORK_MODULES = ("socket", "ssl", "http", "urllib", "urllib3", "requests", "httpx", "httpcore", "aiohttp", "ftplib", "smtplib")
+#: What isn't reachable says so in many ways; errors that come by these modules are about nothing else.
+_NETWORK_MODULES = frozenset(
+    ("socket", "ssl", "http", "urllib", "urllib3", "requests", "httpx", "httpcore", "aiohttp", "ftplib", "smtplib")
+)
 _NETWORK_NUMBERS = {
     errno.ENETUNREACH,
     errno.EHOSTUNREACH,
@@ -74,7 +76,7 @@ _NETWORK_NUMBERS = {
     errno.EADDRNOTAVAIL,
     errno.EAFNOSUPPORT,
 }
-_PROCESS_MODULES = ("subprocess", "multiprocessing", "_posixsubprocess", "pty")
+_PROCESS_MODULES = frozenset(("subprocess", "multiprocessing", "pty"))
 
 
 def advice(error: BaseException, names: Iterable[str], *, line: str = "") -> str:
@@ -143,7 +145,7 @@ def _of_name(error: NameError, names: Iterable[str]) -> str:
         return "Import it first: `import {}`".format(name)
     if near:
         return "There is no such name; did you mean {}?".format(" or ".join("`{}`".format(one) for one in near))
-    return "Define `{}` before it is used, or give it in `context`; variables stay from call to call only within a session".format(name)
+    return "Define `{}` first, or give it in `context`; variables stay from call to call only within a session".format(name)
 
 
 def _of_network(error: BaseException) -> str:
@@ -152,7 +154,7 @@ def _of_network(error: BaseException) -> str:
 
 
 def _of_system(error: OSError) -> str:
-    if any(module in _PROCESS_MODULES for module in _modules(error)):
+    if _PROCESS_MODULES.intersection(_modules(error)):
         return _PROCESSES
     if isinstance(error, FileNotFoundError):
         return _of_missing_file(str(error.filename or ""))
@@ -163,8 +165,8 @@ def _of_system(error: OSError) -> str:
 def _of_missing_file(path: str) -> str:
     if os.path.isabs(path):
         return (
-            "There is no such file, or it is hidden from the plugin: use relative paths in the working directory, pass the content in by "
-            "`context`, or have its folder granted (the policy's `read`)"
+            "There is no such file, or it is hidden from the plugin: use relative paths in the working directory, pass the content "
+            "in by `context`, or have its folder granted (the policy's `read`)"
         )
     try:
         there = sorted(name for name in os.listdir(".") if not name.startswith("."))
@@ -179,9 +181,7 @@ def _is_of_network(error: BaseException) -> bool:
     for one in _chain(error):
         if isinstance(one, (ConnectionError, socket.gaierror)) and not isinstance(one, BrokenPipeError):
             return True
-        if isinstance(one, OSError) and one.errno in _NETWORK_NUMBERS:
-            return True
-        if isinstance(one, OSError) and any(module in _NETWORK_MODULES for module in (*_modules(one), _top(type(one).__module__))):
+        if isinstance(one, OSError) and (one.errno in _NETWORK_NUMBERS or _NETWORK_MODULES.intersection(_modules(one))):
             return True
     return False
 
@@ -197,7 +197,8 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _modules(error: BaseException) -> Iterator[str]:
-    """The modules that its way went through, those nearest to where it was raised last; packages by their own names."""
+    """The top names of the modules that have to do with it: of its own class, and those that its way went through."""
+    yield _top(type(error).__module__)
     trace = error.__traceback__
     while trace is not None:
         yield _top(trace.tb_frame.f_globals.get("__name__"))

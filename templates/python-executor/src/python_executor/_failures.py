@@ -22,8 +22,8 @@ _MOST_MESSAGE = 5_000
 _MOST_TRACEBACK = 20_000
 
 _OFFER = (
-    "Give `code` in place of `instruction`; or have the app that calls offer what asks a language model, "
-    '`host.offer("complete", function)`, where `function(prompt)` gives the model\'s answer. `aipy-bridge` has one that uses aipyapp'
+    "Give `code` in place of `instruction`; or have the app that calls offer what asks a language model: "
+    '`host.offer("complete", function)`, where `function(prompt)` gives the answer. The plugin `aipy-bridge` has one, by aipyapp'
 )
 _COMPLETE = "Look at the app's function `complete`, which was to make code of the instruction; or give `code`"
 
@@ -70,7 +70,7 @@ def _message(error: BaseException) -> str:
         return error.msg or "invalid syntax"
     try:
         text = str(error)
-    except Exception:  # noqa: BLE001 - of an exception class of the code's own
+    except Exception:  # of an exception class of the code's own
         return "<it can't be shown>"
     return text if len(text) <= _MOST_MESSAGE else text[: _MOST_MESSAGE - 1] + "…"
 

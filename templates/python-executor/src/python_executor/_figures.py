@@ -25,7 +25,7 @@ def save_open(folder: str) -> None:
         path = _free(folder)
         try:
             pyplot.figure(number).savefig(path)
-        except Exception as error:  # noqa: BLE001 - whatever was drawn: the code itself has done what it should
+        except Exception as error:  # whatever was drawn: the code itself has done what it should
             print("Figure {} can't be saved: {!r}".format(number, error), file=sys.stderr)
             if os.path.exists(path):
                 os.unlink(path)

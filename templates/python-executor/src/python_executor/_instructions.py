@@ -1,4 +1,4 @@
-"""An instruction in words → code. A language model is the host app's business: it offers a function, `complete(prompt) -> str`."""
+"""An instruction in words → code. The language model is the host app's, which offers a function, `complete(prompt) -> str`."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 import types
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from . import _figures
@@ -23,7 +24,7 @@ from ._streams import Streams
 from ._values import sendable
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping
+    from collections.abc import Coroutine, Iterator, Mapping
     from types import CodeType
 
     from ._records import Execution
@@ -49,7 +50,7 @@ class Interpreter:
         self._streams = Streams()
         self._lock = threading.RLock()
         self._folder = os.getcwd()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop = asyncio.new_event_loop()
         _figures.prepare()
         self.forget()
 
@@ -71,7 +72,7 @@ class Interpreter:
         arrays: bool = False,
     ) -> Execution:
         """What came of the code; `context` is set before it runs, and `name` is what tracebacks call it."""
-        with self._lock, self._streams.recorded() as printed:
+        with self._lock, self._as_main(), self._streams.recorded() as printed:
             files = Files(self._folder)
             self._prepare(context)
             filename = self._sources.keep(code, name)
@@ -92,8 +93,19 @@ class Interpreter:
                 "output": printed.text(),
             }
 
+    @contextmanager
+    def _as_main(self) -> Iterator[None]:
+        """In it, the namespace is the module `__main__`, where pickle looks for the code's classes."""
+        before = sys.modules["__main__"]
+        sys.modules["__main__"] = self._module
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = before
+
     def _outcome(self, filename: str, timeout_s: float | None) -> tuple[object, BaseException | None]:
         """The value of the last expression, and what the code has raised."""
+        tracer = sys.gettrace()
         try:
             with within(timeout_s):
                 try:
@@ -102,10 +114,10 @@ class Interpreter:
                     _restore(_BUILT_INS_BEFORE)
         except SystemExit as ended:
             return _NOTHING, None if ended.code in (None, 0) else ended
-        except BaseException as error:  # noqa: BLE001 - whatever it is: it is the answer
+        except BaseException as error:  # whatever it is: it is the answer
             return _NOTHING, error
         finally:
-            sys.settrace(None)
+            sys.settrace(tracer)
             sys.setrecursionlimit(max(sys.getrecursionlimit(), _LEAST_RECURSION))
 
     def _value(self, filename: str) -> object:
@@ -125,19 +137,20 @@ class Interpreter:
 
     def _awaited(self, coroutine: Coroutine[object, object, object]) -> object:
         """What it comes to, in the one event loop: tasks that it has begun go on whenever code awaits again."""
-        if self._loop is None or self._loop.is_closed():
-            self._loop = asyncio.new_event_loop()
-        task = self._loop.create_task(coroutine)
+        loop = self._loop
+        task = loop.create_task(coroutine)
         try:
-            return self._loop.run_until_complete(task)
+            return loop.run_until_complete(task)
         finally:
             if not task.done():  # it was interrupted
                 task.cancel()
-                self._loop.run_until_complete(asyncio.wait({task}))
+                loop.run_until_complete(asyncio.wait({task}))
 
     def _prepare(self, context: Mapping[str, object]) -> None:
-        sys.modules["__main__"] = self._module  # where pickle looks for the code's classes
         self.namespace.update({"__name__": "__main__", "__builtins__": builtins, **context})
+        if self._loop.is_closed():
+            self._loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(self._loop)  # which `asyncio.run` takes away
         if self._folder not in sys.path:
             sys.path.append(self._folder)  # last: a file of the code's takes the place of no other module
         importlib.invalidate_caches()  # it may just have been written

@@ -62,7 +62,7 @@ def short(value: object) -> str:
     """The value in one line, of moderate length. What its own methods take is the caller's to end, see `within`."""
     try:
         text = " ".join(_text(value).split())
-    except (Exception, SystemExit, GeneratorExit):  # noqa: BLE001 - anybody's code
+    except (Exception, SystemExit, GeneratorExit):  # anybody's code
         return "<{} that can't be shown>".format(kind(value))
     return text if len(text) <= _MOST_TEXT else text[: _MOST_TEXT - 1] + "…"
 
@@ -97,6 +97,6 @@ def _is_defined(name: str, value: object, namespace: Mapping[str, object]) -> bo
     if issubclass(type(value), (type, types.FunctionType, types.BuiltinFunctionType)):
         try:
             return bool(value.__module__ == namespace.get("__name__"))
-        except Exception:  # noqa: BLE001 - of a metaclass
+        except Exception:  # of a metaclass
             return True
     return True

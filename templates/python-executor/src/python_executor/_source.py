@@ -7,7 +7,7 @@ import ast
 import linecache
 import textwrap
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from types import CodeType
@@ -66,7 +66,7 @@ class Sources:
             expression = self._compile(ast.Expression(last.value), filename, "eval")
         return statements, expression
 
-    def _compile(self, source, filename: str, mode: str, flags: int = 0):  # noqa: ANN001, ANN202 - as `compile`
+    def _compile(self, source: str | ast.AST, filename: str, mode: str, flags: int = 0) -> Any:
         # Without the features of this very module, and with `await` outside of functions.
         flags |= self._flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
         return compile(source, filename, mode, flags, dont_inherit=True)

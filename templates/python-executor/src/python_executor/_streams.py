@@ -64,7 +64,7 @@ class _Raw(io.RawIOBase):
     def fileno(self) -> int:
         return self._descriptor
 
-    def write(self, data: bytes) -> int:  # type: ignore[override]
+    def write(self, data: bytes) -> int:
         printed = self._streams.printed
         taken = bytes(data)
         if printed is None:
@@ -82,7 +82,7 @@ class Streams:
 
     @contextmanager
     def recorded(self) -> Iterator[Printed]:
-        """In it, what is printed is recorded; behind it, `sys` has the streams that it had, whatever the code has done to them."""
+        """In it, what is printed is recorded; behind it, `sys` has the streams that it had, whatever the code has done."""
         before = {name: getattr(sys, name, None) for name in _NAMES}
         outer, self.printed = self.printed, Printed()
         sys.stdin = sys.__stdin__ = io.StringIO()
@@ -99,6 +99,6 @@ class Streams:
         stream = self._made.get(descriptor)
         if stream is None or stream.closed:
             raw = _Raw(self, descriptor)
-            stream = io.TextIOWrapper(raw, encoding="utf-8", errors="backslashreplace", write_through=True)  # type: ignore
+            stream = io.TextIOWrapper(raw, encoding="utf-8", errors="backslashreplace", write_through=True)
             self._made[descriptor] = stream
         return stream

@@ -7,7 +7,7 @@ import functools
 from ._failures import of_instruction
 from ._instructions import code_for
 from ._interpreter import Interpreter
-from ._records import Execution  # noqa: TC001 - plughost reads the annotations
+from ._records import Execution  # plughost reads the annotations
 from ._shown import variables
 
 __all__ = ["execute_python_task", "interpreter", "run"]
@@ -24,8 +24,8 @@ def execute_python_task(
 ) -> Execution:
     """Run Python code, and say what came of it.
 
-    Variables stay for the next call in the same session. Code that fails is no error of this tool: `error` says what was wrong, in
-    which line, and what to do next.
+    Variables stay for the next call in the same session. Code that fails is no error of this tool: `error` says what was wrong,
+    in which line, and what to do next.
 
     Args:
         code: statements; if the last one is an expression, its value is the result. It may `await`.
@@ -84,7 +84,7 @@ def run(
     if code is None:
         try:
             code = made = code_for(instruction or "", {**runs.namespace, **given})
-        except Exception as error:  # noqa: BLE001 - of the app's function, too
+        except Exception as error:  # of the app's function, too
             return _not_run(error)
     done = runs.run(code, context=given, name=name, timeout_s=timeout_s, arrays=arrays)
     done["code"] = made

@@ -21,7 +21,7 @@ from ._alarm import TimeIsUp, within
 from ._shown import TOO_SLOW, kind, short
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 __all__ = ["sendable"]
 
@@ -69,12 +69,12 @@ def sendable(value: object, *, arrays: bool = False) -> object:
         return TOO_SLOW
     except _TooLarge:
         return "<{}, too large to send: {}>".format(kind(value), short(value))
-    except Exception:  # noqa: BLE001 - of methods of the value's own
+    except Exception:  # of methods of the value's own
         return short(value)
 
 
 class _Form:
-    def __init__(self, arrays: bool) -> None:  # noqa: FBT001
+    def __init__(self, arrays: bool) -> None:
         self._arrays = arrays
         self._items = 0
         self._text = 0
@@ -175,9 +175,15 @@ class _Form:
                 return self._array(value, value.num_rows * value.num_columns, value.to_pylist, level)
         raise _Unsendable
 
-    def _array(self, value: object, size: int, listed: object, level: int) -> object:
-        if self._arrays:
+    def _array(self, value: object, size: int, listed: Callable[[], object], level: int) -> object:
+        if self._arrays and not _has_no_form(value):
             return value
         if self._items + size > _MOST_ITEMS:
             raise _TooLarge
-        return self.of(listed(), level + 1)  # type: ignore[operator]
+        return self.of(listed(), level + 1)
+
+
+def _has_no_form(array: object) -> bool:
+    """Whether it is an array that doesn't travel as one: of objects, or with a mask."""
+    is_masked = hasattr(array, "mask") and hasattr(array, "filled")
+    return is_masked or bool(getattr(getattr(array, "dtype", None), "hasobject", False))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._records import Step, StepExecution, WorkflowExecution  # noqa: TC001 - plughost reads the annotations
+from ._records import Step, StepExecution, WorkflowExecution  # plughost reads the annotations
 from ._task import check, interpreter, run
 
 __all__ = ["execute_python_workflow"]
@@ -22,7 +22,7 @@ def execute_python_workflow(
     Args:
         steps: each with `code` or `instruction`, and if need be a `name` and a `context` of its own.
         context: variables that are set before the first of them.
-        start_at: the first step to run, by its name, or by how many there are before it: to go on, in the same session, after a failure.
+        start_at: the step to begin with, by its name or by how many come before it: to go on, in the same session.
         timeout_s: each step is interrupted after so many seconds.
         arrays: whether arrays and tables come back as what they are; else as lists. A host without numpy can't take them.
         fresh: forget all variables first.
