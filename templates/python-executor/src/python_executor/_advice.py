@@ -165,8 +165,8 @@ def _of_system(error: OSError) -> str:
 def _of_missing_file(path: str) -> str:
     if os.path.isabs(path):
         return (
-            "There is no such file, or it is hidden from the plugin: use relative paths in the working directory, pass the content "
-            "in by `context`, or have its folder granted (the policy's `read`)"
+            "There is no such file, or it is hidden from the plugin: use relative paths in the working directory, pass the "
+            "content in by `context`, or have its folder granted (the policy's `read`)"
         )
     try:
         there = sorted(name for name in os.listdir(".") if not name.startswith("."))
