@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import socket
 import time
+from functools import partial
 
 from plughost.sandbox._broker_gate import Gate
 from plughost.sandbox._broker_http import serve_http
@@ -25,14 +26,19 @@ if TYPE_CHECKING:
 
 __all__ = ["Broker"]
 
-#: At a time. Those beyond wait until one of these has ended.
-_MOST_CONNECTIONS = 128
+#: At a time, and with fewer where this process has few descriptors for all of its workers. Those beyond wait.
+_MOST_CONNECTIONS, _LEAST_CONNECTIONS = 128, 4
+#: How long nothing has moved on one that is closed for another one that waits: clients keep connections for later use.
+_IDLE_ENOUGH_S = 10.0
+#: How often it is looked whether there is one.
+_LOOK_S = 1.0
 _FIRST_BYTE_S = 60.0
 #: How long none is taken where this process has no descriptors left.
 _BREATH_S = 1.0
 
 #: Of the process, and not of a `Host`: one thread serves all of its brokers, and a fork copies what it serves them with.
 _loop = Loop()
+_serving: set[Broker] = set()
 
 
 class Broker:
@@ -46,7 +52,7 @@ class Broker:
         """
         self._gate = Gate(Hosts(hosts), _loop, plugin=plugin, on_refused=on_refused)
         self._tasks: tuple[Task, ...] = ()
-        self._clients: set[Stream] = set()
+        self._clients: dict[Stream, Task] = {}
         self._room: Wait | None = None
 
     def receive(self, link: socket.socket) -> None:
@@ -65,12 +71,14 @@ class Broker:
     def _begin(self, opened: socket.socket, work: Work) -> None:
         opened.setblocking(False)  # noqa: FBT003
         _loop.sockets.add(opened)
-        _loop.do(lambda: self._start(work))
+        _loop.do(partial(self._start, work))
 
     # In the loop's thread.
 
-    def _start(self, work: Work) -> None:
-        self._tasks = (*(task for task in self._tasks if not task.has_ended), _loop.start(work))
+    def _start(self, work: Work) -> Task:
+        started = _loop.start(work)
+        self._tasks = (*(task for task in self._tasks if not task.has_ended), started)
+        return started
 
     def _end(self) -> None:
         for task in self._tasks:
@@ -86,26 +94,32 @@ class Broker:
             await self._listen(listener)
 
     async def _listen(self, listener: socket.socket) -> None:
+        _serving.add(self)
         try:
             while True:
-                await self._has_room()
                 await Wait(listener.fileno(), READ)
+                await self._make_room()
                 try:
                     client = Stream(listener.accept()[0], _loop)
                 except BlockingIOError:
                     continue
                 except OSError:  # the client has gone again, or this process has no descriptors left
-                    await _breathe()
+                    await _unless_late(Wait(until=time.monotonic() + _BREATH_S))
                     continue
-                self._clients.add(client)
-                self._start(self._converse(client))
+                self._clients[client] = self._start(self._converse(client))
         finally:
+            _serving.discard(self)
             _drop(listener)
 
-    async def _has_room(self) -> None:
-        if len(self._clients) >= _MOST_CONNECTIONS:
-            self._room = Wait()
-            await self._room
+    async def _make_room(self) -> None:
+        while len(self._clients) >= _most_connections():
+            now = time.monotonic()
+            quietest = min(self._clients, key=lambda client: client.moved_at)
+            if quietest.moved_at + _IDLE_ENOUGH_S < now:
+                self._clients[quietest].cancel()
+            else:
+                self._room = Wait(until=now + _LOOK_S)
+                await _unless_late(self._room)
 
     async def _converse(self, client: Stream) -> None:
         try:
@@ -114,7 +128,7 @@ class Broker:
             pass
         finally:
             client.close()
-            self._clients.discard(client)
+            self._clients.pop(client, None)
             if self._room is not None:
                 _loop.resume(self._room)
 
@@ -127,7 +141,7 @@ class Broker:
             await serve_socks4(client, self._gate)
         elif first == b"\x01":
             await serve_unanswered(client, self._gate)
-        elif first.isalpha() or first in {b"\r", b"\n"}:
+        elif first.isalpha() or first in (b"\r", b"\n"):
             await serve_http(client, self._gate)
 
 
@@ -150,8 +164,18 @@ def _drop(opened: socket.socket) -> None:
     opened.close()
 
 
-async def _breathe() -> None:
+async def _unless_late(wait: Wait) -> None:
     try:
-        await Wait(until=time.monotonic() + _BREATH_S)
+        await wait
     except TimeoutError:
         pass
+
+
+def _most_connections() -> int:
+    """For one worker: each takes two descriptors, and half of what this process may have stays for all else."""
+    import resource
+
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if descriptors == resource.RLIM_INFINITY:
+        return _MOST_CONNECTIONS
+    return max(_LEAST_CONNECTIONS, min(_MOST_CONNECTIONS, descriptors // 4 // len(_serving)))

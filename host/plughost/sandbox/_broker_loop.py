@@ -101,7 +101,7 @@ class Loop:
 
     # For any thread.
 
-    def do(self, action: Callable[[], None]) -> None:
+    def do(self, action: Callable[[], object]) -> None:
         """Have the thread call `action`, which must not wait; if that ends the last task, the thread is gone afterwards."""
         if self._thread is threading.current_thread():
             action()

@@ -23,6 +23,8 @@ __all__ = ["IDLE_S", "EndOfStream", "Stream", "TooLong", "connect", "tunnel"]
 CHUNK_BYTES = 1 << 16
 #: How long nothing may move, in either direction.
 IDLE_S = 900.0
+#: What the kernel keeps where nobody reads: what is not sent yet, and what has come. Else it would be several MB of each.
+_KEPT_BYTES = (("TCP_NOTSENT_LOWAT", 1 << 17), ("TCP_WINDOW_CLAMP", 1 << 20))
 #: The host app may have given SIGPIPE back its meaning.
 _NO_SIGNAL = getattr(socket, "MSG_NOSIGNAL", 0)
 
@@ -43,6 +45,9 @@ class Stream:
     def __init__(self, connected: socket.socket, loop: Loop) -> None:
         connected.setblocking(False)  # noqa: FBT003
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for name, most in _KEPT_BYTES:
+            if hasattr(socket, name):
+                connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), most)
         loop.sockets.add(connected)
         self._socket = connected
         self._loop = loop
