@@ -17,9 +17,26 @@ if TYPE_CHECKING:
 
     from plughost._installing import LockRequest
     from plughost._interpreters import Interpreter
+    from plughost._process import Completed
     from plughost.paths import Store
 
-__all__ = ["Ahead", "Installer", "choose"]
+__all__ = ["Ahead", "Installer", "Shop", "choose"]
+
+
+class Shop(Protocol):
+    """Where code of packages runs that nobody has looked at, confined."""
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        venv: str,
+        read: Sequence[str] = (),
+        write: Sequence[str] = (),
+        is_online: bool = False,
+    ) -> Completed:
+        """Run a program to its end. `venv` is the environment that it belongs to, `read` and `write` are further paths."""
 
 
 class Ahead(Protocol):
@@ -40,6 +57,10 @@ class Installer(Protocol):
 
     @property
     def store(self) -> Store: ...
+
+    @property
+    def shop(self) -> Shop | None:
+        """Where packages are built; None where they are trusted."""
 
     def build(
         self,
@@ -108,10 +129,11 @@ class Installer(Protocol):
         """Remove what the cache keeps of these packages, and what is of no use any more. Never raises."""
 
 
-def choose(store: Store, preferred: str = "", *, scratch: str = "") -> Installer:
+def choose(store: Store, preferred: str = "", *, scratch: str = "", shop: Shop | None = None) -> Installer:
     """The installer called `preferred` ("uv" or "pip"); "" takes uv where there is one, else pip.
 
-    `scratch` is the folder for its temporary files, of which it leaves some behind, and a killed one all.
+    `scratch` is the folder for its temporary files, of which it leaves some behind, and a killed one all. Packages are built in
+    the `shop`.
 
     Raises: UsageError: `preferred` names neither. InstallError: uv is asked for and missing.
     """
@@ -121,7 +143,7 @@ def choose(store: Store, preferred: str = "", *, scratch: str = "") -> Installer
         from plughost._uv import Uv, find_uv
 
         if binary := find_uv():
-            return Uv(store, binary, scratch)
+            return Uv(store, binary, scratch, shop)
         if preferred == "uv":
             raise InstallError(
                 "There is no `uv` on this machine",
@@ -130,4 +152,4 @@ def choose(store: Store, preferred: str = "", *, scratch: str = "") -> Installer
             )
     from plughost._pip import Pip
 
-    return Pip(store, scratch)
+    return Pip(store, scratch, shop)

@@ -30,6 +30,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from plughost._installer import Shop
     from plughost._installing import LockRequest
     from plughost._interpreters import Interpreter
     from plughost._process import Completed
@@ -74,10 +75,11 @@ _MAYBE_NO_WHEEL = frozenset({"package-not-found", "version-not-found", "resoluti
 class Pip:
     """pip and virtualenv, with caches of their own in `store`."""
 
-    __slots__ = ("name", "scratch", "store")
+    __slots__ = ("name", "scratch", "shop", "store")
 
-    def __init__(self, store: Store, scratch: str = "") -> None:
+    def __init__(self, store: Store, scratch: str = "", shop: Shop | None = None) -> None:
         self.store = store
+        self.shop = shop
         self.scratch = scratch
         self.name = "pip"
 
@@ -112,7 +114,7 @@ class Pip:
         except InstallError as error:
             if error.reference not in _MAYBE_NO_WHEEL:
                 raise
-            report = self._report(request, doing)
+            report = self._report(request, doing, builds=(str(request.folder),))
         (request.folder / "pylock.toml").write_text(pylock(report, request), encoding="utf-8")
 
     def _report_like_before(self, request: LockRequest, doing: Doing) -> dict[str, object] | None:
@@ -128,7 +130,7 @@ class Pip:
                 raise
             return None
 
-    def _report(self, request: LockRequest, doing: Doing, *options: str) -> dict[str, object]:
+    def _report(self, request: LockRequest, doing: Doing, *options: str, builds: Sequence[str] = ()) -> dict[str, object]:
         folder = request.folder
         report, constraints, listed = (folder / f"pip-{name}" for name in ("report.json", "constraints.txt", "wanted.txt"))
         # The caller's other requirements may name the plugin too, so the file stands as one more requirement of that name.
@@ -149,6 +151,7 @@ class Pip:
                 python=request.python,
                 offline=request.offline,
                 log=request.log,
+                builds=builds,
             )
             answer: dict[str, object] = json.loads(report.read_bytes())
             return answer
@@ -187,7 +190,15 @@ class Pip:
             arguments = ["install", "--no-deps", "--no-compile", wheels_only, *options, "-r", listed.name]
             try:
                 self._call(
-                    arguments, doing, executable=executable, python=python, offline=offline, log=log, keep=keep, cwd=folder
+                    arguments,
+                    doing,
+                    executable=executable,
+                    python=python,
+                    offline=offline,
+                    log=log,
+                    keep=keep,
+                    cwd=folder,
+                    builds=(venv, str(folder)) if builds & chosen else (),
                 )
             finally:
                 listed.unlink()
@@ -218,7 +229,8 @@ class Pip:
         doing = Doing(message=f"Failed to install `{source.name}` as editable", error=BuildError, reference="build-failed")
         executable = os.path.join(venv, "bin", "python")
         arguments = ["install", "--no-deps", "--no-compile", "-e", str(source)]
-        self._call(arguments, doing, executable=executable, python=python, offline=offline, log=log, keep=keep)
+        builds = (venv, str(source))
+        self._call(arguments, doing, executable=executable, python=python, offline=offline, log=log, keep=keep, builds=builds)
 
     def fetch(self, requirements: Sequence[str], into: Path, *, python: Interpreter, log: Path, env: Mapping[str, str]) -> None:
         """Put a wheel for each of `requirements`, which say where it is and its hash, into `into`; what is none is built.
@@ -286,8 +298,12 @@ class Pip:
         extra: Mapping[str, str] | None = None,
         keep: Iterable[int] = (),
         cwd: Path | None = None,
+        builds: Sequence[str] = (),
     ) -> Completed:
-        """Run pip on `executable`, a Python of the version that `python` has."""
+        """Run pip on `executable`, a Python of the version that `python` has.
+
+        `builds` are the folders that it writes to besides its cache, where it may run code of packages.
+        """
         program = self._program(python)
         command, *rest = arguments
         argv = [executable, program, command, *(["--no-index"] if offline else []), *rest]
@@ -297,8 +313,16 @@ class Pip:
         if places := env.get("PIP_FIND_LINKS"):
             env["PIP_FIND_LINKS"] = " ".join(rooted(places.split()))
         env["PIP_CACHE_DIR"] = self._cache
+        env.update(extra or {})
         try:
-            completed = _process.run(argv, env={**env, **(extra or {})}, keep=keep)
+            if builds and self.shop:
+                os.makedirs(self._cache, exist_ok=True)
+                venv, write = os.path.dirname(os.path.dirname(executable)), [*builds, self._cache, *self._temporary.values()]
+                base = os.path.dirname(os.path.dirname(python.executable))
+                read = [base, os.path.dirname(program)]
+                completed = self.shop.run(argv, env=env, venv=venv, read=read, write=write, is_online=not offline)
+            else:
+                completed = _process.run(argv, env=env, keep=keep)
         except OSError as error:
             raise InstallError("`pip` can't be started", reference="tool-failed", causes=[str(error)], log=log) from error
         write_log(log, completed)

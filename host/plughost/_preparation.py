@@ -64,7 +64,7 @@ class Preparation:
         self.signer: dict[str, str] = {}
         self.declared: Mapping[str, object] = {}
         (stage / "scratch").mkdir()
-        self.installer: Installer = choose(store, request.installer, scratch=str(stage / "scratch"))
+        self.installer: Installer = choose(store, request.installer, scratch=str(stage / "scratch"), shop=request.make_shop())
 
     def run(self) -> tuple[BuiltWheel | None, Interpreter, Lockfile]:
         """The wheel, the interpreter for it, and the lock; no wheel for a requirement, which the lock finds."""
@@ -216,7 +216,6 @@ class Preparation:
             into=into,
             offline=self.request.offline,
             log=self.log,
-            shop=self.request.make_shop(),
         )
 
     def _build_as_locked(self, tree: SourceTree, python: Interpreter, wheel: BuiltWheel) -> BuiltWheel:
@@ -236,7 +235,6 @@ class Preparation:
                 into=self.stage / "wheel-as-locked",
                 offline=request.offline,
                 log=self.log,
-                shop=request.make_shop(),
             )
         if again is None or again.sha256 != request.wheel_sha256:
             raise _wheel_changed(again or wheel, request)

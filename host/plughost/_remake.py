@@ -87,7 +87,9 @@ class Remaking:
         """
         receipt = self.revision.receipt or self._receipt()
         (self.stage / "scratch").mkdir()
-        installer = choose(self.store, str(receipt.request.get("installer") or ""), scratch=str(self.stage / "scratch"))
+        installer = choose(
+            self.store, str(receipt.request.get("installer") or ""), scratch=str(self.stage / "scratch"), shop=self.make_shop()
+        )
         wheel, python = self._wheel_and_python(receipt, installer)
         lockfile = self._lock(receipt, wheel, python, installer)
         environment = self._venv(receipt, lockfile, python, installer)
@@ -150,7 +152,6 @@ class Remaking:
             stage=self.stage,
             log=self.log,
             offline=self.offline,
-            shop=self.make_shop(),
         )
         if wheel.sha256 != receipt.wheel_sha256:
             self.notes.append("Its wheel was built again, and is not the same to the byte")

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
     from plughost._consent import GivenGrant
     from plughost._info import Plugin
+    from plughost._installer import Shop
     from plughost.paths import Store
     from plughost.settings import Settings
     from plughost.source import Origin
-    from plughost.wheel import Shop, WheelContents
+    from plughost.wheel import WheelContents
 
     MakeShop = Callable[[], Shop | None]
     Stage = Literal["index", "source", "wheel", "lock", "venv", "describe", "receipt"]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from plughost.health import ExaminedRevision
     from plughost.paths import Store
     from plughost.registry import Receipt
-    from plughost.wheel import BuiltWheel, Shop
+    from plughost.wheel import BuiltWheel
 
 __all__ = ["find_wheel", "fits", "installed_pins", "lock_requires", "lock_series", "rebuild_wheel"]
 
@@ -49,7 +49,6 @@ def rebuild_wheel(
     stage: Path,
     log: Path,
     offline: bool,
-    shop: Shop | None,
 ) -> BuiltWheel:
     """The wheel, built again from exactly what it was built from.
 
@@ -68,7 +67,7 @@ def rebuild_wheel(
         return wheels.read(tree.path)
     into = stage / "wheel"
     into.mkdir()
-    return wheels.build(tree, installer=installer, python=python, into=into, offline=offline, log=log, shop=shop)
+    return wheels.build(tree, installer=installer, python=python, into=into, offline=offline, log=log)
 
 
 def installed_pins(revision: ExaminedRevision, *, leave_out: str) -> list[str]:

@@ -14,6 +14,7 @@ import os
 import re
 import shutil
 import sys
+from functools import partial
 
 from plughost import _process
 from plughost._failures import Doing
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from plughost._installer import Shop
     from plughost._installing import LockRequest
     from plughost._interpreters import Interpreter
     from plughost._process import Child, Completed
@@ -86,10 +88,11 @@ class UvAhead:
 class Uv:
     """uv at `binary`, with a cache of its own in `store`."""
 
-    __slots__ = ("binary", "name", "scratch", "store")
+    __slots__ = ("binary", "name", "scratch", "shop", "store")
 
-    def __init__(self, store: Store, binary: str, scratch: str = "") -> None:
+    def __init__(self, store: Store, binary: str, scratch: str = "", shop: Shop | None = None) -> None:
         self.store = store
+        self.shop = shop
         self.scratch = scratch
         self.binary = binary
         self.name = "uv"
@@ -137,11 +140,11 @@ class Uv:
         except InstallError as error:
             if error.reference != "wheel-missing":
                 raise
-            exported = self._lock_and_export(request)
+            exported = self._lock_and_export(request, builds=(str(request.folder),))
         (request.folder / "pylock.toml").write_text(without_passwords(exported), encoding="utf-8")
 
-    def _lock_and_export(self, request: LockRequest, *options: str) -> str:
-        """`uv export` that isn't told to be frozen writes `uv.lock` first: one call instead of two."""
+    def _lock_and_export(self, request: LockRequest, *options: str, builds: Sequence[str] = ()) -> str:
+        """`uv export` that isn't told to be frozen writes `uv.lock` first: one call instead of two. `builds`: see `_call`."""
         doing = Doing(
             message=f"Failed to lock the dependencies of {request.subject}", error=ResolveError, reference="resolution-conflict"
         )
@@ -150,7 +153,8 @@ class Uv:
         if request.upgrade:
             arguments += ["--upgrade-package", request.upgrade]
         call = self._offline_first if (request.folder / "uv.lock").exists() and not request.anew else self._call
-        return call(arguments, doing, python=request.python, offline=request.offline, log=request.log).stdout
+        python, log = request.python, request.log
+        return call(arguments, doing, python=python, offline=request.offline, log=log, builds=builds).stdout
 
     def lock_ahead(self, request: LockRequest) -> UvAhead | None:
         _write_project(request)
@@ -176,8 +180,17 @@ class Uv:
         wheels_only = [f"--no-build-package={name}" for name in sorted(names)] if builds else ["--no-build"]
         if (folder / "uv.lock").exists():
             arguments = ["sync", "-q", "--frozen", "--no-dev", "--directory", str(folder), *wheels_only]
-            extra = {"UV_PROJECT_ENVIRONMENT": venv}
-            self._offline_first(arguments, doing, python=python, offline=offline, log=log, extra=extra, keep=keep, clear=venv)
+            self._offline_first(
+                arguments,
+                doing,
+                python=python,
+                offline=offline,
+                log=log,
+                extra={"UV_PROJECT_ENVIRONMENT": venv},
+                keep=keep,
+                clear=venv,
+                builds=(venv, str(folder)) if builds else (),
+            )
             return
         self._make_venv(venv, python=python, log=log, keep=keep)  # the lock is pip's
         arguments = ["pip", "sync", "-q", "--directory", str(folder), "-p", os.path.join(venv, "bin", "python")]
@@ -211,7 +224,7 @@ class Uv:
             "-e",
             str(source),
         ]
-        self._offline_first(arguments, doing, python=python, offline=offline, log=log, keep=keep)
+        self._offline_first(arguments, doing, python=python, offline=offline, log=log, keep=keep, builds=(venv, str(source)))
 
     def built(self, name: str, version: str) -> list[Path]:
         return wheels_below(os.path.join(self.store.uv_cache, "sdists-v*"), name, version)
@@ -249,17 +262,18 @@ class Uv:
         extra: Mapping[str, str] | None = None,
         keep: Iterable[int] = (),
         clear: str = "",
+        builds: Sequence[str] = (),
     ) -> Completed:
         """Call uv offline, and where that fails, online. What it left at `clear` is deleted before the second attempt."""
         keep = tuple(keep)
         try:
-            return self._call(arguments, doing, python=python, offline=True, log=log, extra=extra, keep=keep)
+            return self._call(arguments, doing, python=python, offline=True, log=log, extra=extra, keep=keep, builds=builds)
         except InstallError as error:
             if offline or error.reference in _FINAL:
                 raise
             if clear:
                 shutil.rmtree(clear, ignore_errors=True)
-            return self._call(arguments, doing, python=python, offline=False, log=log, extra=extra, keep=keep)
+            return self._call(arguments, doing, python=python, offline=False, log=log, extra=extra, keep=keep, builds=builds)
 
     def _call(
         self,
@@ -271,13 +285,20 @@ class Uv:
         log: Path,
         extra: Mapping[str, str] | None = None,
         keep: Iterable[int] = (),
+        builds: Sequence[str] = (),
     ) -> Completed:
+        """`builds` are the folders that it writes to besides its cache, where it may run code of packages."""
+        run = partial(self._run, log=log, keep=keep)
+        if builds and self.shop:
+            folder = os.path.dirname(os.path.dirname(python.executable))
+            read, write = [os.path.dirname(self.binary)], [*builds, self.store.uv_cache, *filter(None, [self.scratch])]
+            run = partial(self._run_confined, self.shop, log=log, venv=folder, read=read, write=write, is_online=not offline)
         argv = [self.binary, arguments[0], *(["--offline"] if offline else []), *arguments[1:]]
         env = self._environment(python, extra or {})
-        completed = self._run(argv, env, log, keep)
+        completed = run(argv, env)
         if completed.returncode and "invalid peer certificate" in completed.stderr and "UV_SYSTEM_CERTS" not in env:
             # uv brings its own list of authorities; a company's proxy is known to the machine alone.
-            completed = self._run(argv, {**env, "UV_SYSTEM_CERTS": "1"}, log, keep)
+            completed = run(argv, {**env, "UV_SYSTEM_CERTS": "1"})
         if completed.returncode == 0:
             return completed
         if "unexpected argument" in completed.stderr or "invalid value" in completed.stderr:
@@ -289,6 +310,24 @@ class Uv:
             completed = _process.run(argv, env=env, keep=keep)
         except OSError as error:
             raise InstallError("`uv` can't be started", reference="uv-missing", causes=[str(error)], log=log) from error
+        write_log(log, completed)
+        return completed
+
+    def _run_confined(
+        self,
+        shop: Shop,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        *,
+        log: Path,
+        venv: str,
+        read: Sequence[str],
+        write: Sequence[str],
+        is_online: bool,
+    ) -> Completed:
+        for folder in write:
+            os.makedirs(folder, exist_ok=True)
+        completed = shop.run(argv, env=env, venv=venv, read=read, write=write, is_online=is_online)
         write_log(log, completed)
         return completed
 

@@ -7,6 +7,8 @@ fetched.
 
 from __future__ import annotations
 
+from urllib.parse import unquote
+
 from plughost import _process
 from plughost.policy import Policy
 from plughost.sandbox._machine import RUNNER
@@ -23,6 +25,8 @@ __all__ = ["Workshop"]
 
 #: Compilers, and what they read; what isn't there is left out.
 _TOOLS = ("/usr", "/bin", "/sbin", "/opt")
+#: What names places: folders and indexes of packages, and who vouches for servers; not those of a client's own certificate.
+_NAMING_PLACES = ("_FIND_LINKS", "_INDEX", "_INDEX_URL", "_CERT_FILE", "_CERT_DIR", "_CA_BUNDLE", "PIP_CERT")
 
 
 class Workshop:
@@ -51,7 +55,8 @@ class Workshop:
 
         Raises: SandboxError: that can't be kept to on this machine. OSError: it can't be started.
         """
-        policy = _POLICY.replace(network="on" if is_online else "off", read=(*_TOOLS, *read), write=tuple(write))
+        read = (*_TOOLS, *_places(env), *read)
+        policy = _POLICY.replace(network="on" if is_online else "off", read=read, write=tuple(write))
         self._ways.refuse_unenforceable(policy, plugin="the build", waived=self._waived)
         home = self._folders.new()
         try:
@@ -63,6 +68,13 @@ class Workshop:
             )
         finally:
             self._folders.drop(home)
+
+
+def _places(env: Mapping[str, str]) -> list[str]:
+    """The paths on this machine where packages come from, and certificates, as the variables of uv and pip name them."""
+    told = " ".join(value for name, value in env.items() if name.endswith(_NAMING_PLACES)).replace(",", " ")
+    named = (place.rpartition("=")[2] if "=file:" in place else place for place in told.split())
+    return [unquote(place.removeprefix("file://")) for place in named if place.startswith(("/", "file:///"))]
 
 
 #: A build is somebody's who waits for it, and ends it.

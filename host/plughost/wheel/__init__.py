@@ -10,7 +10,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from plughost.wheel._build import build, build_again
     from plughost.wheel._contents import WheelContents, contents_of, differences
-    from plughost.wheel._hook import Shop
     from plughost.wheel._kept import KeptWheel, find_kept, keep
     from plughost.wheel._read import check, read
     from plughost.wheel._record import BuiltWheel
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 __all__ = [
     "BuiltWheel",
     "KeptWheel",
-    "Shop",
     "WheelContents",
     "build",
     "build_again",
@@ -34,7 +32,6 @@ __getattr__ = lazily(
     __name__,
     {
         "_build": ("build", "build_again"),
-        "_hook": ("Shop",),
         "_contents": ("WheelContents", "contents_of", "differences"),
         "_kept": ("KeptWheel", "find_kept", "keep"),
         "_read": ("check", "read"),

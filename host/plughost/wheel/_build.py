@@ -20,11 +20,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from plughost._installer import Installer
+    from plughost._installer import Installer, Shop
     from plughost._interpreters import Interpreter
     from plughost._process import Completed
     from plughost.source import SourceTree
-    from plughost.wheel._hook import Shop
     from plughost.wheel._record import BuiltWheel
 
 __all__ = ["build", "build_again"]
@@ -48,7 +47,6 @@ def build(
     into: Path,
     offline: bool,
     log: Path,
-    shop: Shop | None = None,
 ) -> BuiltWheel:
     """Build the wheel of `tree` into the folder `into`, which is the caller's alone and has no wheel yet.
 
@@ -58,10 +56,10 @@ def build(
     into.mkdir(parents=True, exist_ok=True)
     requires = _LEGACY_REQUIRES if tree.build_requires is None else tree.build_requires
     environment = _kept_environment(tree, requires, installer, python, offline=offline, log=log)
-    if not (environment and _build_kept(tree, environment, into, log, shop)):
+    if not (environment and _build_kept(tree, environment, into, log, installer.shop)):
         subject = _subject(tree)
-        if shop is not None:
-            bench = _Bench(tree, installer=installer, python=python, offline=offline, log=log, shop=shop)
+        if installer.shop is not None:
+            bench = _Bench(tree, installer=installer, python=python, offline=offline, log=log, shop=installer.shop)
             bench.build(requires, into, subject=subject)
             return _only_wheel(into, log)
         installer.build(tree.path, subject=subject, python=python, into=into, epoch=tree.epoch, offline=offline, log=log)
@@ -79,7 +77,6 @@ def build_again(
     into: Path,
     offline: bool,
     log: Path,
-    shop: Shop | None = None,
 ) -> BuiltWheel | None:
     """Build with exactly the backend that `generator` names, as a wheel does; None if that can't be.
 
@@ -93,7 +90,7 @@ def build_again(
     except InstallError:
         return None
     into.mkdir(parents=True, exist_ok=True)
-    return _only_wheel(into, log) if _build_kept(tree, environment, into, log, shop) else None
+    return _only_wheel(into, log) if _build_kept(tree, environment, into, log, installer.shop) else None
 
 
 def _kept_environment(

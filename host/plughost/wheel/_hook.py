@@ -14,24 +14,10 @@ from plughost import _process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
     from pathlib import Path
-    from typing import Protocol
 
+    from plughost._installer import Shop
     from plughost._process import Completed
-
-    class Shop(Protocol):
-        """Where a package's code runs that nobody has looked at."""
-
-        def run(
-            self,
-            argv: Sequence[str],
-            *,
-            env: Mapping[str, str],
-            venv: str,
-            read: Sequence[str] = (),
-            write: Sequence[str] = (),
-        ) -> Completed: ...
 
 
 __all__ = ["backend_of", "build_wheel", "further_requirements"]
