@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import os
 import select
 import subprocess
@@ -13,7 +14,7 @@ import zipfile
 import pytest
 
 from plughost import Host, Policy, Settings
-from plughost.errors import BuildError, GrantNeeded, SourceError
+from plughost.errors import BuildError, GrantNeeded, SandboxError, SourceError
 
 MIB = 1 << 20
 ASKED = 'network = ["api.example.com"]\nmemory = "8 GiB"\nwall = "30 s"\n'
@@ -375,3 +376,31 @@ def test_an_editable_plugin_is_run_from_its_folder_and_a_plugin_writes_where_onl
     sober_host.grant("weather", {"write": [kept]})
     sober_host.call("weather", "put", str(kept / "sky"))
     assert (kept / "sky").read_text() == "sun"
+
+
+def test_a_limit_that_may_go_unenforced_is_logged_and_stands_in_the_receipt(store, wheel, caplog):
+    with Host(store=store, settings=Settings()) as host:
+        assert host.add(wheel("1.0")).plugin.receipt.unenforced == ()
+    path = store / "cache" / "machine.json"
+    machine = json.loads(path.read_text())
+    machine["found"].update({"tree": "no", "user-tree": "no", "ids": "no", "net": "no", "user-net": "no"})
+    path.write_text(json.dumps(machine))
+    with Host(store=store, settings=Settings()) as host, pytest.raises(SandboxError):
+        host.call("weather", "pid")
+    with Host(store=store, settings=Settings(allow_unenforced=("file-names", "network"))) as host:
+        assert host.add(wheel("1.1")).plugin.receipt.unenforced == ("file-names",)
+        caplog.clear()
+        host.call("weather", "pid")
+    assert caplog.messages == ["`weather` is started though `file-names` can't be enforced here"]
+
+
+def test_a_sync_takes_the_answer_for_all_and_tells_of_each_that_asks(command, wheel, tmp_path):
+    (tmp_path / "set").mkdir()
+    source = wheel("1.0", ASKED)
+    (tmp_path / "set" / "plughost.toml").write_text(f'[plugins.weather]\nsource = "{source}"\n')
+    refused = command("sync", "set", "--json", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert refused.json()[0]["error"]["reference"] == "grant-needed"
+    assert command("sync", "set", "--grant", "all", "--json", cwd=tmp_path).json()[0]["status"] == "added"
+    assert command("info", "weather", "--json").json()["grant"]["memory"] == "8 GiB"
+    assert command("sync", "set", "--json", cwd=tmp_path).json()[0]["status"] == "unchanged"

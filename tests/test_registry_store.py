@@ -42,7 +42,7 @@ def receipt(name: str, number: int, **changes: object) -> registry.Receipt:
     values: dict[str, object] = dict.fromkeys(registry.Receipt.__slots__, "")
     values |= {"name": name, "package": name, "project": "plughost", "version": f"{number}.0", "revision": f"{number}.0-{name}"}
     values |= {"kind": "git", "direct_url": {}, "request": {}, "built_from_source": (), "history": (), "venv": f"venv-{name}"}
-    values |= {"signer": {}, "grant": None}
+    values |= {"signer": {}, "grant": None, "unenforced": ()}
     return registry.Receipt(**{**values, **changes})
 
 

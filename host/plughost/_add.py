@@ -204,6 +204,7 @@ class _Installation:
     def run(self, describe: Describe, vet: Vet, policies: Policies) -> tuple[str, str]:
         """The plugin's name and version."""
         from plughost import venv as venvs
+        from plughost._confining import unenforced
         from plughost._consent import packed
         from plughost.policy import table_of
 
@@ -222,7 +223,8 @@ class _Installation:
             grant = self._settled(name, version, asking, policies)
         declared = wheel.entry_points if wheel else venvs.entry_points(environment.path, package)
         entry_points = preparation.entry_points(declared, package, files=lambda: venvs.files_of(environment.path, package))
-        manifest = self._describe(name, environment, entry_points, describe, policies.of_new(name, grant))
+        policy = policies.of_new(name, grant)
+        manifest = self._describe(name, environment, entry_points, describe, policy)
         vet(name, manifest)
         self.tell(Progress(stage="receipt", detail=f"Recording {name}", packages=len(lockfile.packages)))
         made = Made(
@@ -247,6 +249,7 @@ class _Installation:
             previous=previous,
             signer=preparation.signer,
             grant=None if grant is None else table_of(grant),
+            unenforced=unenforced(policy, policies.waived, self.store),
         )
         registry.place(self.store, folder, receipt, keep=self.request.keep, grant=packed(grant))
         return name, receipt.version

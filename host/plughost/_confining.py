@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         def of(self, installed: Installed, /, *, caller: GivenPolicy | None = None) -> Policy: ...
 
 
-__all__ = ["Confining", "Everywhere", "own_files"]
+__all__ = ["Confining", "Everywhere", "own_files", "unenforced"]
 
 #: Of a file's mode: what all may do with it.
 _READ_BY_ALL, _WRITTEN_BY_ALL, _ENTERED_BY_ALL = 0o4, 0o6, 0o1
@@ -91,6 +91,8 @@ class Confining:
             return None
         ways, folders = self._made()
         ways.refuse_unenforceable(policy, plugin=plugin, waived=self.policies.waived)
+        if self.policies.waived:
+            _log_waived(plugin, unenforced(policy, self.policies.waived, self._store))
         user = ways.user_for(policy, venv) if _are_for_all((*policy.read, *own), policy.write) else None
         if work and user is not None:
             user = _adopt(work, user)
@@ -143,6 +145,15 @@ class Confining:
             return self._ways, self._folders
 
 
+def unenforced(policy: Policy, waived: Collection[str], store: Store) -> tuple[str, ...]:
+    """Which limits of the policy this machine can't enforce, of those that are waived."""
+    if not waived or policy.is_trusted:
+        return ()
+    from plughost.sandbox import known_machine, unenforceable
+
+    return tuple(missing.name for missing in unenforceable(policy, known_machine(store.machine)) if missing.name in waived)
+
+
 def own_files(manifest: Mapping[str, object]) -> list[str]:
     """The files that a plugin is run from besides its environment: the folder of an editable one."""
     if not manifest.get("editable"):
@@ -167,6 +178,14 @@ def _may_all(path: str, mode: int) -> bool:
         return True
     needed = mode | (_ENTERED_BY_ALL if stat.S_ISDIR(state.st_mode) else 0)
     return state.st_mode & needed == needed
+
+
+def _log_waived(plugin: str, names: Sequence[str]) -> None:
+    import logging
+
+    if names:
+        words = ", ".join(f"`{name}`" for name in names)
+        logging.getLogger("plughost").warning("`%s` is started though %s can't be enforced here", plugin, words)
 
 
 def _log_refusal(plugin: str, host: str, port: int) -> None:

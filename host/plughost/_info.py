@@ -78,6 +78,7 @@ class Plugin:
             "signer": receipt.signer or None,
             "permissions": self.permissions,
             "grant": self.grant,
+            "unenforced": list(receipt.unenforced),
             "dependencies": [{"name": name, "version": version} for name, version in self.dependencies],
             "built_from_source": list(receipt.built_from_source),
             "entry_points": self.entry_points,

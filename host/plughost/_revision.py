@@ -59,6 +59,7 @@ def write_revision(
     previous: registry.Receipt | None,
     signer: dict[str, str],
     grant: dict[str, object] | None = None,
+    unenforced: tuple[str, ...] = (),
 ) -> registry.Receipt:
     """Make `folder`, complete but for its receipt, and that receipt. `options` are the request's."""
     revision = _identifier(made, origin)
@@ -103,6 +104,7 @@ def write_revision(
         uv_lock_sha256=_sha256(folder / "uv.lock"),
         signer=signer,
         grant=grant,
+        unenforced=unenforced,
         history=(previous.as_history(), *previous.history) if previous else (),
     )
 

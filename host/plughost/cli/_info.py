@@ -84,6 +84,7 @@ def _facts(plugin: Mapping[str, object]) -> list[tuple[str, str]]:
         ("concurrency", f"{plugin['concurrency']} calls at once in one process" if plugin.get("concurrency", 1) != 1 else ""),
         ("asks for", _table(plugin.get("permissions"))),
         ("granted", _table(plugin.get("grant"))),
+        ("unenforced", ", ".join(map(str, unenforced)) if isinstance(unenforced := plugin.get("unenforced"), list) else ""),
         ("installed by", str(plugin["installer"])),
         ("excludes newer", str(request.get("exclude_newer") or "")),
         ("size", size_text(size) if isinstance(size, int) else ""),

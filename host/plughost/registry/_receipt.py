@@ -36,7 +36,8 @@ class Receipt:
     `direct_url` is a PEP 610 object (for a package from an index: empty). `request` is what the user asked for, as plain values;
     two equal requests for one origin are the same installation. Times are UTC, ISO 8601. `signer` is who signed the commit or the
     tag (`kind`, `principal`, `fingerprint`, `signed`), where that was demanded. `grant` is what the plugin was granted when this
-    revision was added, as a table of a policy; None if nobody was asked. What holds now stands in the state.
+    revision was added, as a table of a policy; None if nobody was asked. What holds now stands in the state. `unenforced` are the
+    limits that the machine could not enforce when it was started for that, and that were waived by name.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Receipt:
     uv_lock_sha256: str = ""
     signer: dict[str, str] = field(default_factory=dict)
     grant: dict[str, object] | None = None
+    unenforced: tuple[str, ...] = ()
     history: tuple[HistoryEntry, ...] = field(default=())
 
     @property
@@ -84,6 +86,7 @@ class Receipt:
         record["built_from_source"] = list(self.built_from_source)
         if self.grant is None:
             del record["grant"]
+        record["unenforced"] = list(self.unenforced)
         record["history"] = [asdict(entry) for entry in self.history]
         return tomli_w.dumps(record).encode()
 
@@ -187,6 +190,7 @@ def _from_record(record: dict[str, object]) -> Receipt:
         uv_lock_sha256=text("uv_lock_sha256") if "uv_lock_sha256" in record else "",
         signer={key: str(value) for key, value in table("signer").items()} if "signer" in record else {},
         grant=table("grant") if "grant" in record else None,
+        unenforced=tuple(map(str, array("unenforced"))) if "unenforced" in record else (),
         history=tuple(_history_entry(number, entry) for number, entry in enumerate(array("history"))),
     )
 
