@@ -217,7 +217,7 @@ class Nursery:
 
     def part_with(self, worker: ForkedWorker) -> bool:
         """Meet the end of a worker that was dismissed, when there is time; false where that is not for the nursery to do."""
-        if self._is_closing or not self._is_ready:
+        if self._is_closing or not self._is_ready or not self._parent.alive:
             return False
         self.used_at = time.monotonic()
         self._parting.append(worker)
@@ -233,8 +233,10 @@ class Nursery:
         try:
             if not self._is_closing and self._parent.alive and self._is_ready:
                 self._see_to_all()
-        except (ChannelClosed, WireError, OSError):  # no descriptors are left, or it has ended: the next call will see
-            pass
+        except (BrokenPipeError, ChannelClosed, ConnectionError, WireError):
+            self._give_up("")
+        except OSError:  # no descriptors or no processes are left, for the moment
+            self._timer = self._watcher.call_later(CALM_S, self._tend)
         finally:
             self._lock.release()
 
@@ -350,19 +352,19 @@ class Nursery:
             self._end()
 
     def _end(self) -> None:
-        self._drop_spares()
+        self._drop_spares(Worker.stop)
         if not self.children and self._parent.alive:
             self._stop(self._parent)
 
     def _give_up(self, reason: str) -> None:
         self.reason = reason
-        self._drop_spares()
+        self._drop_spares(self._watcher.see_off)
         if self._parent.alive:
             self._parent.interrupt()  # alone: its children serve calls, and are nobody's descendants once it is gone
             self._parent.kill()
 
-    def _drop_spares(self) -> None:
-        """And let go of those that are about to end: nobody else will."""
+    def _drop_spares(self, stop: Callable[[Worker], None]) -> None:
+        """And see those off, by `stop`, that are about to end: nobody else will."""
         orders, self._orders = self._orders, []
         for order in orders:
             if not self._parent.alive:
@@ -379,7 +381,7 @@ class Nursery:
         _, reaped = self._reaping or (0, [])
         parting, self._parting, self._reaping = [*reaped, *self._parting], [], None
         for ending in parting:
-            ending.stop()
+            stop(ending)
 
     # With the lock.
 
