@@ -344,6 +344,38 @@ def test_memory_that_nobody_reads_is_not_written_again(ends: Ends) -> None:
     assert json.loads(third)["frames"] == json.loads(first[0])["frames"]  # all is read, and it starts anew
 
 
+@pytest.mark.parametrize("value", [b"", b"x", b"y" * LARGE, "é" * LARGE, b"z" * 4 * LARGE, "z" * 5 * LARGE, bytearray(LARGE)])
+def test_a_value_alone_arrives_by_the_quick_way_and_by_the_other(ends: Ends, value: object) -> None:
+    args: list[object] = [None]
+    rest = ends.host.enclose_call([value], {})
+    ends.child.disclose_call(args, {}, rest[rest.index(',"types"') :])
+    line = ends.child.enclose(args[0])
+    assembler = framing.Assembler(ends.host)
+    assembler.feed(b'{"id":1,"result":' + line.encode())
+    message = assembler.next()
+    assert message is not None
+    for arrived in (args[0], ends.host.disclose(None, line[line.index(',"types"') :]), message["result"]):
+        assert arrived == value
+        assert type(arrived) is type(value)
+
+
+def test_what_was_laid_in_the_place_for_a_value_alone_is_no_block_that_was_taken(ends: Ends) -> None:
+    assert ends.child.sending is not None
+    first = ends.child.sending.put(b"a" * LARGE)
+    assembler = framing.Assembler(ends.host)
+    assembler.feed(b'{"id":1,"result":' + ends.child.enclose(b"b" * LARGE).encode())
+    message = assembler.next()
+    assert message is not None
+    assert message["result"] == b"b" * LARGE
+    assert ends.child.sending.put(b"c" * LARGE) != first  # which nobody has read
+
+
+@pytest.mark.parametrize("size", [-1, (1 << 18) + 1, 1 << 31, 1 << 80, "", "1e3", "8]],[[8", "8]]}\n{"])
+def test_a_size_that_no_value_alone_can_have_is_refused(ends: Ends, size: object) -> None:
+    with pytest.raises(wire.WireError):
+        ends.host.disclose(None, f',"types":{{"bytes":[[]]}},"frames":[[{arena.SIZE_BYTES // 2},{size}]]}}\n')
+
+
 def test_counters_that_lie_harm_only_who_writes_them(ends: Ends) -> None:
     assert ends.host.sending is not None
     assert ends.child.receiving is not None
