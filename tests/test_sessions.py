@@ -19,6 +19,7 @@ import pytest
 from plughost import Host, Settings
 from plughost.errors import (
     CallTimeout,
+    LimitExceeded,
     PluginCrashed,
     PluginDisabled,
     SessionEnded,
@@ -235,6 +236,16 @@ def test_an_error_of_the_plugin_and_a_mistake_of_the_caller_leave_the_state_alon
     assert session.stats.failed == 1
 
 
+def test_a_limit_of_the_policy_loses_the_state_and_is_called_by_its_name(host):
+    with host.session("stateful", policy={"cpu": "0.5 s"}) as session:
+        session.call("add", 5)
+        with pytest.raises(LimitExceeded) as caught:
+            session.call("spin")
+        assert (caught.value.limit, caught.value.allowed) == ("cpu_s", 0.5)
+        assert caught.value.causes[-1] == "The state of its session is lost; the session's files are kept"
+        assert session.call("add") == 1
+
+
 def test_memory_that_is_used_up_is_the_plugins_to_give_back(host):
     with host.session("stateful", memory_bytes=100 << 20) as session:
         session.call("add", 5)
@@ -290,6 +301,7 @@ def test_an_event_loop_goes_on_and_a_call_that_is_cancelled_ends(session):
         with pytest.raises(PluginCrashed) as caught:
             await session.acall("add")
         assert caught.value.reference == "session-lost"
+        assert caught.value.causes[0] == "A call was cancelled in the middle"
         return await session.acall("add")
 
     assert asyncio.run(both()) == 1

@@ -35,6 +35,8 @@ class Life:
         self._manifest: Mapping[str, object] = installed.manifest
         #: The process that was lost with its state, until somebody is told.
         self._lost: Worker | None = None
+        #: Whether it was lost because somebody cancelled a call.
+        self._was_called_off = False
         #: How many calls it has had: without one, it has no state that could be lost.
         self._calls = 0
         self._starts = 0
@@ -80,7 +82,7 @@ class Life:
         return PluginCrashed(
             f"The process of a session of `{self._installed.name}` has ended since the last call that it answered",
             reference="session-lost",
-            causes=[error.message, *error.causes],
+            causes=["A call was cancelled in the middle"] if self._was_called_off else [error.message, *error.causes],
         )
 
     def run(self) -> Worker:
@@ -95,7 +97,7 @@ class Life:
             worker.leave_idle = self._ended_idle
             if IS_POSSIBLE:
                 self._workers.pool.watcher.watch(worker)
-            self._worker, self._calls = worker, 0
+            self._worker, self._calls, self._was_called_off = worker, 0, False
             self._starts += 1
         return self._worker
 
@@ -111,6 +113,7 @@ class Life:
             worker.leave()
             return
         self.lose()
+        self._was_called_off = is_called_off
         if is_called_off or error is None:
             return
         if isinstance(error, PluginCrashed | CallTimeout):

@@ -6,15 +6,14 @@ import tempfile
 import threading
 import time
 
-_total = 0
+_totals = [0]
 _hoarded: list = []
 
 
 def add(amount: int = 1) -> int:
     """The total so far."""
-    global _total
-    _total += amount
-    return _total
+    _totals[0] += amount
+    return _totals[0]
 
 
 def pid() -> int:
@@ -113,6 +112,10 @@ def have_child() -> int:
 
 def hoard(mib: int) -> int:
     """Take that much memory, page by page, and keep it."""
-    for _ in range(mib):
-        _hoarded.append(bytearray(b"x") * (1 << 20))
+    _hoarded.extend(bytearray(b"x") * (1 << 20) for _ in range(mib))
     return len(_hoarded)
+
+
+def spin() -> None:
+    while True:
+        pass
