@@ -55,6 +55,10 @@ LIMITS = {
 }
 #: How far the worker may be over a limit by the time that it's noticed.
 LATE = 1.4
+#: How much may be on the disk beyond what is allowed, before anybody has looked.
+WRITTEN_BEFORE_NOTICED = 384 * MIB
+#: How an attempt says that it has made a file, and where.
+MADE = "got: made "
 MARKER_TEXT = '"key"'
 SECRET = os.urandom(8).hex()
 #: What is tried side by side, because it ends only at a limit; and what is tried in a process that nothing was tried in before.
@@ -88,7 +92,6 @@ class Outside:
         self.home.mkdir()
         (self.home / ".netrc").write_text(SECRET)
         os.environ["HOME"] = str(self.home)
-        self._folders: list[Path] = []
         self.came: list[str] = []
         self._listen()
         self._start_bystander()
@@ -165,12 +168,9 @@ class Outside:
             "marker_text": MARKER_TEXT,
             "wanted_bytes": LIMITS["memory_bytes"] * 3,
             "many": 500,
+            "late_bytes": WRITTEN_BEFORE_NOTICED,
             **{name: LIMITS[name] for name in ("memory_bytes", "threads", "file_bytes", "disk_bytes")},
         }
-
-    def look_in(self, *folders: Path) -> None:
-        """Where a file of the attacker's may come to be."""
-        self._folders += folders
 
     def changes(self) -> list[str]:
         """What has come or changed since it was last asked, put back to how it was."""
@@ -180,10 +180,6 @@ class Outside:
         if self.bystander.poll() is not None:
             seen.append(f"the bystander ended with {self.bystander.returncode}")
             self._start_bystander()
-        for path in (folder / "attacker-was-here" for folder in self._folders):
-            if path.exists():
-                path.unlink()
-                seen.append(f"made {path}")
         now = self._state()
         seen += [
             f"{name}: {now.get(name)}, was {self._before.get(name)}"
@@ -300,11 +296,12 @@ def digest(data: bytes) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")
 
 
-def attacker(folder: Path, facts: dict[str, object]) -> Path:
+def attacker(folder: Path, facts: dict[str, object], *, at_start: bool) -> Path:
     files = {f"attacker/{path.name}": path.read_bytes() for path in PACKAGE.glob("*.py")}
     files["attacker/facts.json"] = json.dumps(facts).encode()
-    files["attacker.pth"] = b"import attacker.start; attacker.start.begin('path file')\n"
-    files["sitecustomize.py"] = b"import attacker.start; attacker.start.begin('site')\n"
+    if at_start:
+        files["attacker.pth"] = b"import attacker.start; attacker.start.begin('path file')\n"
+        files["sitecustomize.py"] = b"import attacker.start; attacker.start.begin('site')\n"
     return make_wheel(folder, "attacker", files, "attacker:attempt")
 
 
@@ -329,21 +326,24 @@ class Trial:
             host.add(str(make_wheel(folder, "other", {"other.py": b"def attempt(): pass\n"}, "other:attempt")), offline=True)
             other = next(self.store.glob("**/site-packages/other.py"))
             self.outside.changes()
-            self.outside.look_in(self.store, Path(other).parent, Path(os.__file__).parent, RUNNER, Path("/usr/lib"))
-            host.add(str(attacker(folder, self.outside.facts(self.store, str(other)))), offline=True)
+            facts = self.outside.facts(self.store, str(other))
+            # What gets through at each start would stand at every attempt.
+            host.add(str(attacker(folder, facts, at_start=not self.options.trusted)), offline=True)
             self.note("add", "refused: it was described")
             self.note_left("add")
 
     def run(self, names: list[str]) -> None:
         self.watch.start()
         module = {name: name.partition(".")[0] for name in names}
+        if self.options.trusted:  # where most of it is done, one would be in another's way
+            module = dict.fromkeys(names, ALONE[0])
         with self.host() as host:
             self.note("places", self.answer(host, "start.places"))
             for name in (name for name in names if module[name] not in (*TOGETHER, *ALONE)):
                 self.note(name, self.answer(host, name))
         self.note_left("those in one process")
         alone = [name for name in names if module[name] in ALONE]
-        with ThreadPoolExecutor(3) as pool:
+        with ThreadPoolExecutor(1 if self.options.trusted else 3) as pool:
             for name, answer in zip(alone, pool.map(self.answer_alone, alone), strict=True):
                 self.note(name, answer)
         self.note_left("those alone")
@@ -365,6 +365,11 @@ class Trial:
 
     def note(self, name: str, answer: str) -> None:
         seen = self.outside.changes()
+        if answer.startswith(MADE):  # by that name, in a tree of files that may be the plugin's own
+            answer, path = answer.removeprefix("got: "), Path(answer.removeprefix(MADE))
+            if path.exists():
+                path.unlink()
+                seen.append(f"{path} is there")
         if SECRET in answer:
             seen.append("the secret is in the answer")
         limits = {"memory": LIMITS["memory_bytes"] * LATE, "threads": LIMITS["threads"] + 4, "processes": 1}
@@ -436,6 +441,7 @@ def main() -> None:
     parser.add_argument("--outlive", action="store_true")
     options = parser.parse_args()
     os.environ["ATTACKER_SECRET"] = SECRET
+    os.chdir(options.folder)
     adopt_orphans()
     if options.without_namespaces:
         do_without_namespaces()

@@ -28,8 +28,10 @@ def _append(path):
 
 
 def _create(folder):
-    """Make a file, which the test looks for: a folder may be one of its own that has another's name."""
-    os.close(os.open(os.path.join(folder, "attacker-was-here"), os.O_WRONLY | os.O_CREAT, 0o644))
+    """Make a file, for which the test looks: a folder may be one of its own that has another's name."""
+    path = os.path.join(folder, "attacker-was-here")
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o644))
+    return "made {}".format(path)
 
 
 # To read.
@@ -409,7 +411,7 @@ def change_control_groups(outside):
         except OSError:
             continue
         os.rmdir(path)
-        return "made {}".format(path)
+        return path
     return None
 
 

@@ -113,7 +113,7 @@ def one_file_after_the_signal(outside):
 
 def many_files(outside):
     size = 0
-    while size < outside.disk_bytes * 4:
+    while size < outside.disk_bytes + outside.late_bytes:
         with open("many-{}".format(size), "wb", buffering=0) as file:
             size += file.write(b"x" * _STEP)
     return "{} MiB".format(size >> 20)
@@ -122,7 +122,7 @@ def many_files(outside):
 def many_deleted_files(outside):
     """Files without a name, which nobody finds by looking."""
     held, size = [], 0
-    while size < outside.disk_bytes * 4:
+    while size < outside.disk_bytes + outside.late_bytes:
         file = open("nameless-{}".format(len(held)), "wb", buffering=0)  # noqa: SIM115
         os.unlink(file.name)
         held.append(file)
