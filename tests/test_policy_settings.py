@@ -49,7 +49,7 @@ def test_the_users_file_says_what_all_plugins_may_use_and_what_single_ones_may(l
 
 
 def test_a_variable_holds_instead_of_the_users_file(loaded):
-    user = 'policy = "strict"\n[policies.weather]\nnetwork = "on"'
+    user = 'policy = "strict"\n[policies.weather]\nnetwork = "off"'
     assert Policies(settings=lambda: loaded(user=user)).base == STRICT
     settings = loaded(user=user, PLUGHOST_POLICY="trusted", PLUGHOST_ALLOW_UNENFORCED="file-names, network")
     policies = Policies(settings=lambda: settings, allow_unenforced=["memory"])

@@ -113,8 +113,4 @@ def _meet(one: tuple[str, int | None], other: tuple[str, int | None]) -> tuple[s
 def _includes(wide: str, narrow: str) -> bool:
     if wide in {"*", narrow}:
         return True
-    return wide.startswith("*.") and not _is_address(narrow) and narrow.removeprefix("*").endswith(wide[1:])
-
-
-def _is_address(host: str) -> bool:
-    return ":" in host or host.replace(".", "").isdigit()
+    return wide.startswith("*.") and narrow.removeprefix("*").endswith(wide[1:])
