@@ -508,18 +508,20 @@ def test_a_worker_that_floods_its_broker_has_no_more_than_its_places_and_others_
 
 
 def test_of_many_workers_each_has_a_share_of_the_descriptors(site, proxy) -> None:
-    port = site.server_port
+    def held() -> int:
+        return len(os.listdir("/proc/self/fd"))
+
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(1024, before[1]), before[1]))
     try:
-        inside = [proxy(f"127.0.0.1:{port}") for _ in range(8)]
-        held = len(os.listdir("/proc/self/fd"))
+        inside = [proxy(f"127.0.0.1:{site.server_port}") for _ in range(4)]
+        without = held()
         with contextlib.ExitStack() as stack:
-            clients = [stack.enter_context(each.connect()) for each in inside for _ in range(40)]
-            for client in clients[-40:]:
-                client.sendall(f"CONNECT 127.0.0.1:{port} HTTP/1.1\r\n\r\n".encode())
-            assert clients[-40].recv(1 << 10).startswith(b"HTTP/1.1 200")
-            assert settles(lambda: 8 * 32 <= len(os.listdir("/proc/self/fd")) - held - len(clients) <= 1024 // 2)
+            clients = [stack.enter_context(each.connect()) for each in inside for _ in range(100)]
+            assert settles(lambda: held() - without - len(clients) >= 4 * 64)
+            with proxy(f"127.0.0.1:{site.server_port}").open(f"http://127.0.0.1:{site.server_port}/") as answer:
+                assert answer.status == 200
+            assert held() - without - len(clients) <= 4 * 64 + 8
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
 

@@ -164,6 +164,11 @@ def test_of_hosts_that_are_not_named_the_error_names_the_host_and_the_permission
     assert isinstance(denied.value, OSError)
 
 
+def test_what_is_denied_is_an_exception_and_no_answer(calling):
+    with pytest.raises(PluginError, match=r"urllib\.error\.URLError"):
+        calling("127.0.0.1:9")("fetch", "http://api.example.com/")
+
+
 def test_a_named_host_that_stands_for_a_private_address_is_denied(calling, site):
     name = socket.gethostname()
     if name in {"localhost", ""} or not socket.gethostbyname(name).startswith(("127.", "10.", "172.", "192.168.")):

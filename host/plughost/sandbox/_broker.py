@@ -29,7 +29,7 @@ __all__ = ["Broker"]
 #: At a time, and with fewer where this process has few descriptors for all of its workers. Those beyond wait.
 _MOST_CONNECTIONS, _LEAST_CONNECTIONS = 128, 4
 #: How long nothing has moved on one that is closed for another one that waits: clients keep connections for later use.
-_IDLE_ENOUGH_S = 10.0
+_IDLE_ENOUGH_S = 60.0
 #: How often it is looked whether there is one.
 _LOOK_S = 1.0
 _FIRST_BYTE_S = 60.0
