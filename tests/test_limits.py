@@ -8,6 +8,7 @@ import logging
 import os
 import select
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -148,6 +149,18 @@ def test_processes_of_any_kind_have_the_limits(
     assert limit_met(way, limited(options, wall_s=0.3), "sleep", seconds=20.0) == "wall_s"
     assert limit_met(way, host, "print-much", mib=3) == "output_bytes"
     assert limit_met(way, host, "give", mib=3) == "result_bytes"
+
+
+@pytest.mark.parametrize("options", [{}, {"isolation": "call"}])
+def test_no_other_process_is_ended_with_one_that_reached_a_limit(limited: Callable[..., Host], options: dict[str, object]) -> None:
+    host = limited(options, processes=4, output_bytes=MIB)
+    host.call("hungry", "echo", value=1)
+    with ThreadPoolExecutor(4) as threads:
+        others = [threads.submit(host.call, "hungry", "sleep", seconds=2.5) for _ in range(3)]
+        for _ in range(6):
+            assert limit_met(by_call, host, "print-much", mib=3) == "output_bytes"
+            assert host.call("hungry", "echo", value=1) == 1
+        assert [other.result() for other in others] == ["awake"] * 3
 
 
 def test_memory_that_processes_share_is_counted_once(limited: Callable[..., Host]) -> None:

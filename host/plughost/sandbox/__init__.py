@@ -8,6 +8,7 @@ from plughost._lazy import lazily
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from plughost.sandbox._broker import Broker
+    from plughost.sandbox._census import Census
     from plughost.sandbox._guard import Guard
     from plughost.sandbox._machine import Machine, found_machine, known_machine
     from plughost.sandbox._plan import Confinement, Missing, Ways, unenforceable
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Broker",
+    "Census",
     "Confinement",
     "Guard",
     "Machine",
@@ -32,6 +34,7 @@ __all__ = [
 __getattr__ = lazily(
     __name__,
     {
+        "_census": ("Census",),
         "_guard": ("Guard",),
         "_broker": ("Broker",),
         "_machine": ("Machine", "found_machine", "known_machine"),

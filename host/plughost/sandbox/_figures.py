@@ -1,7 +1,7 @@
-"""What a worker's processes use, read from outside: memory, threads, CPU time, and which processes they are.
+"""What a worker's processes use, read from outside: memory, threads, CPU time.
 
-Above it: the guard; below it: `/proc`. Nothing in here waits, and what can't be read, because the process has ended or because
-it hides, is left out. Elsewhere than on Linux nothing can be read.
+Above it: the meter, and the census, which says which processes they are; below it: `/proc`. Nothing in here waits, and what can't be
+read, because the process has ended or because it hides, is left out. Elsewhere than on Linux nothing can be read.
 """
 
 from __future__ import annotations
@@ -9,19 +9,25 @@ from __future__ import annotations
 import os
 import time
 
-from plughost import _kernel
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Family", "Usage", "cpu_ns", "memory_file_bytes", "proportional_bytes", "unnamed_bytes", "usage", "use_of_file_system"]
+__all__ = [
+    "Usage",
+    "children_cpu_ns",
+    "cpu_ns",
+    "listed",
+    "memory_file_bytes",
+    "proportional_bytes",
+    "read",
+    "unnamed_bytes",
+    "usage",
+    "use_of_file_system",
+]
 
 _STATUS_BYTES = 8192
 _SECTOR_BYTES = 512  # the unit of `st_blocks`, whatever a file system's is
-#: How often all processes of the machine are looked through, in seconds, and how many times what that took.
-_SEARCHED_EVERY_S = 0.5
-_TIMES_ITS_COST = 30
 
 
 class Usage:
@@ -37,7 +43,7 @@ class Usage:
 
 def usage(pid: int) -> Usage | None:
     """None where there is no such process."""
-    status = _read(f"/proc/{pid}/status")
+    status = read(f"/proc/{pid}/status")
     if not status:
         return None
     anonymous, swapped, shared = (_kib(status, name) for name in (b"\nRssAnon:", b"\nVmSwap:", b"\nRssShmem:"))
@@ -54,7 +60,7 @@ def cpu_ns(pid: int) -> int:
 
 def children_cpu_ns(pid: int) -> int:
     """The CPU time of those children, and theirs, that the process has waited for."""
-    fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+    fields = read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
     ticks = sum(map(int, fields[13:15]))
     return ticks * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 
@@ -63,7 +69,7 @@ def proportional_bytes(pids: Iterable[int]) -> int:
     """The memory of several processes, each page that they share counted once; -1 where that can't be told."""
     total = 0
     for pid in pids:
-        text = _read(f"/proc/{pid}/smaps_rollup")
+        text = read(f"/proc/{pid}/smaps_rollup")
         if text:
             total += sum(_kib(text, name) for name in (b"\nPss_Anon:", b"\nPss_Shmem:", b"\nSwapPss:")) << 10
         elif os.path.exists(f"/proc/{pid}/exe"):
@@ -89,7 +95,7 @@ def use_of_file_system(pid: int, path: str) -> tuple[int, int]:
 def memory_file_bytes(pid: int) -> int:
     """What lies in those files of a process that are memory and nothing else, whether it has mapped them or not."""
     total = 0
-    for fd in _listed(f"/proc/{pid}/fd"):
+    for fd in listed(f"/proc/{pid}/fd"):
         place = f"/proc/{pid}/fd/{fd}"
         try:
             if os.readlink(place).startswith("/memfd:"):
@@ -103,7 +109,7 @@ def unnamed_bytes(pids: Iterable[int], device: int) -> int:
     """What files take up on a device that the processes have open or mapped, and that no folder lists any more."""
     found: dict[int, int] = {}
     for pid in pids:
-        for fd in _listed(f"/proc/{pid}/fd"):
+        for fd in listed(f"/proc/{pid}/fd"):
             try:
                 known = os.stat(f"/proc/{pid}/fd/{fd}")
             except OSError:
@@ -118,7 +124,7 @@ def unnamed_bytes(pids: Iterable[int], device: int) -> int:
 def _deleted_mappings(pid: int, device: int) -> list[tuple[int, int]]:
     """Inode and length of each mapping of a file that has no name any more."""
     found = []
-    for line in _read(f"/proc/{pid}/maps").splitlines():
+    for line in read(f"/proc/{pid}/maps").splitlines():
         if line.endswith(b" (deleted)"):
             span, _, _, numbers, inode = line.split(None, 5)[:5]
             major, minor = (int(number, 16) for number in numbers.split(b":"))
@@ -128,69 +134,15 @@ def _deleted_mappings(pid: int, device: int) -> list[tuple[int, int]]:
     return found
 
 
-class Family:
-    """The processes of one worker: the one that was started, what descends from it, and what is like it.
-
-    What has been seen is remembered, so that it is found again when its parent has ended. What has left its parent and its
-    group unseen has the mark in its environment all the same, or a mount namespace that is the worker's alone.
-    """
-
-    __slots__ = ("_has_namespace", "_known", "_mark", "_namespace", "_search_at", "root")
-
-    def __init__(self, root: int, mark: str, *, has_namespace: bool) -> None:
-        """`has_namespace` unless its mount namespace is that of other workers, too."""
-        self.root = root
-        self._has_namespace = has_namespace
-        self._mark = mark
-        self._known = {root}
-        self._namespace = ""
-        self._search_at = 0.0
-
-    def look(self, now: float, *, thoroughly: bool = False) -> list[int]:
-        """Those that live. `now` is a `time.monotonic()`. The whole machine is looked through now and then, or `thoroughly`."""
-        if thoroughly or now >= self._search_at:
-            self._known |= self._searched()
-            cost_s = time.monotonic() - now
-            self._search_at = now + max(_SEARCHED_EVERY_S, _TIMES_ITS_COST * cost_s)
-        found: set[int] = set()
-        waiting = list(self._known)
-        while waiting:
-            pid = waiting.pop()
-            if pid not in found and cpu_ns(pid) >= 0:
-                found.add(pid)
-                waiting += _children(pid)
-        self._known = found | {self.root}
-        return sorted(found)
-
-    def _searched(self) -> set[int]:
-        """Look through all processes of the machine."""
-        found = set(_kernel.members(self.root, self._mark))
-        own = (_namespace_of(self.root) or self._namespace) if self._has_namespace else ""
-        if own and own != _namespace_of(os.getpid()):
-            self._namespace = own
-            found |= {int(each) for each in _listed("/proc") if each.isdigit() and _namespace_of(int(each)) == own}
-        return found
-
-
-def _children(pid: int) -> list[int]:
-    return [int(child) for task in _listed(f"/proc/{pid}/task") for child in _read(f"/proc/{pid}/task/{task}/children").split()]
-
-
-def _namespace_of(pid: int) -> str:
-    try:
-        return os.readlink(f"/proc/{pid}/ns/mnt")
-    except OSError:
-        return ""
-
-
-def _listed(folder: str) -> list[str]:
+def listed(folder: str) -> list[str]:
+    """What is in a folder of `/proc`; nothing where there is none."""
     try:
         return os.listdir(folder)
     except OSError:
         return []
 
 
-def _read(path: str) -> bytes:
+def read(path: str) -> bytes:
     """The whole of a file of `/proc`; nothing where there is none."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from plughost.errors import PlughostError
+    from plughost.sandbox._census import Census
     from plughost.sandbox._cgroup import Cgroup
     from plughost.sandbox._meter import Meter, Process
     from plughost.sandbox._plan import Confinement
@@ -63,21 +64,21 @@ class Guard:
     )
 
     def __init__(
-        self, confinement: Confinement, process: Process, *, plugin: str, is_alone: bool, cgroup: Cgroup | None = None
+        self, confinement: Confinement, process: Process, *, plugin: str, census: Census | None, cgroup: Cgroup | None = None
     ) -> None:
-        """One that `is_alone` has no other processes, or none that count."""
+        """The `census` is None for what has no other processes, or none that count."""
         from plughost.sandbox._meter import Meter
 
         self.policy = confinement.policy
         self.plugin = plugin
-        self.meter: Meter = Meter(confinement, process, is_alone=is_alone)
+        self.meter: Meter = Meter(confinement, process, census=census)
         #: What it was ended for. Whoever finds something out about the worker may say so here.
         self.breach: Breach | None = None
         #: When it is to be looked at again, if it is not called before: a `time.monotonic()`.
         self.due = 0.0
         self.minds_disk = self.policy.disk_bytes is not None
         self._process = process
-        self._is_alone = is_alone
+        self._is_alone = census is None
         self._cgroup = cgroup
         self._calls: dict[int, _Call] = {}
         self._looked_ns = self._disk_ns = -1  # CPU time, when memory and the work directory were looked at last

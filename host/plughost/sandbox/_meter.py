@@ -9,9 +9,9 @@ import os
 import time
 
 from plughost import _kernel
+from plughost.sandbox._census import Census, Family
 from plughost.sandbox._disk import DiskUse
 from plughost.sandbox._figures import (
-    Family,
     children_cpu_ns,
     cpu_ns,
     memory_file_bytes,
@@ -50,14 +50,13 @@ _SIGKILL, _SIGSTOP = 9, 19
 
 
 class Meter:
-    """Read by one thread. One that `is_alone` has no other processes, or none that count."""
+    """Read by one thread. Without a `census` it is of one process: there are no others, or none that count."""
 
     __slots__ = (
         "_disk",
         "_ended_ns",
         "_family",
         "_hidden_bytes",
-        "_is_alone",
         "_is_fork",
         "_process",
         "cpu_ns",
@@ -70,7 +69,7 @@ class Meter:
         "work",
     )
 
-    def __init__(self, confinement: Confinement, process: Process, *, is_alone: bool) -> None:
+    def __init__(self, confinement: Confinement, process: Process, *, census: Census | None) -> None:
         self.work = confinement.work
         #: Where the processes have a tmpfs of their own for temporary files; nothing where they are in the work directory.
         temporary = confinement.environment.get("TMPDIR", "")
@@ -85,22 +84,22 @@ class Meter:
         #: Tells how much memory there is that the host shares with the worker; -1 where it has none yet.
         self.shared_bytes: Callable[[], int] = lambda: -1
         self._process = process
-        self._is_alone = is_alone
         self._is_fork = not confinement.plan
         self._family: Family | None = None
+        if census is not None:
+            self._family = Family(process.pid, process.family, census, has_namespace=not self._is_fork)
         self._ended_ns = 0
         self._hidden_bytes = 0
         self._disk = DiskUse(self.work)
 
     def count_processes(self, now: float, *, thoroughly: bool = False) -> None:
         """`now` is a `time.monotonic()`."""
-        if not self._is_alone:
-            self._family = self._family or Family(self._process.pid, self._process.family, has_namespace=not self._is_fork)
+        if self._family is not None:
             self.pids = self._family.look(now, thoroughly=thoroughly)
 
     def read_clocks(self) -> int:
         """How much CPU time was used since this was asked last."""
-        if self._is_alone:
+        if self._family is None:
             used = max(cpu_ns(self._process.pid), self.cpu_ns)
         else:
             used = self._ended_ns + sum(max(0, cpu_ns(pid)) + children_cpu_ns(pid) for pid in self.pids)
@@ -165,7 +164,7 @@ class Meter:
         """Kill all of the processes: the group at once, and then what has left it, stopped first so that there can't be more."""
         self._process.interrupt()
         stopped = {self._process.pid}
-        for _ in range(0 if self._is_alone else _MOST_ROUNDS):
+        for _ in range(0 if self._family is None else _MOST_ROUNDS):
             self.count_processes(time.monotonic(), thoroughly=True)
             found = set(self.pids) - stopped
             if not found:
@@ -178,3 +177,5 @@ class Meter:
 
     def close(self) -> None:
         self._disk.close()
+        if self._family is not None:
+            self._family.close()
