@@ -189,16 +189,22 @@ class _CallOfHost(Call):
         on_item: Callable[[object], None],
         on_event: Callable[[Event], None],
     ) -> Outcome:
-        from plughost.cli._paths import explain_missing, make_whole, takes_paths
-
         given = [*self.args, *self.kwargs.values()]
-        if takes_paths(self.schema) and not (policy := self._policy(host)).is_trusted:
-            make_whole(self.args, self.kwargs, self.schema, policy, self._folder)
+        if any(isinstance(value, str | list) for value in given):
+            self._place_files(host)
         try:
             return super()._invoke(host, on_output=on_output, on_item=on_item, on_event=on_event)
         except PluginError as error:
+            from plughost.cli._paths import explain_missing
+
             explain_missing(error, given, lambda: self._policy(host), self._folder)
             raise
+
+    def _place_files(self, host: Callee) -> None:
+        from plughost.cli._paths import make_whole, takes_paths
+
+        if takes_paths(self.schema) and not (policy := self._policy(host)).is_trusted:
+            make_whole(self.args, self.kwargs, self.schema, policy, self._folder)
 
     def _policy(self, host: Callee) -> Policy:
         from plughost.host import Host
