@@ -275,6 +275,16 @@ def test_a_nursery_starts_no_program_and_no_threads_are_none() -> None:
     assert met(thread, threads=False) == "EAGAIN"
 
 
+def test_nobody_leaves_the_group_that_ends_with_the_host() -> None:
+    def leave() -> None:
+        group = os.getpgrp()
+        subprocess.run([sys.executable, "-c", ""], start_new_session=True, check=True)
+        os.setpgid(0, 0)
+        assert os.getpgrp() == group
+
+    assert met(leave, children=True) == "nothing"
+
+
 def test_modes_and_times_seem_to_change_where_the_files_may_be_somebody_elses(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.touch(0o600)

@@ -140,6 +140,8 @@ def _groups(rules: Rules) -> dict[str, Code]:
         # By a message a descriptor comes in that may be a copy of one that is held.
         _syscalls.OF_MESSAGES: _allowed_if(has_sockets or rules.nursery),
         _syscalls.OF_CHILDREN: _allowed_if(rules.children),
+        # The group is what the kernel kills when the host ends, however that ends: nobody leaves it, and those who would, to
+        # signal what they start apart from themselves, go on all the same. A nursery's forks have groups of their own.
         _syscalls.OF_GROUPS: _allowed_if(rules.nursery, PRETEND if rules.children else _REFUSED),
         _syscalls.OF_NARROWING: _allowed_if(rules.nursery),
         # Where they'd reach files of others, `shutil.copy2` and its like still do what they can.

@@ -8,7 +8,19 @@ Source: `asm/unistd_64.h` and `asm-generic/unistd.h` of the kernel.
 
 from __future__ import annotations
 
-__all__ = ["HARMLESS", "JUDGED", "OF_ATTRIBUTES", "OF_CHILDREN", "OF_OWNERS", "OF_SOCKETS", "REFUSED", "numbers"]
+__all__ = [
+    "HARMLESS",
+    "JUDGED",
+    "OF_ATTRIBUTES",
+    "OF_CHILDREN",
+    "OF_GROUPS",
+    "OF_MESSAGES",
+    "OF_NARROWING",
+    "OF_OWNERS",
+    "OF_SOCKETS",
+    "REFUSED",
+    "numbers",
+]
 
 #: What a process does with itself, and with the files and descriptors that it has. Which files it may open, the tree of files and
 #: Landlock say; how much there may be of each thing, its limits.
@@ -49,7 +61,7 @@ OF_SOCKETS = """
 OF_CHILDREN = """
     execve:59:221 execveat:322:281 pidfd_open:434:434 pidfd_send_signal:424:424
 """
-#: What leads out of a process group, by which all that a worker has started is killed. A nursery's forks have sessions of their own.
+#: What leads out of a process group.
 OF_GROUPS = """
     setsid:112:157 setpgid:109:154
 """
