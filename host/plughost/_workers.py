@@ -408,7 +408,12 @@ class Workers:
         """
         worker = self.launch(name, venv, without_threads(), policy=policy or self.confining.policies.base, own=own)
         try:
-            return describe(worker, name, entry_points, timeout_s=DESCRIBE_TIMEOUT_S)
+            manifest = describe(worker, name, entry_points, timeout_s=DESCRIBE_TIMEOUT_S)
+            if worker.confinement is not None:
+                from plughost.worker import compile_imported
+
+                compile_imported(worker, venv)
+            return manifest
         finally:
             worker.stop()
             self.confining.drop(worker.confinement)

@@ -1,7 +1,8 @@
-"""The runner's own bytecode, complete before this process loses the right to write any.
+"""Bytecode, where plugins may write none: of the runner's own modules, and of those that a plugin has imported.
 
-Above it: `_start`, of a process that is to be confined; below it: the import system. What is imported later would else be
-compiled at each start.
+Above it: `_start` and `_serve`; below it: the import system. A process that is confined can't write into its environment. So the
+runner's modules are compiled before it is; and of what it has imported then, the host has the rest compiled by another process,
+where the argument is `compile`: it compiles the files whose paths are the lines on its stdin, and runs nothing of them.
 """
 
 from __future__ import annotations
@@ -9,9 +10,14 @@ from __future__ import annotations
 import os
 import sys
 
-__all__ = ["complete"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["compile_listed", "complete", "uncompiled"]
 
 _MARK = "plughost-{}.whole"
+_READ_BYTES = 1 << 16
 
 
 def complete(changed: float) -> None:
@@ -38,3 +44,46 @@ def complete(changed: float) -> None:
         os.utime(mark)
     except OSError:  # a folder that can't be written: they are compiled each time
         pass
+
+
+def uncompiled() -> list[str]:
+    """The sources of modules that are loaded, and have no bytecode where that would be looked for."""
+    found = set()
+    for module in list(sys.modules.values()):
+        spec = getattr(module, "__spec__", None)
+        source, cached = getattr(spec, "origin", None), getattr(spec, "cached", None)
+        if type(source) is str and type(cached) is str and source.endswith(".py") and not os.path.exists(cached):
+            found.add(source)
+    return sorted(found)
+
+
+def compile_listed() -> None:
+    """In a process for that alone, which has as many copies as there are processors."""
+    listed = b""
+    while True:
+        chunk = os.read(0, _READ_BYTES)
+        if not chunk:
+            break
+        listed += chunk
+    paths = os.fsdecode(listed).splitlines()
+    shares = max(1, min(4, os.cpu_count() or 1, len(paths) // 16))
+    children = []
+    for share in range(shares):
+        pid = os.fork() if share else 0
+        if not pid and share:
+            _compile(paths[share::shares])
+            os._exit(0)
+        children.append(pid)
+    _compile(paths[::shares])
+    for pid in children[1:]:
+        os.waitpid(pid, 0)
+
+
+def _compile(paths: Sequence[str]) -> None:
+    import _frozen_importlib_external as machinery
+
+    for path in paths:
+        try:
+            machinery.SourceFileLoader("compiled", path).get_code("compiled")
+        except Exception:  # noqa: BLE001, S112 - whoever imports it will hear
+            continue

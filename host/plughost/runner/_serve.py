@@ -118,6 +118,7 @@ class Server:
             "initialize": self._initialize,
             "describe": self._describe,
             "load": self._load,
+            "uncompiled": self._uncompiled,
             "call": self._call,
             "wrap": self._wrap,
             "resume": self._resume,
@@ -218,6 +219,9 @@ class Server:
         for target in targets if isinstance(targets, list) else ():
             self.tool_at(target)
         return None
+
+    def _uncompiled(self, _number: object, _params: dict[str, object]) -> object:
+        return own("_bytecode").uncompiled()
 
     def _call(self, number: object, params: dict[str, object]) -> object:
         tool, args, kwargs = self._called(params)

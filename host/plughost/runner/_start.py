@@ -21,6 +21,7 @@ and says so with a member `memory` in its next message: the number of its descri
 | `initialize` | `protocol` (1), `project`, `log` (the least level), `concurrency`, `coroutines` | `protocol`, `python`, `pid` |
 | `describe` | `entry_points`: name → `module:object` | `tools` and `hooks`, as in the manifest |
 | `load` | `targets`: what is to be imported ahead of any call | null |
+| `uncompiled` | nothing | the paths of modules that are loaded, and have no bytecode |
 | `call` | `target`, `args`, `kwargs`, `convert`, `offered`, `pulled` | the value; of a stream null |
 | `wrap` | `target`, `args`, `kwargs`, `offered`, of a hook wrapper | `wrapper`: a number, 0 if it ended without a `yield` |
 | `resume` | `wrapper`, `style` (`wrapper`, `hookwrapper`), and what it wraps gave: `result` and `kept`, or `error` | `outcome` |
@@ -99,6 +100,11 @@ def start() -> None:
         from . import _probe
 
         _probe.probe(int(sys.argv[2]))
+        return
+    if "compile" in sys.argv[1:2]:
+        from . import _bytecode
+
+        _bytecode.compile_listed()
         return
     if "exec" in sys.argv[1:2]:
         from . import _exec

@@ -16,6 +16,8 @@ from plughost.paths import scan
 __all__ = ["WorkFolders", "abandoned"]
 
 _LOCK = "lock"
+_BEING_MADE = ".new"
+_MADE_WITHIN_S = 60.0
 
 
 class WorkFolders:
@@ -56,9 +58,10 @@ class WorkFolders:
         for left in abandoned(self._root):
             delete_folder(left)
         own = os.path.join(self._root, os.urandom(6).hex())
-        os.makedirs(own, 0o711)
-        held = os.open(os.path.join(own, _LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        os.makedirs(own + _BEING_MADE, 0o711)
+        held = os.open(os.path.join(own + _BEING_MADE, _LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(held, fcntl.LOCK_EX)
+        os.rename(own + _BEING_MADE, own)  # so that there is no moment in which it looks abandoned
         self._own, self._held = own, held
         _process.own(self)
         import atexit
@@ -82,27 +85,31 @@ class WorkFolders:
 
 def abandoned(root: str) -> list[str]:
     """The folders whose processes have ended without deleting them."""
+    return [entry.path for entry in scan(root) if _is_abandoned(entry)]
+
+
+def _is_abandoned(entry: os.DirEntry[str]) -> bool:
     import fcntl
 
-    found = []
-    for entry in scan(root):
-        try:
-            fd = os.open(os.path.join(entry.path, _LOCK), os.O_RDWR | os.O_CLOEXEC)
-        except OSError:  # just being made, or being deleted
-            if entry.stat(follow_symlinks=False).st_mtime < _long_ago():
-                found.append(entry.path)
-            continue
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            found.append(entry.path)
-        except BlockingIOError:
-            pass
-        finally:
-            os.close(fd)
-    return found
+    if entry.name.endswith(_BEING_MADE):
+        return _is_old(entry)
+    try:
+        fd = os.open(os.path.join(entry.path, _LOCK), os.O_RDWR | os.O_CLOEXEC)
+    except OSError:  # it is being deleted, or somebody who was deleting it was killed
+        return _is_old(entry)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(fd)
+    return True
 
 
-def _long_ago() -> float:
+def _is_old(entry: os.DirEntry[str]) -> bool:
     import time
 
-    return time.time() - 60
+    try:
+        return entry.stat(follow_symlinks=False).st_mtime < time.time() - _MADE_WITHIN_S
+    except OSError:  # it is gone
+        return False

@@ -19,6 +19,7 @@ from plughost.worker._worker import Worker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from plughost.worker._bytecode import compile_imported
     from plughost.worker._lane import Lane
     from plughost.worker._seats import Seat, Seats
     from plughost.worker._shared import Shared
@@ -43,11 +44,20 @@ __all__ = [
     "Shared",
     "Surroundings",
     "Worker",
+    "compile_imported",
     "is_async_iterator",
     "is_iterator",
     "launch",
     "without_threads",
 ]
 
-# For plugins whose workers serve several calls at once.
-__getattr__ = lazily(__name__, {"_seats": ("Seat", "Seats"), "_lane": ("Lane",), "_shared": ("Shared",)})
+# For what is added, and for plugins whose workers serve several calls at once.
+__getattr__ = lazily(
+    __name__,
+    {
+        "_bytecode": ("compile_imported",),
+        "_lane": ("Lane",),
+        "_seats": ("Seat", "Seats"),
+        "_shared": ("Shared",),
+    },
+)

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from plughost.sandbox import Confinement
 
-__all__ = ["launch", "wanted_level"]
+__all__ = ["RUNNER", "launch", "wanted_level"]
 
-_RUNNER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "runner", "__main__.py")
+RUNNER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "runner", "__main__.py")
 
 
 def launch(
@@ -70,7 +70,7 @@ def launch(
         opened = [our_in, our_out, our_err]
         try:
             child = _process.spawn(
-                [os.path.join(bin_folder, "python"), "-I", "-S", *_bytecode_options(bytecode), _RUNNER, *arguments],
+                [os.path.join(bin_folder, "python"), "-I", "-S", *_bytecode_options(bytecode), RUNNER, *arguments],
                 env=environment,
                 stdin=child_in,
                 stdout=child_out,
@@ -113,4 +113,4 @@ def wanted_level(plugin: str) -> int:
 
 
 def _bytecode_options(folder: str) -> list[str]:
-    return [] if os.access(os.path.dirname(_RUNNER), os.W_OK) else ["-X", f"pycache_prefix={folder}"]
+    return [] if os.access(os.path.dirname(RUNNER), os.W_OK) else ["-X", f"pycache_prefix={folder}"]
