@@ -103,6 +103,7 @@ OFF = 'the policy of `networked` has network = "off"'
         ("fetch_directly", ["api.example.com", 80], "api.example.com:80"),
         ("send", ["169.254.169.254", 80], "169.254.169.254:80"),
         ("send", ["localhost", 9], "localhost:9"),
+        ("send", ["api.example.com", 9], "api.example.com:9"),
         ("send_async", ["127.0.0.1", 9], "127.0.0.1:9"),
         ("send_async", ["api.example.com", 9], "api.example.com:9"),
         ("look_up", ["api.example.com"], "api.example.com"),
@@ -154,6 +155,7 @@ def test_hosts_that_are_named_are_reached_in_any_way(calling, site):
         ("send_async", ["10.0.0.1", 80], "10.0.0.1:80"),
         ("send_async", ["api.example.com", 9], "api.example.com:9"),
         ("send", ["127.0.0.1", 9], "127.0.0.1:9"),
+        ("send", ["api.example.com", 9], "api.example.com:9"),
         ("look_up", ["api.example.com"], "api.example.com"),
     ],
 )

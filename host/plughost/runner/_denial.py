@@ -11,10 +11,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["Denial"]
+__all__ = ["LOOPBACK", "Denial", "plain"]
 
-_WEB_PORTS = ("80", "443", "http", "https")
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_WEB_PORTS = ("80", "443")
+_SERVICES = {"http": "80", "https": "443"}
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class Denial:
@@ -54,12 +55,13 @@ class Denial:
     def names(self, host: object, port: object) -> bool:
         """Whether the hosts of the policy name this one, at any port if that is None."""
         asked, at = plain(host), _text(port)
+        at = _SERVICES.get(at, at)
         for name, its_port in self._patterns:
             if port is not None and its_port not in ("*", at) and not (not its_port and at in _WEB_PORTS):
                 continue
-            if name == asked or (name in _LOOPBACK and asked in _LOOPBACK):
+            if name == asked or (name in LOOPBACK and asked in LOOPBACK):
                 return True
-            if name == "*" and asked not in _LOOPBACK:
+            if name == "*" and asked not in LOOPBACK:
                 return True
             if name.startswith("*.") and asked.endswith(name[1:]):
                 return True

@@ -13,10 +13,11 @@ from __future__ import annotations
 import _socket
 import errno
 import functools
+import itertools
 import os
 import sys
 
-from ._denial import plain
+from ._denial import LOOPBACK, plain
 from ._standing_in import replace
 
 TYPE_CHECKING = False
@@ -32,7 +33,7 @@ __all__ = ["dial_named", "leave_out_proxy"]
 #: 198.18.0.0/15: for measurements between networks, and never given out. Source: RFC 2544, appendix C.2.2.
 _FIRST, _SIZE = (198 << 24) + (18 << 16), 1 << 17
 #: How long the broker may take to be connected to, which is on this machine, where the caller doesn't want to wait.
-_NEAR_S = 10.0
+_NEAR_S, _REPORT_S = 10.0, 1.0
 #: By the reply of SOCKS5. Source: RFC 1928, section 6.
 _FAILURES = {3: errno.EHOSTUNREACH, 5: errno.ECONNREFUSED, 6: errno.ETIMEDOUT}
 _DENIED, _UNKNOWN = 2, 4
@@ -60,7 +61,7 @@ def dial_named(module: ModuleType, denial: Denial, port: int) -> None:
 
     def dial(own: _socket.socket, address: object) -> None:
         target = book.target(address) if own.family in _INET and own.type == _socket.SOCK_STREAM else None
-        if target is None or target[1] == port:
+        if target is None or (target[1] == port and target[0] in LOOPBACK):  # the broker itself
             connect(own, address)
         else:
             _dial(own, target, port, denial)
@@ -108,7 +109,7 @@ def _report(port: int, host: object, at: object) -> None:
     asking = None
     try:
         asking = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
-        asking.settimeout(_NEAR_S)
+        asking.settimeout(_REPORT_S)
         asking.connect(("127.0.0.1", port))
         asking.sendall(bytes((_UNANSWERED,)) + _encoded((name, at)))
     except OSError:
@@ -164,7 +165,7 @@ class _Book:
         self._denial = denial
         self._names: dict[str, str] = {}
         self._addresses: dict[str, str] = {}
-        self._given = 0
+        self._numbers = itertools.count(1)
 
     def address_of(self, host: object, port: object) -> str:
         """Nothing for what is no name of the policy's, or one that needs no broker."""
@@ -173,8 +174,8 @@ class _Book:
             return ""
         address = self._addresses.get(name)
         if address is None:
-            self._given = (self._given + 1) % _SIZE
-            address = ".".join(str((_FIRST + self._given) >> shift & 255) for shift in (24, 16, 8, 0))
+            number = _FIRST + next(self._numbers) % _SIZE
+            address = ".".join(str(number >> shift & 255) for shift in (24, 16, 8, 0))
             self._addresses.pop(self._names.get(address, ""), None)  # the oldest, once all are given
             self._names[address], self._addresses[name] = name, address
         return address

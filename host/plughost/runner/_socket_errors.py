@@ -6,6 +6,7 @@ changed here is what is said of it. What C code hears is what the kernel says.
 
 from __future__ import annotations
 
+import _socket
 import errno
 import os
 
@@ -80,7 +81,8 @@ def _telling(plain: Method, inet: Families, kinds: frozenset[int], denied: Denie
             return plain(own, *args, **kwargs)
         except OSError as error:
             address = args[-1] if args else None
-            if error.errno not in kinds or own.family not in inet or not isinstance(address, tuple):
+            is_denial = error.errno in kinds or isinstance(error, _socket.gaierror)
+            if not is_denial or own.family not in inet or not isinstance(address, tuple):
                 raise
             told = denied(*address[:2])
             number = error.errno
@@ -100,8 +102,6 @@ def _have_none(kind: type, inet: Families) -> None:
         except OSError as error:
             if fileno is not None or error.errno not in _NO_WAY or (family != -1 and family not in inet):
                 raise
-            import _socket
-
             own, other = _socket.socketpair()
             other.close()
             plain(self, *_defaults(inet, family, type, proto), own.detach())
