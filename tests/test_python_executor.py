@@ -76,7 +76,7 @@ def model():
     server = HTTPServer(("127.0.0.1", 0), Handler)
     server.asked, server.answers = [], []
     server.url = f"http://127.0.0.1:{server.server_port}/v1"
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield server
     server.shutdown()
@@ -145,7 +145,10 @@ def test_a_workflow_goes_on_where_it_stopped(session):
 @pytest.mark.parametrize(
     ("code", "suggestion"),
     [
-        ("import urllib.request\nurllib.request.urlopen('http://127.0.0.1:9/')", "`plughost policy set python-executor --allow-net"),
+        (
+            "import urllib.request\nurllib.request.urlopen('http://127.0.0.1:9/')",
+            "`plughost policy set python-executor --allow-net",
+        ),
         ("import socket\nsocket.getaddrinfo('example.com', 80)", "network"),
         ("import subprocess\nsubprocess.run(['ls'])", "`execute`"),
         ("open('/usr/lib/a', 'w')", "working directory"),

@@ -41,7 +41,7 @@ _ABOUT = "template.toml"
 _FILLED_IN = ".in"
 
 #: What comes of working on a project in its folder.
-_NO_SOURCES = frozenset({"__pycache__", ".pytest_cache", ".venv", "build", "dist"})
+_NO_SOURCES = frozenset({"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".venv", "build", "dist"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

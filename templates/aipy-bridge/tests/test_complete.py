@@ -38,7 +38,7 @@ def server():
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
     server.asked = asked
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield server
     server.shutdown()

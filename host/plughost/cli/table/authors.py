@@ -17,14 +17,14 @@ once. On a terminal it asks for what is not given.
 
 `tool` is a plugin with one tool; `hooks` one that implements hooks of an app; `data-analyzer` looks at CSV files, `code-review` \
 at git repositories; `app` is an app with a hook, a plugin of its own, and two that need versions of a library which conflict; \
-`python-executor` runs Python code.""",
+`python-executor` runs Python code, and `aipy-bridge` asks language models for it.""",
     parameters=(
         argument("name", "NAME"),
         option(
             "--template",
             "TEMPLATE",
             "The template to start from; a tool if not given",
-            choices=("tool", "hooks", "data-analyzer", "code-review", "app", "python-executor"),
+            choices=("tool", "hooks", "data-analyzer", "code-review", "app", "python-executor", "aipy-bridge"),
         ),
         option("--into", "FOLDER", "The folder to make, instead of one with the name", completes="path"),
         option("--description", "TEXT", "What it is, in one line"),
