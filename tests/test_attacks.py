@@ -133,12 +133,16 @@ def test_where_nothing_is_confined_the_same_attempts_get_through(start: Callable
     assert {module for module, count in least.items() if through[module] < count} == set()
 
 
-def test_a_plugin_that_lets_go_of_its_lifeline_ends_with_its_host(
-    start: Callable[..., Trial], is_gone: Callable[[int], bool]
+@pytest.mark.parametrize("processes", [1, 4])
+def test_a_plugin_that_lets_go_of_its_lifeline_ends_with_its_host_and_so_does_all_that_it_started(
+    start: Callable[..., Trial], is_gone: Callable[[int], bool], processes: int
 ) -> None:
-    trial = start("--outlive")
+    trial = start("--outlive", "--policy", json.dumps({"processes": processes}))
     assert trial.process.stdout is not None
-    worker = int(trial.process.stdout.readline())
-    os.kill(worker, 0)
+    worker, started = trial.process.stdout.readline().split()
+    assert (started == "nothing") == (processes == 1)
+    left = [int(worker)] if processes == 1 else [int(worker), int(started)]
+    for pid in left:
+        os.kill(pid, 0)
     os.kill(trial.process.pid, signal.SIGKILL)
-    assert is_gone(worker)
+    assert all(is_gone(pid) for pid in left)

@@ -12,7 +12,7 @@ import sys
 import termios
 from types import SimpleNamespace
 
-from . import kernel
+from . import kernel, starting
 
 _LIFELINE, _LEASE = 3, 4
 _PR_SET_PDEATHSIG = 1
@@ -121,15 +121,13 @@ def lease_taken_by_its_file(outside):
 
 def lifeline_quiet(outside):
     """What kills it when its host ends: told not to."""
-    flags = fcntl.fcntl(_LIFELINE, fcntl.F_GETFL)
-    fcntl.fcntl(_LIFELINE, fcntl.F_SETFL, flags & ~os.O_ASYNC)
-    fcntl.fcntl(_LIFELINE, fcntl.F_SETFL, flags)
-    return "was quiet"
+    fcntl.fcntl(_LIFELINE, fcntl.F_SETFL, 0)
+    return "is quiet"
 
 
 def lifeline_of_somebody_else(outside):
     fcntl.fcntl(_LIFELINE, fcntl.F_SETOWN, 0)
-    return "was nobody's"
+    return "is nobody's"
 
 
 def lifeline_closed(outside):
@@ -166,23 +164,29 @@ def lifeline_sent_to_itself(outside):
     one.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [_LIFELINE]))])
     _, ancillary, _, _ = other.recvmsg(1, socket.CMSG_SPACE(4))
     copy = array.array("i", ancillary[0][2])[0]
-    flags = fcntl.fcntl(copy, fcntl.F_GETFL)
-    fcntl.fcntl(copy, fcntl.F_SETFL, flags & ~os.O_ASYNC)
-    fcntl.fcntl(copy, fcntl.F_SETFL, flags)
-    return "was quiet"
+    fcntl.fcntl(copy, fcntl.F_SETFL, 0)
+    return "is quiet"
 
 
 def outlive(_outside):
-    """Not an attempt of its own: all of those on the lifeline, and then on and on. The test ends the host meanwhile."""
+    """Not an attempt of its own: all of those on the lifeline, and then on and on, in what it has started too.
+
+    The test ends the host meanwhile.
+    """
     outside = SimpleNamespace()
-    for act in (lifeline_sent_to_itself, lifeline_quiet, lifeline_of_somebody_else, lifeline_replaced, lifeline_closed):
+    for act in (lifeline_quiet, lifeline_of_somebody_else, lifeline_replaced, lifeline_closed):
         try:
             act(outside)
         except OSError:
             pass
     os.closerange(_LIFELINE, _LIFELINE + 2)
+    started = "nothing"
+    try:
+        started = starting.daemon(outside)
+    except OSError:
+        pass
     signal.pthread_sigmask(signal.SIG_BLOCK, set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP})
-    print(os.getpid(), flush=True)
+    print(os.getpid(), started, flush=True)
     while True:
         pass
 

@@ -223,8 +223,12 @@ def join_group(outside):
 
 
 def leave_group(outside):
-    os.setpgid(0, 0) if os.getpgrp() != os.getpid() else os.setsid()
-    return "left"
+    """By a copy of itself, since who leads a group can't leave it."""
+    pid = os.fork()
+    if pid == 0:
+        os.setsid()
+        os._exit(os.getpgrp() == os.getpid())
+    return os.waitpid(pid, 0)[1] and "left"
 
 
 def type_into_terminal(outside):
