@@ -152,7 +152,9 @@ def test_processes_of_any_kind_have_the_limits(
 
 
 @pytest.mark.parametrize("options", [{}, {"isolation": "call"}])
-def test_no_other_process_is_ended_with_one_that_reached_a_limit(limited: Callable[..., Host], options: dict[str, object]) -> None:
+def test_no_other_process_is_ended_with_one_that_reached_a_limit(
+    limited: Callable[..., Host], options: dict[str, object]
+) -> None:
     host = limited(options, processes=4, output_bytes=MIB)
     host.call("hungry", "echo", value=1)
     with ThreadPoolExecutor(4) as threads:

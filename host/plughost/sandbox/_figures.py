@@ -1,7 +1,7 @@
 """What a worker's processes use, read from outside: memory, threads, CPU time.
 
-Above it: the meter, and the census, which says which processes they are; below it: `/proc`. Nothing in here waits, and what can't be
-read, because the process has ended or because it hides, is left out. Elsewhere than on Linux nothing can be read.
+Above it: the meter, and the census, which says which processes they are; below it: `/proc`. Nothing in here waits, and what
+can't be read, because the process has ended or because it hides, is left out. Elsewhere than on Linux nothing can be read.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _SECTOR_BYTES = 512  # the unit of `st_blocks`, whatever a file system's is
 
 
 class Usage:
-    """Of one process: memory that is its own alone (`anonymous_bytes`, swapped out or not), shared memory, and threads."""
+    """Of one process: memory that is its own (swapped out or not, and what the kernel maps it by), shared memory, and threads."""
 
-    __slots__ = ("anonymous_bytes", "shared_bytes", "threads")
+    __slots__ = ("own_bytes", "shared_bytes", "threads")
 
-    def __init__(self, anonymous_bytes: int, shared_bytes: int, threads: int) -> None:
-        self.anonymous_bytes = anonymous_bytes
+    def __init__(self, own_bytes: int, shared_bytes: int, threads: int) -> None:
+        self.own_bytes = own_bytes
         self.shared_bytes = shared_bytes
         self.threads = threads
 
@@ -46,8 +46,8 @@ def usage(pid: int) -> Usage | None:
     status = read(f"/proc/{pid}/status")
     if not status:
         return None
-    anonymous, swapped, shared = (_kib(status, name) for name in (b"\nRssAnon:", b"\nVmSwap:", b"\nRssShmem:"))
-    return Usage((anonymous + swapped) << 10, shared << 10, _kib(status, b"\nThreads:"))
+    own = sum(_kib(status, name) for name in (b"\nRssAnon:", b"\nVmSwap:", b"\nVmPTE:"))
+    return Usage(own << 10, _kib(status, b"\nRssShmem:") << 10, _kib(status, b"\nThreads:"))
 
 
 def cpu_ns(pid: int) -> int:
@@ -72,6 +72,7 @@ def proportional_bytes(pids: Iterable[int]) -> int:
         text = read(f"/proc/{pid}/smaps_rollup")
         if text:
             total += sum(_kib(text, name) for name in (b"\nPss_Anon:", b"\nPss_Shmem:", b"\nSwapPss:")) << 10
+            total += _kib(read(f"/proc/{pid}/status"), b"\nVmPTE:") << 10
         elif os.path.exists(f"/proc/{pid}/exe"):
             return -1
     return total

@@ -114,7 +114,7 @@ class Meter:
         found = [known for pid in self.pids if (known := usage(pid)) is not None]
         files_bytes = self._memory_files() + (0 if self._is_fork else self.temporary_use()[0])
         # Files are in memory whether they are mapped or not, and one process has nothing shared but those.
-        total = sum(known.anonymous_bytes for known in found) + max(files_bytes, sum(known.shared_bytes for known in found))
+        total = sum(known.own_bytes for known in found) + max(files_bytes, sum(known.shared_bytes for known in found))
         if len(found) > 1 and allowed is not None and total > allowed:
             # What was forked shares most of it. To tell takes long, so it is only asked for here.
             exact = proportional_bytes(self.pids)
