@@ -116,6 +116,19 @@ def test_a_path_through_a_link_leads_where_it_does_outside(open_host, tmp_path):
     assert host.call("nosy", "read", str(tmp_path / "link" / "note")) == "read me"
 
 
+def test_a_process_of_its_own_has_a_folder_of_its_own(nosy_store):
+    with Host(store=nosy_store, isolation="call") as host:
+        host.warm("nosy")
+        abouts = [host.call("nosy", "about") for _ in range(3)]
+        folders = {about["folder"] for about in abouts}
+        assert len(folders) == len(abouts)
+        assert all(about["temporary"].startswith(about["folder"]) for about in abouts)
+        for path in (*(folders - {abouts[-1]["folder"]}), str(Path(abouts[-1]["folder"]).parent)):
+            with pytest.raises(OSError, match=r"Permission|No such file"):
+                host.call("nosy", "names", path)
+    assert not any(Path(folder).exists() for folder in folders)
+
+
 def test_programs_are_started_where_processes_are_granted_and_others_are_not(open_host):
     with pytest.raises(PermissionError):
         open_host().call("nosy", "run", sys.executable, "-c", "print(1)")

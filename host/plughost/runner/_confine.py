@@ -1,6 +1,6 @@
 """Confinement: this process takes from itself what its plan doesn't leave it, for good, and before any code but our own has run.
 
-Above it: `_start`, and the children of a nursery; below it: the kernel's calls. The host makes the plan, see its
+Above it: `_start`; below it: the kernel's calls. The host makes the plan, see its
 `sandbox/_plan.py`, and writes it to stdin before anything else: a JSON object of the length that the argument `--confined` has.
 
 | member | what is done, in this order |
@@ -13,7 +13,7 @@ Above it: `_start`, and the children of a nursery; below it: the kernel's calls.
 | `limits` | pairs of a resource and its limit, see setrlimit(2) |
 | `landlock` | `abi`, `rules`: pairs of a path and the ways in which it may be opened, `scopes`; see `_landlock` |
 | `folder` | the working folder |
-| `fork` | of a nursery: what its children do besides, see `narrow` |
+| `fork` | of a nursery: what its children do besides, see `_narrow` |
 | `sources` | when the newest of the runner's sources was changed, see `_bytecode` |
 | `filter` | the system calls that are left, as a program for seccomp(2), in hexadecimal digits |
 
@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import os
 import struct
-import sys
 
 from . import wire
 from ._system import call, numbered, prctl
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
 
     Plan = dict[str, object]
 
-__all__ = ["confine", "enter_namespaces", "load", "narrow", "open_loopback", "read_plan"]
+__all__ = ["confine", "enter_namespaces", "give_up", "load", "open_loopback", "read_plan"]
 
 #: How the process ends where it can't be confined: EX_NOPERM of sysexits.h.
 NOT_CONFINED = 77
@@ -71,33 +70,18 @@ def confine(plan: Plan) -> None:
     _do([*steps, _restrict_files, _enter_folder, _filter_calls], plan)
 
 
-def narrow(plan: Plan) -> None:
-    """Of a process that has been forked by one that is confined: take from it what is the others', and give it its own folder.
-
-    The plan is the member `fork` of the other's; its `folder` is that in which each has one, by its number.
-    """
-    own = os.path.join(str(plan["folder"]), str(os.getpid()))
-    temporary = os.path.join(own, ".tmp")
-    for folder in (own, temporary):
-        os.mkdir(folder, 0o700)
-    os.environ.update({"HOME": own, "TMPDIR": temporary})
-    module = sys.modules.get("tempfile")
-    if module is not None:  # it remembers what it has found
-        vars(module)["tempdir"] = None
-    landlock = plan.get("landlock")
-    if isinstance(landlock, dict):
-        landlock = {**landlock, "rules": [*landlock["rules"], [own, landlock["own"]]]}
-    _do([_limit, _restrict_files, _enter_folder, _filter_calls], {**plan, "folder": own, "landlock": landlock})
-
-
 def _do(steps: list[Callable[[Plan], None]], plan: Plan) -> None:
     for step in steps:
         try:
             step(plan)
         except Exception as error:  # noqa: BLE001 - whatever it is, no code of a plugin's may run now
-            what = step.__name__.strip("_").replace("_", " ")
-            os.write(2, "plughost: this process can't be confined: {}: {}\n".format(what, error).encode())
-            os._exit(NOT_CONFINED)
+            give_up(step.__name__.strip("_").replace("_", " "), error)
+
+
+def give_up(what: str, error: Exception) -> None:
+    """End the process, before it runs anything of a plugin's."""
+    os.write(2, "plughost: this process can't be confined: {}: {}\n".format(what, error).encode())
+    os._exit(NOT_CONFINED)
 
 
 def enter_namespaces(flags: int, user: int, group: int) -> None:

@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["restrict", "version"]
+__all__ = ["enforce", "restrict", "ruleset", "version"]
 
 _VERSION = 1
 _PATH_BENEATH = 1
@@ -44,19 +44,36 @@ def restrict(abi: int, rules: Iterable[tuple[str, int]], *, scopes: int) -> None
 
     Raises: OSError: the kernel refuses.
     """
+    made = ruleset(abi, rules, scopes=scopes)
+    try:
+        enforce(made)
+    finally:
+        os.close(made)
+
+
+def ruleset(abi: int, rules: Iterable[tuple[str, int]], *, scopes: int) -> int:
+    """The same for later: a descriptor, which `enforce` takes.
+
+    Raises: OSError: the kernel refuses.
+    """
     ways = (1 << _WAYS.get(abi, _WAYS_NOW)) - 1
     # No network rules: a filter keeps sockets from being made at all, since these rules know of TCP alone.
     attributes = struct.pack("3Q", ways, 0, scopes) if abi >= _SCOPES_SINCE else struct.pack("Q", ways)
-    ruleset = numbered("landlock_create_ruleset", attributes, len(attributes), 0)
+    made = numbered("landlock_create_ruleset", attributes, len(attributes), 0)
     try:
         for path, access in rules:
-            _add(ruleset, path, access & ways)
-        numbered("landlock_restrict_self", ruleset, 0)
-    finally:
-        os.close(ruleset)
+            _add(made, path, access & ways)
+    except BaseException:
+        os.close(made)
+        raise
+    return made
 
 
-def _add(ruleset: int, path: str, access: int) -> None:
+def enforce(made: int) -> None:
+    numbered("landlock_restrict_self", made, 0)
+
+
+def _add(made: int, path: str, access: int) -> None:
     try:
         fd = os.open(path, _O_PATH | os.O_CLOEXEC)
     except OSError:
@@ -64,7 +81,7 @@ def _add(ruleset: int, path: str, access: int) -> None:
     try:
         if not _is_folder(fd):
             access &= _OF_FILES
-        numbered("landlock_add_rule", ruleset, _PATH_BENEATH, struct.pack("=Qi", access, fd), 0)
+        numbered("landlock_add_rule", made, _PATH_BENEATH, struct.pack("=Qi", access, fd), 0)
     finally:
         os.close(fd)
 

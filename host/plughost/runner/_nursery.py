@@ -25,7 +25,7 @@ import importlib
 import os
 import sys
 
-from . import _ending, _forkable, _load, _printed, framing, wire
+from . import _ending, _forkable, _load, _narrow, _printed, framing, wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def leave() -> None:
 
 class _Nursery:
     def __init__(self, requests: int, replies: int, enter: Callable[[], None], server: Server, narrowing: object) -> None:
-        self._narrowing = narrowing
+        self._narrowing = _narrow.Narrowing(narrowing) if isinstance(narrowing, dict) else None
         self._socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, requests)
         self._replies = replies
         self._enter = enter
@@ -168,9 +168,13 @@ class _Nursery:
             if len(descriptors) < _DESCRIPTORS:
                 raise OSError(24, "too many open files")  # noqa: TRY301 - as the kernel would have it
             _prepare(family)
+            if self._narrowing is not None:
+                self._narrowing.prepare(family)
             pid = os.fork()
             if pid == 0:
                 return self._begin(family.encode(), *descriptors)
+            if self._narrowing is not None:
+                self._narrowing.finish()
         except BaseException:
             for fd in descriptors:
                 os.close(fd)
@@ -193,8 +197,8 @@ class _Nursery:
             _tie()
             self._bear(family)
             _drop_exit_handlers()
-            if isinstance(self._narrowing, dict):
-                sys.modules["plughost_runner._confine"].narrow(self._narrowing)
+            if self._narrowing is not None:
+                self._narrowing.apply()
         except BaseException:  # noqa: BLE001 - there is one nursery, and this is not it
             sys.excepthook(*sys.exc_info())
             os._exit(70)

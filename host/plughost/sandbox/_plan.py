@@ -132,9 +132,9 @@ class Confinement:
         if self._broker is not None:
             self._broker.close()
 
-    def of_fork(self, pid: int) -> Confinement:
+    def of_fork(self, family: str) -> Confinement:
         """That of a process which one with this one has forked."""
-        work = os.path.join(self.work, str(pid))
+        work = os.path.join(self.work, family)
         return Confinement(self.policy, b"", work=work, environment=self.environment, waived=self.waived)
 
 
@@ -265,8 +265,8 @@ def _of_forks(policy: Policy, files: Files, work: str, machine: Machine) -> dict
     """What the processes that a nursery forks take from themselves: what is one another's."""
     plan: dict[str, object] = {"folder": work, "filter": _filter(policy, machine, is_nursery=False)}
     if machine.abi:
-        rules = [rule for rule in files.rules("", has_tree=False) if rule[0]]
-        plan["landlock"] = {"abi": machine.abi, "rules": rules, "own": READ | WRITE, "scopes": 0}
+        rules = files.rules_of_forks(work, has_tree=machine.has_own_tree)
+        plan["landlock"] = {"abi": machine.abi, "rules": rules, "own": READ | WRITE}
     return plan
 
 

@@ -119,6 +119,18 @@ class Files:
         tree.place(work, "rw")
         return tree.steps
 
+    def rules_of_forks(self, work: str, *, has_tree: bool) -> list[list[object]]:
+        """The same for each of several processes in one tree, but for what is its own: that is in `work`, and nobody else's."""
+        if not has_tree:
+            return [rule for rule in self.rules("", has_tree=False) if rule[0]]
+        # In few rules, since each of them takes time: by whole folders, but for those in which something is one's own.
+        apart = (_top(work), _TEMPORARY, "/dev")
+        bound = [*self.read, *self.write, *_PROCESS]
+        readable = {path if _top(path) in apart else _top(path) for path in bound}
+        rules: list[list[object]] = [[path, READ] for path in sorted({*readable, "/etc"})]
+        rules += [[path, EXECUTE | READ] for path in self._executables]
+        return [*rules, *([path, READ | WRITE] for path in (*self.write, *DEVICES))]
+
     def rules(self, work: str, *, has_tree: bool) -> list[list[object]]:
         """What of them may be opened, and how; in a tree of their own, all that isn't said to be written."""
         readable = ["/"] if has_tree else [*self.read, *_PROCESS]
@@ -127,6 +139,10 @@ class Files:
         rules += [[path, READ | WRITE] for path in (*self.write, work)]
         rules += [[path, READ | WRITE] for path, _ in _in_memory(0) if has_tree]
         return [*rules, *([path, READ | WRITE] for path in DEVICES)]
+
+
+def _top(path: str) -> str:
+    return "/" + path.split("/", 2)[1]
 
 
 def _in_memory(temporary_bytes: int) -> list[tuple[str, int]]:

@@ -405,7 +405,7 @@ class Nursery:
         channel = Channel(stdin=order.stdin, stdout=order.stdout, stderr=order.stderr, exit_fd=child.exit_descriptor())
         worker = ForkedWorker(child, channel, self, name=self._name, project=self._project)
         if self._confinement is not None:
-            worker.confinement = self._confinement.of_fork(pid)
+            worker.confinement = self._confinement.of_fork(order.family)
         if worker.has_ended():
             worker.kill()
             return None
