@@ -190,6 +190,15 @@ def test_a_call_after_a_long_rest_has_the_limits_too(limited: Callable[..., Host
     assert ended(host, "spin").limit == "cpu_s"
 
 
+def test_a_host_that_was_closed_and_goes_on_has_the_limits(limited: Callable[..., Host]) -> None:
+    host = limited(cpu_s=0.3)
+    host.call("hungry", "echo", value=1)
+    host.close()
+    assert ended(host, "spin").limit == "cpu_s"
+    host.close()
+    assert not host._workers.pool.guards._watched
+
+
 def test_what_an_idle_process_does_is_limited_and_logged(
     limited: Callable[..., Host], is_gone: Callable[[int], bool], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -85,7 +85,7 @@ class Guards:
         if policy.result_bytes is not None:
             channel.limit_results(policy.result_bytes)
         self._watched[worker] = _Seen(guard)
-        if self.is_asleep or self._timer is None:
+        if self.is_asleep or self._timer is None or self._timer.action is None:
             self.rouse()
 
     def _wake_up(self) -> None:
@@ -134,8 +134,7 @@ class Guards:
         """Whether there are calls under way, or were since the last time."""
         guard = seen.guard
         if guard.is_over:
-            self._watched.pop(worker, None)
-            guard.close()
+            self._drop(worker)
             return False
         number = worker.next_id
         calls = worker.under_way()
@@ -149,6 +148,19 @@ class Guards:
             if not calls:  # nobody else would tell of it
                 _tell(guard)
         return has_called or bool(calls)
+
+    def settle(self) -> None:
+        """The watcher has dropped what was to be done later; whoever is still in a call is watched on."""
+        for worker, seen in list(self._watched.items()):
+            if seen.guard.is_over:
+                self._drop(worker)
+        if self._watched:
+            self.rouse()
+
+    def _drop(self, worker: Worker) -> None:
+        seen = self._watched.pop(worker, None)
+        if seen is not None:
+            seen.guard.close()
 
     def forget(self) -> None:
         """In a forked copy of this process: the workers are the original's."""

@@ -322,6 +322,7 @@ class Pool:
             self._look_at.cancel()
             self._look_at = None
         self.watcher.settle()
+        self.guards.settle()
 
     def _disband(self, is_meant: Callable[[Key], bool]) -> None:
         with self._lock:
