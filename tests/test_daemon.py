@@ -166,7 +166,7 @@ def twins(root, tmp_path_factory):
     """How each of the lines ended without the daemon, and with it; and how many runs it had performed after either kind."""
     folder = tmp_path_factory.mktemp("twins")
     (folder / "arguments.json").write_text('{"a": 5}')
-    passed = {name: value for name, value in os.environ.items() if name in {"PATH", "PYTHONPATH", "TMPDIR"}}
+    passed = {name: value for name, value in os.environ.items() if name in {"PATH", "PLUGHOST_POLICY", "PYTHONPATH", "TMPDIR"}}
     shell = Shell(root, {**passed, "HOME": str(folder), "LANG": "C.UTF-8", "SECRET": "s"}, folder)
 
     def run_all(lines):
