@@ -1,4 +1,5 @@
 import os
+import sys
 
 import pytest
 
@@ -16,7 +17,7 @@ def folder(tmp_path, monkeypatch):
 def run(folder, monkeypatch):
     """`run(code)` in an interpreter of its own, which lives as long as the test; the code's process-wide traces go."""
     environment = dict(os.environ)
-    monkeypatch.syspath_prepend(folder)
+    monkeypatch.setattr(sys, "path", sys.path[:])
     _task.interpreter.cache_clear()
     yield execute_python_task
     _task.interpreter.cache_clear()

@@ -21,6 +21,12 @@ def test_causes_are_shown(run):
     assert traceback.index("ZeroDivisionError") < traceback.index("direct cause") < traceback.index("ValueError: no")
 
 
+def test_what_a_library_met_on_its_way_is_not_shown(run):
+    traceback = run("import urllib.request\nurllib.request.urlopen('http://127.0.0.1:9')")["error"]["traceback"]
+    assert "URLError" in traceback
+    assert "During handling" not in traceback
+
+
 def test_a_syntax_error_has_its_line_and_a_caret(run):
     error = run("x = 1\nif x = 2:\n    pass")["error"]
     assert (error["type"], error["line"]) == ("SyntaxError", 2)

@@ -163,6 +163,7 @@ def test_what_can_not_travel_is_shown(run, code, shown):
 
 def test_a_result_that_is_too_large_is_shown(run):
     assert run("list(range(2_000_000))")["result"].startswith("<list, too large to send: [0, 1, 2")
+    assert run("[list(range(600_000))] * 2")["result"].startswith("<list, too large to send: [[0, 1, 2")
     assert run("'a' * 30_000_000")["result"].startswith("<str, too large to send: 'aaaa")
     assert run("range(10)")["result"] == "range(0, 10)"
 
