@@ -22,7 +22,7 @@ PAGE = ROOT / "docs" / "explanation" / "architecture.md"
 PROCESS_MODULES = {"multiprocessing", "pty", "subprocess"}
 PROCESS_CALLS = re.compile(r"os\.(posix_spawnp?|fork(pty)?|system|popen|exec[lv]\w*|spawn[lv]\w*)")
 #: The host's one module that starts processes, and the runner's, which copy their own.
-STARTING_MODULES = {"_process", "runner._exec", "runner._nursery", "runner._probe"}
+STARTING_MODULES = {"_process", "runner._bytecode", "runner._exec", "runner._nursery", "runner._probe"}
 UV_COMMANDS = {"build", "cache", "export", "lock", "pip", "python", "sync", "tool", "venv"}
 UV_FLAGS = {"--frozen", "--no-build", "--no-create-gitignore", "--no-emit-project", "--no-project", "--no-sources"}
 

@@ -15,28 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from plughost._installing import LockRequest
+    from plughost._installing import LockRequest, Shop
     from plughost._interpreters import Interpreter
-    from plughost._process import Completed
     from plughost.paths import Store
 
-__all__ = ["Ahead", "Installer", "Shop", "choose"]
-
-
-class Shop(Protocol):
-    """Where code of packages runs that nobody has looked at, confined."""
-
-    def run(
-        self,
-        argv: Sequence[str],
-        *,
-        env: Mapping[str, str],
-        venv: str,
-        read: Sequence[str] = (),
-        write: Sequence[str] = (),
-        is_online: bool = False,
-    ) -> Completed:
-        """Run a program to its end. `venv` is the environment that it belongs to, `read` and `write` are further paths."""
+__all__ = ["Ahead", "Installer", "choose"]
 
 
 class Ahead(Protocol):

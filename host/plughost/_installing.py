@@ -17,12 +17,39 @@ from plughost._names import normalized
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from typing import Protocol
 
     from plughost._interpreters import Interpreter
     from plughost._process import Completed
 
-__all__ = ["NETWORK", "LockRequest", "passed_on", "pinned", "redact", "wheels_below", "without_passwords", "write_log"]
+    class Shop(Protocol):
+        """Where code of packages runs that nobody has looked at, confined."""
+
+        def run(
+            self,
+            argv: Sequence[str],
+            *,
+            env: Mapping[str, str],
+            venv: str,
+            read: Sequence[str] = (),
+            write: Sequence[str] = (),
+            is_online: bool = False,
+        ) -> Completed:
+            """Run a program to its end. `venv` is the environment that it belongs to, `read` and `write` are further paths."""
+
+
+__all__ = [
+    "CREDENTIALS",
+    "NETWORK",
+    "LockRequest",
+    "passed_on",
+    "pinned",
+    "redact",
+    "wheels_below",
+    "without_passwords",
+    "write_log",
+]
 
 _PASSWORD = re.compile(r"(?<=://)([^/\s:@]*):[^/\s@]*@")
 _QUERY = re.compile(r"(?<=://)([^\s'\"?]*)\?[^\s'\"#]*")
@@ -51,6 +78,19 @@ NETWORK = (
     "http_proxy",
     "https_proxy",
     "no_proxy",
+)
+#: Of these, what says who the user is, beyond what the index is asked with: nothing for code of packages to see.
+CREDENTIALS = frozenset(
+    (
+        "GIT_ASKPASS",
+        "GIT_SSH",
+        "GIT_SSH_COMMAND",
+        "NETRC",
+        "SSH_ASKPASS",
+        "SSH_AUTH_SOCK",
+        "SSL_CLIENT_CERT",
+        "UV_CREDENTIALS_DIR",
+    )
 )
 
 

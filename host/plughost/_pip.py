@@ -20,7 +20,7 @@ from pathlib import Path
 
 from plughost import _process
 from plughost._failures import Doing
-from plughost._installing import NETWORK, passed_on, pinned, rooted, wheels_below, write_log
+from plughost._installing import CREDENTIALS, NETWORK, passed_on, pinned, rooted, wheels_below, write_log
 from plughost._pip_errors import failure
 from plughost._pip_lock import has_hashes, locked_versions, pylock, requirements
 from plughost.errors import BuildError, InstallError, ResolveError, UsageError, VenvError
@@ -30,8 +30,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from plughost._installer import Shop
-    from plughost._installing import LockRequest
+    from plughost._installing import LockRequest, Shop
     from plughost._interpreters import Interpreter
     from plughost._process import Completed
     from plughost.paths import Store
@@ -320,6 +319,7 @@ class Pip:
                 venv, write = os.path.dirname(os.path.dirname(executable)), [*builds, self._cache, *self._temporary.values()]
                 base = os.path.dirname(os.path.dirname(python.executable))
                 read = [base, os.path.dirname(program)]
+                env = {name: value for name, value in env.items() if name not in CREDENTIALS}
                 completed = self.shop.run(argv, env=env, venv=venv, read=read, write=write, is_online=not offline)
             else:
                 completed = _process.run(argv, env=env, keep=keep)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from plughost._consent import GivenGrant
     from plughost._info import Plugin
-    from plughost._installer import Shop
+    from plughost._installing import Shop
     from plughost.paths import Store
     from plughost.settings import Settings
     from plughost.source import Origin

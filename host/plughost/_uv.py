@@ -18,7 +18,7 @@ from functools import partial
 
 from plughost import _process
 from plughost._failures import Doing
-from plughost._installing import pinned, wheels_below, without_passwords, write_log
+from plughost._installing import CREDENTIALS, pinned, wheels_below, without_passwords, write_log
 from plughost._uv_cache import cached_packages
 from plughost._uv_errors import failure
 from plughost._uv_lock import begin_with
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from plughost._installer import Shop
-    from plughost._installing import LockRequest
+    from plughost._installing import LockRequest, Shop
     from plughost._interpreters import Interpreter
     from plughost._process import Child, Completed
     from plughost.paths import Store
@@ -327,6 +326,7 @@ class Uv:
     ) -> Completed:
         for folder in write:
             os.makedirs(folder, exist_ok=True)
+        env = {name: value for name, value in env.items() if name not in CREDENTIALS}
         completed = shop.run(argv, env=env, venv=venv, read=read, write=write, is_online=is_online)
         write_log(log, completed)
         return completed

@@ -20,7 +20,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from plughost._installer import Installer, Shop
+    from plughost._installer import Installer
+    from plughost._installing import Shop
     from plughost._interpreters import Interpreter
     from plughost._process import Completed
     from plughost.source import SourceTree

@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from plughost._installer import Shop
+    from plughost._installing import Shop
     from plughost._process import Completed
 
 
