@@ -588,6 +588,16 @@ def test_a_forked_copy_of_the_host_holds_nothing_of_it(site, proxy) -> None:
     assert os.waitpid(copy, 0)[1] == 0
 
 
+def test_an_app_may_end_a_broker_when_it_is_told_of_a_refusal(site, proxy) -> None:
+    inside: list[Proxy] = []
+    inside.append(proxy(f"127.0.0.1:{site.server_port}", refused=lambda *_: inside[0].broker.close()))
+    with inside[0].connect() as other:
+        inside[0].say(b"CONNECT example.com:443 HTTP/1.1\r\n\r\n")
+        assert all_from(other) == b""
+    with pytest.raises(ConnectionRefusedError):
+        inside[0].connect()
+
+
 def test_an_app_that_fails_to_be_told_of_a_refusal_is_no_end_of_it(site, proxy, caplog) -> None:
     def fail(host: str, port: int) -> None:
         raise RuntimeError(host, port)

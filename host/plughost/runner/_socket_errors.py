@@ -67,7 +67,8 @@ def _looking_up(plain: Plain, failed: type[OSError], unknown: type[OSError], den
         try:
             return plain(*args, **kwargs)
         except failed:
-            host, port = (*args, kwargs.get("host"), kwargs.get("port"), None)[:2]
+            host = args[0] if args else kwargs.get("host")
+            port = args[1] if len(args) > 1 else kwargs.get("port")
         raise unknown(*denial.of_host(host, port).args)
 
     return look_up

@@ -64,9 +64,14 @@ class Task:
 
     def cancel(self) -> None:
         """Its `finally` blocks run; they must not wait for anything."""
-        if not self.has_ended:
-            self._loop.leave(self)
+        if self.has_ended:
+            return
+        self._loop.leave(self)
+        try:
             self.coroutine.close()
+        except ValueError:  # it is what cancels itself, by what it has called
+            self._loop.tell(self.cancel)
+        else:
             self.end()
 
     async def ended(self, until: float) -> None:
