@@ -10,6 +10,7 @@ import select
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -349,6 +350,12 @@ def test_groups_are_made_where_the_user_owns_a_part_of_the_tree(cgroups: Callabl
     assert root_in(group) == str(group)
 
 
+def test_a_process_that_has_moved_uses_the_same_part(cgroups: Callable[..., Path]) -> None:
+    group = cgroups()
+    (group.parents[1] / "self").write_text("0::/user.slice/scope/plughost-host\n")
+    assert root_in(group) == str(group)
+
+
 def test_controllers_are_passed_on_where_they_are_not_yet(cgroups: Callable[..., Path]) -> None:
     group = cgroups(enabled="")
     assert root_in(group) == str(group)
@@ -377,7 +384,7 @@ def made_as_by_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
         for name in LIMIT_FILES:
             (Path(path) / name).touch()
 
-    monkeypatch.setattr(os, "mkdir", mkdir)
+    monkeypatch.setattr("plughost.sandbox._cgroup.os", SimpleNamespace(**{**vars(os), "mkdir": mkdir}))
 
 
 @pytest.mark.usefixtures("made_as_by_the_kernel")
@@ -390,7 +397,7 @@ def test_a_group_has_the_limits_of_its_policy_and_says_what_the_kernel_has_kille
         "memory.max": str(64 * MIB),
         "memory.swap.max": "0",
         "memory.oom.group": "1",
-        "pids.max": "10",
+        "pids.max": "13",
         "cgroup.procs": "4321",
         "cgroup.kill": "",
     }
@@ -399,6 +406,22 @@ def test_a_group_has_the_limits_of_its_policy_and_says_what_the_kernel_has_kille
     assert group.oom_kills() == 3
     assert group.kill()
     assert (path / "cgroup.kill").read_text() == "1"
+
+
+@pytest.mark.usefixtures("made_as_by_the_kernel")
+def test_each_worker_has_a_group_where_there_can_be_one(
+    limited: Callable[..., Host], cgroups: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = cgroups()
+    monkeypatch.setattr("plughost.sandbox.find_root", lambda: str(root))
+    host = limited(memory_bytes=150 * MIB)
+    pid = host.call("hungry", "pid")
+    group = root / f"plughost-{os.getpid()}-{pid}"
+    assert (group / "cgroup.procs").read_text() == str(pid)
+    (group / "memory.events").write_text("oom_kill 1\n")
+    with pytest.raises(LimitExceeded) as caught:
+        host.call("hungry", "end-by", name="SIGKILL")
+    assert caught.value.limit == "memory_bytes"
 
 
 @pytest.mark.usefixtures("made_as_by_the_kernel")

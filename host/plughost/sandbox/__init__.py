@@ -9,6 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from plughost.sandbox._broker import Broker
     from plughost.sandbox._census import Census
+    from plughost.sandbox._cgroup import Cgroups, find_root
     from plughost.sandbox._guard import Guard
     from plughost.sandbox._machine import Machine, found_machine, known_machine
     from plughost.sandbox._plan import Confinement, Missing, Ways, unenforceable
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Broker",
     "Census",
+    "Cgroups",
     "Confinement",
     "Guard",
     "Machine",
@@ -26,6 +28,7 @@ __all__ = [
     "WorkFolders",
     "Workshop",
     "abandoned",
+    "find_root",
     "found_machine",
     "known_machine",
     "unenforceable",
@@ -35,6 +38,7 @@ __getattr__ = lazily(
     __name__,
     {
         "_census": ("Census",),
+        "_cgroup": ("Cgroups", "find_root"),
         "_guard": ("Guard",),
         "_broker": ("Broker",),
         "_machine": ("Machine", "found_machine", "known_machine"),

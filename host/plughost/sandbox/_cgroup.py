@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from plughost.policy import Policy
 
-__all__ = ["Cgroup", "find_root", "sweep"]
+__all__ = ["Cgroup", "Cgroups", "find_root", "sweep"]
 
 _MOUNTED_AT = "/sys/fs/cgroup"
 _NEEDED = {"memory", "pids"}
@@ -29,6 +29,8 @@ def find_root(*, own: str = "/proc/self/cgroup", mounted_at: str = _MOUNTED_AT) 
     alone there.
     """
     root = _own_group(own, mounted_at)
+    if root is not None and os.path.basename(root) == _OURS:  # where another host of this process has moved it
+        root = os.path.dirname(root)
     if root is None or not set(_words(root, "cgroup.controllers")) >= _NEEDED or not os.access(root, os.W_OK):
         return None
     if set(_words(root, "cgroup.subtree_control")) >= _NEEDED:
@@ -86,9 +88,8 @@ class Cgroup:
             _write(self.path, "memory.oom.group", "1")
             if os.path.exists(os.path.join(self.path, "memory.swap.max")):
                 _write(self.path, "memory.swap.max", "0")
-        most = [each for each in (policy.processes, policy.threads) if each is not None]
-        if most:
-            _write(self.path, "pids.max", str(max(most)))  # the kernel counts threads
+        if policy.processes is not None and policy.threads is not None:
+            _write(self.path, "pids.max", str(policy.processes + policy.threads - 1))  # the kernel counts threads
 
     def add(self, pid: int) -> None:
         """Raises: OSError: it has ended, or belongs to somebody else."""
@@ -117,6 +118,31 @@ class Cgroup:
         except OSError:
             return False
         return True
+
+
+class Cgroups:
+    """Those of one host's workers, if there can be any."""
+
+    __slots__ = ("_root",)
+
+    def __init__(self, root: str | None) -> None:
+        self._root = root
+        if root is not None:
+            sweep(root)
+
+    def enter(self, pid: int, policy: Policy) -> Cgroup | None:
+        """A group with that process in it; None where there can be none."""
+        if self._root is None:
+            return None
+        group = None
+        try:
+            group = Cgroup(self._root, str(pid), policy)
+            group.add(pid)
+        except OSError:  # the process has ended, or somebody else has set a limit to this: then we count
+            if group is not None:
+                group.remove()
+            return None
+        return group
 
 
 def sweep(root: str) -> None:

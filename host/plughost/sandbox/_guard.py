@@ -54,6 +54,7 @@ class Guard:
         "_is_alone",
         "_looked_at",
         "_looked_ns",
+        "_oom_kills",
         "_process",
         "breach",
         "due",
@@ -80,6 +81,7 @@ class Guard:
         self._process = process
         self._is_alone = census is None
         self._cgroup = cgroup
+        self._oom_kills = 0
         self._calls: dict[int, _Call] = {}
         self._looked_ns = self._disk_ns = -1  # CPU time, when memory and the work directory were looked at last
         self._looked_at = self._disk_at = 0.0
@@ -114,8 +116,11 @@ class Guard:
 
     def end(self) -> None:
         """Kill all of the processes. Whoever waits for the worker hears that it has ended, and sees to the rest."""
-        if not self.is_over and not (self._cgroup is not None and self._cgroup.kill()):
-            self.meter.kill()
+        if self.is_over:
+            return
+        if self._cgroup is not None:
+            self._cgroup.kill()
+        self.meter.kill()
 
     def crashed(self, what: str, code: int | None, causes: list[str]) -> PlughostError:
         """The error for a worker that ended with that code in the middle of `what`."""
@@ -142,12 +147,15 @@ class Guard:
 
     def was_out_of_memory(self) -> bool:
         """Whether the kernel has killed it for the memory that it was allowed."""
-        return self._cgroup is not None and self._cgroup.oom_kills() > 0
+        if self._cgroup is not None:
+            self._oom_kills = max(self._oom_kills, self._cgroup.oom_kills())
+        return self._oom_kills > 0
 
     def close(self) -> None:
         """The worker is gone, and what was found out about it is not asked for any more."""
         self.meter.close()
         if self._cgroup is not None:
+            self.was_out_of_memory()  # may be asked for later than this
             self._cgroup.remove()
 
     def _note_calls(self, now: float, calls: Collection[int], advance_ns: int) -> bool:

@@ -13,7 +13,7 @@ from functools import partial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from plughost.sandbox import Census, Guard
+    from plughost.sandbox import Census, Cgroups, Guard
     from plughost.worker._watch import Timer, Watcher
     from plughost.worker._worker import Worker
 
@@ -41,7 +41,18 @@ class _Seen:
 class Guards:
     """Of one pool. `watch` and `rouse` are for any thread."""
 
-    __slots__ = ("_awake_until", "_census", "_lock", "_round_at", "_rouses", "_timer", "_watched", "_watcher", "is_asleep")
+    __slots__ = (
+        "_awake_until",
+        "_census",
+        "_cgroups",
+        "_lock",
+        "_round_at",
+        "_rouses",
+        "_timer",
+        "_watched",
+        "_watcher",
+        "is_asleep",
+    )
 
     def __init__(self, watcher: Watcher) -> None:
         self._watcher = watcher
@@ -51,6 +62,7 @@ class Guards:
         self._watched: dict[Worker, _Seen] = {}
         self._timer: Timer | None = None
         self._census: Census | None = None
+        self._cgroups: Cgroups | None = None
         self._awake_until = self._round_at = 0.0
         self._lock = _thread.RLock()  # as in the watcher
         self._rouses = 0
@@ -70,10 +82,19 @@ class Guards:
         is_alone = is_nursery or (confinement.policy.processes == 1 and "calls" not in confinement.waived)
         if not is_alone:
             self._census = self._census or Census()
-        guard = Guard(confinement, worker.process, plugin=plugin, census=None if is_alone else self._census)
+        group = self._groups().enter(worker.pid, confinement.policy)
+        census = None if is_alone else self._census
+        guard = Guard(confinement, worker.process, plugin=plugin, census=census, cgroup=group)
         if is_nursery:
             guard.minds_disk = False  # its work directory holds those of the others
         self.watch(worker, guard)
+
+    def _groups(self) -> Cgroups:
+        if self._cgroups is None:
+            from plughost.sandbox import Cgroups, find_root
+
+            self._cgroups = Cgroups(find_root())
+        return self._cgroups
 
     def watch(self, worker: Worker, guard: Guard) -> None:
         policy, channel = guard.policy, worker.channel
