@@ -197,6 +197,18 @@ def test_an_update_that_wants_more_is_refused_or_answered_and_keeps_what_was_gra
     assert sober_host.info("weather").grant == before.grant
 
 
+def test_what_is_taken_back_while_a_version_is_added_stays_taken_back(sober_host, store, wheel):
+    sober_host.add(wheel("1.0", ASKED), grant="all")
+
+    def take_back(progress):
+        if progress.stage == "receipt":
+            with Host(store=store) as other:
+                other.grant("weather", "none")
+
+    with Host(store=store, settings=Settings(), on_progress=take_back) as host:
+        assert host.add(wheel("1.1", ASKED)).plugin.grant == {}
+
+
 def test_who_has_everything_by_name_is_not_asked(store, wheel):
     with Host(store=store, settings=Settings(), policy="trusted") as host:
         assert host.add(wheel("1.0", ASKED)).plugin.grant is None
@@ -265,6 +277,7 @@ def test_the_command_takes_the_answer_by_flags_and_refuses_to_guess(command, whe
     assert added["grant"] == {"network": ["api.example.com:443"], "memory": "6 GiB"}
     assert command("add", path, "--grant", "all", "--json").json()["grant"] == added["permissions"]
     assert command("add", path, "--policy", "trusted", "--json").json()["grant"] == {"preset": "trusted"}
+    assert "\n  granted: network api.example.com; memory 8 GiB; wall 30 s\n" in command("add", path, "--grant", "all").stdout
     assert command("add", path, "--grant", "none", "--json").json()["grant"] == {}
     assert command("add", path, "--grant", "none", "--policy", "strict").returncode == 2
     assert "A policy has no `netwrk`" in command("add", path, "--grant", "netwrk=on").stderr

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         CallTimeout,
         ContractError,
         DescribeError,
+        GrantNeeded,
         InstallError,
         LimitExceeded,
         PlughostError,
@@ -66,6 +67,7 @@ __all__ = [
     "Exported",
     "Fault",
     "Finding",
+    "GrantNeeded",
     "Host",
     "InstallError",
     "LimitExceeded",
@@ -102,7 +104,15 @@ __all__ = [
 
 __version__ = "0.1.0"
 
-_OTHER_ERRORS = {"CallCancelled", "CallTimeout", "LimitExceeded", "PluginCrashed", "PluginDisabled", "SessionEnded"}
+_OTHER_ERRORS = {
+    "CallCancelled",
+    "CallTimeout",
+    "GrantNeeded",
+    "LimitExceeded",
+    "PluginCrashed",
+    "PluginDisabled",
+    "SessionEnded",
+}
 _ERRORS = tuple(name for name in __all__ if name.endswith("Error") or name in _OTHER_ERRORS)
 
 __getattr__ = lazily(

@@ -24,6 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from plughost._consent import Consent
     from plughost._interpreters import Interpreter
     from plughost._policies import Policies
     from plughost._request import Request
@@ -126,16 +127,16 @@ def _add(
 
 def _put_in_force(store: Store, existing: Existing, request: Request, vet: Vet, policies: Policies) -> Existing | None:
     """Turn to a revision that is kept; None if another process has just taken it away."""
-    from plughost._consent import packed, settle
+    from plughost._consent import settle
 
     name, manifest = existing.installed.name, existing.installed.manifest
     vet(name, manifest)
-    grant = settle(store, name, str(manifest["version"]), manifest, given=request.grant, policies=policies)
+    consent = settle(store, name, str(manifest["version"]), manifest, given=request.grant, policies=policies)
     try:
         registry.turn_to(store, name, existing.installed.revision)
     except UnknownError:
         return None
-    registry.mark(store, name, grant=packed(grant))
+    registry.mark(store, name, grant=consent.for_state)
     return existing
 
 
@@ -204,26 +205,19 @@ class _Installation:
     def run(self, describe: Describe, vet: Vet, policies: Policies) -> tuple[str, str]:
         """The plugin's name and version."""
         from plughost import venv as venvs
-        from plughost._confining import unenforced
-        from plughost._consent import packed
-        from plughost.policy import table_of
 
         preparation = self._preparation
         wheel, python, lockfile = self._given or preparation.run()
         package = wheel.name if wheel else registry.normalize_name(_requirement_name(preparation.origin.requirement))
         name = self.request.name or registry.normalize_name(package)
         previous = previous_of(self.store, preparation.origin, name, force=self.request.force or self.request.replaces)
-        version = next(locked.version for locked in lockfile.packages if registry.normalize_name(locked.name) == package)
         # Whoever is asked what it may use is asked before it takes long; a requirement's wheel is there once it is installed.
-        asking = self._permissions(wheel, None, package) if wheel else {}
-        grant = self._settled(name, version, asking, policies) if wheel else None
+        agreed = self._agree(name, package, lockfile, wheel.path, policies) if wheel else None
         environment = self._venv(lockfile, python, package)
-        if not wheel:
-            asking = self._permissions(None, environment, package)
-            grant = self._settled(name, version, asking, policies)
+        asking, consent = agreed or self._agree(name, package, lockfile, environment.path, policies)
         declared = wheel.entry_points if wheel else venvs.entry_points(environment.path, package)
         entry_points = preparation.entry_points(declared, package, files=lambda: venvs.files_of(environment.path, package))
-        policy = policies.of_new(name, grant)
+        policy = policies.of_new(name, consent.grant)
         manifest = self._describe(name, environment, entry_points, describe, policy)
         vet(name, manifest)
         self.tell(Progress(stage="receipt", detail=f"Recording {name}", packages=len(lockfile.packages)))
@@ -237,6 +231,14 @@ class _Installation:
             manifest={**preparation.declared, **asking, **manifest},
             installer=preparation.installer.name,
         )
+        return name, self._place(made, previous, consent, policy, policies)
+
+    def _place(self, made: Made, previous: registry.Receipt | None, consent: Consent, policy: Policy, policies: Policies) -> str:
+        """Put the revision in force; its version."""
+        from plughost._confining import unenforced
+        from plughost.policy import table_of
+
+        preparation = self._preparation
         folder = preparation.stage / "revision"
         receipt = write_revision(
             folder,
@@ -248,30 +250,28 @@ class _Installation:
             store=self.store,
             previous=previous,
             signer=preparation.signer,
-            grant=None if grant is None else table_of(grant),
+            grant=None if consent.grant is None else table_of(consent.grant),
             unenforced=unenforced(policy, policies.waived, self.store),
         )
-        registry.place(self.store, folder, receipt, keep=self.request.keep, grant=packed(grant))
-        return name, receipt.version
+        registry.place(self.store, folder, receipt, keep=self.request.keep, grant=consent.for_state)
+        return receipt.version
 
-    def _permissions(self, wheel: BuiltWheel | None, environment: PluginVenv | None, package: str) -> dict[str, object]:
-        """What the plugin asks for, as its manifest has it: by its source tree, else by a file in its wheel."""
+    def _agree(
+        self, name: str, package: str, lockfile: Lockfile, where: Path, policies: Policies
+    ) -> tuple[dict[str, object], Consent]:
+        """What the plugin asks for, as its manifest has it, and what it is granted.
+
+        It asks by its source tree, else by a file in its wheel, or in the environment, of which `where` is the path.
+        """
         from plughost import venv as venvs
-        from plughost._consent import in_files, in_wheel
+        from plughost._consent import in_files, in_wheel, settle
 
-        if declared := self._preparation.declared.get("permissions"):
-            return {"permissions": declared}
-        if wheel:
-            table = in_wheel(wheel.path)
-        else:
-            assert environment is not None
-            table = in_files(environment.path, venvs.files_of(environment.path, package))
-        return {"permissions": table} if table else {}
-
-    def _settled(self, name: str, version: str, asking: Mapping[str, object], policies: Policies) -> Mapping[str, object] | None:
-        from plughost._consent import settle
-
-        return settle(self.store, name, version, asking, given=self.request.grant, policies=policies)
+        asked = self._preparation.declared.get("permissions")
+        if not asked:
+            asked = in_files(where, venvs.files_of(where, package)) if where.is_dir() else in_wheel(where)
+        asking = {"permissions": asked} if asked else {}
+        version = next(locked.version for locked in lockfile.packages if registry.normalize_name(locked.name) == package)
+        return asking, settle(self.store, name, version, asking, given=self.request.grant, policies=policies)
 
     def _venv(self, lockfile: Lockfile, python: Interpreter, package: str) -> PluginVenv:
         from plughost import venv as venvs

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     #: `all` or `none` of what is asked for; a policy, a preset's name or a table; or a function that is asked.
     GivenGrant = GivenPolicy | Callable[["Permissions"], GivenPolicy | bool | None]
 
-__all__ = ["Permissions", "asked_by", "chosen", "in_files", "in_wheel", "packed", "regrant", "settle"]
+__all__ = ["Consent", "Permissions", "asked_by", "chosen", "in_files", "in_wheel", "regrant", "settle"]
 
 #: In a package, beside its modules, or in its `.dist-info`: what is the table `[tool.plughost.permissions]` of a source tree.
 FILE = "plughost-permissions.toml"
@@ -57,6 +57,19 @@ class Permissions:
         return [f"{key}: {shown_value(field, terms[field])}" for key, field in _keys(terms) if key in self.more]
 
 
+class Consent:
+    """What a plugin is granted from now on, or None where nobody has granted or refused it anything.
+
+    `for_state` is that as the registry keeps it, None if it is to stay as it is.
+    """
+
+    __slots__ = ("for_state", "grant")
+
+    def __init__(self, grant: Terms | None, *, is_new: bool) -> None:
+        self.grant = grant
+        self.for_state = pack_grant(grant) if is_new else None
+
+
 def asked_by(manifest: Mapping[str, object]) -> dict[str, object]:
     """The fields that a plugin asks for, by its manifest."""
     table = manifest.get("permissions")
@@ -71,8 +84,8 @@ def settle(
     *,
     given: GivenGrant | None,
     policies: Policies,
-) -> Terms | None:
-    """What a plugin is granted from now on, which may be what it has been; None: nobody has granted or refused it anything.
+) -> Consent:
+    """What a plugin is granted, which may be what it has been.
 
     `given` is the answer, or who is asked. Where a plugin wants no more than it was granted, or asked for before, nobody is.
 
@@ -81,20 +94,23 @@ def settle(
     wanted = asked_by(manifest)
     before, asked_before = _before(store, name)
     if given is not None and not callable(given):
-        return chosen(given, wanted)
+        return Consent(chosen(given, wanted), is_new=True)
     whole = DEFAULT.replace(**wanted)
     known = widest(DEFAULT, policies.base, DEFAULT.replace(**(before or {})), DEFAULT.replace(**asked_before))
     more = exceeding(whole, known)
     if not more:
-        return wanted if before is None and wanted and not exceeding(whole, DEFAULT) else before
+        limits_itself = before is None and bool(wanted) and not exceeding(whole, DEFAULT)
+        return Consent(wanted if limits_itself else before, is_new=limits_itself)
     keys = tuple(key for key, field in _keys(wanted) if field in more)
     permissions = Permissions(name, version, table=table_of(wanted), more=keys, granted=table_of(before or {}))
     if given is None:
         raise _needed(permissions, is_new=before is None and registry.state_of(store, name) is None)
     answer = given(permissions)
     if answer is True:
-        return _merged(before or {}, wanted)
-    return (before or {}) if answer is None or isinstance(answer, bool) else chosen(answer, wanted)
+        return Consent(_merged(before or {}, wanted), is_new=True)
+    if answer is None or isinstance(answer, bool):
+        return Consent(before or {}, is_new=before is None)
+    return Consent(chosen(answer, wanted), is_new=True)
 
 
 def chosen(given: GivenPolicy, wanted: Terms) -> Terms:
@@ -185,8 +201,3 @@ def _needed(permissions: Permissions, *, is_new: bool) -> GrantNeeded:
     )
     error.plugin, error.permissions = permissions.name, permissions.table
     return error
-
-
-def packed(grant: Terms | None) -> str | None:
-    """For the registry: None leaves the state as it is."""
-    return None if grant is None else pack_grant(grant)

@@ -77,11 +77,13 @@ def _tell(context: Context, added: Added) -> None:
     name = f"`{added.name}`"
     if not added.changed:
         printer.line(f"{out.highlight(name)} {added.version} is already installed {_sameness(added)}; `--force` builds it again")
+        _tell_grant(context, added.plugin)
         return
     plugin = added.plugin
     count = len(plugin.dependencies) + 1
     detail = out.paint("dim", f"({count} package{'s' * (count != 1)}, {added.duration_s:.1f} s)")
     printer.line(f"{out.paint('green', 'Added')} {out.highlight(name)} {added.version} {_origin(plugin)} {detail}")
+    _tell_grant(context, plugin)
     _tell_offers(context, plugin)
 
 
@@ -96,6 +98,15 @@ def _sameness(added: Added) -> str:
     if added.commit_id:
         return f"at the same commit, `{added.commit_id[:_SHORT_COMMIT]}`"
     return "at the same version" if added.plugin.receipt.kind == "requirement" else "with the same files"
+
+
+def _tell_grant(context: Context, plugin: Plugin) -> None:
+    if plugin.grant is None:
+        return
+    from plughost.cli._grants import granted_text
+
+    printer, out = context.printer, context.printer.out
+    printer.line(f"  {out.paint('dim', f'granted: {visible(granted_text(plugin.grant))}')}")
 
 
 def _tell_offers(context: Context, plugin: Plugin) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from plughost.cli._printer import Printer
     from plughost.cli._progress import ProgressLine
 
-__all__ = ["granted", "granted_terms"]
+__all__ = ["granted", "granted_terms", "granted_text"]
 
 
 def granted(values: Values, printer: Printer, progress: ProgressLine) -> GivenGrant | None:
@@ -46,6 +46,14 @@ def granted_terms(given: tuple[str, ...], preset: str, *, option: str = "--grant
     for text in given:
         terms |= read_term(text, option=option, folder=folder or os.getcwd())
     return terms
+
+
+def granted_text(table: object) -> str:
+    """A table of a policy on one line; "" if it is none."""
+    if not isinstance(table, dict):
+        return ""
+    values = [(key, ", ".join(map(str, value)) if isinstance(value, list) else str(value)) for key, value in table.items()]
+    return "; ".join(f"{key} {value}" for key, value in values) or "nothing"
 
 
 def _ask(permissions: Permissions, printer: Printer, progress: ProgressLine) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from plughost import registry
 from plughost.call import type_text
+from plughost.cli._grants import granted_text
 from plughost.cli._printer import compact, visible
 from plughost.cli._remove import size_text
 
@@ -82,22 +83,14 @@ def _facts(plugin: Mapping[str, object]) -> list[tuple[str, str]]:
         ("environment", str(plugin["environment"])),
         ("isolation", _isolation(plugin)),
         ("concurrency", f"{plugin['concurrency']} calls at once in one process" if plugin.get("concurrency", 1) != 1 else ""),
-        ("asks for", _table(plugin.get("permissions"))),
-        ("granted", _table(plugin.get("grant"))),
+        ("asks for", granted_text(plugin.get("permissions"))),
+        ("granted", granted_text(plugin.get("grant"))),
         ("unenforced", ", ".join(map(str, unenforced)) if isinstance(unenforced := plugin.get("unenforced"), list) else ""),
         ("installed by", str(plugin["installer"])),
         ("excludes newer", str(request.get("exclude_newer") or "")),
         ("size", size_text(size) if isinstance(size, int) else ""),
         ("added", str(plugin["added_at"])),
     ]
-
-
-def _table(table: object) -> str:
-    """A table of a policy on one line."""
-    if not isinstance(table, dict):
-        return ""
-    values = [(key, ", ".join(map(str, value)) if isinstance(value, list) else str(value)) for key, value in table.items()]
-    return "; ".join(f"{key} {value}" for key, value in values) or "nothing"
 
 
 def _isolation(plugin: Mapping[str, object]) -> str:
