@@ -591,8 +591,8 @@ def test_a_forked_copy_of_the_host_holds_nothing_of_it(site, proxy) -> None:
 def test_an_app_may_end_a_broker_when_it_is_told_of_a_refusal(site, proxy) -> None:
     inside: list[Proxy] = []
     inside.append(proxy(f"127.0.0.1:{site.server_port}", refused=lambda *_: inside[0].broker.close()))
-    with inside[0].connect() as other:
-        inside[0].say(b"CONNECT example.com:443 HTTP/1.1\r\n\r\n")
+    with inside[0].connect() as refused, inside[0].connect() as other:
+        refused.sendall(b"CONNECT example.com:443 HTTP/1.1\r\n\r\n")
         assert all_from(other) == b""
     with pytest.raises(ConnectionRefusedError):
         inside[0].connect()
