@@ -344,8 +344,8 @@ def test_a_session_that_nobody_calls_ends_by_itself(host, root, is_gone):
 
 
 def test_a_session_that_is_called_does_not_end_for_being_idle(host):
-    with host.session("stateful", idle_timeout_s=0.2) as session:
-        session.call("sleep", seconds=0.5)
+    with host.session("stateful", idle_timeout_s=1) as session:
+        session.call("sleep", seconds=1.3)
         assert session.call("add") == 1
 
 

@@ -35,7 +35,8 @@ class Host(Keeper):
     told; by default they are read from the environment and the files that the command reads too, and `Settings()` is none at
     all. With `record_arguments` the records of calls have their arguments too. Calls reuse workers, which end with `close`, or
     with the process. `on_event` gets what plugins print, log and say of their progress in calls that have none of their own.
-    `isolation` (`"call"` or `"worker"`) and `concurrency` hold instead of what plugins declare: for all, or by plugin.
+    `isolation` (`"call"` or `"worker"`) and `concurrency` hold instead of what plugins declare: for all, or by plugin. At most
+    `max_sessions` sessions are open at once.
 
     `policy`, a `Policy`, a preset's name or a table, is what plugins may use at most; and what they have, where they were granted
     nothing and the settings say nothing. `allow_unenforced` names limits that may go unenforced where this machine can't.
