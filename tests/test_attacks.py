@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 PROGRAM = Path(__file__).parent / "attacks.py"
+#: Where this Python imports from, plughost first, for one that may be another.
+IMPORTED_FROM = os.pathsep.join([str(ROOT / "host"), *filter(None, sys.path)])
 TRIED_WITHIN_S = 100
 SOMEBODY = 12345
 #: What a plugin may learn where it has no tree of files of its own, which takes somebody's leave.
@@ -30,15 +32,13 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux keep
 class Trial:
     """A run of the program, under way."""
 
-    def __init__(self, folder: Path, *options: str, user: int | None = None) -> None:
-        python, path = sys.executable, os.pathsep.join([str(ROOT / "host"), *filter(None, sys.path)])
+    def __init__(self, folder: Path, *options: str, python: str = sys.executable, user: int | None = None) -> None:
+        self.folder = folder
         if user is not None:
             os.chown(folder, user, user)
-            python = python_for(user, path) or pytest.skip("another user can execute no Python here")
-        self.folder = folder
         self.process = subprocess.Popen(
             [python, str(PROGRAM), str(folder), *options],
-            env={**os.environ, "PYTHONPATH": path},
+            env={**os.environ, "PYTHONPATH": IMPORTED_FROM},
             stdout=subprocess.PIPE,
             text=True,
             user=user,
@@ -53,18 +53,24 @@ class Trial:
         return json.loads(output)
 
 
-def python_for(user: int, path: str) -> str | None:
-    """One that is ours, or the system's, which that user can have run this."""
+def python_of(user: int) -> str | None:
+    """Ours, or the system's, if that user can have it run the program."""
     for python in (os.path.realpath(sys.executable), "/usr/bin/python3"):
-        argv = [python, "-c", "import plughost.venv, pluggy"]
+        argv = [python, str(PROGRAM), "--help"]
         try:
-            done = subprocess.run(
-                argv, env={"PYTHONPATH": path}, user=user, group=user, extra_groups=[], capture_output=True, check=False, cwd="/"
+            subprocess.run(
+                argv,
+                env={"PYTHONPATH": IMPORTED_FROM},
+                user=user,
+                group=user,
+                extra_groups=[],
+                capture_output=True,
+                check=True,
+                cwd="/",
             )
-        except OSError:
+        except (OSError, subprocess.CalledProcessError):
             continue
-        if done.returncode == 0:
-            return python
+        return python
     return None
 
 
@@ -77,17 +83,17 @@ def got_through(results: dict[str, dict[str, object]]) -> dict[str, dict[str, ob
     return {name: result for name, result in results.items() if result["seen"] or str(result["answer"]).startswith("got")}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def start() -> Iterator[Callable[..., Trial]]:
-    """`start(*options, user=None)` begins to try everything, in a folder that any user can reach."""
+    """`start(*options)` begins to try everything, in a folder that any user can reach."""
     with tempfile.TemporaryDirectory(prefix="attacks-", ignore_cleanup_errors=True) as root:
         Path(root).chmod(0o755)
         trials: list[Trial] = []
 
-        def begin(*options: str, user: int | None = None) -> Trial:
+        def begin(*options: str, **how: Any) -> Trial:
             folder = Path(root) / str(len(trials))
             folder.mkdir()
-            trials.append(Trial(folder, *options, user=user))
+            trials.append(Trial(folder, *options, **how))
             return trials[-1]
 
         yield begin
@@ -96,6 +102,14 @@ def start() -> Iterator[Callable[..., Trial]]:
             trial.process.communicate()
 
 
+@pytest.fixture(scope="module")
+def as_somebody(start: Callable[..., Trial]) -> Trial | None:
+    """Begins before the first test, beside which it runs: most of the time both wait for limits."""
+    python = python_of(SOMEBODY) if os.geteuid() == 0 else None
+    return python and start(*only("[!s]*", "start.*", "starting.*"), python=python, user=SOMEBODY)
+
+
+@pytest.mark.usefixtures("as_somebody")
 def test_whatever_a_plugin_tries_it_gets_nothing(start: Callable[..., Trial]) -> None:
     trial = start()
     results = trial.results()
@@ -105,13 +119,13 @@ def test_whatever_a_plugin_tries_it_gets_nothing(start: Callable[..., Trial]) ->
     assert list((trial.folder / "store" / "work").iterdir()) == []
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="to be another user takes root")
-def test_nor_does_it_where_the_host_is_not_root(start: Callable[..., Trial]) -> None:
-    trial = start(*only("[!s]*", "start.*", "starting.*"), user=SOMEBODY)
-    results = trial.results()
+def test_nor_does_it_where_the_host_is_not_root(as_somebody: Trial | None) -> None:
+    if not as_somebody:
+        pytest.skip("there is no Python that another user can run, or this user can't be another")
+    results = as_somebody.results()
     assert got_through(results) == {}
     assert len(results) > 250
-    assert list((trial.folder / "store" / "work").iterdir()) == []
+    assert list((as_somebody.folder / "store" / "work").iterdir()) == []
 
 
 def test_without_namespaces_a_call_is_refused_unless_names_of_files_may_be_told(start: Callable[..., Trial]) -> None:
