@@ -88,10 +88,8 @@ class Offer(Carrier):
 
 def make_ahead() -> None:
     """Have the memory be there, empty, before this process may not make any more, and only files up to a size."""
-    from . import arena
-
     try:
-        _ahead.append(_made(arena.SIZE_BYTES))
+        _ahead.append(_made(wire.SHARED_BYTES))
     except (AttributeError, OSError):  # other systems, and limits
         pass
 

@@ -22,7 +22,7 @@ import _thread
 import mmap
 import time
 
-from .wire import WireError
+from .wire import SHARED_BYTES, WireError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FORBIDDEN_SEALS", "NEEDED_SEALS", "SIZE_BYTES", "Arena"]
 
-#: Two halves, each of which takes the largest message that there may be.
-SIZE_BYTES = 1 << 31
+SIZE_BYTES = SHARED_BYTES
 #: F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW: nobody changes its size, nor these seals. Python names them from 3.9 on.
 NEEDED_SEALS = 0x1 | 0x2 | 0x4
 #: F_SEAL_WRITE, F_SEAL_FUTURE_WRITE: it couldn't be written.

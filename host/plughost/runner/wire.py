@@ -81,6 +81,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BULK_BYTES",
+    "SHARED_BYTES",
     "TooDeep",
     "TooLarge",
     "Unmade",
@@ -103,6 +104,8 @@ _SPACE = " \t\r\n"
 _PLUGIN_ERROR = -32000
 #: What is as long as this had better travel beside the line than in it.
 BULK_BYTES = 1 << 14
+#: The size of the memory that it may travel through: two halves, each of which takes the largest message that there may be.
+SHARED_BYTES = 1 << 31
 _MOST_LOOKED_AT = 64  # values that one may hold before it costs more to look at them than to send them
 _LEVELS = 3  # of a call's parameters: the arguments, an argument, and what it directly holds
 _SCALARS = frozenset({type(None), bool, int, float})
