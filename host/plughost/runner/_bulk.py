@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from . import wire
 from .carrier import Carrier
 
 TYPE_CHECKING = False
