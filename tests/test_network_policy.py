@@ -166,6 +166,12 @@ def test_of_hosts_that_are_not_named_the_error_names_the_host_and_the_permission
     assert isinstance(denied.value, OSError)
 
 
+def test_where_the_app_allows_less_than_was_granted_the_error_says_so(calling):
+    for call in (calling(), calling("127.0.0.1:9")):
+        with pytest.raises(PluginError, match=r"--allow-net 10\.0\.0\.1:80` would allow it if the app did, too"):
+            call("send", "10.0.0.1", 80)
+
+
 def test_what_is_denied_is_an_exception_and_no_answer(calling):
     with pytest.raises(PluginError, match=r"urllib\.error\.URLError"):
         calling("127.0.0.1:9")("fetch", "http://api.example.com/")
@@ -241,6 +247,7 @@ def test_the_command_that_an_error_names_allows_what_it_says(plughost_command, s
     run = ("run", "networked:fetch", f"url=http://127.0.0.1:{site}/there")
     environment = {"PLUGHOST_HOME": str(store)}
     denied = plughost_command(*run, env=environment)
+    assert "did, too" not in denied.stderr
     assert denied.returncode == 1, denied
     _, *change = shlex.split(re.search(r"`(plughost policy set networked --allow-net [^`]+)` would allow", denied.stderr)[1])
     assert plughost_command(*change, env=environment).returncode == 0

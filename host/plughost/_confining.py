@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     class Policies(Protocol):
         """Which policy holds for a plugin, and what of policies need not be kept on this machine.
 
-        `base` is that of plugins which nobody has granted anything.
+        `base` is that of plugins which nobody has granted anything. `beside_grant` is who has a say on a plugin's network besides
+        what it is granted, for messages.
         """
 
         @property
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         @property
         def waived(self) -> Collection[str]: ...
         def of(self, installed: Installed, /, *, caller: GivenPolicy | None = None) -> Policy: ...
+        def beside_grant(self, name: str, /) -> str: ...
 
 
 __all__ = ["Confining", "Everywhere", "own_files", "unenforced"]
@@ -58,6 +60,9 @@ class Everywhere:
         from plughost.policy import effective, terms_of
 
         return effective(app=self.base, caller=terms_of(caller))
+
+    def beside_grant(self, _name: str, /) -> str:
+        return "the app"
 
 
 class Confining:
@@ -96,9 +101,11 @@ class Confining:
         user = ways.user_for(policy, venv) if _are_for_all((*policy.read, *own), policy.write) else None
         if work and user is not None:
             user = _adopt(work, user)
+        beside = "" if policy.network == "on" else self.policies.beside_grant(plugin)
         confinement = ways.confine(
             policy,
             plugin=plugin,
+            beside=beside,
             venv=venv,
             work=work or folders.new(user),
             variables=self._variables,
@@ -111,7 +118,7 @@ class Confining:
             from plughost.sandbox import Broker
 
             hosts = policy.network if isinstance(policy.network, tuple) else ()
-            confinement.serve_hosts(Broker(hosts, partial(_log_refusal, plugin), plugin=plugin))
+            confinement.serve_hosts(Broker(hosts, partial(_log_refusal, plugin), plugin=plugin, beside=beside))
         return confinement
 
     def workshop(self) -> Workshop | None:

@@ -89,6 +89,13 @@ class Policies:
         )
         return self.command.over(words) if self.command else words
 
+    def beside_grant(self, name: str) -> str:
+        """Who else would have to allow a plugin what it would be granted of the network; nothing if nobody says less of it."""
+        words = self.words_on(name, {"network": "on"})
+        if self.command is not None and "network" in self.command.said:
+            return "the command line"
+        return {"app": "the app", "operator": "the settings", "project": "the settings"}.get(words.deciders()["network"], "")
+
     @property
     def waived(self) -> frozenset[str]:
         """The names of the limits that may go unenforced where this machine can't enforce them."""

@@ -21,8 +21,9 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 class Denial:
     """The errors of one policy, and as much of its hosts as it takes to choose among them. It's the broker that decides."""
 
-    def __init__(self, plugin: str, network: str | Sequence[str]) -> None:
+    def __init__(self, plugin: str, network: str | Sequence[str], beside: str) -> None:
         self._plugin = plugin
+        self._beside = " if {} did, too".format(beside) if beside else ""
         self.is_off = network == "off"
         self._patterns = () if isinstance(network, str) else tuple(map(_split, network))
         #: Has the host process know of it, too.
@@ -49,7 +50,7 @@ class Denial:
         return "the policy of `{}` {}".format(self._plugin, 'has network = "off"' if self.is_off else "doesn't name it")
 
     def _refusal(self, there: str, what: str, why: str, change: str) -> OSError:
-        remedy = "`plughost policy set {} {}` would allow it".format(self._plugin, change)
+        remedy = "`plughost policy set {} {}` would allow it{}".format(self._plugin, change, self._beside)
         return PermissionError(errno.EACCES, "plughost: `{}` {}: {}; {}".format(there, what, why, remedy))
 
     def names(self, host: object, port: object) -> bool:

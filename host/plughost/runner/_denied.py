@@ -19,15 +19,16 @@ if TYPE_CHECKING:
 __all__ = ["explain_denials"]
 
 
-def explain_denials(plugin: str, network: str | Sequence[str], port: int = 0) -> None:
+def explain_denials(plugin: str, network: str | Sequence[str], port: int = 0, beside: str = "") -> None:
     """From now on. `plugin` is whose policy that is, `network` what it has: `"off"`, or the hosts; and the broker's port.
 
-    Without a port, this process has the network of the machine, by somebody's leave, and nothing is to be explained.
+    Without a port, this process has the network of the machine, by somebody's leave, and nothing is to be explained. `beside` is
+    who has a say on its network besides what it is granted.
     """
     if network == "off":
-        when_imported("socket", lambda: _explain(Denial(plugin, network)))
+        when_imported("socket", lambda: _explain(Denial(plugin, network, beside)))
     elif port:
-        when_imported("socket", lambda: _explain(Denial(plugin, network), port))
+        when_imported("socket", lambda: _explain(Denial(plugin, network, beside), port))
         when_imported("urllib.request", lambda: _leave_out_proxy(port))
 
 

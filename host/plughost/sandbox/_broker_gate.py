@@ -58,10 +58,11 @@ class NotReached(Exception):
 class Gate:
     """What one worker may reach. All of it is the loop's thread's."""
 
-    __slots__ = ("_asked_for", "_hosts", "_look_ups", "_loop", "_on_refused", "_plugin")
+    __slots__ = ("_asked_for", "_beside", "_hosts", "_look_ups", "_loop", "_on_refused", "_plugin")
 
-    def __init__(self, hosts: Hosts, loop: Loop, *, plugin: str, on_refused: Callable[[str, int], None]) -> None:
+    def __init__(self, hosts: Hosts, loop: Loop, *, plugin: str, beside: str, on_refused: Callable[[str, int], None]) -> None:
         self._hosts = hosts
+        self._beside = f" if {beside} did, too" if beside else ""
         self._loop = loop
         self._plugin = plugin
         self._on_refused = on_refused
@@ -96,7 +97,7 @@ class Gate:
         return f"`{there}` can't be reached: {what}; {self._remedy(f'ADDRESS:{port}')}"
 
     def _remedy(self, there: str) -> str:
-        return f"`plughost policy set {self._plugin} --allow-net {there}` would allow it"
+        return f"`plughost policy set {self._plugin} --allow-net {there}` would allow it{self._beside}"
 
     async def _look_up(self, host: str, port: int) -> list[str]:
         """The addresses, in the order in which they should be tried."""

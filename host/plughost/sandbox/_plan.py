@@ -172,6 +172,7 @@ class Ways:
         policy: Policy,
         *,
         plugin: str,
+        beside: str = "",
         venv: str,
         work: str,
         variables: Mapping[str, str],
@@ -181,6 +182,8 @@ class Ways:
         is_nursery: bool = False,
     ) -> Confinement:
         """`variables` are those of the host's that there are to choose from; `own` what else the plugin is made of.
+
+        `beside` is who has a say on its network besides what it is granted, for messages.
 
         What can't be kept on this machine isn't: that is for `refuse_unenforceable` to see first.
         """
@@ -203,7 +206,7 @@ class Ways:
             flags |= _NEWUSER
         plan["unshare"], plan["map"] = flags, [os.getuid(), os.getgid()]
         if policy.network != "on":
-            plan["denied"] = [plugin, policy.network, BROKER_PORT if has_hosts else 0]
+            plan["denied"] = [plugin, policy.network, BROKER_PORT if has_hosts else 0, beside]
         environment = _environment(policy, venv, work, variables, has_tree=has_tree)
         if has_hosts:
             plan["port"] = BROKER_PORT
