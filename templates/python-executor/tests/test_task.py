@@ -150,6 +150,10 @@ class Text(str):
         ("class C:\n    def __repr__(self):\n        raise SystemExit\n[C()]", ["<C that can't be shown>"]),
         ("class C:\n    def __repr__(self):\n        while True:\n            str(1)\nC()", "<it takes too long to show>"),
         (
+            "class C:\n    def __repr__(self):\n        while True:\n            str(1)\n[1, C()]",
+            [1, "<it takes too long to show>"],
+        ),
+        (
             "class M(type):\n    __name__ = property(lambda self: 1 / 0)\nclass C(metaclass=M):\n    __repr__ = 0\nC()",
             "<C that can't be shown>",
         ),

@@ -23,7 +23,7 @@ class TimeIsUp(KeyboardInterrupt):
 
 @contextmanager
 def within(seconds: float | None) -> Iterator[None]:
-    """Raise `TimeIsUp` in it after so many seconds."""
+    """Raise `TimeIsUp` in it after so many seconds. In one within another, the outer one's time stands still."""
     if seconds is None or threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
         yield
         return
@@ -32,10 +32,12 @@ def within(seconds: float | None) -> Iterator[None]:
     try:
         yield
     finally:
-        while signal.getsignal(signal.SIGALRM) is _ring:
+        is_put_back = False
+        while not is_put_back:
             try:
                 signal.setitimer(signal.ITIMER_REAL, *timer)
                 signal.signal(signal.SIGALRM, signal.SIG_DFL if handler is None else handler)
+                is_put_back = True
             except TimeIsUp:  # just now
                 continue
 

@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 __all__ = ["sendable"]
 
 #: What is larger is shown instead, whether by number of items or by length of text. It belongs into a file.
-_MOST_ITEMS = 1_000_000
+_MOST_ITEMS = 500_000
 _MOST_TEXT = 20_000_000
 _MOST_LEVELS = 50
-_MOST_S = 2.0
+#: So long may all of it take, and so long one value's `repr`, which is anybody's code.
+_MOST_S, _MOST_SHOWN_S = 10.0, 1.0
 _MOST_BITS = 14_000  # of an integer with up to 4,200 digits: Python reads no more than 4,300
 
 _PLAIN = (
@@ -48,6 +49,9 @@ _PLAIN = (
     pathlib.PurePosixPath,
     pathlib.PureWindowsPath,
 )
+
+_NUMBERS = {float, bool, type(None)}
+_LARGE = 1 << 64
 
 _LIBRARIES = ("numpy", "pandas", "pyarrow")
 
@@ -68,9 +72,9 @@ def sendable(value: object, *, arrays: bool = False) -> object:
     except TimeIsUp:
         return TOO_SLOW
     except _TooLarge:
-        return "<{}, too large to send: {}>".format(kind(value), short(value))
+        return "<{}, too large to send: {}>".format(kind(value), _shown(value))
     except Exception:  # of methods of the value's own
-        return short(value)
+        return _shown(value)
 
 
 class _Form:
@@ -87,12 +91,12 @@ class _Form:
         if type(value) in _PLAIN:
             return value
         if id(value) in self._open or level > _MOST_LEVELS:
-            return short(value)
+            return _shown(value)
         self._open.add(id(value))
         try:
             return self._of_base(value, level)
         except _Unsendable:
-            return short(value)
+            return _shown(value)
         finally:
             self._open.discard(id(value))
 
@@ -128,7 +132,7 @@ class _Form:
     def _of_dict(self, value: dict[object, object], level: int) -> object:
         sent: dict[object, object] = {}
         for key, item in dict.items(value):
-            sent[key if type(key) in (str, int, float, bool, type(None)) else short(key)] = self.of(item, level + 1)
+            sent[key if type(key) in (str, int, float, bool, type(None)) else _shown(key)] = self.of(item, level + 1)
         return sent
 
     def _of_set(self, value: Iterable[object], level: int) -> object:
@@ -139,7 +143,13 @@ class _Form:
             return items
 
     def _list(self, values: Iterable[object], level: int) -> list[object]:
-        return [self.of(item, level + 1) for item in values]
+        items = list(values)
+        if _is_plain(items):  # as columns of tables are, which may be long
+            self._items += len(items)
+            if self._items > _MOST_ITEMS:
+                raise _TooLarge
+            return items
+        return [self.of(item, level + 1) for item in items]
 
     def _measured(self, value: str | bytes) -> str | bytes:
         self._text += len(value)
@@ -181,6 +191,22 @@ class _Form:
         if self._items + size > _MOST_ITEMS:
             raise _TooLarge
         return self.of(listed(), level + 1)
+
+
+def _shown(value: object) -> str:
+    try:
+        with within(_MOST_SHOWN_S):
+            return short(value)
+    except TimeIsUp:
+        return TOO_SLOW
+
+
+def _is_plain(items: list[object]) -> bool:
+    """Whether all of them surely travel as they are: told without looking at each of them by itself."""
+    kinds = set(map(type, items))
+    if kinds <= _NUMBERS:
+        return True
+    return kinds == {int} and -_LARGE < min(items) <= max(items) < _LARGE
 
 
 def _has_no_form(array: object) -> bool:
