@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from plughost.sandbox import _syscalls
+from plughost.sandbox import _filter, _syscalls
 from plughost.sandbox._filter import OWN_PID, Rules, build
 
 if TYPE_CHECKING:
@@ -297,6 +297,16 @@ def test_modes_and_times_seem_to_change_where_the_files_may_be_somebody_elses(tm
     assert (path.stat().st_mode & 0o777, path.stat().st_mtime > 1) == (0o600, True)
     assert met(act, private_tree=True) == "nothing"
     assert (path.stat().st_mode & 0o777, path.stat().st_mtime) == (0o644, 1)
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_there_is_a_filter_for_each_machine_that_the_kernel_takes(machine: str) -> None:
+    most_instructions = 4096
+    for count in range(1 << len(Rules.__slots__)):
+        granted = frozenset(name for place, name in enumerate(Rules.__slots__) if count >> place & 1)
+        assert len(_filter._build(machine, granted)) // 8 <= most_instructions
+    with pytest.raises(LookupError):
+        _filter._build("sparc64", frozenset())
 
 
 @pytest.mark.parametrize("python", PYTHONS or [Path(sys.executable)], ids=lambda path: path.parts[-3])
