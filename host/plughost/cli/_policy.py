@@ -155,7 +155,7 @@ def _page(record: Mapping[str, object], out: Stream) -> Iterator[str]:
     for missing in _rows(record["unenforceable"]):
         yield ""
         yield f"{out.paint('yellow', str(missing['name']))} can't be enforced here: {missing['why']}"
-        yield str(missing["how"]) if not missing["waived"] else "It may go unenforced, the settings say"
+        yield f"It takes {missing['how']}" if not missing["waived"] else "It may go unenforced, the settings say"
 
 
 def _granted(table: object) -> str:
