@@ -324,6 +324,10 @@ def test_policy_show_set_and_reset(command, wheel, tmp_path):
     assert added["lacking"] == ["network", "memory", "wall"]
     strict = command("policy", "show", "weather", "--json", env={"PLUGHOST_POLICY": "strict"}).json()
     assert {row["key"]: (row["value"], row["decided_by"]) for row in strict["policy"]}["network"] == ("off", "operator")
+    (tmp_path / "plughost.toml").write_text("[policy]\nnetwork = 'on'\nthreads = 9")
+    assert command("policy", "show", "--json", cwd=tmp_path).json()["not_given"] == ["network"]
+    assert "The project's file says more of network; it takes away" in command("policy", "show", cwd=tmp_path).stdout
+    (tmp_path / "plughost.toml").unlink()
     assert command("policy", "set", "weather", "--grant", "all", "--json").json()["lacking"] == []
     assert command("policy", "set", "weather").returncode == 2
     assert command("policy", "reset", "weather", "--json").json() == [{"name": "weather", "changed": True}]

@@ -9,6 +9,7 @@ from plughost._policies import unpack_grant
 from plughost.cli._each import for_each
 from plughost.cli._printer import visible
 from plughost.errors import UsageError
+from plughost.settings import user_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def _record(host: Host, installed: Installed | None) -> dict[str, object]:
         "granted": None if grant is None else table_of(grant),
         "asks_for": installed.manifest.get("permissions") if installed else None,
         "lacking": _lacking(policy, installed),
+        "not_given": _keys_of_more(policy, words.project or {}),
         "unenforceable": _unenforceable(host, policy),
     }
 
@@ -118,10 +120,15 @@ def _preset(policy: Policy) -> str | None:
 def _lacking(policy: Policy, installed: Installed | None) -> list[str]:
     """The keys of what the plugin asks for and may not use."""
     from plughost._consent import asked_by
+
+    return _keys_of_more(policy, asked_by(installed.manifest) if installed else {})
+
+
+def _keys_of_more(policy: Policy, terms: Mapping[str, object]) -> list[str]:
+    """The keys of the terms that are more than the policy has."""
     from plughost.policy import KEYS, exceeding
 
-    asked = asked_by(installed.manifest) if installed else {}
-    more = exceeding(policy.replace(**asked), policy)
+    more = exceeding(policy.replace(**terms), policy)
     return [key for key, field in KEYS.items() if field in more]
 
 
@@ -152,6 +159,11 @@ def _page(record: Mapping[str, object], out: Stream) -> Iterator[str]:
         for key in lacking:
             yield f"  {key}: {visible(_shown(asked.get(key, asked)))}"
         yield out.highlight(f"`policy set {record['name']} --grant all` grants that")
+    if not_given := record["not_given"]:
+        assert isinstance(not_given, list)
+        yield ""
+        yield f"The project's file says more of {', '.join(not_given)}; it takes away, and gives nothing"
+        yield out.highlight(f"The user's own gives: `{user_file(os.environ)}`")
     for missing in _rows(record["unenforceable"]):
         yield ""
         yield f"{out.paint('yellow', str(missing['name']))} can't be enforced here: {missing['why']}"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from plughost.settings._document import did_you_mean, shown
     from plughost.settings._instant import absolute
     from plughost.settings._keys import KEYS, Key
-    from plughost.settings._load import load
+    from plughost.settings._load import load, user_file
     from plughost.settings._settings import Place, Settings
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "load",
     "read_declared",
     "shown",
+    "user_file",
 ]
 
 __getattr__ = lazily(
@@ -36,7 +37,7 @@ __getattr__ = lazily(
         "_document": ("did_you_mean", "shown"),
         "_instant": ("absolute",),
         "_keys": ("KEYS", "Key"),
-        "_load": ("load",),
+        "_load": ("load", "user_file"),
         "_settings": ("Place", "Settings"),
     },
 )
