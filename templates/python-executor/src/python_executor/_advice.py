@@ -17,9 +17,9 @@ from ._alarm import TimeIsUp
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["advice"]
+__all__ = ["GENERAL", "advice"]
 
-_GENERAL = "Look at the line and the message, correct the code, and run it again; what it had set before is still there"
+GENERAL = "Look at the line and the message, correct the code, and run it again; what it had set before is still there"
 
 _BY_NUMBER = {
     errno.ENOSPC: "No space is left: delete files that aren't needed, write less, or raise the plugin's `disk_bytes`",
@@ -95,7 +95,7 @@ def advice(error: BaseException, names: Iterable[str], *, line: str = "") -> str
         return _BY_NUMBER[errno.EAGAIN]
     if isinstance(error, RuntimeError) and "running event loop" in str(error):
         return "An event loop runs already: write `await …` at the top level, in place of `asyncio.run(…)`"
-    return next((text for kinds, text in _BY_TYPE if isinstance(error, kinds)), _GENERAL)
+    return next((text for kinds, text in _BY_TYPE if isinstance(error, kinds)), GENERAL)
 
 
 def _of_syntax(error: SyntaxError, line: str) -> str:
@@ -158,7 +158,7 @@ def _of_system(error: OSError) -> str:
         return _PROCESSES
     if isinstance(error, FileNotFoundError):
         return _of_missing_file(str(error.filename or ""))
-    general = next((text for kinds, text in _BY_TYPE if isinstance(error, kinds)), _GENERAL)
+    general = next((text for kinds, text in _BY_TYPE if isinstance(error, kinds)), GENERAL)
     return _BY_NUMBER.get(error.errno or 0, general)
 
 
@@ -190,7 +190,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
     """The exception and those that led to it."""
     seen: list[BaseException] = []
     following: BaseException | None = error
-    while following is not None and following not in seen:
+    while following is not None and not any(following is one for one in seen):
         seen.append(following)
         yield following
         following = following.__cause__ or (None if following.__suppress_context__ else following.__context__)

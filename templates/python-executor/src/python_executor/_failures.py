@@ -5,9 +5,10 @@ from __future__ import annotations
 import traceback
 from typing import TYPE_CHECKING
 
-from ._advice import advice
-from ._alarm import TimeIsUp
+from ._advice import GENERAL, advice
+from ._alarm import TimeIsUp, within
 from ._instructions import NotOffered
+from ._shown import kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -20,6 +21,7 @@ __all__ = ["failure", "of_instruction"]
 
 _MOST_MESSAGE = 5_000
 _MOST_TRACEBACK = 20_000
+_MOST_S = 1.0
 
 _OFFER = (
     "Give `code` in place of `instruction`; or have the app that calls offer what asks a language model: "
@@ -30,6 +32,20 @@ _COMPLETE = "Look at the app's function `complete`, which was to make code of th
 
 def failure(error: BaseException, filename: str, *, is_own: IsOwn, names: Iterable[str]) -> Failure:
     """The record of what the code in `filename` has raised; `is_own` says which files are code of the caller's."""
+    try:
+        with within(_MOST_S):
+            return _told(error, filename, is_own, names)
+    except (Exception, TimeIsUp):  # of methods of an exception class of the code's own
+        return {
+            "type": kind(error),
+            "message": "<it can't be shown>",
+            "line": _line(error, filename),
+            "suggestion": GENERAL,
+            "traceback": "",
+        }
+
+
+def _told(error: BaseException, filename: str, is_own: IsOwn, names: Iterable[str]) -> Failure:
     told = traceback.TracebackException.from_exception(_shown(error), lookup_lines=False)
     _reduce(told, is_own, set())
     syntax = (error.text or "") if isinstance(error, SyntaxError) and error.filename == filename else ""
@@ -53,9 +69,8 @@ def of_instruction(error: Exception) -> Failure:
     }
 
 
-def _name(kind: type[BaseException]) -> str:
-    module = kind.__module__
-    return kind.__qualname__ if module in ("builtins", "__main__") else "{}.{}".format(module, kind.__qualname__)
+def _name(of: type[BaseException]) -> str:
+    return of.__qualname__ if of.__module__ in ("builtins", "__main__") else "{}.{}".format(of.__module__, of.__qualname__)
 
 
 def _shown(error: BaseException) -> BaseException:
@@ -66,12 +81,7 @@ def _shown(error: BaseException) -> BaseException:
 
 
 def _message(error: BaseException) -> str:
-    if isinstance(error, SyntaxError):
-        return error.msg or "invalid syntax"
-    try:
-        text = str(error)
-    except Exception:  # of an exception class of the code's own
-        return "<it can't be shown>"
+    text = str(error.msg or error) if isinstance(error, SyntaxError) else str(error)
     return text if len(text) <= _MOST_MESSAGE else text[: _MOST_MESSAGE - 1] + "…"
 
 

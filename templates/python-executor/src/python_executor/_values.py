@@ -22,6 +22,9 @@ from ._shown import TOO_SLOW, kind, short
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from typing import TypeVar
+
+    Text = TypeVar("Text", str, memoryview)
 
 __all__ = ["sendable"]
 
@@ -114,7 +117,7 @@ class _Form:
         if isinstance(value, float):
             return float.__float__(value)
         if isinstance(value, (bytes, bytearray)):
-            return self._measured(bytes(memoryview(value)))
+            return bytes(self._measured(memoryview(value)))
         if isinstance(value, (dict, list, tuple, set, frozenset, array.array)) and self._items + len(value) > _MOST_ITEMS:
             raise _TooLarge
         if isinstance(value, dict):
@@ -151,7 +154,7 @@ class _Form:
             return items
         return [self.of(item, level + 1) for item in items]
 
-    def _measured(self, value: str | bytes) -> str | bytes:
+    def _measured(self, value: Text) -> Text:
         self._text += len(value)
         if self._text > _MOST_TEXT:
             raise _TooLarge
