@@ -126,6 +126,10 @@ def test_a_table_is_read_with_sizes_and_times_for_people_and_written_as_short_as
         ({"memory": 0}, "`memory` is `0`, and takes a size such as `512 MiB`, or `unlimited`"),
         ({"cpu": True}, "`cpu` is `true`, and takes a time such as `30 s` or `5 min`, or `unlimited`"),
         ({"processes": 1.5}, "`processes` is `1.5`, and takes a whole number above 0, or `unlimited`"),
+        (
+            {"read": ["/srv\n  network: off"]},
+            '`read` is `"/srv\\n  network: off"`, and takes a list of paths that are absolute, or begin with `~`',
+        ),
         ({"read": ["data"]}, '`read` is `"data"`, and takes a list of paths that are absolute, or begin with `~`'),
         (
             {"environment": ["A*B"]},

@@ -178,7 +178,7 @@ def _paths(value: object, folder: str) -> object:
         whole = os.path.expanduser(path)
         if folder:
             whole = os.path.join(folder, whole)
-        if not os.path.isabs(whole) or "\0" in whole:
+        if not os.path.isabs(whole) or not whole.isprintable():  # who grants it must see what it is
             return _Unfit(path)
         paths.append(os.path.normpath(whole).replace("//", "/"))
     return tuple(dict.fromkeys(paths))
@@ -189,7 +189,7 @@ def _names(value: object) -> object:
     if isinstance(names, _Unfit):
         return names
     for name in names:
-        if "*" in name[:-1] or "=" in name or "\0" in name or name != name.strip():
+        if "*" in name[:-1] or "=" in name or not name.isprintable() or name != name.strip():
             return _Unfit(name)
     return tuple(dict.fromkeys(names))
 
@@ -207,4 +207,5 @@ def _listed(value: object) -> list[str] | _Unfit:
 
 def _shown(value: object) -> str:
     text = str(value).lower() if isinstance(value, bool) else f'"{value}"' if isinstance(value, str) else str(value)
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
