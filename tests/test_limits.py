@@ -128,6 +128,22 @@ def test_every_way_to_call_has_the_limits(limited: Callable[..., Host], way: Cal
     assert limit_met(way, host, "give", mib=3) == "result_bytes"
 
 
+@pytest.mark.parametrize("way", [by_call, by_loop])
+def test_a_result_is_measured_where_a_call_is_quick(limited: Callable[..., Host], way: Callable[..., object]) -> None:
+    host = limited(result_bytes=1000)
+
+    async def call_twice(value: str) -> object:
+        await host.acall("hungry", "echo", "quick")
+        return await host.acall("hungry", "echo", value)
+
+    def call(_: Host, __: str, value: str) -> object:
+        host.call("hungry", "echo", "quick")
+        return host.call("hungry", "echo", value) if way is by_call else asyncio.run(call_twice(value))
+
+    assert call(host, "echo", "x" * 900) == "x" * 900
+    assert limit_met(call, host, "echo", value="x" * 2000) == "result_bytes"
+
+
 @pytest.mark.parametrize("way", [by_call, by_invoke, by_loop, by_submission])
 @pytest.mark.parametrize("options", [{}, {"concurrency": 8}])
 def test_items_that_are_all_kept_are_no_more_than_a_result(

@@ -117,7 +117,7 @@ def _why(guard: Guard, code: int | None) -> str:
     if allowed is not None and guard.meter.peak_bytes >= NEAR * allowed and signal in _FOR_WANT_OF_MEMORY:
         figures = f"{quantity('memory_bytes', guard.meter.peak_bytes)} of {quantity('memory_bytes', allowed)}"
         return f"It was possibly out of memory: it had {figures}"
-    if signal == _SIGKILL:
+    if signal == _SIGKILL and not guard.is_called_off:
         return "No limit of its policy did that: it did it itself, or somebody else, or the system for want of memory"
     return ""
 

@@ -58,6 +58,7 @@ class Guard:
         "_process",
         "breach",
         "due",
+        "is_called_off",
         "meter",
         "minds_disk",
         "plugin",
@@ -75,6 +76,8 @@ class Guard:
         self.meter: Meter = Meter(confinement, process, census=census)
         #: What it was ended for. Whoever finds something out about the worker may say so here.
         self.breach: Breach | None = None
+        #: Whether the host has ended it, for reasons of its own.
+        self.is_called_off = False
         #: When it is to be looked at again, if it is not called before: a `time.monotonic()`.
         self.due = 0.0
         self.minds_disk = self.policy.disk_bytes is not None

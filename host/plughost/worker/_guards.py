@@ -11,6 +11,8 @@ import _thread
 import time
 from functools import partial
 
+from plughost.worker._watch import IS_POSSIBLE
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from plughost.sandbox import Census, Cgroups, Guard
@@ -115,6 +117,8 @@ class Guards:
 
     def rouse(self) -> None:
         """A call is about to begin."""
+        if not IS_POSSIBLE:  # then there are those limits that need no looking
+            return
         with self._lock:
             self.is_asleep = False
             self._awake_until = time.monotonic() + _LINGERS_S

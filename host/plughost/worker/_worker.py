@@ -420,6 +420,8 @@ class Worker:
 
     def interrupt(self) -> None:
         """From any thread: end the process. Whoever waits for it gets PluginCrashed, and ends what it has started."""
+        if self.guard is not None:
+            self.guard.is_called_off = True
         self._child.interrupt()
 
     def kill(self) -> None:
