@@ -12,6 +12,7 @@ from plughost._lazy import lazily
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from plughost._attach import PluginNotAttached
+    from plughost._consent import Permissions
     from plughost._gc import Collected
     from plughost._info import Plugin
     from plughost._repair import Repaired
@@ -75,6 +76,7 @@ __all__ = [
     "LogEvent",
     "Outcome",
     "OutputEvent",
+    "Permissions",
     "PlughostError",
     "Plugin",
     "PluginCrashed",
@@ -119,6 +121,7 @@ __getattr__ = lazily(
     __name__,
     {
         "_attach": ("PluginNotAttached",),
+        "_consent": ("Permissions",),
         "_gc": ("Collected",),
         "_info": ("Plugin",),
         "_repair": ("Repaired",),
