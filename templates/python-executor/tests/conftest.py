@@ -18,8 +18,8 @@ def run(folder, monkeypatch):
     """`run(code)` in an interpreter of its own, which lives as long as the test; the code's process-wide traces go."""
     environment = dict(os.environ)
     monkeypatch.setattr(sys, "path", sys.path[:])
-    _task.interpreter.cache_clear()
+    _task.make_once.cache_clear()
     yield execute_python_task
-    _task.interpreter.cache_clear()
+    _task.make_once.cache_clear()
     os.environ.clear()
     os.environ.update(environment)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 
 from ._failures import of_instruction
 from ._instructions import code_for
@@ -10,7 +11,9 @@ from ._interpreter import Interpreter
 from ._records import Execution  # plughost reads the annotations
 from ._shown import variables
 
-__all__ = ["execute_python_task", "interpreter", "run"]
+__all__ = ["check", "execute_python_task", "interpreter", "run"]
+
+_MAKING = threading.Lock()
 
 
 def execute_python_task(
@@ -55,9 +58,14 @@ def execute_python_task(
     return run(code, instruction, context, timeout_s=timeout_s, arrays=arrays)
 
 
-@functools.lru_cache(maxsize=None)
 def interpreter() -> Interpreter:
     """The one of this process, which is one caller's in a session."""
+    with _MAKING:  # the first calls of two threads
+        return make_once()
+
+
+@functools.lru_cache(maxsize=None)
+def make_once() -> Interpreter:
     return Interpreter()
 
 
