@@ -63,8 +63,8 @@ def ended(host: Host, tool: str, **kwargs: object) -> LimitExceeded:
 @pytest.mark.parametrize(
     ("limit", "allowed", "tool", "kwargs", "more"),
     [
-        ("cpu_s", 0.5, "spin", {}, {}),
-        ("cpu_s", 0.5, "spin", {"threads": 3}, {}),
+        ("cpu_s", 0.3, "spin", {}, {}),
+        ("cpu_s", 0.3, "spin", {"threads": 3}, {}),
         ("wall_s", 0.5, "sleep", {"seconds": 20.0}, {}),
         ("disk_bytes", 20 * MIB, "write", {"mib": 25}, {}),
         ("disk_bytes", 4 * MIB, "write-many", {"files": 2000}, {}),
@@ -175,8 +175,8 @@ def test_no_other_process_is_ended_with_one_that_reached_a_limit(
     host = limited(options, processes=4, output_bytes=MIB)
     host.call("hungry", "echo", value=1)
     with ThreadPoolExecutor(4) as threads:
-        others = [threads.submit(host.call, "hungry", "sleep", seconds=2.5) for _ in range(3)]
-        for _ in range(6):
+        others = [threads.submit(host.call, "hungry", "sleep", seconds=1.5) for _ in range(3)]
+        for _ in range(4):
             assert limit_met(by_call, host, "print-much", mib=3) == "output_bytes"
             assert host.call("hungry", "echo", value=1) == 1
         assert [other.result() for other in others] == ["awake"] * 3
