@@ -430,6 +430,7 @@ def test_each_worker_has_a_group_where_there_can_be_one(
 ) -> None:
     root = cgroups()
     monkeypatch.setattr("plughost.sandbox.find_root", lambda: str(root))
+    monkeypatch.setattr("plughost.worker._guards._CGROUPS", str(root))
     host = limited(memory_bytes=150 * MIB)
     pid = host.call("hungry", "pid")
     group = root / f"plughost-{os.getpid()}-{pid}"

@@ -13,7 +13,7 @@ from plughost.sandbox._breach import NEAR, Breach
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from plughost.errors import PlughostError
     from plughost.sandbox._census import Census
@@ -48,32 +48,37 @@ class Guard:
 
     __slots__ = (
         "_calls",
+        "_census",
         "_cgroup",
+        "_confinement",
         "_disk_at",
         "_disk_ns",
         "_is_alone",
         "_looked_at",
         "_looked_ns",
+        "_meter",
         "_oom_kills",
         "_process",
         "breach",
         "due",
         "is_called_off",
-        "meter",
         "minds_disk",
         "plugin",
         "policy",
+        "shared_bytes",
     )
 
     def __init__(
         self, confinement: Confinement, process: Process, *, plugin: str, census: Census | None, cgroup: Cgroup | None = None
     ) -> None:
         """The `census` is None for what has no other processes, or none that count."""
-        from plughost.sandbox._meter import Meter
-
         self.policy = confinement.policy
         self.plugin = plugin
-        self.meter: Meter = Meter(confinement, process, census=census)
+        #: Tells how much memory there is that the host shares with the worker; -1 where it has none yet.
+        self.shared_bytes: Callable[[], int] = lambda: -1
+        self._confinement = confinement
+        self._census = census
+        self._meter: Meter | None = None
         #: What it was ended for. Whoever finds something out about the worker may say so here.
         self.breach: Breach | None = None
         #: Whether the host has ended it, for reasons of its own.
@@ -88,6 +93,15 @@ class Guard:
         self._calls: dict[int, _Call] = {}
         self._looked_ns = self._disk_ns = -1  # CPU time, when memory and the work directory were looked at last
         self._looked_at = self._disk_at = 0.0
+
+    @property
+    def meter(self) -> Meter:
+        """Made when it is first read, by when most calls are over."""
+        if self._meter is None:
+            from plughost.sandbox._meter import Meter
+
+            self._meter = Meter(self._confinement, self._process, census=self._census, shared_bytes=self.shared_bytes)
+        return self._meter
 
     @property
     def is_over(self) -> bool:
@@ -140,7 +154,8 @@ class Guard:
     @property
     def is_full(self) -> bool:
         """Whether so little memory is left that a further call may fail for that, too."""
-        return self.policy.memory_bytes is not None and self.meter.memory_bytes >= NEAR * self.policy.memory_bytes
+        allowed = self.policy.memory_bytes
+        return allowed is not None and self._meter is not None and self._meter.memory_bytes >= NEAR * allowed
 
     def measure(self) -> int:
         """The memory of all processes, now or when that could be told."""
@@ -156,7 +171,8 @@ class Guard:
 
     def close(self) -> None:
         """The worker is gone, and what was found out about it is not asked for any more."""
-        self.meter.close()
+        if self._meter is not None:
+            self._meter.close()
         if self._cgroup is not None:
             self.was_out_of_memory()  # may be asked for later than this
             self._cgroup.remove()

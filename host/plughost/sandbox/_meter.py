@@ -59,17 +59,20 @@ class Meter:
         "_hidden_bytes",
         "_is_fork",
         "_process",
+        "_shared_bytes",
         "cpu_ns",
         "memory_bytes",
         "peak_bytes",
         "pids",
-        "shared_bytes",
         "temporary",
         "threads",
         "work",
     )
 
-    def __init__(self, confinement: Confinement, process: Process, *, census: Census | None) -> None:
+    def __init__(
+        self, confinement: Confinement, process: Process, *, census: Census | None, shared_bytes: Callable[[], int]
+    ) -> None:
+        """`shared_bytes` tells how much memory there is that the host shares with the worker; -1 where it has none yet."""
         self.work = confinement.work
         #: Where the processes have a tmpfs of their own for temporary files; nothing where they are in the work directory.
         temporary = confinement.environment.get("TMPDIR", "")
@@ -81,8 +84,7 @@ class Meter:
         #: The memory of all of them, when it was looked at last, and the most that was seen; and how many threads there were.
         self.memory_bytes = self.peak_bytes = 0
         self.threads = 0
-        #: Tells how much memory there is that the host shares with the worker; -1 where it has none yet.
-        self.shared_bytes: Callable[[], int] = lambda: -1
+        self._shared_bytes = shared_bytes
         self._process = process
         self._is_fork = not confinement.plan
         self._family: Family | None = None
@@ -125,7 +127,7 @@ class Meter:
 
     def _memory_files(self) -> int:
         """What the host shares with it, or else what a process may fill and not map before it is shared."""
-        shared = self.shared_bytes()
+        shared = self._shared_bytes()
         if shared >= 0:
             return shared
         self._hidden_bytes = max(self._hidden_bytes, sum(map(memory_file_bytes, self.pids)))

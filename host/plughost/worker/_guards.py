@@ -8,6 +8,7 @@ only once a second, until whoever looks plugins up for a call says that there wi
 from __future__ import annotations
 
 import _thread
+import os
 import time
 from functools import partial
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Guards"]
 
+#: Where all control groups are of the second kind.
+_CGROUPS = "/sys/fs/cgroup/cgroup.controllers"
 TICK_S = 0.015
 #: How often workers are looked at when there are no calls, and how long there have to be none for that.
 _ASLEEP_S = 1.0
@@ -79,12 +82,14 @@ class Guards:
         confinement = worker.confinement
         if confinement is None or worker.guard is not None:
             return
-        from plughost.sandbox import Census, Guard
+        from plughost.sandbox import Guard
 
         is_alone = is_nursery or (confinement.policy.processes == 1 and "calls" not in confinement.waived)
-        if not is_alone:
-            self._census = self._census or Census()
-        group = self._groups().enter(worker.pid, confinement.policy)
+        if not is_alone and self._census is None:
+            from plughost.sandbox import Census
+
+            self._census = Census()
+        group = self._groups().enter(worker.pid, confinement.policy) if os.path.exists(_CGROUPS) else None
         census = None if is_alone else self._census
         guard = Guard(confinement, worker.process, plugin=plugin, census=census, cgroup=group)
         if is_nursery:
@@ -101,7 +106,7 @@ class Guards:
     def watch(self, worker: Worker, guard: Guard) -> None:
         policy, channel = guard.policy, worker.channel
         worker.guard, worker.on_begin = guard, self._wake_up
-        channel.bulk.is_counted, guard.meter.shared_bytes = True, channel.bulk.memory_bytes
+        channel.bulk.is_counted, guard.shared_bytes = True, channel.bulk.memory_bytes
         if policy.output_bytes is not None:
             channel.most_printed_bytes = policy.output_bytes
             channel.on_flood = lambda: guard.end_for("output_bytes", channel.printed_bytes)
