@@ -204,8 +204,8 @@ class Guard:
         meter.weigh(allowed=self.policy.memory_bytes)
         return (
             self._exceeds("memory_bytes", meter.memory_bytes)
-            or self._exceeds("threads", meter.threads)
             or (None if self._is_alone else self._exceeds("processes", len(meter.pids)))
+            or self._exceeds("threads", meter.threads)  # of which each process has one
         )
 
     def _disk_use(self, now: float, *, is_long: bool) -> Breach | None:
