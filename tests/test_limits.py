@@ -238,7 +238,13 @@ def test_the_deadline_of_a_caller_is_not_the_policy_s(limited: Callable[..., Hos
 @pytest.mark.parametrize(
     ("limits", "tool", "kwargs", "kind", "cause"),
     [
-        ({"memory_bytes": 150 * MIB}, "allocate", {"mib": 200}, MemoryError, "asked for more, and its policy allows 150 MiB"),
+        (
+            {"memory_bytes": 150 * MIB},
+            "allocate",
+            {"mib": 200},
+            MemoryError,
+            "asked for more memory than its policy allows, which is 150 MiB; it has ",
+        ),
         ({"file_bytes": 2 * MIB}, "write", {"mib": 3}, OSError, "its policy allows 2 MiB for one file"),
         ({"open_files": 40}, "open-files", {"count": 50}, OSError, "its policy allows 40 open files"),
         ({"threads": 8}, "start-threads", {"count": 20}, RuntimeError, "its policy allows 8 threads"),

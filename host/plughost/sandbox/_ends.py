@@ -149,7 +149,9 @@ def _limit_met(error: PluginError, number: object) -> str:
 def _reached(guard: Guard, limit: str) -> str:
     allowed = quantity(limit, getattr(guard.policy, limit))
     if limit == "memory_bytes":
-        return f"It had {quantity(limit, guard.measure())} of memory, asked for more, and its policy allows {allowed}"
+        return (
+            f"It asked for more memory than its policy allows, which is {allowed}; it has {quantity(limit, guard.measure())} now"
+        )
     return f"It reached a limit: its policy allows {allowed}{_ALLOWED_OF.get(limit, '')}"
 
 
