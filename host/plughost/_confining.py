@@ -134,6 +134,11 @@ class Confining:
         python = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
         return Workshop(ways, folders, python=python, waived=self.policies.waived)
 
+    def close(self) -> None:
+        """Let go of what nobody uses. It can be used again afterwards."""
+        if self._folders is not None:
+            self._folders.close()
+
     def drop(self, confinement: Confinement | None) -> None:
         """Let go of what a process had that has ended: its broker, and its work directory, unless that is kept."""
         if confinement is None:

@@ -66,6 +66,7 @@ PASSED_ON = (
 _LIFELINE = 3  # the descriptor's number in the child, unless that is to be kept
 _HELD = 4  # the number of what the child only holds
 _LINK = 5  # the number of what it is to answer by once
+_HIGH = 900  # of the 1,024 descriptors that a process has as a rule
 _READ_BYTES = 1 << 16
 #: SIGKILL needs no more than this, but in a process that the kernel itself holds up (a dead network file system).
 GONE_WITHIN_S = 1.0
@@ -193,6 +194,12 @@ class Child:
         self._pidfd = self._lifeline = -1
         disown(self)
 
+    def tie(self) -> None:
+        """Have the child's group end with this process, whatever the child does to the descriptor of the lifeline that it has."""
+        if LINUX and self._lifeline < 0:
+            self._lifeline, _ = new_lifeline()
+            _tie(self._lifeline, self.pid)
+
     def forget(self) -> None:
         """In a forked copy of this process: what is done to the child is the original's business."""
         self.close()
@@ -253,18 +260,23 @@ def spawn(
     held: int | None = None,
     link: int | None = None,
     is_deaf: bool = False,
+    is_hostile: bool = False,
 ) -> Child:
     """Start `argv` (its first item an absolute path) with exactly `env` and these descriptors; None is the null device.
 
     `keep` are further descriptors that stay open in the child under the same number, such as a lock that must outlive us. `held`
     is one that the child has as number 4: a lock that it holds instead of us; `link` as number 5. One that `is_deaf` hears no
-    SIGINT before it asks for that: while it starts, nothing of it could be ended in good order.
+    SIGINT before it asks for that: while it starts, nothing of it could be ended in good order. One that `is_hostile` may try to
+    untie itself from its lifeline: it is tied by a descriptor of ours, too.
 
     Raises: OSError: the program can't be started.
     """
     with _starting:
         numbered = {_HELD: held, _LINK: link}
-        return _spawn(argv, env, ((0, stdin), (1, stdout), (2, stderr)), tuple(keep), numbered, [SIGINT] if is_deaf else [])
+        child = _spawn(argv, env, ((0, stdin), (1, stdout), (2, stderr)), tuple(keep), numbered, [SIGINT] if is_deaf else [])
+    if is_hostile:
+        child.tie()
+    return child
 
 
 def _spawn(
@@ -391,12 +403,25 @@ def new_lifeline() -> tuple[int, int]:
     """
     if LINUX:
         if not _shared_ends:
-            _shared_ends.extend(pipe())
+            ours, theirs = pipe()
+            _shared_ends.extend((ours, _high(theirs)))
         try:
             return raised(os.open(f"/proc/self/fd/{_shared_ends[0]}", os.O_RDONLY | os.O_NONBLOCK)), -1
         except OSError:  # no /proc here, or no descriptor left
             pass
     return pipe()
+
+
+def _high(descriptor: int) -> int:
+    """The descriptor, at a number above most: when this process ends, what has a lower one is let go of after it."""
+    import fcntl
+
+    try:
+        moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _HIGH)
+    except OSError:  # there may be fewer
+        return descriptor
+    os.close(descriptor)
+    return moved
 
 
 def _converse(  # noqa: C901 - one loop over four descriptors; cut up, its state would have to be carried around

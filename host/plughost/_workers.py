@@ -18,7 +18,7 @@ from plughost.call import describe, describe_exception
 from plughost.errors import PlughostError, PluginCrashed, PluginError, StoreError, VenvError
 from plughost.journal import Journal, NoJournal, Recording
 from plughost.policy import DEFAULT
-from plughost.worker import CUSTODY, Held, Nurseries, Pool, Worker, launch, without_threads
+from plughost.worker import CUSTODY, Held, Nurseries, Pool, Worker, compile_environment, compile_library, launch, without_threads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -204,6 +204,7 @@ class Workers:
         """End all workers, and let go of the journal. Both can be used again afterwards."""
         self.pool.close()
         self._nurseries.close()
+        self.confining.close()
         if self._journal is not None:
             self._journal.close()
 
@@ -404,15 +405,17 @@ class Workers:
     ) -> dict[str, object]:
         """Start a plugin for the first time, in the environment just made, and have it say what it offers.
 
-        Its policy is, if nothing else is said, that of plugins which nobody has granted anything.
+        What a confined plugin will import is compiled before, since it can't write there itself. Its policy is, if nothing else
+        is said, that of plugins which nobody has granted anything.
         """
-        worker = self.launch(name, venv, without_threads(), policy=policy or self.confining.policies.base, own=own)
+        policy = policy or self.confining.policies.base
+        if not policy.is_trusted:
+            compile_environment(venv)
+        worker = self.launch(name, venv, without_threads(), policy=policy, own=own)
         try:
             manifest = describe(worker, name, entry_points, timeout_s=DESCRIBE_TIMEOUT_S)
             if worker.confinement is not None:
-                from plughost.worker import compile_imported
-
-                compile_imported(worker, venv)
+                compile_library(worker, venv)
             return manifest
         finally:
             worker.stop()

@@ -109,6 +109,11 @@ class Confinement:
         self._link: socket.socket | None = None
 
     @property
+    def may_hand_over(self) -> bool:
+        """Whether its processes can send one another descriptors, copies of those included that nobody can change otherwise."""
+        return self.policy.network != "off" or self.policy.processes != 1
+
+    @property
     def link(self) -> int | None:
         """A descriptor that the child is to have, see the runner's `_confine`."""
         return None if self._link is None else self._link.fileno()
@@ -194,16 +199,16 @@ class Ways:
             _make_temporary(work, user)
         temporary_bytes = min(filter(None, (policy.disk_bytes, policy.memory_bytes, _MOST_TEMPORARY_BYTES)))
         number, group = (user, user) if user is not None else (os.getuid(), os.getgid())
-        plan: dict[str, object] = {
-            "sources": self._sources,
-            "folder": work,
-            "limits": _limits(policy),
-            "filter": _filter(policy, machine, is_nursery=is_nursery),
-        }
         has_hosts = isinstance(policy.network, tuple) and bool(policy.network) and machine.has_own_network
         flags = (_NEWNS if has_tree else 0) | (_NEWNET if has_hosts else 0)
         if flags and not (machine.can("tree") and (machine.can("net") or not has_hosts)):
             flags |= _NEWUSER
+        plan: dict[str, object] = {
+            "sources": self._sources,
+            "folder": work,
+            "limits": _limits(policy, is_alone=user is not None or bool(flags & _NEWUSER)),
+            "filter": _filter(policy, machine, is_nursery=is_nursery),
+        }
         plan["unshare"], plan["map"] = flags, [os.getuid(), os.getgid()]
         if policy.network != "on":
             plan["denied"] = [plugin, policy.network, BROKER_PORT if has_hosts else 0, beside]
@@ -250,12 +255,14 @@ def _is_public(path: str) -> bool:
     return os.stat(path).st_mode & _FOR_ALL == _FOR_ALL
 
 
-def _limits(policy: Policy) -> list[list[int]]:
+def _limits(policy: Policy, *, is_alone: bool) -> list[list[int]]:
+    """`is_alone` says whether the kernel counts the worker's processes and threads apart from others of the same user."""
+    counted = is_alone and policy.threads is not None and policy.processes is not None
     wanted = {
         _FSIZE: policy.file_bytes,
         _DATA: policy.memory_bytes,
         _CORE: 0,
-        _NPROC: None if policy.threads is None or policy.processes is None else policy.threads + policy.processes - 1,
+        _NPROC: max(policy.threads or 0, policy.processes or 0) if counted else None,
         _NOFILE: policy.open_files,
         _MEMLOCK: 0,
         _SIGPENDING: _SIGNALS_QUEUED,

@@ -57,7 +57,8 @@ _PROCESS = tuple(
         *(f"self/{name}" for name in ("cmdline", "limits", "maps", "stat", "statm", "status")),
     )
 )
-DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+#: Not `/dev/zero`: what is mapped from it is shared memory that no limit counts.
+DEVICES = ("/dev/null", "/dev/full", "/dev/random", "/dev/urandom")
 _RESOLVER = (
     "/etc/gai.conf",
     "/etc/host.conf",
@@ -86,9 +87,9 @@ class Files:
             self._executables += [*policy.execute, *_loaders()]
         everything = [entry.path for entry in os.scandir("/") if entry.path != _TEMPORARY]
         hidden = [os.path.realpath(path) for path in policy.hide]
-        write = [*(everything if "/" in policy.write else ()), *policy.write]
+        write = [*(everything if "/" in policy.write else ()), *_kept(policy.write, policy.write)]
         read = [*_SYSTEM, *(_RESOLVER if policy.network == "on" else ()), *bases, venv, *own, *self._executables]
-        read += [*(everything if "/" in policy.read else ()), *policy.read]
+        read += [*(everything if "/" in policy.read else ()), *_kept(policy.read, policy.write)]
         self.write = list(_without(hidden, write))
         self.read = list(_without(hidden, read))
         #: Whether names of other files than these must not be told.
@@ -216,6 +217,12 @@ def _first_link(path: str) -> str:
         if os.path.islink(part):
             return part
     return ""
+
+
+def _kept(paths: Sequence[str], writable: Sequence[str]) -> list[str]:
+    """The paths without those that lead through a link in a folder which the plugin may write to: it may have made that."""
+    folders = tuple(os.path.join(path, "") for path in writable if path != "/")
+    return [path for path in paths if not (folders and _first_link(path).startswith(folders))]
 
 
 def _without(hidden: Sequence[str], paths: Iterable[str]) -> Iterator[str]:

@@ -68,13 +68,22 @@ class WorkFolders:
 
         atexit.register(self._end, os.getpid())
 
+    def close(self) -> None:
+        """Let go of all if nobody has any of them; else that is for the end of the process to do."""
+        with self._making:
+            if self._own and os.listdir(self._own) == [_LOCK]:
+                self._let_go()
+
+    def _let_go(self) -> None:
+        delete_folder(self._own)
+        os.close(self._held)
+        _process.disown(self)
+        self._own, self._held = "", -1
+
     def _end(self, pid: int) -> None:
         """At the end of the process that made them, after the workers: a copy of it leaves them alone."""
         if self._own and os.getpid() == pid:
-            delete_folder(self._own)
-            os.close(self._held)
-            _process.disown(self)
-            self._begin_anew()
+            self._let_go()
 
     def forget(self) -> None:
         """In a forked copy of this process: the folders are the original's, and so is the lock."""

@@ -7,6 +7,7 @@ fetched.
 
 from __future__ import annotations
 
+import os
 from urllib.parse import unquote
 
 from plughost import _process
@@ -55,7 +56,8 @@ class Workshop:
 
         Raises: SandboxError: that can't be kept to on this machine. OSError: it can't be started.
         """
-        read = (*_TOOLS, *_places(env), *read)
+        own = os.path.dirname(os.path.dirname(self._python))
+        read = (*_TOOLS, own, *_places(env), *read)
         policy = _POLICY.replace(network="on" if is_online else "off", read=read, write=tuple(write))
         self._ways.refuse_unenforceable(policy, plugin="the build", waived=self._waived)
         home = self._folders.new()

@@ -19,7 +19,7 @@ from plughost.worker._worker import Worker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from plughost.worker._bytecode import compile_imported
+    from plughost.worker._bytecode import compile_environment, compile_library
     from plughost.worker._lane import Lane
     from plughost.worker._seats import Seat, Seats
     from plughost.worker._shared import Shared
@@ -44,7 +44,8 @@ __all__ = [
     "Shared",
     "Surroundings",
     "Worker",
-    "compile_imported",
+    "compile_environment",
+    "compile_library",
     "is_async_iterator",
     "is_iterator",
     "launch",
@@ -55,7 +56,7 @@ __all__ = [
 __getattr__ = lazily(
     __name__,
     {
-        "_bytecode": ("compile_imported",),
+        "_bytecode": ("compile_environment", "compile_library"),
         "_lane": ("Lane",),
         "_seats": ("Seat", "Seats"),
         "_shared": ("Shared",),

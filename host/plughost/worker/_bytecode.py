@@ -1,4 +1,4 @@
-"""Having compiled what a plugin imports: it may not write into its environment itself, and would compile it at each start.
+"""Having an environment compiled: a confined plugin may not write there, and would compile what it imports at each start.
 
 Above it: whoever starts a plugin for the first time; below it: the runner's `_bytecode`. Nothing that is compiled is run.
 """
@@ -6,44 +6,63 @@ Above it: whoever starts a plugin for the first time; below it: the runner's `_b
 from __future__ import annotations
 
 import os
+import sys
 
 from plughost import _process
 from plughost.errors import PlughostError
+from plughost.paths import scan
 from plughost.worker._launch import RUNNER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from plughost.worker._worker import Worker
 
-__all__ = ["compile_imported"]
+__all__ = ["compile_environment", "compile_library"]
 
 _ASKED_S = 5.0
-_COMPILED_WITHIN_S = 120.0
+_COMPILED_WITHIN_S = 300.0
+#: Folders of packages with what next to nobody imports, and there is much of it.
+_LEFT_OUT = frozenset(("__pycache__", "test", "tests"))
 
 
-def compile_imported(worker: Worker, venv: str) -> None:
-    """Of the modules that a worker has loaded, those of its environment and of the Python below it. Quiet where that fails."""
+def compile_environment(venv: str) -> None:
+    """All modules of the environment that have no bytecode yet. Quiet where that fails: it only takes longer then."""
+    _compile(venv, (path for folder in scan(os.path.join(venv, "lib")) for path in _sources(folder.path)))
+
+
+def compile_library(worker: Worker, venv: str) -> None:
+    """Of the modules that a worker has loaded, those of the Python that its environment is made from."""
     try:
         result = worker.request("uncompiled", {}, what="what is to be compiled", timeout_s=_ASKED_S).get("result")
     except PlughostError:  # it has ended: whoever calls it will hear
         return
-    python = os.path.join(venv, "bin", "python")
-    library = os.path.dirname(os.__file__) if os.path.realpath(python) == os.path.realpath(_own_python()) else ""
-    roots = tuple(os.path.join(os.path.realpath(root), "") for root in (venv, library) if root)
     told = [path for path in result if isinstance(path, str)] if isinstance(result, list) else []
-    # The plugin has told them: no link may lead anywhere else.
-    paths = [path for path in told if "\n" not in path and os.path.realpath(path).startswith(roots)]
-    if not paths:
+    own = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
+    if told and os.path.realpath(os.path.join(venv, "bin", "python")) == own:
+        library = os.path.join(os.path.dirname(os.path.realpath(os.__file__)), "")
+        # A plugin has told them: no name may lead anywhere else.
+        _compile(venv, (path for path in told if os.path.realpath(path).startswith(library)))
+
+
+def _sources(folder: str) -> Iterator[str]:
+    """The modules in a folder and those below it, without bytecode."""
+    compiled = {entry.name.partition(".")[0] for entry in scan(os.path.join(folder, "__pycache__"))}
+    for entry in scan(folder):
+        if entry.is_dir(follow_symlinks=False):
+            if entry.name not in _LEFT_OUT:
+                yield from _sources(entry.path)
+        elif entry.name.endswith(".py") and entry.name[:-3] not in compiled:
+            yield entry.path
+
+
+def _compile(venv: str, paths: Iterable[str]) -> None:
+    lines = os.fsencode("\n".join(path for path in paths if "\n" not in path))
+    if not lines:
         return
+    argv = [os.path.join(venv, "bin", "python"), "-I", "-S", RUNNER, "compile"]
     try:
-        lines = "\n".join(paths).encode("utf-8", "surrogateescape")
-        argv = [python, "-I", "-S", RUNNER, "compile"]
         _process.run(argv, env=_process.base_environment(), input=lines, timeout_s=_COMPILED_WITHIN_S)
-    except (OSError, UnicodeEncodeError):
+    except OSError:  # a TimeoutError is one too
         pass
-
-
-def _own_python() -> str:
-    import sys
-
-    return getattr(sys, "_base_executable", sys.executable)

@@ -78,6 +78,7 @@ def launch(
                 held=lease,
                 link=None if confinement is None else confinement.link,
                 is_deaf=True,
+                is_hostile=confinement is not None and confinement.may_hand_over,
             )
             if confinement is not None:
                 confinement.let_go()

@@ -406,6 +406,8 @@ class Nursery:
         worker = ForkedWorker(child, channel, self, name=self._name, project=self._project)
         if self._confinement is not None:
             worker.confinement = self._confinement.of_fork(order.family)
+            if self._confinement.may_hand_over:
+                child.tie()
         if worker.has_ended():
             worker.kill()
             return None
