@@ -92,8 +92,6 @@ class Files:
         read += [*(everything if "/" in policy.read else ()), *_kept(policy.read, policy.write)]
         self.write = list(_without(hidden, write))
         self.read = list(_without(hidden, read))
-        #: Whether names of other files than these must not be told.
-        self.hides_names = "/" not in policy.read and "/" not in policy.write
         self._tree: _Tree | None = None
 
     def tree(self, work: str, *, temporary_bytes: int, user: int, group: int) -> list[Step]:
