@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import os
+import select
 import socket
 import subprocess
 import sys
 import tarfile
+import time
 from pathlib import Path
 
 import pytest
@@ -139,3 +141,110 @@ def test_a_build_that_fails_says_with_what(tmp_path, store):
         host.add(str(tmp_path / "project"))
     assert raised.value.causes == ("The build backend ended with code 1", "RuntimeError: no luck today")
     assert "no luck today" in Path(os.fspath(raised.value.log)).read_text()
+
+
+@pytest.fixture
+def backend(tmp_path):
+    """`backend(name, asked=…, built=…)` is a project with a build backend of its own, in which `out` is the folder to fill."""
+
+    def write(name: str, *, asked: str = "return []", built: str = "raise SystemExit(3)") -> str:
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "pyproject.toml").write_text(
+            '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+            f'[project]\nname = "{name}"\nversion = "1.0"\n'
+        )
+        (folder / "backend.py").write_text(
+            "import os, __main__\nfrom zipfile import ZipFile\nout, source = __main__.out, __main__.source\n"
+            f"def get_requires_for_build_wheel(settings=None):\n    {asked}\n"
+            f"def build_wheel(folder, settings=None):\n    {built}\n"
+        )
+        return str(folder)
+
+    return write
+
+
+BUILT = """
+    dist = "{name}-1.0.dist-info/"
+    with ZipFile(out + "/{name}-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("{name}.py", "def hello() -> str: return 'hello'")
+        wheel.writestr(dist + "METADATA", "Metadata-Version: 2.1\\nName: {name}\\nVersion: 1.0\\n")
+        wheel.writestr(dist + "WHEEL", "Wheel-Version: 1.0\\nGenerator: x\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        wheel.writestr(dist + "entry_points.txt", "[plughost]\\nhello = {name}:hello\\n")
+        wheel.writestr(dist + "RECORD", "".join(name + ",,\\n" for name in [*wheel.namelist(), dist + "RECORD"]))
+"""
+
+
+def test_a_backend_that_comes_along_may_need_nothing(backend, store):
+    with Host(store=store) as host:
+        host.add(backend("alone", built=BUILT.format(name="alone").strip()))
+        assert host.call("alone", "hello") == "hello"
+
+
+@pytest.mark.parametrize(
+    ("asked", "built"),
+    [
+        ("os.mkfifo(out + '/requires.json'); os._exit(0)", ""),
+        ("os.symlink('/dev/zero', out + '/requires.json'); os._exit(0)", ""),
+        ("os.symlink({outside!r}, out + '/requires.json'); os._exit(0)", ""),
+        ("os.unlink(source + '/pyproject.toml'); os.mkfifo(source + '/pyproject.toml'); return []", ""),
+        ("return []", "os.mkfifo(out + '/made-1.0-py3-none-any.whl')"),
+        ("return []", "os.symlink({outside!r}, out + '/made-1.0-py3-none-any.whl')"),
+    ],
+)
+def test_what_a_build_puts_in_the_place_of_an_answer_is_not_followed(backend, store, tmp_path, clean_environment, asked, built):
+    (tmp_path / "outside").write_text('["swordfish"]')
+    outside = {"outside": str(tmp_path / "outside")}
+    project = backend("made", asked=asked.format(**outside), built=built.format(**outside) or "raise SystemExit(3)")
+    command = [sys.executable, "-m", "plughost", "add", project, "--json"]
+    env = {**clean_environment, "PLUGHOST_HOME": str(store)}
+    added = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)  # or waits without end
+    assert added.returncode
+    assert "Traceback" not in added.stderr
+    assert "swordfish" not in added.stdout + added.stderr
+    (tmp_path / "outside").unlink()
+
+
+def test_folders_deeper_than_python_can_descend_are_deleted(backend, store):
+    deep = backend("deep", asked="[(os.mkdir('d'), os.chdir('d')) for _ in range(1500)]; return []")
+    with Host(store=store) as host:
+        with pytest.raises(BuildError):
+            host.add(deep)
+        assert list((store / "tmp").iterdir()) == []
+
+
+def test_a_build_ends_with_its_host(backend, store, clean_environment):
+    project = backend("slow", asked="import time; time.sleep(600)")
+    command = [sys.executable, "-m", "plughost", "add", project]
+
+    def is_there() -> bool:
+        running = subprocess.run(["ps", "-eww", "-o", "args"], capture_output=True, text=True, check=True).stdout
+        lines = [line for line in running.splitlines() if str(store) in line and "--confined" not in line]
+        return any("get_requires_for_build_wheel" in line for line in lines)
+
+    deadline = time.monotonic() + 60
+    with subprocess.Popen(command, env={**clean_environment, "PLUGHOST_HOME": str(store)}, stderr=subprocess.DEVNULL) as host:
+        try:
+            while not is_there():
+                assert time.monotonic() < deadline
+                select.select([], [], [], 0.01)
+        finally:
+            host.kill()
+    while is_there():
+        assert time.monotonic() < deadline
+        select.select([], [], [], 0.01)
+
+
+@pytest.mark.parametrize("has_filter", [True, False])
+def test_an_sdist_is_unpacked_by_every_python(backend, store, tmp_path, monkeypatch, has_filter):
+    if not has_filter:  # as before 3.11.4
+        monkeypatch.delattr(tarfile, "data_filter", raising=False)
+    with tarfile.open(tmp_path / "packed-1.0.tar.gz", "w:gz") as archive:
+        archive.add(backend("packed", built=BUILT.format(name="packed").strip()), "packed-1.0")
+        out = tarfile.TarInfo("packed-1.0/../../../escaped")
+        if not has_filter:
+            archive.addfile(out)
+    with Host(store=store) as host:
+        host.add(str(tmp_path / "packed-1.0.tar.gz"))
+        assert host.call("packed", "hello") == "hello"
+    assert not list(tmp_path.rglob("escaped"))

@@ -222,3 +222,40 @@ def test_a_plan_says_what_the_machine_can_do(tmp_path, nosy_store):
     plan = json.loads(Ways(machine, []).confine(DEFAULT, plugin="nosy", venv=str(venv), work=str(tmp_path), variables={}).plan)
     assert plan["filter"]
     assert [str(tmp_path), "rw"] in [step[1:3] for step in plan["tree"]]
+
+
+#: A module that tells of one with a source beside the one that it means, so that this is compiled by a name of its choice.
+PLANTING = """
+import os, sys
+
+def hello() -> str:
+    return "hello"
+
+with open("planted.py", "w") as file:
+    file.write("planted = True")
+os.symlink({outside!r}, "__pycache__")
+os.symlink(os.__file__, "linked.py")
+for name, origin in {{
+    "first": os.path.dirname(os.path.realpath(os.__file__)) + "/none\\r" + os.path.abspath("planted.py"),
+    "second": os.path.abspath("linked.py"),
+    "third": os.path.dirname(os.__file__) + "/\\0.py",
+    "fourth": os.path.dirname(os.__file__) + "/\\ud800.py",
+}}.items():
+    module = sys.modules[name] = type(sys)(name)
+    module.__spec__ = type("Spec", (), {{"origin": origin, "cached": "/none"}})()
+"""
+
+
+def test_what_a_plugin_tells_of_its_modules_has_nothing_written_elsewhere(store, tmp_path):
+    (tmp_path / "outside").mkdir()
+    project = tmp_path / "planting"
+    project.mkdir()
+    (project / "pyproject.toml").write_text(
+        '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
+        '[project]\nname = "planting"\nversion = "1.0"\n[project.entry-points.plughost]\nhello = "planting:hello"\n'
+    )
+    (project / "planting.py").write_text(PLANTING.format(outside=str(tmp_path / "outside")))
+    with Host(store=store) as host:
+        host.add(str(project))
+        assert host.call("planting", "hello") == "hello"
+    assert list((tmp_path / "outside").iterdir()) == []

@@ -101,8 +101,9 @@ class Pip:
     def furnish(self, venv: str, requirements: Sequence[str], *, python: Interpreter, offline: bool, log: Path) -> None:
         doing = Doing(message="Failed to install the build requirements", error=BuildError, reference="build-requires")
         executable = self._make_venv(venv, python=python, log=log, keep=())
-        arguments = ["install", "--only-binary=:all:", "--", *requirements]
-        self._call(arguments, doing, executable=executable, python=python, offline=offline, log=log)
+        if requirements:  # a backend that a project brings along may need none
+            arguments = ["install", "--only-binary=:all:", "--", *requirements]
+            self._call(arguments, doing, executable=executable, python=python, offline=offline, log=log)
 
     def lock(self, request: LockRequest) -> None:
         doing = Doing(

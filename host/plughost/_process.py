@@ -68,6 +68,7 @@ _HELD = 4  # the number of what the child only holds
 _LINK = 5  # the number of what it is to answer by once
 _HIGH = 900  # of the 1,024 descriptors that a process has as a rule
 _READ_BYTES = 1 << 16
+_KEPT_BYTES = 1 << 25  # of what a program prints: more than any tool has to say
 #: SIGKILL needs no more than this, but in a process that the kernel itself holds up (a dead network file system).
 GONE_WITHIN_S = 1.0
 
@@ -347,10 +348,11 @@ def run(
     input: bytes = b"",  # noqa: A002 - subprocess.run's name for it
     timeout_s: float | None = None,
     keep: Iterable[int] = (),
+    is_hostile: bool = False,
 ) -> Completed:
     """Run `argv` to its end and keep what it prints; on a timeout, an interrupt or any error its whole tree is killed.
 
-    It ends when the program does, even where a grandchild holds the pipes open.
+    It ends when the program does, even where a grandchild holds the pipes open. Of what is printed without end, the last is kept.
 
     Raises: TimeoutError: `timeout_s` seconds have passed. OSError: the program can't be started.
     """
@@ -358,7 +360,7 @@ def run(
     our_out, child_out = pipe()
     our_err, child_err = pipe()
     try:
-        child = spawn(argv, env=env, stdin=child_in, stdout=child_out, stderr=child_err, keep=keep)
+        child = spawn(argv, env=env, stdin=child_in, stdout=child_out, stderr=child_err, keep=keep, is_hostile=is_hostile)
     except BaseException:
         for fd in (our_in, our_out, our_err):
             if fd is not None:
@@ -494,6 +496,8 @@ def _read_some(fd: int, into: bytearray) -> bool:
     except BlockingIOError:
         return True
     into += chunk
+    if len(into) > 2 * _KEPT_BYTES:
+        del into[:-_KEPT_BYTES]
     return bool(chunk)
 
 

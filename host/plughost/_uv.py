@@ -127,8 +127,9 @@ class Uv:
     def furnish(self, venv: str, requirements: Sequence[str], *, python: Interpreter, offline: bool, log: Path) -> None:
         doing = Doing(message="Failed to install the build requirements", error=BuildError, reference="build-requires")
         self._make_venv(venv, python=python, log=log, keep=())
-        arguments = ["pip", "install", "-q", "--no-build", "-p", os.path.join(venv, "bin", "python"), "--", *requirements]
-        self._call(arguments, doing, python=python, offline=offline, log=log)
+        if requirements:  # a backend that a project brings along may need none
+            arguments = ["pip", "install", "-q", "--no-build", "-p", os.path.join(venv, "bin", "python"), "--", *requirements]
+            self._call(arguments, doing, python=python, offline=offline, log=log)
 
     def lock(self, request: LockRequest) -> None:
         _write_project(request)

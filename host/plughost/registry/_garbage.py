@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from plughost._deletion import delete_folder
 from plughost.paths import Store, locked, read_file, regular, scan
 from plughost.registry._state import read_whole_state
 from plughost.runner import wire
@@ -82,16 +83,8 @@ def to_trash(store: Store, path: str) -> None:
 
 
 def delete(path: str) -> None:
-    """Delete a file or a whole folder; what can't be deleted now is found by the next sweep."""
-    if os.path.isdir(path) and not os.path.islink(path):
-        import shutil
-
-        shutil.rmtree(path, ignore_errors=True)
-        return
-    try:
-        os.unlink(path)
-    except OSError:
-        return
+    """Delete a file or a whole folder, however deep a build has made it; what can't be deleted is found by the next sweep."""
+    delete_folder(path)
 
 
 def drop_revisions(store: Store, plugin: str) -> None:

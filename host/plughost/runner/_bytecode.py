@@ -65,7 +65,7 @@ def compile_listed() -> None:
         if not chunk:
             break
         listed += chunk
-    paths = os.fsdecode(listed).splitlines()
+    paths = [os.fsdecode(line) for line in listed.split(b"\n")]  # a name may have all else that ends a line for Python
     shares = max(1, min(4, os.cpu_count() or 1, len(paths) // 16))
     children = []
     for share in range(shares):

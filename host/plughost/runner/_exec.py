@@ -20,7 +20,7 @@ _NOT_EXECUTED = 126
 def execute() -> None:
     """Doesn't come back."""
     at = sys.argv.index("--confined")
-    os.closerange(3, 256)
+    os.closerange(4, 256)  # all but the lifeline, by which the kernel ends the program with the host
     _confine.confine(_confine.read_plan(int(sys.argv[at + 1])))
     argv = sys.argv[at + 2 :]
     try:

@@ -67,6 +67,7 @@ class Workshop:
                 [self._python, "-I", "-S", RUNNER, "exec", "--confined", str(len(confinement.plan)), *argv],
                 env={**env, "HOME": home, "TMPDIR": confinement.environment["TMPDIR"]},
                 input=confinement.plan,
+                is_hostile=True,
             )
         finally:
             self._folders.drop(home)

@@ -5,11 +5,14 @@ Where there is a workshop, the package's code runs in that alone, and what it ne
 
 from __future__ import annotations
 
+import os
 import shutil
+import tarfile
 import zipfile
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 
+from plughost._deletion import delete_folder
 from plughost._installing import write_log
 from plughost.errors import BuildError, InstallError
 from plughost.wheel._environment import discard, keepable, obtain, pins_of
@@ -130,8 +133,8 @@ class _Bench:
 
     def build(self, requires: Sequence[str], into: Path, *, subject: str) -> None:
         """Raises: BuildError: the backend fails. InstallError: what it needs can't be had."""
-        with TemporaryDirectory(dir=into.parent, prefix="build-") as folder:
-            place = Path(folder)
+        place = Path(mkdtemp(dir=into.parent, prefix="build-"))
+        try:
             source = _unpacked(self._tree, place / "source")
             environment = self._furnish(place / "first", requires)
             asked, further = further_requirements(source, environment=environment, into=place / "asked", shop=self._shop)
@@ -143,6 +146,8 @@ class _Bench:
                 write_log(self._log, asked)
             if asked.returncode != 0:
                 raise _failed(subject, asked, self._log)
+        finally:
+            delete_folder(str(place))
 
     def _furnish(self, folder: Path, requires: Sequence[str]) -> str:
         self._installer.furnish(str(folder), list(requires), python=self._python, offline=self._offline, log=self._log)
@@ -154,12 +159,28 @@ def _unpacked(tree: SourceTree, into: Path) -> Path:
     if tree.path.is_dir():
         return tree.path
     into.mkdir()
-    if tree.path.suffix == ".zip":
-        shutil.unpack_archive(tree.path, into)
-    else:
-        shutil.unpack_archive(tree.path, into, filter="data")
+    try:
+        if tree.path.suffix == ".zip":
+            shutil.unpack_archive(tree.path, into)
+        else:
+            _extract(tree.path, into)
+    except (OSError, EOFError, ValueError, LookupError, tarfile.TarError, zipfile.BadZipFile) as error:
+        raise BuildError(f"`{tree.path.name}` can't be unpacked", reference="build-failed", causes=[str(error)]) from error
     inside = list(into.iterdir())
     return inside[0] if len(inside) == 1 and inside[0].is_dir() else into
+
+
+def _extract(path: Path, into: Path) -> None:
+    with tarfile.open(path) as archive:
+        if hasattr(tarfile, "data_filter"):
+            archive.extractall(into, filter="data")
+            return
+        # Before 3.11.4: without links, nothing leads out.
+        plain = [each for each in archive if (each.isreg() or each.isdir()) and ".." not in each.name.split("/")]
+        for each in plain:
+            each.name, each.uname, each.gname = each.name.lstrip("/"), "", ""
+            each.uid, each.gid, each.mode = os.getuid(), os.getgid(), each.mode & 0o755 | 0o600
+        archive.extractall(into, plain)  # noqa: S202
 
 
 def _failed(subject: str, completed: Completed, log: Path) -> BuildError:
@@ -175,7 +196,7 @@ def _failed(subject: str, completed: Completed, log: Path) -> BuildError:
 
 
 def _only_wheel(into: Path, log: Path) -> BuiltWheel:
-    wheels = sorted(into.glob("*.whl"))
+    wheels = sorted(path for path in into.glob("*.whl") if path.is_file() and not path.is_symlink())
     if len(wheels) != 1:
         names = ", ".join(f"`{wheel.name}`" for wheel in wheels) or "none"
         raise BuildError("The build made other than one wheel", reference="wheel-invalid", causes=[f"Made: {names}"], log=log)

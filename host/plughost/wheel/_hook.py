@@ -11,6 +11,7 @@ import os
 import tomllib
 
 from plughost import _process
+from plughost.paths import regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ else:
         file.write(answer)
 """
 _LEGACY = "setuptools.build_meta:__legacy__"
+_MOST_BYTES = 1 << 22  # of a file with a project's settings, or a list of requirements
 
 
 def build_wheel(source: Path, *, environment: str, into: Path, epoch: int | None, shop: Shop | None = None) -> Completed:
@@ -61,7 +63,8 @@ def further_requirements(source: Path, *, environment: str, into: Path, shop: Sh
     into.mkdir(parents=True, exist_ok=True)
     completed = _ask("get_requires_for_build_wheel", source, environment=environment, into=into, epoch=None, shop=shop)
     try:
-        said = json.loads((into / "requires.json").read_text(encoding="utf-8"))
+        with open(into / "requires.json", "rb", opener=_itself) as file:
+            said = json.loads(file.read(_MOST_BYTES))
     except (OSError, ValueError, RecursionError):
         return completed, ()
     return completed, tuple(each for each in said if isinstance(each, str)) if isinstance(said, list) else ()
@@ -81,10 +84,17 @@ def _ask(hook: str, source: Path, *, environment: str, into: Path, epoch: int | 
 def backend_of(source: Path) -> tuple[str, list[str]]:
     """The build backend that a project names, and the folders of its own in which that is. Source: PEP 517, PEP 518."""
     try:
-        document = tomllib.loads((source / "pyproject.toml").read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        with open(source / "pyproject.toml", "rb", opener=regular) as file:
+            system = tomllib.loads(file.read(_MOST_BYTES).decode())["build-system"]
+    except (OSError, KeyError, ValueError, RecursionError):  # it could be read before: now it is what the build has made of it
         return _LEGACY, []
-    system = document.get("build-system", {})
+    if not isinstance(system, dict):
+        return _LEGACY, []
     backend, paths = system.get("build-backend"), system.get("backend-path")
     inside = [os.path.normpath(source / path) for path in paths if isinstance(path, str)] if isinstance(paths, list) else []
     return backend if isinstance(backend, str) else _LEGACY, [path for path in inside if path.startswith(str(source))]
+
+
+def _itself(path: str, flags: int) -> int:
+    """An opener for what a build was to make: a file, and not what a link in its place leads to."""
+    return regular(path, flags | os.O_NOFOLLOW)

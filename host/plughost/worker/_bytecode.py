@@ -42,8 +42,16 @@ def compile_library(worker: Worker, venv: str) -> None:
     own = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
     if told and os.path.realpath(os.path.join(venv, "bin", "python")) == own:
         library = os.path.join(os.path.dirname(os.path.realpath(os.__file__)), "")
-        # A plugin has told them: no name may lead anywhere else.
-        _compile(venv, (path for path in told if os.path.realpath(path).startswith(library)))
+        _compile(venv, filter(None, (_inside(path, library) for path in told)))
+
+
+def _inside(path: str, folder: str) -> str:
+    """Where a path leads that a plugin has told: a file in the folder, by a name in which nobody can change a link; else ""."""
+    try:
+        real = os.path.realpath(path, strict=True)
+    except (OSError, ValueError):  # it isn't there, or can't be a path
+        return ""
+    return real if real.startswith(folder) else ""
 
 
 def _sources(folder: str) -> Iterator[str]:
