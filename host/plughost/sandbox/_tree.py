@@ -97,16 +97,7 @@ class Files:
     def tree(self, work: str, *, temporary_bytes: int, user: int, group: int) -> list[Step]:
         """The steps of a plan that make a tree of them; see the runner's `_tree`."""
         if self._tree is None:
-            self._tree = _Tree()
-            for path, size in _in_memory(temporary_bytes):
-                self._tree.add(path, ["tmpfs", path, size, _MOST_TEMPORARY])
-            for path in sorted({*self.read, *self.write}, key=lambda path: path.count("/")):
-                self._tree.place(path, "rw" if path in self.write else "ro")
-            for path in _PROCESS:
-                self._tree.place(path, "ro")
-            for path in DEVICES:
-                self._tree.place(path, "dev")
-            self._tree.add("/var/tmp", ["link", "/var/tmp", _TEMPORARY])  # noqa: S108
+            self._tree = self._made(temporary_bytes)  # by one step: other threads may be at it
         tree = self._tree.copy()
         texts = {
             "/etc/passwd": f"root:x:0:0::/:\nplugin:x:{user}:{group}:plugin:{work}:\nnobody:x:65534:65534::/:\n",
@@ -117,6 +108,19 @@ class Files:
             tree.add(path, ["file", path, text])
         tree.place(work, "rw")
         return tree.steps
+
+    def _made(self, temporary_bytes: int) -> _Tree:
+        tree = _Tree()
+        for path, size in _in_memory(temporary_bytes):
+            tree.add(path, ["tmpfs", path, size, _MOST_TEMPORARY])
+        for path in sorted({*self.read, *self.write}, key=lambda path: path.count("/")):
+            tree.place(path, "rw" if path in self.write else "ro")
+        for path in _PROCESS:
+            tree.place(path, "ro")
+        for path in DEVICES:
+            tree.place(path, "dev")
+        tree.add("/var/tmp", ["link", "/var/tmp", _TEMPORARY])  # noqa: S108
+        return tree
 
     def rules_of_forks(self, work: str, *, has_tree: bool) -> list[list[object]]:
         """The same for each of several processes in one tree, but for what is its own: that is in `work`, and nobody else's."""
