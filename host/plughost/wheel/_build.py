@@ -101,7 +101,8 @@ def _kept_environment(
     tree: SourceTree, requires: Sequence[str], installer: Installer, python: Interpreter, *, offline: bool, log: Path
 ) -> str:
     """The folder of a kept environment for this build; empty if it needs one of its own."""
-    if not keepable(tree.path, requires):
+    # uv has the backend `uv_build` in itself; in the workshop it is asked as any other.
+    if not keepable(tree.path, requires, exact=installer.shop is not None):
         return ""
     try:
         return obtain(requires, installer=installer, python=python, offline=offline, log=log)
