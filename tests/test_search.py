@@ -41,6 +41,7 @@ def install(store: Store, name: str, *, summary: str = "", tools: Sequence[str] 
     values: dict[str, object] = dict.fromkeys(registry.Receipt.__slots__, "")
     values |= {"name": name, "package": name, "project": "plughost", "version": "1.0", "revision": "1.0-x", "kind": "requirement"}
     values |= {"direct_url": {}, "request": {}, "signer": {}, "built_from_source": (), "history": (), "source": f"{name}==1.0"}
+    values |= {"grant": None, "unenforced": ()}
     receipt = registry.Receipt(**values)
     folder = Path(store.plugin(name), "1.0-x")
     folder.mkdir(parents=True)
