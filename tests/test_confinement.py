@@ -15,6 +15,7 @@ import pytest
 from plughost import Host, SandboxError
 from plughost.policy import DEFAULT, TRUSTED, Policy
 from plughost.sandbox import Machine, Ways, WorkFolders, known_machine, unenforceable
+from plughost.worker._launch import RUNNER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -259,3 +260,11 @@ def test_what_a_plugin_tells_of_its_modules_has_nothing_written_elsewhere(store,
         host.add(str(project))
         assert host.call("planting", "hello") == "hello"
     assert list((tmp_path / "outside").iterdir()) == []
+
+
+def test_what_takes_much_memory_to_compile_is_left_to_whoever_imports_it(tmp_path):
+    (tmp_path / "huge.py").write_text("a = (b, c)\n" * 1_000_000)
+    (tmp_path / "small.py").write_text("a = (b, c)\n")
+    listed = f"{tmp_path}/huge.py\n{tmp_path}/small.py".encode()
+    subprocess.run([sys.executable, "-I", "-S", RUNNER, "compile"], input=listed, check=True, timeout=60)
+    assert [path.name.partition(".")[0] for path in (tmp_path / "__pycache__").iterdir()] == ["small"]

@@ -18,6 +18,8 @@ __all__ = ["compile_listed", "complete", "uncompiled"]
 
 _MARK = "plughost-{}.whole"
 _READ_BYTES = 1 << 16
+#: For one compiler. A few megabytes of source may take as many gigabytes: who imports that has it compiled within its own limits.
+_MOST_BYTES = 1 << 29
 
 
 def complete(changed: float) -> None:
@@ -65,6 +67,7 @@ def compile_listed() -> None:
         if not chunk:
             break
         listed += chunk
+    _limit()
     paths = [os.fsdecode(line) for line in listed.split(b"\n")]  # a name may have all else that ends a line for Python
     shares = max(1, min(4, os.cpu_count() or 1, len(paths) // 16))
     children = []
@@ -79,11 +82,20 @@ def compile_listed() -> None:
         os.waitpid(pid, 0)
 
 
+def _limit() -> None:
+    import resource
+
+    try:
+        resource.setrlimit(resource.RLIMIT_DATA, (_MOST_BYTES, _MOST_BYTES))
+    except (OSError, ValueError):  # somebody has set a lower one before
+        pass
+
+
 def _compile(paths: Sequence[str]) -> None:
     import _frozen_importlib_external as machinery
 
     for path in paths:
         try:
             machinery.SourceFileLoader("compiled", path).get_code("compiled")
-        except Exception:  # noqa: BLE001, S112 - whoever imports it will hear
+        except Exception:  # noqa: BLE001, S112 - no memory is one too; whoever imports it will hear
             continue
