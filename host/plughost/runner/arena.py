@@ -98,6 +98,8 @@ class Arena:
         start, size = self.laid_at, len(data)
         if size > _ALONE_BYTES:
             return -1
+        if self.keeps_more:
+            self.trim()
         self._map[start : start + size] = data
         return size
 
