@@ -1318,7 +1318,7 @@ def test_a_machine_that_forbids_what_a_policy_takes(lab):
     `weather` is not started: its policy can't be enforced on this machine
       Caused by: `file-names` (that names of other files can't be told): unshare: Operation not permitted; it takes user …
 
-    hint: Have what it takes, or do without: `plughost run weather --allow-unenforced file-names`
+    hint: Have what it takes; or do without, by the variable `PLUGHOST_ALLOW_UNENFORCED=file-names` or the setting `…`
     """
     lab.add(lab.wheel(), PLUGHOST_POLICY="default")
     found = lab.root / "store" / "cache" / "machine.json"

@@ -18,7 +18,7 @@ from plughost._log import failures_told, last_part, log_path, write_log
 from plughost._preparation import Preparation
 from plughost._request import Added, Progress
 from plughost._revision import Made, write_revision
-from plughost.errors import CallTimeout, DescribeError, PluginCrashed, PluginError, UnknownError
+from plughost.errors import CallTimeout, DescribeError, LimitExceeded, PluginCrashed, PluginError, UnknownError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -304,7 +304,8 @@ class _Installation:
                 f"`{name}` was built and installed aside, but it can't say what it offers",
                 reference="plugin-import-failed",
                 causes=[error.message, *error.causes],
-                hint="Does it import what it doesn't declare? `--with REQUIREMENT` adds a dependency",
+                hint=(isinstance(error, CallTimeout | LimitExceeded) and error.hint)
+                or "Does it import what it doesn't declare? `--with REQUIREMENT` adds a dependency",
                 log=self.log,
             ) from error
 

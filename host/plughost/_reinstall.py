@@ -11,6 +11,7 @@ from pathlib import Path
 from plughost import lock as locks
 from plughost import venv as venvs
 from plughost.errors import InstallError, VenvError
+from plughost.settings import absolute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def lock_again(
                 extras=_texts(asked.get("extras")),
                 with_=_texts(asked.get("with")),
                 constraints=listed,
-                exclude_newer=str(asked.get("exclude_newer") or ""),
+                exclude_newer=absolute(str(asked.get("exclude_newer") or "")),
                 offline=from_cache,
             )
         except InstallError:

@@ -219,7 +219,8 @@ class Host(Keeper):
         return load(os.path.dirname(document), document=document)
 
     def _install(self, request: Request, vet: Vet | None = None, *, settings: Settings | None = None) -> Added:
-        request.make_shop = self._make_shop
+        if not request.is_trusted:
+            request.make_shop = self._make_shop
         request.complete(settings or self.settings)
         if vet is None and not request.says_grant and (unchanged := find_unchanged(self.store, request)):
             registry.sweep(self.store)

@@ -43,7 +43,7 @@ def logs(context: Context, values: Values) -> int:
         for line in _table(calls, context.printer.out, heads=True):
             context.printer.line(line)
     elif not context.printer.quiet:
-        context.printer.err.write("No calls are recorded\n")
+        context.printer.err.write("No such calls are recorded\n" if names or failed or since else "No calls are recorded\n")
     return 0
 
 

@@ -39,14 +39,32 @@ def make_whole(args: list[object], kwargs: dict[str, object], tool: Mapping[str,
             args[number] = _whole(args[number], policy, folder)
 
 
-def explain_missing(error: PluginError, given: Iterable[object], policy: Callable[[], Policy], folder: str) -> None:
-    """Say so if the plugin didn't find a file which is there, and which its policy keeps from it."""
+def explain_missing(
+    error: PluginError, given: Iterable[object], policy: Callable[[], Policy], folder: str, *, is_made_whole: bool = False
+) -> None:
+    """Say so if the plugin didn't find a file which is there, and which its policy keeps from it.
+
+    `given` is what the plugin was given, `is_made_whole` whether relative paths are, once they are allowed.
+    """
     if error.hint or error.builtin_name not in _NOT_THERE:
         return
     for text in _texts(given):
-        path = os.path.join(folder, text)
-        if _is_name(text) and os.path.exists(path) and not _is_allowed(path, policy()):
-            error.hint = f"The plugin may not use `{text}`: `--read {text}` lets it read that, `--write {text}` also write to it"
+        path = os.path.normpath(os.path.join(folder, text))
+        if not _is_name(text) or policy().is_trusted:
+            continue
+        whole = "" if os.path.isabs(text) or is_made_whole else f"; and name it by its whole path, `{path}`"
+        if not os.path.exists(path):
+            parent = os.path.dirname(path)
+            if os.sep in text and os.path.isdir(parent) and not _is_allowed(parent, policy()):
+                error.hint = f"The plugin may not use `{parent}`: `--write {parent}` lets it write there{whole}"
+                return
+        elif not _is_allowed(path, policy()):
+            error.hint = (
+                f"The plugin may not use `{text}`: `--read {text}` lets it read that, `--write {text}` also write to it{whole}"
+            )
+            return
+        elif not os.path.isabs(text):
+            error.hint = f"The plugin works in a folder of its own: name the file by its whole path, `{path}`"
             return
 
 

@@ -195,9 +195,11 @@ class _CallOfHost(Call):
         try:
             return super()._invoke(host, on_output=on_output, on_item=on_item, on_event=on_event)
         except PluginError as error:
-            from plughost.cli._paths import explain_missing
+            from plughost.cli._paths import explain_missing, takes_paths
 
-            explain_missing(error, given, lambda: self._policy(host), self._folder)
+            given = [*self.args, *self.kwargs.values()]
+            whole = takes_paths(self.schema)
+            explain_missing(error, given, lambda: self._policy(host), self._folder, is_made_whole=whole)
             raise
 
     def _place_files(self, host: Callee) -> None:

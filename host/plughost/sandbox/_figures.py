@@ -83,13 +83,18 @@ def use_of_file_system(pid: int, path: str) -> tuple[int, int]:
 
     Nothing where it is ours, as it is until the process has a tree of its own.
     """
-    place = f"/proc/{pid}/root{path}"
     try:
-        if os.path.exists(path) and os.stat(place).st_dev == os.stat(path).st_dev:
-            return 0, 0
-        known = os.statvfs(place)
+        fd = os.open(f"/proc/{pid}/root{path}", os.O_PATH | os.O_CLOEXEC)  # once: the process may be changing its tree
     except OSError:
         return 0, 0
+    try:
+        if os.path.exists(path) and os.stat(fd).st_dev == os.stat(path).st_dev:
+            return 0, 0
+        known = os.statvfs(fd)
+    except OSError:
+        return 0, 0
+    finally:
+        os.close(fd)
     return (known.f_blocks - known.f_bfree) * known.f_frsize, known.f_blocks * known.f_frsize
 
 

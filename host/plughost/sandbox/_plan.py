@@ -164,12 +164,13 @@ class Ways:
         """Raises: SandboxError: something can't be kept here, and isn't `waived`."""
         missing = [each for each in unenforceable(policy, self._machine) if each.name not in waived]
         if missing:
-            waivers = " ".join(f"--allow-unenforced {each.name}" for each in missing)
+            waivers = ",".join(sorted({*waived, *(each.name for each in missing)}))
             raise SandboxError(
                 f"`{plugin}` is not started: its policy can't be enforced on this machine",
                 reference="policy-unenforceable",
                 causes=[f"`{each.name}` ({each.what}): {each.why}; it takes {each.how}" for each in missing],
-                hint=f"Have what it takes, or do without: `run {plugin} {waivers}`",
+                hint="Have what it takes; or do without, by the variable "
+                f"`PLUGHOST_ALLOW_UNENFORCED={waivers}` or the setting `allow-unenforced`",
             )
 
     def confine(
