@@ -248,3 +248,38 @@ def test_an_sdist_is_unpacked_by_every_python(backend, store, tmp_path, monkeypa
         host.add(str(tmp_path / "packed-1.0.tar.gz"))
         assert host.call("packed", "hello") == "hello"
     assert not list(tmp_path.rglob("escaped"))
+
+
+def test_a_build_changes_nothing_of_what_others_have_from_the_cache(backend, store, tmp_path, monkeypatch):
+    (store / "cache" / "uv").unlink()  # a cache that others share would be changed for them, too
+    monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path))
+    poison = (
+        "above = [os.path.join(source, *[os.pardir] * count, 'archive-v0') for count in range(9)]\n"
+        "    found = [os.path.join(where, 'idna', 'core.py') for top in above for where, _, _ in os.walk(top)]\n"
+        "    for path in filter(os.path.exists, found): open(path, 'a').write('\\npoisoned = True\\n')\n"
+    )
+    built = BUILT.format(name="hostile_dependency").strip()
+    project = Path(backend("hostile_dependency"))
+    script = project / "backend.py"
+    script.write_text(
+        "import os\nfrom zipfile import ZipFile\ndef build_wheel(out, settings=None, metadata=None):\n"
+        f"    source = os.getcwd()\n    {poison}    {built}\n    return 'hostile_dependency-1.0-py3-none-any.whl'\n"
+    )
+    (project / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: hostile_dependency\nVersion: 1.0\n")
+    with tarfile.open(tmp_path / "hostile_dependency-1.0.tar.gz", "w:gz") as archive:
+        archive.add(project, "hostile_dependency-1.0")
+    with Host(store=store) as host:
+        for name, needed in (("victim", "idna"), ("user", "hostile_dependency")):
+            folder = tmp_path / f"{name}-source"
+            folder.mkdir()
+            (folder / "pyproject.toml").write_text(
+                '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
+                f'[project]\nname = "{name}"\nversion = "1.0"\ndependencies = ["{needed}"]\n'
+                f'[project.entry-points.plughost]\nhello = "{name}:hello"\n'
+            )
+            (folder / f"{name}.py").write_text(f"import {needed}\ndef hello():\n    return 'hello'\n")
+            host.add(str(folder))
+        assert host.call("user", "hello") == "hello"
+    cores = list(store.rglob("idna/core.py"))
+    assert cores
+    assert not any("poisoned" in path.read_text() for path in cores)

@@ -1190,7 +1190,7 @@ def test_a_tool_that_has_more_memory_than_it_may(exceed):
     """
     `hungry:fill-memory-files` was killed: its memory was … MiB, and its policy allows 100 MiB
 
-    hint: Give it less to do, or allow more: `policy set hungry memory=200MiB`
+    hint: Give it less to do, or allow more where it is limited: `policy show hungry` says where
     """
     return exceed("fill-memory-files", {"memory_bytes": 100 << 20}, mib=200)
 
@@ -1200,7 +1200,7 @@ def test_a_tool_that_computes_for_longer_than_it_may(exceed):
     """
     `hungry:spin` was killed: it had used … s of CPU time, and its policy allows 0.5 s
 
-    hint: Give it less to do, or allow more: `policy set hungry cpu=1s`
+    hint: Give it less to do, or allow more where it is limited: `policy show hungry` says where
     """
     return exceed("spin", {"cpu_s": 0.5})
 
@@ -1210,7 +1210,7 @@ def test_a_tool_that_takes_longer_than_it_may(exceed):
     """
     `hungry:sleep` was killed: it had taken … s, and its policy allows 0.5 s
 
-    hint: Give it less to do, or allow more: `policy set hungry wall=1s`
+    hint: Give it less to do, or allow more where it is limited: `policy show hungry` says where
     """
     return exceed("sleep", {"wall_s": 0.5}, seconds=20.0)
 
@@ -1220,7 +1220,7 @@ def test_a_tool_that_has_more_processes_than_it_may(exceed):
     """
     `hungry:start-processes` was killed: it had … processes, and its policy allows 4
 
-    hint: Give it less to do, or allow more: `policy set hungry processes=8`
+    hint: Give it less to do, or allow more where it is limited: `policy show hungry` says where
     """
     return exceed("start-processes", {"processes": 4}, count=8)
 
@@ -1230,7 +1230,7 @@ def test_a_tool_that_has_more_threads_than_it_may(exceed):
     """
     `hungry:start-threads` was killed: it had … threads, and its policy allows 6
 
-    hint: Give it less to do, or allow more: `policy set hungry threads=12`
+    hint: Give it less to do, or allow more where it is limited: `policy show hungry` says where
     """
     return exceed("start-threads", {"threads": 6, "processes": 20}, count=20)
 
@@ -1240,7 +1240,7 @@ def test_a_tool_that_writes_a_larger_file_than_it_may(exceed):
     """
     `hungry:write` was killed: a file of its came to 2 MiB, and its policy allows 2 MiB
 
-    hint: Give it less to do, or allow more: `policy set hungry file-size=4MiB`
+    hint: Give it less to do, or allow more where it is limited: `policy show hungry` says where
     """
     return exceed("write", {"file_bytes": 2 << 20}, mib=3, mind=False)
 
@@ -1250,7 +1250,7 @@ def test_a_tool_that_writes_more_than_it_may(exceed):
     """
     `hungry:write` was killed: its work directory held … MiB, and its policy allows 20 MiB
 
-    hint: Give it less to do, or allow more: `policy set hungry disk=40MiB`
+    hint: Give it less to do, or allow more where it is limited: `policy show hungry` says where
     """
     return exceed("write", {"disk_bytes": 20 << 20}, mib=30)
 
@@ -1261,7 +1261,7 @@ def test_a_tool_that_prints_more_than_it_may(exceed):
     `hungry:print-much` was killed: it had printed … MiB, and its policy allows 1 MiB
       Caused by: It printed last: xxx…
 
-    hint: Give it less to do, or allow more: `policy set hungry output=2MiB`
+    hint: Give it less to do, or allow more where it is limited: `policy show hungry` says where
     """
     return exceed("print-much", {"output_bytes": 1 << 20}, mib=3)
 
@@ -1271,7 +1271,7 @@ def test_a_tool_that_returns_more_than_it_may(exceed):
     """
     `hungry:give` was killed: its result was … MiB, and its policy allows 1 MiB
 
-    hint: Give it less to do, or allow more: `policy set hungry result=2MiB`
+    hint: Give it less to do, or allow more where it is limited: `policy show hungry` says where
     """
     return exceed("give", {"result_bytes": 1 << 20}, mib=3)
 

@@ -302,7 +302,8 @@ class Pip:
     ) -> Completed:
         """Run pip on `executable`, a Python of the version that `python` has.
 
-        `builds` are the folders that it writes to besides its cache, where it may run code of packages.
+        `builds` are the folders that it writes to where it may run code of packages, besides a cache for that alone: what is in
+        the common one, others install.
         """
         program = self._program(python)
         command, *rest = arguments
@@ -316,8 +317,8 @@ class Pip:
         env.update(extra or {})
         try:
             if builds and self.shop:
-                os.makedirs(self._cache, exist_ok=True)
-                venv, write = os.path.dirname(os.path.dirname(executable)), [*builds, self._cache, *self._temporary.values()]
+                env["PIP_CACHE_DIR"] = os.path.join(self.scratch or builds[0], ".cache")
+                venv, write = os.path.dirname(os.path.dirname(executable)), [*builds, *self._temporary.values()]
                 base = os.path.dirname(os.path.dirname(python.executable))
                 read = [base, os.path.dirname(program)]
                 env = {name: value for name, value in env.items() if name not in CREDENTIALS}

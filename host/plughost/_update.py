@@ -184,7 +184,7 @@ def _newest_release(store: Store, request: Request, receipt: Receipt, *, offline
         (stage / "scratch").mkdir()
         locked = locks.resolve(
             receipt.source,
-            installer=choose(store, request.installer, scratch=str(stage / "scratch")),
+            installer=choose(store, request.installer, scratch=str(stage / "scratch"), shop=request.make_shop()),
             python=interpreters.find(requested=request.python or receipt.python),
             into=stage / "lock",
             log=log,

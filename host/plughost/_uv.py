@@ -287,11 +287,15 @@ class Uv:
         keep: Iterable[int] = (),
         builds: Sequence[str] = (),
     ) -> Completed:
-        """`builds` are the folders that it writes to besides its cache, where it may run code of packages."""
+        """`builds` are the folders that it writes to where it may run code of packages, besides a cache for that alone.
+
+        The files of the common cache are also those of all environments, by links: no package's code may write there.
+        """
         run = partial(self._run, log=log, keep=keep)
         if builds and self.shop:
             folder = os.path.dirname(os.path.dirname(python.executable))
-            read, write = [os.path.dirname(self.binary)], [*builds, self.store.uv_cache, *filter(None, [self.scratch])]
+            extra = {**(extra or {}), "UV_CACHE_DIR": os.path.join(self.scratch or builds[0], ".cache")}
+            read, write = [os.path.dirname(self.binary)], [*builds, *filter(None, [self.scratch])]
             run = partial(self._run_confined, self.shop, log=log, venv=folder, read=read, write=write, is_online=not offline)
         argv = [self.binary, arguments[0], *(["--offline"] if offline else []), *arguments[1:]]
         env = self._environment(python, extra or {})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from plughost import _kernel
 from plughost.errors import LimitExceeded, PlughostError, PluginCrashed, PluginError
-from plughost.policy import KEYS
+from plughost.policy import DEFAULT, KEYS
 from plughost.sandbox._breach import NEAR, Breach
 
 TYPE_CHECKING = False
@@ -76,8 +76,10 @@ def limit_error(guard: Guard, what: str, breach: Breach) -> LimitExceeded:
 
 
 def _how_to_allow(guard: Guard, limit: str) -> str:
-    """A command that allows twice as much."""
-    allowed = getattr(guard.policy, limit)
+    """A command that allows twice as much; of a limit that somebody has said, one that tells who, since more may narrow it."""
+    allowed, by_default = getattr(guard.policy, limit), getattr(DEFAULT, limit)
+    if by_default is None or allowed < by_default:
+        return f"Give it less to do, or allow more where it is limited: `policy show {guard.plugin}` says where"
     key = next(key for key, field in KEYS.items() if field == limit)
     return f"Give it less to do, or allow more: `policy set {guard.plugin} {key}={_written(limit, allowed * 2)}`"
 
