@@ -18,7 +18,7 @@ from plughost.call import describe, describe_exception
 from plughost.errors import PlughostError, PluginCrashed, PluginError, StoreError, VenvError
 from plughost.journal import Journal, NoJournal, Recording
 from plughost.policy import DEFAULT
-from plughost.worker import CUSTODY, Held, Nurseries, Pool, Worker, compile_environment, compile_library, launch, without_threads
+from plughost.worker import CUSTODY, Held, Nurseries, Pool, Worker, launch, without_threads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -408,6 +408,8 @@ class Workers:
         What a confined plugin will import is compiled before, since it can't write there itself. Its policy is, if nothing else
         is said, that of plugins which nobody has granted anything.
         """
+        from plughost.worker import compile_environment, compile_library
+
         policy = policy or self.confining.policies.base
         if not policy.is_trusted:
             compile_environment(venv)

@@ -127,7 +127,8 @@ class Confinement:
         broker.receive(ours)
 
     def let_go(self) -> None:
-        """The child has been started, or can't be."""
+        """The child has been started, or can't be. Of a thousand workers the plans are most of the memory."""
+        self.plan = b""
         if self._link is not None:
             self._link.close()
             self._link = None

@@ -81,8 +81,8 @@ def launch(
                 is_hostile=confinement is not None and confinement.may_hand_over,
             )
             if confinement is not None:
-                confinement.let_go()
                 _write(our_in, confinement.plan)
+                confinement.let_go()
         finally:
             for fd in (child_in, child_out, child_err):
                 os.close(fd)
