@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,13 @@ def test_a_dependency_that_has_to_be_built_sees_no_files_either(hostile, tmp_pat
     with Host(store=store) as host:
         host.add(str(project))
         check(host.call("user", "came_of"), network="")
+        exported = host.export("user", tmp_path)  # for which it is built once more
+    with zipfile.ZipFile(exported.path) as bundle:
+        (name,) = (name for name in bundle.namelist() if "hostile_dependency" in name)
+        bundle.extract(name, tmp_path)
+    with zipfile.ZipFile(tmp_path / name) as wheel:
+        assert "FileNotFoundError" in wheel.read("hostile_dependency.py").decode()
+        assert "swordfish" not in wheel.read("hostile_dependency.py").decode()
 
 
 def test_what_a_build_asks_for_beyond_its_project_is_there_before_it_runs(tmp_path, store):

@@ -232,7 +232,7 @@ class Keeper(Caller):
         """
         from plughost.bundle import export
 
-        return export(self.store, name, path, offline=offline)
+        return export(self.store, name, path, offline=offline, make_shop=self._make_shop)
 
     def diagnose(self, name: str = "") -> list[Fault]:
         """What is wrong with a plugin: each file that is damaged or missing, its environment, its Python. Changes nothing.

@@ -246,7 +246,10 @@ class Pip:
             listed.write_text("".join(f"{line}\n" for line in chosen), encoding="utf-8")
             arguments = ["wheel", "--no-deps", *options, "-w", str(into), "-r", str(listed)]
             try:
-                self._call(arguments, doing, executable=python.executable, python=python, offline=False, log=log, extra=env)
+                executable, builds = python.executable, (str(into),)
+                self._call(
+                    arguments, doing, executable=executable, python=python, offline=False, log=log, extra=env, builds=builds
+                )
             finally:
                 listed.unlink()
 

@@ -13,6 +13,7 @@ from plughost import registry
 from plughost._interpreters import Interpreter
 from plughost._interpreters import find as find_interpreter
 from plughost._log import failures_told, log_path
+from plughost._request import nowhere
 from plughost.bundle._archive import write
 from plughost.bundle._contents import CONTENTS, Contents, Member
 from plughost.bundle._wheels import gather
@@ -21,6 +22,7 @@ from plughost.paths import read_file, regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from plughost._request import MakeShop
     from plughost.bundle._wheels import Gathered
     from plughost.lock import LockedFile
     from plughost.paths import Store
@@ -57,8 +59,12 @@ class Exported:
         }
 
 
-def export(store: Store, name: str, path: str | os.PathLike[str] | None, *, offline: bool) -> Exported:
+def export(
+    store: Store, name: str, path: str | os.PathLike[str] | None, *, offline: bool, make_shop: MakeShop = nowhere
+) -> Exported:
     """Write the bundle of the plugin `name` to `path`: a file, a folder to put it in, or None for the folder one is in.
+
+    `make_shop` gives the place to build in what there are no wheels of.
 
     Raises: UsageError: it is editable, or `path` can't be written. UnknownError: it isn't installed. StoreError: its files are
     damaged. InstallError: a wheel can't be had, or isn't what is locked.
@@ -77,7 +83,7 @@ def export(store: Store, name: str, path: str | os.PathLike[str] | None, *, offl
     texts = {name: read_file(folder / name) for name in (*_TEXTS, *_OPTIONAL) if name in _TEXTS or (folder / name).exists()}
     log = log_path(store, installed.name)
     with failures_told(store, log), registry.adding(store), registry.staging(store) as stage:
-        gathered = _Wheels(store, installed, receipt, stage=stage, offline=offline, log=log).gather()
+        gathered = _Wheels(store, installed, receipt, stage=stage, offline=offline, log=log, make_shop=make_shop).gather()
         files = {f"wheels/{wheel}": path for wheel, path in gathered.files.items()}
         contents = _contents(installed.name, receipt, texts, files, gathered)
         sha256 = _write(target, {CONTENTS: contents.to_json(), **texts}, files)
@@ -95,8 +101,17 @@ class _Wheels:
     """The wheels of one revision, and what it takes to have them."""
 
     def __init__(
-        self, store: Store, installed: registry.Installed, receipt: registry.Receipt, *, stage: Path, offline: bool, log: Path
+        self,
+        store: Store,
+        installed: registry.Installed,
+        receipt: registry.Receipt,
+        *,
+        stage: Path,
+        offline: bool,
+        log: Path,
+        make_shop: MakeShop,
     ) -> None:
+        self.make_shop = make_shop
         self.store = store
         self.installed = installed
         self.receipt = receipt
@@ -136,9 +151,12 @@ class _Wheels:
         python = self.python
         if not os.access(python.executable, os.X_OK):
             python = find_interpreter(requested=python.series)
-        pip = Pip(self.store, str(self.scratch))
         env = _uv_settings.for_pip() if by_uv else {}
-        pip.fetch([file.requirement for file in absent], self.into, python=python, log=self.log, env=env)
+        wheels = [file.requirement for file in absent if file.wheel]
+        sources = [file.requirement for file in absent if not file.wheel]
+        for requirements, shop in ((wheels, None), (sources, self.make_shop())):
+            pip = Pip(self.store, str(self.scratch), shop)
+            pip.fetch(requirements, self.into, python=python, log=self.log, env=env)
 
 
 def _target(path: str | os.PathLike[str] | None, name: str) -> Path:
