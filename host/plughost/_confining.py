@@ -95,10 +95,11 @@ class Confining:
         if policy.is_trusted:
             return None
         ways, folders = self._made()
-        ways.refuse_unenforceable(policy, plugin=plugin, waived=self.policies.waived)
         if self.policies.waived:
             _log_waived(plugin, unenforced(policy, self.policies.waived, self._store))
         user = ways.user_for(policy, venv) if _are_for_all((*policy.read, *own), policy.write) else None
+        has_own_user = user is not None
+        ways.refuse_unenforceable(policy, plugin=plugin, waived=self.policies.waived, has_own_user=has_own_user)
         if work and user is not None:
             user = _adopt(work, user)
         beside = "" if policy.network == "on" else self.policies.beside_grant(plugin)

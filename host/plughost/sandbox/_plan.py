@@ -46,8 +46,10 @@ class Missing:
         self.name, self.what, self.why, self.how = name, what, why, how
 
 
-def unenforceable(policy: Policy, machine: Machine) -> list[Missing]:
-    """What of the policy can't be kept here."""
+def unenforceable(policy: Policy, machine: Machine, *, has_own_user: bool | None = None) -> list[Missing]:
+    """What of the policy can't be kept here. `has_own_user` is whether the plugin's processes have one, if that is known."""
+    if has_own_user is None:
+        has_own_user = machine.can("ids") and machine.can("tree")
     if policy.is_trusted:
         return []
     missing = []
@@ -67,7 +69,7 @@ def unenforceable(policy: Policy, machine: Machine) -> list[Missing]:
     if policy.processes not in (1, None) and not machine.has_own_users:
         why = _why(machine, "user-tree", "ids")
         missing.append(Missing("processes", "how many processes there are", why, _HOW_SPACES))
-    if policy.processes != 1 and machine.abi < _SCOPES_SINCE and not (machine.can("ids") and machine.can("tree")):
+    if policy.processes != 1 and machine.abi < _SCOPES_SINCE and not has_own_user:
         why = f"the kernel's Landlock is of version {machine.abi}"
         missing.append(Missing("signals", "that other processes get no signals from it", why, "Linux 6.12 or later"))
     return missing
@@ -161,9 +163,11 @@ class Ways:
             return None
         return free_user()
 
-    def refuse_unenforceable(self, policy: Policy, *, plugin: str, waived: Collection[str]) -> None:
+    def refuse_unenforceable(
+        self, policy: Policy, *, plugin: str, waived: Collection[str], has_own_user: bool | None = None
+    ) -> None:
         """Raises: SandboxError: something can't be kept here, and isn't `waived`."""
-        missing = [each for each in unenforceable(policy, self._machine) if each.name not in waived]
+        missing = [each for each in unenforceable(policy, self._machine, has_own_user=has_own_user) if each.name not in waived]
         if missing:
             waivers = ",".join(sorted({*waived, *(each.name for each in missing)}))
             raise SandboxError(

@@ -59,7 +59,7 @@ class Workshop:
         own = os.path.dirname(os.path.dirname(self._python))
         read = (*_TOOLS, own, *_places(env), *read)
         policy = _POLICY.replace(network="on" if is_online else "off", read=read, write=tuple(write))
-        self._ways.refuse_unenforceable(policy, plugin="the build", waived=self._waived)
+        self._ways.refuse_unenforceable(policy, plugin="the build", waived=self._waived, has_own_user=False)
         home = self._folders.new()
         try:
             confinement = self._ways.confine(policy, plugin="the build", venv=venv, work=home, variables={}, waived=self._waived)
