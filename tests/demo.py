@@ -14,6 +14,8 @@ import tempfile
 from pathlib import Path
 
 from plughost._templates import render
+from plughost.health import examine_machine
+from plughost.paths import Store
 
 PLUGHOST = Path(sys.executable).with_name("plughost")
 
@@ -53,8 +55,18 @@ def expect(what: str, found: object, wanted: object) -> None:
 
 def main(folder: Path) -> None:
     run = Terminal(folder)
+    do_without(run)
     show_a_tool(run, folder)
     show_an_app(run, folder)
+
+
+def do_without(run: Terminal) -> None:
+    """In a container perhaps: what of the default policy can't be enforced here, and so would be refused."""
+    machine, _ = examine_machine(Store(run.environment["PLUGHOST_HOME"]))
+    if machine.unenforceable:
+        names = ",".join(machine.unenforceable)
+        print(f"$ export PLUGHOST_ALLOW_UNENFORCED={names}  # `plughost doctor` says why\n", flush=True)
+        run.environment["PLUGHOST_ALLOW_UNENFORCED"] = names
 
 
 def show_a_tool(run: Terminal, folder: Path) -> None:
