@@ -48,7 +48,7 @@ UPDATE = {
     "receipt": "open revision/receipt.toml",
     "placing": "os.rename /revision plugins/plughost/echo",
     "pointer": "os.rename /current plugins/plughost/echo/current",
-    "clearing up": "shutil.rmtree store/tmp/",
+    "clearing up": "os.rmdir store/tmp/",
     "in force": "os.remove placing",
 }
 FIRST = {
@@ -56,11 +56,11 @@ FIRST = {
     "revision aside": "os.rename /revision /plugin/",
     "pointer aside": "os.rename /current /plugin/",
     "placing": "os.rename /plugin plugins/plughost/echo",
-    "clearing up": "shutil.rmtree store/tmp/",
+    "clearing up": "os.rmdir store/tmp/",
 }
 REMOVAL = {
     "placing aside": "os.rename plugins/plughost/echo /trash/",
-    "deleting": "shutil.rmtree /trash/",
+    "deleting": "os.rmdir /trash/",
     "environment": "os.rename /venvs/ /trash/",
 }
 
