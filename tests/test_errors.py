@@ -1220,7 +1220,7 @@ def test_a_tool_that_has_more_processes_than_it_may(exceed):
     """
     `hungry:start-processes` was killed: it had … processes, and its policy allows 4
 
-    hint: Give it less to do, or allow more where it is limited: `policy show hungry` says where
+    hint: Give it less to do, or allow more: `policy set hungry processes=8`
     """
     return exceed("start-processes", {"processes": 4}, count=8)
 
