@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import signal
 import sqlite3
@@ -225,6 +226,24 @@ def test_slots_are_taken_in_order_until_their_writer_has_gone(journal, store):
     note(writer, 200)
     journal.close()
     assert noted(store) == [*range(LINES + 1), LINES, 100, 200]
+
+
+def test_a_reader_that_comes_before_a_page_is_locked_loses_nothing(journal, store, monkeypatch):
+    """It finds a file that nobody holds, and deletes it."""
+    lock, came = fcntl.flock, []
+
+    def lock_late(fd: int, operation: int) -> None:
+        if operation & fcntl.LOCK_SH and os.fstat(fd).st_mode & 0o777 == 0o600 and pages(store) and not came:
+            came.append(True)
+            take_in(store)
+        lock(fd, operation)
+
+    monkeypatch.setattr(fcntl, "flock", lock_late)
+    writer = journal.writer(Plugin, "add")
+    for number in range(LINES * 3):
+        note(writer, number)
+    assert came
+    assert noted(store) == list(range(LINES * 3))
 
 
 def test_a_slot_that_is_half_written_is_none_yet(journal, store):

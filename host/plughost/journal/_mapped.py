@@ -37,10 +37,13 @@ class MappedFile:
         fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)  # or a reader is about to delete it
+            if not os.fstat(fd).st_nlink:  # or has, before it was locked
+                raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
             os.posix_fallocate(fd, 0, SIZE_BYTES)
             self.map = mmap.mmap(fd, SIZE_BYTES)
         except BaseException:
-            os.unlink(self._path)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._path)
             raise
         finally:
             os.close(fd)  # the mapping has another one for the same open file, and with it the lock

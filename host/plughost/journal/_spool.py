@@ -155,6 +155,8 @@ class Spool:
             return None
         try:
             return self._page_with(head)
+        except BlockingIOError:  # a reader has deleted it, before it was locked: the next call has another one
+            return None
         except Exception:  # noqa: BLE001 - no room on the disk, say, or a platform that can't promise it
             self._let_go()
             self._lines = -_LINES_TO_THE_NEXT_TRY
@@ -182,6 +184,8 @@ class Spool:
         self._let_go_of_lines()
         try:
             self._own = MappedLines(self._folder, SUFFIX)
+        except BlockingIOError:  # a reader has deleted it, before it was locked: the next line has another one
+            return False
         except OSError:
             self._lines = -_LINES_TO_THE_NEXT_TRY
             return False
