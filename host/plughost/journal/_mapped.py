@@ -38,7 +38,7 @@ class MappedFile:
         try:
             fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)  # or a reader is about to delete it
             if not os.fstat(fd).st_nlink:  # or has, before it was locked
-                raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+                raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))  # noqa: TRY301 - as the lock itself does
             os.posix_fallocate(fd, 0, SIZE_BYTES)
             self.map = mmap.mmap(fd, SIZE_BYTES)
         except BaseException:
