@@ -197,6 +197,17 @@ def lively_store(tmp_path_factory: pytest.TempPathFactory, uv_cache: Path, sessi
     return store
 
 
+@pytest.fixture(scope="module")
+def stateful_store(tmp_path_factory: pytest.TempPathFactory, uv_cache: Path, session_repository: Callable[[str], str]) -> Path:
+    """A store with `stateful`; to be called, not to be changed."""
+    from plughost import Host
+
+    store = _store(tmp_path_factory.mktemp("stateful") / "store", uv_cache)
+    with Host(store=store) as host:
+        host.add(session_repository("stateful"))
+    return store
+
+
 @pytest.fixture(scope="session")
 def wait_for() -> Callable[[Path], int]:
     """Until a tool has written the file; the process's number, which is all that stands in it."""

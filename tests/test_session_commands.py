@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from plughost import Host
 from plughost.paths import Store
 
 SOON_S = 30
@@ -52,14 +51,9 @@ class Shell:
         return out.strip()
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory, uv_cache, session_repository):
-    root = tmp_path_factory.mktemp("session-commands") / "store"
-    (root / "cache").mkdir(parents=True)
-    (root / "cache" / "uv").symlink_to(uv_cache, target_is_directory=True)
-    with Host(store=root) as host:
-        host.add(session_repository("stateful"))
-    return root
+@pytest.fixture
+def root(stateful_store):
+    return stateful_store
 
 
 @pytest.fixture

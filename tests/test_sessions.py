@@ -34,15 +34,9 @@ WAIT_S = 30
 pytestmark = pytest.mark.usefixtures("confined")
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory, uv_cache, session_repository):
-    """A store with `stateful`; to be called, not to be changed."""
-    root = tmp_path_factory.mktemp("sessions") / "store"
-    (root / "cache").mkdir(parents=True)
-    (root / "cache" / "uv").symlink_to(uv_cache, target_is_directory=True)
-    with Host(store=root) as host:
-        host.add(session_repository("stateful"))
-    return root
+@pytest.fixture
+def root(stateful_store):
+    return stateful_store
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from __future__ import annotations
 import _thread
 import os
 import stat
-import sys
 from functools import partial
 
+from plughost import _process
 from plughost._deletion import delete_folder
 
 TYPE_CHECKING = False
@@ -96,7 +96,7 @@ class Confining:
             return None
         ways, folders = self._made()
         if self.policies.waived:
-            _log_waived(plugin, unenforced(policy, self.policies.waived, self._store))
+            _log_waived(plugin, ways.unenforced(policy, self.policies.waived))
         user = ways.user_for(policy, venv) if _are_for_all((*policy.read, *own), policy.write) else None
         has_own_user = user is not None
         ways.refuse_unenforceable(policy, plugin=plugin, waived=self.policies.waived, has_own_user=has_own_user)
@@ -132,8 +132,7 @@ class Confining:
         from plughost.sandbox import Workshop
 
         ways, folders = self._made()
-        python = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
-        return Workshop(ways, folders, python=python, waived=self.policies.waived)
+        return Workshop(ways, folders, python=_process.own_python(), waived=self.policies.waived)
 
     def close(self) -> None:
         """Let go of what nobody uses. It can be used again afterwards."""

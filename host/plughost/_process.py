@@ -15,6 +15,7 @@ import _thread
 import errno
 import os
 import select
+import sys
 import time
 
 from plughost._kernel import (
@@ -40,7 +41,19 @@ if TYPE_CHECKING:
         def forget(self) -> None: ...
 
 
-__all__ = ["Child", "Completed", "base_environment", "detach", "disown", "find_program", "own", "peak_memory", "run", "spawn"]
+__all__ = [
+    "Child",
+    "Completed",
+    "base_environment",
+    "detach",
+    "disown",
+    "find_program",
+    "own",
+    "own_python",
+    "peak_memory",
+    "run",
+    "spawn",
+]
 
 # Numbers, not the `signal` module: that one imports `enum`, which takes longer than starting the child does.
 SIGINT, SIGKILL, SIGPIPE, SIGTERM = 2, 9, 13, 15
@@ -248,6 +261,11 @@ def find_program(name: str) -> str | None:
             if os.access(candidate, os.X_OK) and os.path.isfile(candidate):
                 return candidate
     return None
+
+
+def own_python() -> str:
+    """The path of the Python that runs this, and not of the virtual environment that it runs in."""
+    return os.path.realpath(getattr(sys, "_base_executable", "") or sys.executable)
 
 
 def spawn(

@@ -49,7 +49,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Self
 
-__all__ = ["Store", "default_store", "locked", "read_file", "regular", "replace_file", "scan", "sync_folder"]
+__all__ = ["RUNNER", "Store", "default_store", "is_held", "locked", "read_file", "regular", "replace_file", "scan", "sync_folder"]
+
+#: The program of the child's side.
+RUNNER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "runner", "__main__.py")
 
 
 def default_store(project: str = "plughost") -> str:
@@ -192,6 +195,23 @@ class locked:  # noqa: N801 - reads as the context manager it is: `with locked(p
 
     def __exit__(self, *_: object) -> None:
         os.close(self.fd)
+
+
+def is_held(path: str) -> bool:
+    """Whether somebody holds the lock on the file at `path`, or that can't be told.
+
+    Raises: OSError: there is no such file, or a link in its place.
+    """
+    import fcntl
+
+    fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(fd)
+    return False
 
 
 def regular(path: str, flags: int) -> int:

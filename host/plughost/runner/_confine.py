@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     Plan = dict[str, object]
 
-__all__ = ["confine", "enter_namespaces", "give_up", "load", "open_loopback", "read_plan"]
+__all__ = ["confine", "enter_namespaces", "forgo_privileges", "give_up", "load", "open_loopback", "read_plan"]
 
 #: How the process ends where it can't be confined: EX_NOPERM of sysexits.h.
 NOT_CONFINED = 77
@@ -173,8 +173,13 @@ def _limit(plan: Plan) -> None:
             pass
 
 
-def _forgo_privileges(_plan: Plan) -> None:
+def forgo_privileges() -> None:
+    """Have no program that is executed gain anything, which the kernel wants of whoever restricts itself."""
     prctl(_PR_SET_NO_NEW_PRIVS, 1)
+
+
+def _forgo_privileges(_plan: Plan) -> None:
+    forgo_privileges()
     # As it was before the numbers changed: whoever started it may see how much memory it needs.
     prctl(_PR_SET_DUMPABLE, 1)
 

@@ -10,7 +10,6 @@ import os
 import struct
 
 from . import _confine, _landlock, _tree, wire
-from ._system import prctl
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,12 +64,12 @@ def _tried(way: Callable[[], None]) -> str:
 
 
 def _restrict() -> None:
-    prctl(38, 1)
+    _confine.forgo_privileges()
     _landlock.restrict(_landlock.version(), [("/", _READS)], scopes=0)
 
 
 def _filter() -> None:
-    prctl(38, 1)
+    _confine.forgo_privileges()
     _confine.load(_ALLOW)
 
 

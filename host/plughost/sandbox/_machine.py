@@ -10,7 +10,7 @@ import os
 import sys
 
 from plughost import _process
-from plughost.paths import read_file, replace_file
+from plughost.paths import RUNNER, read_file, replace_file
 from plughost.runner.wire import WireError, encode, unpack
 
 TYPE_CHECKING = False
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Machine", "found_machine", "known_machine"]
 
-RUNNER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "runner", "__main__.py")
 _PROBED_WITHIN_S = 20.0
 _FULL_MAP = 1 << 32
 #: Numbers of users that no system gives away: above those of containers, below the end of 31 bits.
@@ -110,8 +109,7 @@ def _machine(found: Mapping[str, object]) -> Machine:
 
 
 def _probe() -> dict[str, object]:
-    python = getattr(sys, "_base_executable", sys.executable)
-    argv = [os.path.realpath(python), "-I", "-S", RUNNER, "probe", str(free_user())]
+    argv = [_process.own_python(), "-I", "-S", RUNNER, "probe", str(free_user())]
     completed = _process.run(argv, env=_process.base_environment(), timeout_s=_PROBED_WITHIN_S)
     try:
         return unpack(completed.stdout.encode())

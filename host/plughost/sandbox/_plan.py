@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 
 from plughost.errors import SandboxError
+from plughost.paths import RUNNER
 from plughost.runner.wire import encode
 from plughost.sandbox._broker_variables import proxy_variables
 from plughost.sandbox._filter import Rules, build
-from plughost.sandbox._machine import RUNNER, Machine, free_user
+from plughost.sandbox._machine import Machine, free_user
 from plughost.sandbox._tree import READ, WRITE, Files
 
 TYPE_CHECKING = False
@@ -162,6 +163,10 @@ class Ways:
         if policy.is_trusted or not (machine.can("tree") and machine.can("ids")) or not _is_public(venv):
             return None
         return free_user()
+
+    def unenforced(self, policy: Policy, waived: Collection[str]) -> tuple[str, ...]:
+        """Which limits of the policy this machine can't enforce, of those that are waived."""
+        return tuple(each.name for each in unenforceable(policy, self._machine) if each.name in waived)
 
     def refuse_unenforceable(
         self, policy: Policy, *, plugin: str, waived: Collection[str], has_own_user: bool | None = None

@@ -11,7 +11,7 @@ import os
 
 from plughost import _process
 from plughost._deletion import delete_folder
-from plughost.paths import scan
+from plughost.paths import is_held, scan
 
 __all__ = ["WorkFolders", "abandoned"]
 
@@ -98,21 +98,12 @@ def abandoned(root: str) -> list[str]:
 
 
 def _is_abandoned(entry: os.DirEntry[str]) -> bool:
-    import fcntl
-
     if entry.name.endswith(_BEING_MADE):
         return _is_old(entry)
     try:
-        fd = os.open(os.path.join(entry.path, _LOCK), os.O_RDWR | os.O_CLOEXEC)
+        return not is_held(os.path.join(entry.path, _LOCK))
     except OSError:  # it is being deleted, or somebody who was deleting it was killed
         return _is_old(entry)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    finally:
-        os.close(fd)
-    return True
 
 
 def _is_old(entry: os.DirEntry[str]) -> bool:

@@ -11,8 +11,8 @@ import os
 from urllib.parse import unquote
 
 from plughost import _process
+from plughost.paths import RUNNER
 from plughost.policy import TRUSTED
-from plughost.sandbox._machine import RUNNER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

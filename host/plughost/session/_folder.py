@@ -17,7 +17,7 @@ import os
 
 from plughost import _process
 from plughost._deletion import delete_folder
-from plughost.paths import locked, scan
+from plughost.paths import is_held, locked, scan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -129,13 +129,6 @@ def _lock(path: str) -> int:
 def _is_dead(path: str) -> bool:
     """Whether nobody holds it. What has no lock was never finished, or is what is left of one that was deleted."""
     try:
-        fd = os.open(os.path.join(path, "lock"), os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        return not is_held(os.path.join(path, "lock"))
     except OSError as error:
         return isinstance(error, FileNotFoundError | NotADirectoryError) or error.errno == errno.ELOOP
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    finally:
-        os.close(fd)
-    return True

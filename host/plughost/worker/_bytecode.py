@@ -6,12 +6,10 @@ Above it: whoever starts a plugin for the first time; below it: the runner's `_b
 from __future__ import annotations
 
 import os
-import sys
 
 from plughost import _process
 from plughost.errors import PlughostError
-from plughost.paths import scan
-from plughost.worker._launch import RUNNER
+from plughost.paths import RUNNER, scan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +37,7 @@ def compile_library(worker: Worker, venv: str) -> None:
     except PlughostError:  # it has ended: whoever calls it will hear
         return
     told = [path for path in result if isinstance(path, str)] if isinstance(result, list) else []
-    own = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
+    own = _process.own_python()
     if told and os.path.realpath(os.path.join(venv, "bin", "python")) == own:
         library = os.path.join(os.path.dirname(os.path.realpath(os.__file__)), "")
         _compile(venv, filter(None, (_inside(path, library) for path in told)))

@@ -9,7 +9,7 @@ import os
 import sys
 
 from plughost import _process
-from plughost.paths import regular
+from plughost.paths import RUNNER, regular
 from plughost.worker._allocation import ALLOCATION
 from plughost.worker._channel import Channel
 from plughost.worker._surroundings import Surroundings
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 
     from plughost.sandbox import Confinement
 
-__all__ = ["RUNNER", "launch", "wanted_level"]
-
-RUNNER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "runner", "__main__.py")
+__all__ = ["launch", "wanted_level"]
 
 
 def launch(
