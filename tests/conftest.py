@@ -19,7 +19,7 @@ import pytest
 import tomli_w
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
 
     from plughost import Host
 
@@ -74,6 +74,14 @@ class Completed:
             return json.loads(self.stdout)
         except ValueError:
             pytest.fail(f"not JSON (exit code {self.returncode}): {self.stdout[:2000]!r}\n{self.stderr[-4000:]}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What a test printed and logged crosses to the process that reports it, as UTF-8: lone surrogates as escapes."""
+    report = yield
+    report.sections = [(title, text.encode(errors="backslashreplace").decode()) for title, text in report.sections]
+    return report
 
 
 @pytest.fixture(autouse=True)
