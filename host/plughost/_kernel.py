@@ -19,6 +19,7 @@ __all__ = [
     "may_have_left_some",
     "members",
     "open_pidfd",
+    "parent_of",
     "peak_memory",
     "signal",
     "signal_group",
@@ -114,6 +115,15 @@ def _mark_of(pid: int) -> str:
     except OSError:  # gone, or somebody else's
         return ""
     return variables.partition(f"\0{FAMILY_MARK}=".encode())[2].partition(b"\0")[0].decode("ascii", "replace")
+
+
+def parent_of(pid: int) -> int:
+    """The process that has started it, or has it by inheritance; 0 where there is no such process."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return int(file.read().rpartition(b")")[2].split()[1])
+    except OSError:
+        return 0
 
 
 def open_pidfd(pid: int) -> int:

@@ -12,7 +12,7 @@ import sys
 import time
 
 from plughost import _process
-from plughost.runner.wire import pack
+from plughost.runner.wire import WireError, pack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Order:
 class Asking:
     """The questions and the answers. Not for several threads at once."""
 
-    __slots__ = ("_answers", "_number", "_parent", "_socket", "_unheard")
+    __slots__ = ("_answers", "_awaited", "_number", "_parent", "_socket", "_unheard")
 
     _parent: Worker
 
@@ -50,12 +50,13 @@ class Asking:
         self._socket = -1
         self._number = 0
         self._answers: dict[object, dict[str, object]] = {}  # that came while another was waited for
-        self._unheard: set[object] = set()  # the requests whose answers nobody waits for
+        self._awaited: set[object] = set()  # the requests that were not answered yet
+        self._unheard: set[object] = set()  # those of them whose answers nobody waits for
 
     def begin(self, parent: Worker) -> None:
         """The process is there."""
         self._parent, self._number = parent, parent.next_id
-        parent.channel.check = None
+        parent.channel.check = self._check
 
     def make_socket(self) -> tuple[int, int]:
         """What stands in the place of the process's input: descriptors travel through it, too."""
@@ -96,6 +97,7 @@ class Asking:
             socket.sendmsg([line], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, packed)] if packed else [])
         finally:
             socket.detach()
+        self._awaited.add(self._number)
         return self._number
 
     def tell(self, method: str, params: dict[str, object]) -> None:
@@ -112,8 +114,19 @@ class Asking:
             message = self._parent.channel.receive(deadline) if timeout_s else self._parent.channel.advance()
             if message is None:
                 raise TimeoutError
-            if message.get("id") in self._unheard:
-                self._unheard.discard(message.get("id"))
+            if "method" in message:  # what an import has logged
+                continue
+            answered = message.get("id")
+            self._awaited.discard(answered)
+            if answered in self._unheard:
+                self._unheard.discard(answered)
             else:
-                self._answers[message.get("id")] = message
+                self._answers[answered] = message
         return self._answers.pop(number)
+
+    def _check(self, message: dict[str, object]) -> None:
+        """Raises: WireError: nobody waits for that; who keeps answers must not be given any number of them."""
+        number = message.get("id")
+        is_awaited = (type(number) is int and number in self._awaited) or message.get("method") == "log"
+        if not is_awaited and not self._parent.is_greeting(message):
+            raise WireError("an answer to what was not asked")

@@ -47,6 +47,8 @@ _AWAITED_S = 2.0
 _TEND_AFTER_S = 0.005
 #: How many may be about to end while calls go on.
 _MOST_PARTING = 8
+#: Why nothing is asked any more of a process that gives answers which can't be.
+_LYING = "of no use: its import has it break the protocol"
 #: How long one that said goodbye is left to itself before it is watched.
 _ENDS_WITHIN_S = 0.05
 
@@ -150,8 +152,11 @@ class Nursery:
                 answer = self._asking.answer(self._greeting, timeout_s)
             except TimeoutError:
                 return False
-            except (ChannelClosed, WireError):
+            except ChannelClosed:
                 self._give_up("of no use: its import ended the process")
+                return False
+            except WireError:
+                self._give_up(_LYING)
                 return False
             result = answer.get("result")
             reason = result.get("fork") if isinstance(result, dict) else "of no use: the nursery can't be asked"
@@ -179,7 +184,10 @@ class Nursery:
                 return None
             self.used_at = time.monotonic()
             return self._taken()
-        except (ChannelClosed, TimeoutError, WireError, BrokenPipeError, ConnectionError, BlockingIOError):
+        except WireError:
+            self._give_up(_LYING)
+            return None
+        except (ChannelClosed, TimeoutError, BrokenPipeError, ConnectionError, BlockingIOError):
             self._give_up("")
             return None
         finally:
@@ -233,7 +241,9 @@ class Nursery:
         try:
             if not self._is_closing and self._parent.alive and self._is_ready:
                 self._see_to_all()
-        except (BrokenPipeError, ChannelClosed, ConnectionError, WireError):
+        except WireError:
+            self._give_up(_LYING)
+        except (BrokenPipeError, ChannelClosed, ConnectionError):
             self._give_up("")
         except OSError:  # no descriptors or no processes are left, for the moment
             self._timer = self._watcher.call_later(CALM_S, self._tend)
@@ -274,7 +284,7 @@ class Nursery:
         if self._reaping is not None:
             number, workers = self._reaping
             try:
-                ends = self._asking.answer(number, 0.0).get("result")
+                ends = _ends_in(self._asking.answer(number, 0.0), len(workers))
             except TimeoutError:
                 return
             self._reaping = None
@@ -292,12 +302,12 @@ class Nursery:
         if gone:
             self._reaping = self._asking.send("reap", {"pids": [worker.pid for worker in gone]}), gone
 
-    def _let_go(self, workers: Sequence[ForkedWorker], ends: object) -> None:
+    def _let_go(self, workers: Sequence[ForkedWorker], ends: Sequence[tuple[int, int] | None]) -> None:
         """Of workers that were reaped. What one has left that has gone from its group bears its mark, and is killed."""
         first = min(worker.pid for worker in workers) if all(worker.is_young() for worker in workers) else 0
         marks = _kernel.borne_marks(after=first, known=self.children)
-        for worker, end in zip(workers, ends if isinstance(ends, list) else [], strict=True):
-            code, peak_kib = end if isinstance(end, list) else (0, 0)
+        for worker, end in zip(workers, ends, strict=True):
+            code, peak_kib = end or (0, 0)
             worker.know_end(code, peak_kib * 1024)
             self.children.discard(worker.pid)
             worker.part(is_clean=worker.await_goodbye() and worker.mark not in marks)
@@ -318,21 +328,20 @@ class Nursery:
         with self._lock:
             if child.returncode is not None:  # another thread was faster
                 return child.returncode
-            code: object = 0  # nobody knows it any more once the nursery is gone
+            code = 0  # nobody knows it any more once the nursery is gone
             if self._parent.alive and not child.wants_code:
                 self._tell_to_reap(child.pid)
             elif self._parent.alive:
                 try:
                     number = self._asking.send("reap", {"pids": [child.pid]})
-                    result = self._asking.answer(number, _ANSWERS_WITHIN_S).get("result")
+                    (end,) = _ends_in(self._asking.answer(number, _ANSWERS_WITHIN_S), 1)
                 except (ChannelClosed, TimeoutError, WireError, OSError):
                     self._give_up("")
                 else:
-                    (end,) = result if isinstance(result, list) else [None]
-                    if not isinstance(end, list):
+                    if end is None:
                         return None
-                    code = end[0]
-            child.returncode = code if isinstance(code, int) else 0
+                    code, _ = end
+            child.returncode = code
             self.children.discard(child.pid)
             if self._is_closing:
                 self._end()
@@ -393,6 +402,9 @@ class Nursery:
         """
         try:
             pid = _pid_in(self._asking.answer(order.number, timeout_s))
+            # It is signalled by that number, and killed. An import may have it be anybody's.
+            if pid <= 1 or _kernel.parent_of(pid) != self._parent.pid:
+                raise WireError("a process that it has not forked")  # noqa: TRY301 - see below
         except TimeoutError:
             if timeout_s:
                 order.cancel()
@@ -412,6 +424,26 @@ class Nursery:
             worker.kill()
             return None
         return worker
+
+
+def _ends_in(answer: dict[str, object], count: int) -> list[tuple[int, int] | None]:
+    """Of each process that was to be reaped its exit code and the most KiB that it has had; None if it runs still.
+
+    Raises: WireError: the answer isn't that.
+    """
+    ends = answer.get("result")
+    if not isinstance(ends, list) or len(ends) != count:
+        raise WireError("not the ends of those that it was asked for")
+    return [_end_in(end) for end in ends]
+
+
+def _end_in(end: object) -> tuple[int, int] | None:
+    match end:
+        case None:
+            return None
+        case [int(code), int(peak_kib)]:
+            return code, peak_kib
+    raise WireError("not an end")
 
 
 def _pid_in(answer: dict[str, object]) -> int:
