@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 WAIT_S = 20
 #: Every host there is, at any port: what is refused then, is so for its address.
 EVERYWHERE = ("*:*",)
+REMEDY = "`plughost policy set weather --allow-net {}` would allow it"
 
 
 class Echo(http.server.BaseHTTPRequestHandler):
@@ -93,7 +94,8 @@ class Proxy:
         self.refused: list[tuple[str, int]] = []
         listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.port = listener.getsockname()[1]
-        self.broker = Broker(hosts, refused or (lambda host, port: self.refused.append((host, port))), plugin="weather")
+        on_refused = refused or (lambda host, port: self.refused.append((host, port)))
+        self.broker = Broker(hosts, on_refused, plugin="weather", remedy=REMEDY)
         self.broker.serve(listener)
 
     def connect(self) -> socket.socket:
@@ -538,7 +540,7 @@ def test_a_connection_that_is_kept_for_later_makes_room_for_one_that_waits(site,
 
 def test_the_socket_comes_from_the_worker_and_everything_goes_with_the_broker(site) -> None:
     before = len(os.listdir("/proc/self/fd"))
-    broker = Broker((f"127.0.0.1:{site.server_port}",), lambda *_: None, plugin="weather")
+    broker = Broker((f"127.0.0.1:{site.server_port}",), lambda *_: None, plugin="weather", remedy=REMEDY)
     ours, its = socket.socketpair()
     broker.receive(ours)
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -558,7 +560,7 @@ def test_the_socket_comes_from_the_worker_and_everything_goes_with_the_broker(si
 
 def test_a_worker_that_ends_before_it_has_sent_a_socket_leaves_nothing() -> None:
     before = len(os.listdir("/proc/self/fd"))
-    broker = Broker(("api.example.com",), lambda *_: None, plugin="weather")
+    broker = Broker(("api.example.com",), lambda *_: None, plugin="weather", remedy=REMEDY)
     ours, its = socket.socketpair()
     broker.receive(ours)
     its.close()

@@ -87,7 +87,8 @@ def site() -> Iterator[int]:
 
 
 def told(host: str, why: str, change: str) -> str:
-    return re.escape(f"plughost: `{host}` {why}; `plughost policy set networked {change}` would allow it")
+    command = re.escape(f"policy set networked {change}` would allow it")
+    return re.escape(f"plughost: `{host}` {why}; `plughost --store ") + r"\S+ " + command
 
 
 # Without a network.
@@ -287,7 +288,8 @@ def test_pip_finds_the_broker_by_itself(authority, tmp_path):
 
     refused: list[tuple[str, int]] = []
     with secure_server(authority) as port, socket.create_server(("127.0.0.1", 0)) as listener:
-        broker = Broker([f"localhost:{port}"], lambda *there: refused.append(there), plugin="weather")
+        remedy = "`plughost policy set weather --allow-net {}` would allow it"
+        broker = Broker([f"localhost:{port}"], lambda *there: refused.append(there), plugin="weather", remedy=remedy)
         broker.serve(listener.dup())
         environment = {
             **os.environ,

@@ -12,6 +12,7 @@ from functools import partial
 
 from plughost import _process
 from plughost._deletion import delete_folder
+from plughost._remedies import Remedy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,8 +30,7 @@ if TYPE_CHECKING:
     class Policies(Protocol):
         """Which policy holds for a plugin, and what of policies need not be kept on this machine.
 
-        `base` is that of plugins which nobody has granted anything. `beside_grant` is who has a say on a plugin's network besides
-        what it is granted, for messages.
+        `base` is that of plugins which nobody has granted anything. `remedy` is what would allow a plugin what it is denied.
         """
 
         @property
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
         @property
         def waived(self) -> Collection[str]: ...
         def of(self, installed: Installed, /, *, caller: GivenPolicy | None = None) -> Policy: ...
-        def beside_grant(self, name: str, /) -> str: ...
+        def remedy(self, name: str, /, *, caller: GivenPolicy | None = None) -> Remedy: ...
 
 
 __all__ = ["Confining", "Everywhere", "own_files", "unenforced"]
@@ -61,8 +61,8 @@ class Everywhere:
 
         return effective(app=self.base, caller=terms_of(caller))
 
-    def beside_grant(self, _name: str, /) -> str:
-        return "the app"
+    def remedy(self, name: str, /, *, caller: GivenPolicy | None = None) -> Remedy:  # noqa: ARG002
+        return Remedy(name, "", lambda _grant, _field: "app")
 
 
 class Confining:
@@ -85,10 +85,12 @@ class Confining:
         own: Sequence[str] = (),
         work: str = "",
         is_nursery: bool = False,
+        caller: GivenPolicy | None = None,
     ) -> Confinement | None:
         """What a process of the plugin is started with; None if it is trusted. Without `work` it has a folder that goes with it.
 
-        `own` are the files that it is run from, if these aren't all in its environment.
+        `own` are the files that it is run from, if these aren't all in its environment; `caller` is what one caller says of the
+        policy, for messages.
 
         Raises: SandboxError: its policy can't be enforced here. OSError: the store can't be written, or no process started.
         """
@@ -102,11 +104,11 @@ class Confining:
         ways.refuse_unenforceable(policy, plugin=plugin, waived=self.policies.waived, has_own_user=has_own_user)
         if work and user is not None:
             user = _adopt(work, user)
-        beside = "" if policy.network == "on" else self.policies.beside_grant(plugin)
+        remedy = self.policies.remedy(plugin, caller=caller)
         confinement = ways.confine(
             policy,
             plugin=plugin,
-            beside=beside,
+            remedy=remedy,
             venv=venv,
             work=work or folders.new(user),
             variables=self._variables,
@@ -119,7 +121,7 @@ class Confining:
             from plughost.sandbox import Broker
 
             hosts = policy.network if isinstance(policy.network, tuple) else ()
-            confinement.serve_hosts(Broker(hosts, partial(_log_refusal, plugin), plugin=plugin, beside=beside))
+            confinement.serve_hosts(Broker(hosts, partial(_log_refusal, plugin), plugin=plugin, remedy=remedy.for_hosts()[0]))
         return confinement
 
     def workshop(self) -> Workshop | None:

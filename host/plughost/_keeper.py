@@ -77,6 +77,8 @@ class Keeper(Caller):
         self._max_sessions = max_sessions
         self._surroundings = (environment, working_folder)
         self.policies = Policies(policy, allow_unenforced=allow_unenforced, settings=self._settings_of_calls)
+        if project == "plughost":
+            self.policies.program = _command_on(self.store.root)
         self._on_progress = on_progress
         self._on_event = on_event
         super().__init__(self._new_workers)
@@ -394,3 +396,12 @@ class Keeper(Caller):
             from plughost._attach import check_fit
 
             check_fit(name, manifest, project=self.project, specifications=self.hookspecs)
+
+
+def _command_on(store: str) -> str:
+    """What the commands of `plughost` on this store begin with."""
+    if store == default_store():
+        return "plughost"
+    import shlex
+
+    return f"plughost --store {shlex.quote(store)}"

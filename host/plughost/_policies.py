@@ -5,6 +5,7 @@ Above it: the workers, which start plugins, and what shows policies; below it: t
 
 from __future__ import annotations
 
+from plughost._remedies import Remedy
 from plughost.errors import StoreError
 
 TYPE_CHECKING = False
@@ -58,6 +59,8 @@ class Policies:
         #: What a command line says above all of it.
         self.command: Command | None = None
         self._waived = (allow_unenforced,) if isinstance(allow_unenforced, str) else tuple(allow_unenforced)
+        #: What commands on the plugins begin with; nothing where the app has no such commands.
+        self.program = ""
         self._ask_settings = settings
         self._settings: Settings | None = None
 
@@ -89,12 +92,15 @@ class Policies:
         )
         return self.command.over(words) if self.command else words
 
-    def beside_grant(self, name: str) -> str:
-        """Who else would have to allow a plugin what it would be granted of the network; nothing if nobody says less of it."""
-        words = self.words_on(name, {"network": "on"})
-        if self.command is not None and "network" in self.command.said:
-            return "the command line"
-        return {"app": "the app", "operator": "the settings", "project": "the settings"}.get(words.deciders()["network"], "")
+    def remedy(self, name: str, *, caller: GivenPolicy | None = None) -> Remedy:
+        """What would allow a plugin what it is denied, where the caller has said this."""
+
+        def decider(grant: Mapping[str, object], field: str) -> str:
+            if self.command is not None and field in self.command.said:
+                return "command"
+            return self.words_on(name, grant, caller=caller).deciders()[field]
+
+        return Remedy(name, self.program, decider)
 
     @property
     def waived(self) -> frozenset[str]:

@@ -261,17 +261,28 @@ class Workers:
             asked = {} if is_for_one else self._asked_of(installed)
             effective = self.confining.policies.of(installed, caller=policy)
             own = own_files(installed.manifest)
-            worker = self.launch(installed.name, installed.venv, env, asked=asked, policy=effective, own=own)
+            worker = self.launch(installed.name, installed.venv, env, asked=asked, policy=effective, own=own, caller=policy)
         else:
             self.pool.guards.attach(worker, installed.name)
         return self._looked_after(installed, worker)
 
-    def start_for(self, installed: Installed, *, policy: Policy, folder: str, env: Mapping[str, str] | None = None) -> Worker:
+    def start_for(
+        self,
+        installed: Installed,
+        *,
+        policy: Policy,
+        folder: str,
+        env: Mapping[str, str] | None = None,
+        caller: GivenPolicy | None = None,
+    ) -> Worker:
         """A worker for one caller, who ends it; the pool knows nothing of it. `folder` is its work directory, and stays.
+
+        `caller` is what that one has said of the policy, for messages.
 
         Raises: as `launch` does.
         """
-        worker = self.launch(installed.name, installed.venv, env, policy=policy, own=own_files(installed.manifest), work=folder)
+        own = own_files(installed.manifest)
+        worker = self.launch(installed.name, installed.venv, env, policy=policy, own=own, work=folder, caller=caller)
         return self._looked_after(installed, worker)
 
     def _looked_after(self, installed: Installed, worker: Worker) -> Worker:
@@ -433,16 +444,17 @@ class Workers:
         own: Sequence[str] = (),
         work: str = "",
         asked: Mapping[str, object] | None = None,
+        caller: GivenPolicy | None = None,
     ) -> Worker:
         """Start a process of a plugin, kept to a policy; `own` are the files that it is run from besides its environment.
 
-        `work` is a work directory that stays; without it there is one that goes with the process.
+        `work` is a work directory that stays; without it there is one that goes with the process. `caller` is for messages.
 
         Raises: SandboxError: the policy can't be enforced here. StoreError: the environment can't be started.
         """
         confinement = None
         try:
-            confinement = self.confining.confine(name, venv, policy, own=own, work=work)
+            confinement = self.confining.confine(name, venv, policy, own=own, work=work, caller=caller)
             worker = launch(
                 venv,
                 name=name,

@@ -54,6 +54,8 @@ def error_from(error: Mapping[str, object], *, what: str, types: Mapping[str, ty
     if isinstance(args := data.get("args"), list):
         raised.remote_args = tuple(args)
         _make_as_the_original(raised)
+    if isinstance(raised, OSError) and isinstance(name := data.get("filename"), str):
+        raised.filename = name
     raised.remote_message = message
     raised.remote_traceback = str(data.get("traceback") or "")
     if raised.remote_traceback:

@@ -92,7 +92,7 @@ class Context:
             on_progress=on_progress,
             allow_unenforced=waived,
         )
-        host.policies.command = command
+        host.policies.command, host.policies.program = command, self.command
         return host
 
     def calling(

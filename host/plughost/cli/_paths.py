@@ -46,10 +46,13 @@ def explain_missing(
 
     `given` is what the plugin was given, `is_made_whole` whether relative paths are, once they are allowed.
     """
-    if error.hint or error.builtin_name not in _NOT_THERE:
+    if error.builtin_name not in _NOT_THERE:
         return
+    missed: object = getattr(error, "filename", None)
     for text in _texts(given):
         path = os.path.normpath(os.path.join(folder, text))
+        if isinstance(missed, str) and missed not in {text, path}:
+            continue
         if not _is_name(text) or policy().is_trusted:
             continue
         whole = "" if os.path.isabs(text) or is_made_whole else f"; and name it by its whole path, `{path}`"
@@ -102,10 +105,9 @@ def _is_name(text: str) -> bool:
 
 
 def _is_allowed(path: str, policy: Policy) -> bool:
-    from plughost.policy import is_within
+    from plughost.sandbox import may_read
 
-    path = os.path.normpath(path)
-    return any(is_within(allowed, path) for allowed in (*policy.read, *policy.write))
+    return may_read(policy, os.path.normpath(path))
 
 
 def _texts(values: Iterable[object]) -> Iterator[str]:

@@ -19,11 +19,15 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class Denial:
-    """The errors of one policy, and as much of its hosts as it takes to choose among them. It's the broker that decides."""
+    """The errors of one policy, and as much of its hosts as it takes to choose among them. It's the broker that decides.
 
-    def __init__(self, plugin: str, network: str | Sequence[str], beside: str) -> None:
+    `for_host` says what would allow a host, for which `{}` stands; `for_all` what would allow all of the network.
+    """
+
+    def __init__(self, plugin: str, network: str | Sequence[str], for_host: str, for_all: str) -> None:
         self._plugin = plugin
-        self._beside = " if {} did, too".format(beside) if beside else ""
+        self._for_host = for_host
+        self._for_all = for_all
         self.is_off = network == "off"
         self._patterns = () if isinstance(network, str) else tuple(map(_split, network))
         #: Has the host process know of it, too.
@@ -33,24 +37,23 @@ class Denial:
         if self.report is not None:
             self.report(host, port)
         there = _shown(host, port)
-        return self._refusal(there, "can't be reached", self._why(), "--allow-net " + there)
+        return self._refusal(there, "can't be reached", self._why(), self._for_host.replace("{}", there))
 
     def of_address(self, host: str, port: int) -> OSError:
         """The policy names the host, and doesn't let it stand for what it stands for."""
         why = "it has a private address, which the policy of `{}` doesn't name".format(self._plugin)
-        return self._refusal(_shown(host, port), "can't be reached", why, "--allow-net ADDRESS:{}".format(port))
+        return self._refusal(_shown(host, port), "can't be reached", why, self._for_host.replace("{}", "ADDRESS:{}".format(port)))
 
     def of_datagram(self, host: object, port: object) -> OSError:
-        return self._refusal(_shown(host, port), "can't be sent datagrams", self._why(), "network=on")
+        return self._refusal(_shown(host, port), "can't be sent datagrams", self._why(), self._for_all)
 
     def of_listening(self, host: object, port: object) -> OSError:
-        return self._refusal(_shown(host, port), "can't be listened at", self._why(), "network=on")
+        return self._refusal(_shown(host, port), "can't be listened at", self._why(), self._for_all)
 
     def _why(self) -> str:
         return "the policy of `{}` {}".format(self._plugin, 'has network = "off"' if self.is_off else "doesn't name it")
 
-    def _refusal(self, there: str, what: str, why: str, change: str) -> OSError:
-        remedy = "`plughost policy set {} {}` would allow it{}".format(self._plugin, change, self._beside)
+    def _refusal(self, there: str, what: str, why: str, remedy: str) -> OSError:
         return PermissionError(errno.EACCES, "plughost: `{}` {}: {}; {}".format(there, what, why, remedy))
 
     def names(self, host: object, port: object) -> bool:

@@ -19,16 +19,17 @@ if TYPE_CHECKING:
 __all__ = ["explain_denials"]
 
 
-def explain_denials(plugin: str, network: str | Sequence[str], port: int = 0, beside: str = "") -> None:
+def explain_denials(plugin: str, network: str | Sequence[str], port: int, for_host: str, for_all: str) -> None:
     """From now on. `plugin` is whose policy that is, `network` what it has: `"off"`, or the hosts; and the broker's port.
 
-    Without a port, this process has the network of the machine, by somebody's leave, and nothing is to be explained. `beside` is
-    who has a say on its network besides what it is granted.
+    Without a port, this process has the network of the machine, by somebody's leave, and nothing is to be explained. `for_host`
+    says what would allow a host, for which `{}` stands; `for_all` what would allow all of the network.
     """
+    denial = Denial(plugin, network, for_host, for_all)
     if network == "off":
-        when_imported("socket", lambda: _explain(Denial(plugin, network, beside)))
+        when_imported("socket", lambda: _explain(denial))
     elif port:
-        when_imported("socket", lambda: _explain(Denial(plugin, network, beside), port))
+        when_imported("socket", lambda: _explain(denial, port))
         when_imported("urllib.request", lambda: _leave_out_proxy(port))
 
 

@@ -27,6 +27,7 @@ _cause, _context, _hides_context = (
 _traceback_of = vars(BaseException)["__traceback__"].__get__
 _code = vars(SystemExit)["code"].__get__
 _args = vars(BaseException)["args"].__get__
+_filename = vars(OSError)["filename"].__get__
 _module, _qualname = (vars(type)[name].__get__ for name in ("__module__", "__qualname__"))
 
 
@@ -43,6 +44,8 @@ def record_of(error: BaseException, stage: str) -> dict[str, object]:
     args = _args(error)
     if all(map(_is_plain, args)):
         record["args"] = list(args)
+    if issubclass(type(error), OSError) and type(_filename(error)) is str:
+        record["filename"] = _text(_filename(error))
     if issubclass(type(error), SystemExit):
         code = _code(error)
         plain = code is None or (type(code) is int and abs(code) < _MOST_CODE)

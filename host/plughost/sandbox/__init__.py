@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from plughost.sandbox._census import Census
     from plughost.sandbox._cgroup import Cgroups, find_root
     from plughost.sandbox._guard import Guard
+    from plughost.sandbox._hidden import may_read
     from plughost.sandbox._machine import Machine, found_machine, known_machine
     from plughost.sandbox._plan import Confinement, Missing, Ways, unenforceable
     from plughost.sandbox._work import WorkFolders, abandoned
@@ -31,6 +32,7 @@ __all__ = [
     "find_root",
     "found_machine",
     "known_machine",
+    "may_read",
     "unenforceable",
 ]
 
@@ -41,6 +43,7 @@ __getattr__ = lazily(
         "_cgroup": ("Cgroups", "find_root"),
         "_guard": ("Guard",),
         "_broker": ("Broker",),
+        "_hidden": ("may_read",),
         "_machine": ("Machine", "found_machine", "known_machine"),
         "_plan": ("Confinement", "Missing", "Ways", "unenforceable"),
         "_work": ("WorkFolders", "abandoned"),

@@ -44,14 +44,14 @@ _serving: set[Broker] = set()
 class Broker:
     """Serves one worker's connections to hosts. Its methods are for any thread, and wait for nothing but its own."""
 
-    def __init__(self, hosts: Iterable[str], on_refused: Callable[[str, int], None], *, plugin: str, beside: str = "") -> None:
+    def __init__(self, hosts: Iterable[str], on_refused: Callable[[str, int], None], *, plugin: str, remedy: str) -> None:
         """`hosts` are patterns of a policy's `network`.
 
-        For messages, `plugin` is whose policy that is, and `beside` who has a say on it besides what it is granted.
+        For messages, `plugin` is whose policy that is, and `remedy` what would allow a host, for which `{}` stands.
         `on_refused` is called for each connection that the policy doesn't allow, in the brokers' thread: it must not wait. It is
         told an address where the name is one of the policy's, and no address that it stands for is.
         """
-        self._gate = Gate(Hosts(hosts), _loop, plugin=plugin, beside=beside, on_refused=on_refused)
+        self._gate = Gate(Hosts(hosts), _loop, plugin=plugin, remedy=remedy, on_refused=on_refused)
         self._tasks: tuple[Task, ...] = ()
         self._clients: dict[Stream, Task] = {}
         self._room: Wait | None = None

@@ -58,13 +58,13 @@ class NotReached(Exception):
 class Gate:
     """What one worker may reach. All of it is the loop's thread's."""
 
-    __slots__ = ("_asked_for", "_beside", "_hosts", "_look_ups", "_loop", "_on_refused", "_plugin")
+    __slots__ = ("_asked_for", "_hosts", "_look_ups", "_loop", "_on_refused", "_plugin", "_remedy")
 
-    def __init__(self, hosts: Hosts, loop: Loop, *, plugin: str, beside: str, on_refused: Callable[[str, int], None]) -> None:
+    def __init__(self, hosts: Hosts, loop: Loop, *, plugin: str, remedy: str, on_refused: Callable[[str, int], None]) -> None:
         self._hosts = hosts
-        self._beside = f" if {beside} did, too" if beside else ""
         self._loop = loop
         self._plugin = plugin
+        self._remedy = remedy
         self._on_refused = on_refused
         self._look_ups = 0
         self._asked_for: list[Wait] = []
@@ -86,7 +86,7 @@ class Gate:
 
     def _not_named(self, host: str, port: int) -> str:
         there = shown(host, port)
-        return f"`{there}` can't be reached: the policy of `{self._plugin}` doesn't name it; {self._remedy(there)}"
+        return f"`{there}` can't be reached: the policy of `{self._plugin}` doesn't name it; {self._remedy.replace('{}', there)}"
 
     def _private(self, host: str, port: int) -> str:
         """What the address is, who asked for a name isn't told: it may be a name of a network that isn't theirs."""
@@ -94,10 +94,7 @@ class Gate:
             return self._not_named(host, port)
         there = shown(host, port)
         what = f"it has a private address, which the policy of `{self._plugin}` doesn't name"
-        return f"`{there}` can't be reached: {what}; {self._remedy(f'ADDRESS:{port}')}"
-
-    def _remedy(self, there: str) -> str:
-        return f"`plughost policy set {self._plugin} --allow-net {there}` would allow it{self._beside}"
+        return f"`{there}` can't be reached: {what}; {self._remedy.replace('{}', f'ADDRESS:{port}')}"
 
     async def _look_up(self, host: str, port: int) -> list[str]:
         """The addresses, in the order in which they should be tried."""

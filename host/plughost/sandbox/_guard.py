@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 
+from plughost.errors import PluginError
 from plughost.sandbox._breach import NEAR, Breach
 
 TYPE_CHECKING = False
@@ -146,10 +147,15 @@ class Guard:
         return crash_of(self, what, code, causes)
 
     def explained(self, error: PlughostError) -> PlughostError:
-        """What the plugin has raised, with the limit that it met, if it was one."""
+        """What the plugin has raised, with what it met, if that was a limit, or a file that its policy keeps from it."""
         from plughost.sandbox._ends import explain
 
-        return explain(self, error)
+        error = explain(self, error)
+        if isinstance(error, PluginError) and isinstance(error, OSError) and not error.hint:
+            from plughost.sandbox._hidden import explain_file
+
+            explain_file(error, self.plugin, self._confinement)
+        return error
 
     @property
     def is_full(self) -> bool:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Collection, Mapping, Sequence
 
+    from plughost._remedies import Remedy
     from plughost.policy import Policy
     from plughost.sandbox._broker import Broker
 
@@ -89,7 +90,7 @@ class Confinement:
     `environment` is all that it has of variables, but for those that a single call adds. `work` is its working folder.
     """
 
-    __slots__ = ("_broker", "_link", "environment", "has_hosts", "plan", "policy", "waived", "work")
+    __slots__ = ("_broker", "_link", "environment", "has_hosts", "plan", "policy", "remedy", "waived", "work")
 
     def __init__(
         self,
@@ -100,12 +101,15 @@ class Confinement:
         environment: dict[str, str],
         waived: Collection[str] = (),
         has_hosts: bool = False,
+        remedy: Remedy | None = None,
     ) -> None:
         self.policy = policy
         self.plan = plan
         self.work = work
         self.environment = environment
         self.waived = tuple(waived)
+        #: For messages.
+        self.remedy = remedy
         #: Whether it has a network of its own, in which a broker is to serve.
         self.has_hosts = has_hosts
         self._broker: Broker | None = None
@@ -144,7 +148,7 @@ class Confinement:
     def of_fork(self, family: str) -> Confinement:
         """That of a process which one with this one has forked."""
         work = os.path.join(self.work, family)
-        return Confinement(self.policy, b"", work=work, environment=self.environment, waived=self.waived)
+        return Confinement(self.policy, b"", work=work, environment=self.environment, waived=self.waived, remedy=self.remedy)
 
 
 class Ways:
@@ -188,7 +192,7 @@ class Ways:
         policy: Policy,
         *,
         plugin: str,
-        beside: str = "",
+        remedy: Remedy | None = None,
         venv: str,
         work: str,
         variables: Mapping[str, str],
@@ -199,7 +203,7 @@ class Ways:
     ) -> Confinement:
         """`variables` are those of the host's that there are to choose from; `own` what else the plugin is made of.
 
-        `beside` is who has a say on its network besides what it is granted, for messages.
+        `remedy` is what would allow it what it is denied, for messages.
 
         What can't be kept on this machine isn't: that is for `refuse_unenforceable` to see first.
         """
@@ -221,8 +225,8 @@ class Ways:
             "filter": _filter(policy, machine, is_nursery=is_nursery),
         }
         plan["unshare"], plan["map"] = flags, [os.getuid(), os.getgid()]
-        if policy.network != "on":
-            plan["denied"] = [plugin, policy.network, BROKER_PORT if has_hosts else 0, beside]
+        if policy.network != "on" and remedy is not None:
+            plan["denied"] = [plugin, policy.network, BROKER_PORT if has_hosts else 0, *remedy.for_hosts()]
         environment = _environment(policy, venv, work, variables, has_tree=has_tree)
         if has_hosts:
             plan["port"] = BROKER_PORT
@@ -243,6 +247,7 @@ class Ways:
             environment=environment,
             waived=waived,
             has_hosts=has_hosts,
+            remedy=remedy,
         )
 
     def _files_of(self, policy: Policy, venv: str, own: tuple[str, ...]) -> Files:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Step = list[object]
 
-__all__ = ["DEVICES", "EXECUTE", "READ", "WRITE", "Files", "base_python"]
+__all__ = ["DEVICES", "EXECUTE", "READ", "SYSTEM", "WRITE", "Files", "base_python"]
 
 #: Ways of access to files, as Landlock numbers them; see linux/landlock.h.
 EXECUTE = 1 << 0
@@ -27,7 +27,7 @@ READ = 1 << 2 | 1 << 3
 WRITE = (1 << 15) - 1 & ~(EXECUTE | 1 << 6 | 1 << 11)
 
 #: What a program needs of a system, and what is of nobody's. What isn't there is left out.
-_SYSTEM = (
+SYSTEM = (
     "/usr/lib",
     "/usr/lib32",
     "/usr/lib64",
@@ -88,7 +88,7 @@ class Files:
         everything = [entry.path for entry in os.scandir("/") if entry.path != _TEMPORARY]
         hidden = [os.path.realpath(path) for path in policy.hide]
         write = [*(everything if "/" in policy.write else ()), *_kept(policy.write, policy.write)]
-        read = [*_SYSTEM, *(_RESOLVER if policy.network == "on" else ()), *bases, venv, *own, *self._executables]
+        read = [*SYSTEM, *(_RESOLVER if policy.network == "on" else ()), *bases, venv, *own, *self._executables]
         read += [*(everything if "/" in policy.read else ()), *_kept(policy.read, policy.write)]
         self.write = list(_without(hidden, write))
         self.read = list(_without(hidden, read))

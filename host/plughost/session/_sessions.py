@@ -91,7 +91,12 @@ class Sessions:
                 policy=chosen,
                 folder=folder,
                 start=partial(
-                    workers.start_for, installed, policy=chosen, folder=folder.files, env=_variables(env, chosen, folder)
+                    workers.start_for,
+                    installed,
+                    policy=chosen,
+                    folder=folder.files,
+                    env=_variables(env, chosen, folder),
+                    caller=policy,
                 ),
                 check=partial(workers.find, plugin),
                 make_output=make_output,

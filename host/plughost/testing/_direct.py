@@ -25,6 +25,7 @@ from plughost.worker import Channel, Worker
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from plughost._policies import GivenPolicy
     from plughost.errors import PluginCrashed, PluginError
     from plughost.policy import Policy
     from plughost.runner.carrier import Carrier
@@ -94,6 +95,7 @@ class _DirectWorkers(Workers):
         own: Sequence[str] = (),  # noqa: ARG002 - likewise
         work: str = "",  # noqa: ARG002 - likewise
         asked: Mapping[str, object] | None = None,
+        caller: GivenPolicy | None = None,  # noqa: ARG002 - as for `policy`
     ) -> Worker:
         (requests, our_in), (our_out, replies) = os.pipe(), os.pipe()
         nothing, held = os.pipe()  # where a child's output would come from

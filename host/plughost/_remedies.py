@@ -1,0 +1,61 @@
+"""What would allow a plugin what it was denied, in a form that whoever reads it can paste: a command, or Python.
+
+Above it: the policies; below it: nothing. What of it the child says itself, it is told ahead.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["Remedy"]
+
+_PARTIES = {
+    "app": "the app",
+    "operator": "the settings",
+    "project": "the settings",
+    "caller": "the caller's `policy`",
+    "command": "the command line",
+}
+
+
+class Remedy:
+    """For one plugin. `program` is what people type before `policy set`; without one, it is for its app to change a grant.
+
+    `decider` says who would decide a field, were the plugin granted these: whoever isn't the grant has to allow it, too.
+    """
+
+    __slots__ = ("_decider", "_plugin", "_program")
+
+    def __init__(self, plugin: str, program: str, decider: Callable[[Mapping[str, object], str], str]) -> None:
+        self._plugin = plugin
+        self._program = program
+        self._decider = decider
+
+    def for_hosts(self) -> list[str]:
+        """What would allow a host, for which `{}` stands; and what any traffic at all."""
+        beside = self._beside("network", "on")
+        ways = (self._way("--allow-net {}", '"network": ["{}"]'), self._way("network=on", '"network": "on"'))
+        return [f"`{way}` would allow it{beside}" for way in ways]
+
+    def for_file(self, path: str, field: str) -> str:
+        """What would let it `read` a file, or `write` to it or into the folder."""
+        beside = self._beside(field, (path,))
+        way = self._way(f"--{field} {_quoted(path)}", f'"{field}": ["{path}"]')
+        return f"`{way}` lets it {field} {'that' if field == 'read' else 'there'}{beside}"
+
+    def _way(self, options: str, terms: str) -> str:
+        if self._program:
+            return f"{self._program} policy set {self._plugin} {options}"
+        return f'host.grant("{self._plugin}", {{{terms}}})'
+
+    def _beside(self, field: str, value: object) -> str:
+        party = _PARTIES.get(self._decider({field: value}, field), "")
+        return f" if {party} did, too" if party else ""
+
+
+def _quoted(path: str) -> str:
+    import shlex
+
+    return shlex.quote(path)

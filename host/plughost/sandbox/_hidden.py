@@ -1,0 +1,63 @@
+"""Files that a plugin didn't find, or couldn't write, because its policy keeps them from it: what would allow them.
+
+Above it: the guard, and the command line; below it: the policies. The plugin itself hears what the kernel says: for it there is no
+such file. Whoever has called it is told that there is one.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from plughost.policy import is_within
+from plughost.sandbox._tree import SYSTEM
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from plughost.errors import PluginError
+    from plughost.policy import Policy
+    from plughost.sandbox._plan import Confinement
+
+__all__ = ["explain_file", "may_read"]
+
+_NOT_THERE = (errno.ENOENT, errno.ENOTDIR)
+_NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
+#: What is the kernel's, and no file of anybody's.
+_NOBODYS = ("/proc", "/sys", "/dev")
+
+
+def explain_file(error: PluginError, plugin: str, confinement: Confinement) -> None:
+    """Give the error a hint, if it is about such a file. A relative name may be meant for a file of this process's folder."""
+    name: object = getattr(error, "filename", None)
+    number: object = getattr(error, "errno", None)
+    if not isinstance(name, str) or not name or "\n" in name or confinement.remedy is None:
+        return
+    path = os.path.abspath(name)
+    if any(is_within(folder, path) for folder in (*_NOBODYS, confinement.work)):
+        return
+    if number in _NOT_THERE:
+        error.hint = _how_to_find(path, plugin, confinement, is_whole=os.path.isabs(name))
+    elif number in _NOT_WRITABLE and os.path.isabs(name):
+        error.hint = f"The plugin may not write to `{path}`: {confinement.remedy.for_file(path, 'write')}"
+
+
+def may_read(policy: Policy, path: str) -> bool:
+    """Whether the policy names the file, or a folder that it is in."""
+    return any(is_within(allowed, path) for allowed in (*policy.read, *policy.write))
+
+
+def _how_to_find(path: str, plugin: str, confinement: Confinement, *, is_whole: bool) -> str:
+    policy, remedy = confinement.policy, confinement.remedy
+    assert remedy is not None
+    parent = os.path.dirname(path)
+    if os.path.exists(path):
+        named = "" if is_whole else f"; and name it by its whole path, `{path}`"
+        if any(is_within(hidden, path) for hidden in policy.hide):
+            return f"The policy of `{plugin}` hides `{path}`: `policy show {plugin}` says who wants that"
+        if not may_read(policy, path):
+            return f"The plugin may not use `{path}`: {remedy.for_file(path, 'read')}{named}"
+        return "" if is_whole else f"The plugin works in a folder of its own: name the file by its whole path, `{path}`"
+    in_sight = (*SYSTEM, *policy.read, *policy.write, confinement.environment.get("VIRTUAL_ENV", "/"))
+    if is_whole and os.path.isdir(parent) and not any(is_within(folder, parent) for folder in in_sight):
+        return f"There is no `{path}`; to make it, {remedy.for_file(parent, 'write')}"
+    return ""
