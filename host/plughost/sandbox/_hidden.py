@@ -1,6 +1,6 @@
 """Files that a plugin didn't find, or couldn't write, because its policy keeps them from it: what would allow them.
 
-Above it: the guard, and the command line; below it: the policies. The plugin itself hears what the kernel says: for it there is no
+Above it: the guard, and the command line; below it: the policies. The plugin itself hears what the kernel says, to it there is no
 such file. Whoever has called it is told that there is one.
 """
 
@@ -55,7 +55,8 @@ def _how_to_find(path: str, plugin: str, confinement: Confinement, *, is_whole: 
         if any(is_within(hidden, path) for hidden in policy.hide):
             return f"The policy of `{plugin}` hides `{path}`: `policy show {plugin}` says who wants that"
         if not may_read(policy, path):
-            return f"The plugin may not use `{path}`: {remedy.for_file(path, 'read')}{named}"
+            allowing = f"{remedy.for_file(path, 'read')}, and `write` for `read` also write to it"
+            return f"The plugin may not use `{path}`: {allowing}{named}"
         return "" if is_whole else f"The plugin works in a folder of its own: name the file by its whole path, `{path}`"
     in_sight = (*SYSTEM, *policy.read, *policy.write, confinement.environment.get("VIRTUAL_ENV", "/"))
     if is_whole and os.path.isdir(parent) and not any(is_within(folder, parent) for folder in in_sight):

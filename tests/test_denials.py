@@ -1,0 +1,207 @@
+"""What is said where a plugin is denied a host or a file: the same in every way of calling, in words that can be pasted."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import re
+import shlex
+import sys
+import zipfile
+from typing import TYPE_CHECKING
+
+import pluggy
+import pytest
+
+from plughost import Host, PluginError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="confines by the Linux kernel"),
+    pytest.mark.usefixtures("confined"),
+]
+
+CODE = """\
+import socket
+
+def look(path):
+    with open(path) as file:
+        return file.read()
+
+def put(path):
+    with open(path, "w") as file:
+        file.write("here")
+
+def reach(host):
+    socket.create_connection((host, 443), 5)
+
+def items(path):
+    yield look(path)
+
+class Hooks:
+    def prospects_seen(self, path):
+        return look(path)
+    prospects_seen.app_impl = {}
+
+hooks = Hooks()
+"""
+ENTRY_POINTS = """\
+look = scout:look
+put = scout:put
+reach = scout:reach
+items = scout:items
+"""
+
+
+class Specifications:
+    @pluggy.HookspecMarker("app")
+    def prospects_seen(self, path: str) -> object: ...
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Of the package `scout`, with tools for the command `plughost` and for the app `app`; made by hand."""
+    info = "scout-1.0.dist-info"
+    files = {
+        "scout.py": CODE,
+        f"{info}/METADATA": "Metadata-Version: 2.1\nName: scout\nVersion: 1.0\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/entry_points.txt": f"[plughost]\n{ENTRY_POINTS}\n[app]\n{ENTRY_POINTS}hooks = scout:hooks\n",
+    }
+
+    def line(name: str, text: str) -> str:
+        digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
+        return f"{name},sha256={digest},{len(text)}"
+
+    files[f"{info}/RECORD"] = "\n".join([*(line(*file) for file in files.items()), f"{info}/RECORD,,", ""])
+    path = tmp_path_factory.mktemp("scout") / "scout-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in files.items():
+            archive.writestr(*file)
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory, wheel: str) -> Path:
+    store = tmp_path_factory.mktemp("denials") / "store"
+    for project in ("plughost", "app"):
+        with Host(project, store=store / project) as host:
+            host.add(wheel)
+    return store
+
+
+@pytest.fixture
+def app(store: Path) -> Iterator[Host]:
+    with Host("app", store=store / "app") as host:
+        yield host
+
+
+@pytest.fixture
+def notes(tmp_path: Path) -> Path:
+    """A file that is there, and that no plugin was granted."""
+    notes = tmp_path / "notes.txt"
+    notes.write_text("swordfish")
+    return notes
+
+
+def by_hook(host: Host, path: str) -> object:
+    manager = pluggy.PluginManager("app")
+    manager.add_hookspecs(Specifications)
+    host.attach(manager)
+    return manager.hook.prospects_seen(path=path)
+
+
+def by_session(host: Host, path: str) -> object:
+    with host.session("scout") as session:
+        return session.call("look", path)
+
+
+WAYS: dict[str, Callable[[Host, str], object]] = {
+    "call": lambda host, path: host.call("scout", "look", path),
+    "invoke": lambda host, path: host.invoke("scout", "look", args=[path]),
+    "acall": lambda host, path: asyncio.run(host.acall("scout", "look", path)),
+    "submit": lambda host, path: host.submit("scout", "look", path).result(),
+    "stream": lambda host, path: list(host.stream("scout", "items", path)),
+    "hook": by_hook,
+    "session": by_session,
+}
+
+
+@pytest.mark.parametrize("isolation", ["worker", "call"])
+def test_a_file_that_is_kept_from_a_plugin_is_told_in_every_way_of_calling(store, notes, isolation):
+    hint = f'The plugin may not use `{notes}`: `host.grant("scout", {{"read": ["{notes}"]}})` lets it read that'
+    hint += ", and `write` for `read` also write to it"
+    with Host("app", store=store / "app", isolation=isolation) as host:
+        for way, call in WAYS.items():
+            with pytest.raises(FileNotFoundError) as refused:
+                call(host, str(notes))
+            assert isinstance(refused.value, PluginError), way
+            assert (refused.value.hint, refused.value.filename) == (hint, str(notes)), way
+
+
+def test_what_an_app_is_told_would_allow_it_does(app, notes):
+    notes.parent.chmod(0o755)
+    with pytest.raises(FileNotFoundError) as refused:
+        app.call("scout", "look", str(notes))
+    command = re.search(r"`(host\.grant\(.*\))`", refused.value.hint)[1]
+    eval(command, {"host": app})
+    assert app.call("scout", "look", str(notes)) == "swordfish"
+    app.grant("scout", None)
+
+
+def test_an_app_is_told_of_hosts_in_python(app):
+    told = '; `host.grant("scout", {"network": ["api.example.com:443"]})` would allow it'
+    with pytest.raises(PermissionError, match=re.escape(told) + "$"):
+        app.call("scout", "reach", "api.example.com")
+
+
+def test_whoever_else_would_have_to_allow_it_is_named(store):
+    with Host("app", store=store / "app", policy={"network": ["a.example.com"]}) as host:
+        for caller, who in ((None, "the app"), ({"network": "off"}, "the caller's `policy`")):
+            with pytest.raises(PermissionError, match=rf"would allow it if {who} did, too"):
+                host.invoke("scout", "reach", args=["b.example.com"], policy=caller)
+
+
+def test_a_file_that_is_not_there_or_hidden_or_read_only_is_told_as_that(app, notes, tmp_path):
+    def hint(tool: str, path: Path | str) -> str:
+        with pytest.raises(PluginError) as refused:
+            app.call("scout", tool, str(path))
+        return refused.value.hint
+
+    assert hint("look", "/usr/lib/nothing-of-the-kind") == ""
+    assert hint("look", "nothing-of-the-kind") == ""
+    assert hint("put", tmp_path / "new.txt").startswith(f"There is no `{tmp_path}/new.txt`; to make it, `host.grant(")
+    assert hint("put", notes).endswith("lets it read that, and `write` for `read` also write to it")
+    assert hint("put", "/usr/lib/mine").startswith("The plugin may not write to `/usr/lib/mine`: ")
+    app.grant("scout", {"read": [tmp_path], "hide": [notes]})
+    assert hint("look", notes) == f"The policy of `scout` hides `{notes}`: `policy show scout` says who wants that"
+    app.grant("scout", None)
+
+
+def test_a_relative_name_is_not_taken_for_a_file_of_the_callers_folder(app, notes, monkeypatch):
+    monkeypatch.chdir(notes.parent)
+    with pytest.raises(FileNotFoundError) as refused:
+        app.call("scout", "look", "notes.txt")
+    assert refused.value.hint.endswith(f"; and name it by its whole path, `{notes}`")
+
+
+def test_the_command_is_told_commands_with_and_without_the_daemon(plughost_command, store, notes):
+    home = {"PLUGHOST_HOME": str(store / "plughost")}
+
+    def hints() -> tuple[str, str]:
+        file = plughost_command("run", "scout:look", "--args", f'["{notes}"]', env=home)
+        host = plughost_command("run", "scout:reach", "host=a.example.com", env=home)
+        return file.stderr.partition("hint: ")[2], host.stderr.partition("doesn't name it; ")[2] or host.stderr
+
+    alone = hints()
+    assert f"`--read {shlex.quote(str(notes))}` lets it read that" in alone[0]
+    assert "`plughost policy set scout --allow-net a.example.com:443` would allow it" in alone[1]
+    assert plughost_command("up", env=home).returncode == 0
+    try:
+        assert hints() == alone
+    finally:
+        plughost_command("down", env=home)
