@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import aclosing
 from functools import partial
 from os import read as _read
 from typing import TYPE_CHECKING
 
+from plughost._awaiting import ainvoke, astream, see_through
 from plughost._line import Free, Line
-from plughost._pending import Steps
 from plughost._route import LOOK_EVERY_NS, NOT_PLAIN, Stop, composer, enclosed, head_of, plain_result, stop_at
-from plughost.call import begin_call, choose_tool, is_stream, result_of
-from plughost.errors import CallTimeout, PlughostError
+from plughost.call import choose_tool, is_stream
 from plughost.worker import DEADLINE, IS_POSSIBLE, Custody
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from plughost._workers import Workers
     from plughost.call import Outcome, Output
     from plughost.registry import Installed
-    from plughost.worker import Exchange, Seats, Worker
+    from plughost.worker import Seats, Worker
 
     T = TypeVar("T")
     Call = Callable[[Sequence[object], Mapping[str, object]], Coroutine[None, None, object]]
@@ -124,7 +124,7 @@ class _Loop:
             enter=lambda: self._when_free(stop.installed, self._places(stop.installed).enter_nowait),
             reopen=reopen,
             slowly=slowly,
-            conclude=lambda exchange, seat: self._see_through(exchange, seat, stop.installed, tool),
+            conclude=lambda exchange, seat: see_through(exchange, seat, stop.installed.name, tool),
         )
 
     def _places(self, installed: Installed) -> Seats:
@@ -189,7 +189,7 @@ class _Loop:
                     self._ran_ns = now_ns()
             except BaseException as error:
                 line.answer = None
-                self._call_off(worker)
+                worker.cancel_nowait()  # it is about to be given back, and ends within the grace
                 workers.journal.note(installed, stop.noted_as, worker, began_ns, b"", error)
                 self.give_back(installed, worker)
                 raise
@@ -235,7 +235,7 @@ class _Loop:
         try:
             line.pause()
             with workers.blaming(installed), workers.recorded(installed, worker, stop.noted_as, began_ns):
-                return await self._see_through(worker.follow(number, chunk, what=stop.label), worker, installed, tool)
+                return await see_through(worker.follow(number, chunk, what=stop.label), worker, installed.name, tool)
         finally:
             self.give_back(installed, worker)
 
@@ -247,16 +247,9 @@ class _Loop:
         chosen = choose_tool(installed.name, installed.manifest, tool)
         worker = await self.take(installed)
         try:
-            output, name = self._calls.make_output(installed.name, chosen), str(chosen["name"])
-            with workers.blaming(installed), workers.recording(installed, worker, name, args, kwargs):
-                try:
-                    exchange = begin_call(worker, installed.name, chosen, args, kwargs, None, output)
-                    try:
-                        return await self._see_through(exchange, worker, installed, chosen)
-                    finally:
-                        await exchange.aclose()
-                finally:
-                    output.leave(worker)
+            with workers.blaming(installed), workers.recording(installed, worker, str(chosen["name"]), args, kwargs):
+                output = self._calls.make_output(installed.name, chosen)
+                return await ainvoke(worker, installed.name, chosen, args, kwargs, output=output)
         finally:
             self.give_back(installed, worker)
 
@@ -268,32 +261,6 @@ class _Loop:
             custody.end()
             raise
 
-    async def _see_through(self, exchange: Exchange, worker: Worker, installed: Installed, tool: Mapping[str, object]) -> object:
-        items: list[object] = []
-        streamed = is_stream(tool)
-        async for done, message in self._steps(exchange, worker):
-            if not done:
-                streamed = True
-                assert isinstance(message, list)
-                items += message
-                exchange.mind_total()
-                continue
-            result = result_of(message, installed.name, tool, exchange)
-            return items if streamed and result is None else result
-        raise AssertionError("an exchange ends with its response")
-
-    async def _steps(self, exchange: Exchange, worker: Worker) -> AsyncGenerator[tuple[bool, object], None]:
-        """What comes, up to the response. Whatever else ends it calls the call off."""
-        done = False
-        try:
-            with Steps(exchange) as steps:
-                while not done:
-                    done, message = await steps.step()
-                    yield done, message
-        finally:
-            if not done:
-                self._call_off(worker)
-
     async def stream(
         self, plugin: str, tool: str | None, args: Sequence[object], kwargs: Mapping[str, object]
     ) -> AsyncGenerator[object, None]:
@@ -302,61 +269,13 @@ class _Loop:
         worker = await self.take(installed)
         try:
             chosen = choose_tool(installed.name, installed.manifest, tool)
-            output, name = self._calls.make_output(installed.name, chosen), str(chosen["name"])
-            with workers.blaming(installed), workers.recording(installed, worker, name, args, kwargs):
-                try:
-                    exchange = begin_call(worker, installed.name, chosen, args, kwargs, None, output)
-                    items = self._items(exchange, worker, installed, chosen)
-                    try:
-                        async for item in items:
-                            yield item
-                    finally:  # before the worker is given back
-                        await items.aclose()
-                        await exchange.aclose()
-                finally:
-                    output.leave(worker)
+            with workers.blaming(installed), workers.recording(installed, worker, str(chosen["name"]), args, kwargs):
+                output = self._calls.make_output(installed.name, chosen)
+                async with aclosing(astream(worker, installed.name, chosen, args, kwargs, output=output)) as items:
+                    async for item in items:
+                        yield item
         finally:
             self.give_back(installed, worker)
-
-    async def _items(
-        self, exchange: Exchange, worker: Worker, installed: Installed, tool: Mapping[str, object]
-    ) -> AsyncGenerator[object, None]:
-        streamed = is_stream(tool)
-        with Steps(exchange) as steps:
-            try:
-                done, message = await steps.step()
-                while not done:
-                    streamed = True
-                    assert isinstance(message, list)
-                    for item in message:
-                        yield item
-                    done, message = await steps.step()
-            except GeneratorExit:
-                await self._close(exchange, steps, worker)
-                raise
-            except (asyncio.CancelledError, CallTimeout):
-                self._call_off(worker)
-                raise
-        result = result_of(message, installed.name, tool, exchange)
-        if not streamed or result is not None:
-            yield result
-
-    async def _close(self, exchange: Exchange, steps: Steps, worker: Worker) -> None:
-        """As `Exchange.cancel`."""
-        if not exchange.ask_to_close():
-            return
-        try:
-            while True:
-                done, items = await steps.step()
-                if done:
-                    return
-                exchange.note_closing(items)
-        except PlughostError:
-            self._call_off(worker)
-
-    def _call_off(self, worker: Worker) -> None:
-        """Have what the plugin does end as by Ctrl-C. The worker is about to be given back, and ends within the grace."""
-        worker.cancel_nowait()
 
     # Workers.
 
