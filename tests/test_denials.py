@@ -205,3 +205,30 @@ def test_the_command_is_told_commands_with_and_without_the_daemon(plughost_comma
         assert hints() == alone
     finally:
         plughost_command("down", env=home)
+
+
+def test_a_call_is_made_again_with_what_its_command_line_said_and_never_with_more(plughost_command, store, notes):
+    home = {"PLUGHOST_HOME": str(store / "plughost")}
+    notes.parent.chmod(0o755)
+
+    def run(*arguments: str) -> tuple[int, str]:
+        done = plughost_command(*arguments, env=home)
+        return done.returncode, done.stdout + done.stderr
+
+    def latest() -> str:
+        return str(plughost_command("logs", "--json", env=home).json()[-1]["id"])
+
+    look = ("run", "scout:look", "--record-arguments", "--args", f'["{notes}"]')
+    assert run(*look, "--read", str(notes)) == (0, '"swordfish"\n')
+    first = latest()
+    code, told = run("replay", first)
+    assert code == 1
+    assert told.endswith(f"`{first}` of `scout:look` ended otherwise before: ok, with leave for more by its command line: `read`\n")
+    assert run("policy", "set", "scout", "--read", str(notes))[0] == 0
+    assert run("replay", first)[0] == 0
+    assert run(*look, "--policy", "strict", "--memory", "256MiB")[0] == 1
+    second = latest()
+    code, told = run("replay", second)
+    assert (code, told.splitlines()[-1].partition("ended ")[2]) == (1, "as it did before: raised (FileNotFoundError)")
+    assert "memory = 256 MiB" in run("logs", second)[1]
+    assert run("policy", "reset", "scout")[0] == 0

@@ -216,7 +216,10 @@ class Caller:
         try:
             chosen = chosen or choose_tool(installed.name, manifest, tool)
             journal = self._workers.journal
-            kept = journal.keep(args, kwargs or {}, timeout_s=timeout_s, env=env) if journal.keeps_arguments else b""
+            kept = b""
+            if journal.keeps_arguments:
+                said = self._workers.confining.policies.said(policy)
+                kept = journal.keep(args, kwargs or {}, timeout_s=timeout_s, env=env, said=said)
             began_ns = time.perf_counter_ns()
             try:
                 outcome = invoke(

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     class Policies(Protocol):
         """Which policy holds for a plugin, and what of policies need not be kept on this machine.
 
-        `base` is that of plugins which nobody has granted anything. `remedy` is what would allow a plugin what it is denied.
+        `base` is that of plugins which nobody has granted anything. `said` is what a record keeps of a caller's word, `remedy`
+        what would allow a plugin what it is denied.
         """
 
         @property
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
         @property
         def waived(self) -> Collection[str]: ...
         def of(self, installed: Installed, /, *, caller: GivenPolicy | None = None) -> Policy: ...
+        def said(self, caller: GivenPolicy | None, /) -> Mapping[str, object]: ...
         def remedy(self, name: str, /, *, caller: GivenPolicy | None = None) -> Remedy: ...
 
 
@@ -60,6 +62,9 @@ class Everywhere:
         from plughost.policy import effective, terms_of
 
         return effective(app=self.base, caller=terms_of(caller))
+
+    def said(self, _caller: GivenPolicy | None, /) -> Mapping[str, object]:
+        return {}
 
     def remedy(self, name: str, /, *, caller: GivenPolicy | None = None) -> Remedy:  # noqa: ARG002
         return Remedy(name, "", lambda _grant, _field: "app")

@@ -92,6 +92,19 @@ class Policies:
         )
         return self.command.over(words) if self.command else words
 
+    def said(self, caller: GivenPolicy | None) -> dict[str, object]:
+        """What the caller and the command line say, as a record of a call keeps it; nothing where they say nothing.
+
+        `policy` is a table of what is set, `leave` one of what is added to what the plugin has.
+        """
+        terms = {**(_terms(caller) if caller is not None else {}), **(self.command.said if self.command else {})}
+        more = self.command.more if self.command else {}
+        if not (terms or more):
+            return {}
+        from plughost.policy import table_of, written
+
+        return {**({"policy": table_of(terms)} if terms else {}), **({"leave": written(more)} if more else {})}
+
     def remedy(self, name: str, *, caller: GivenPolicy | None = None) -> Remedy:
         """What would allow a plugin what it is denied, where the caller has said this."""
 

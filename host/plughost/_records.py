@@ -97,6 +97,7 @@ def replay(
             kwargs=arguments.kwargs,
             timeout_s=record.timeout_s if timeout_s is None else timeout_s,
             env=env,
+            policy=arguments.policy or None,
             on_output=on_output,
         )
     except PlughostError as error:

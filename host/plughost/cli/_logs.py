@@ -10,13 +10,13 @@ from plughost.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from plughost.cli._context import Context
     from plughost.cli._declaration import Values
     from plughost.cli._terminal import Stream
     from plughost.host import Host
-    from plughost.journal import CallRecord
+    from plughost.journal import Arguments, CallRecord
 
 __all__ = ["call_number", "duration_text", "logs", "tool_text"]
 
@@ -155,5 +155,16 @@ def _facts(call: CallRecord) -> list[tuple[str, str]]:
         ("output", size_text(call.output_bytes)),
         ("timeout", "" if call.timeout_s is None else f"{call.timeout_s:g} s"),
         ("variables", " ".join(call.variables)),
+        *(_policy_of(call.arguments) if call.arguments else ()),
         ("arguments", lost),
     ]
+
+
+def _policy_of(arguments: Arguments) -> list[tuple[str, str]]:
+    """What the caller said of the plugin's policy."""
+    return [(name, _table_text(table)) for name, table in (("policy", arguments.policy), ("leave", arguments.leave))]
+
+
+def _table_text(table: Mapping[str, object]) -> str:
+    values = ((key, ", ".join(map(str, value)) if isinstance(value, list) else value) for key, value in table.items())
+    return "; ".join(f"{key} = {value}" for key, value in values)

@@ -72,4 +72,6 @@ def _verdict(replayed: Replayed) -> str:
         return f"{name} went well before, too, but with another result"
     had = ", ".join(f"`{name}`" for name in record.variables)
     variables = f", with the variables {had}" if had else ""
-    return f"{name} ended otherwise before: {was}{variables}"
+    leave = ", ".join(f"`{name}`" for name in record.arguments.leave) if record.arguments else ""
+    leave = f", with leave for more by its command line: {leave}" if leave else ""
+    return f"{name} ended otherwise before: {was}{variables}{leave}"

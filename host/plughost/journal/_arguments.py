@@ -18,13 +18,25 @@ LARGEST_BYTES = 1 << 20
 
 
 class Arguments:
-    """By position and by name."""
+    """By position and by name; and what the caller said of the plugin's policy, as a table.
 
-    __slots__ = ("args", "kwargs")
+    `policy` is the most that it was to have, `leave` what it was to have besides. Both are empty where nothing was said.
+    """
 
-    def __init__(self, args: Sequence[object], kwargs: Mapping[str, object]) -> None:
+    __slots__ = ("args", "kwargs", "leave", "policy")
+
+    def __init__(
+        self,
+        args: Sequence[object],
+        kwargs: Mapping[str, object],
+        *,
+        policy: Mapping[str, object] | None = None,
+        leave: Mapping[str, object] | None = None,
+    ) -> None:
         self.args = list(args)
         self.kwargs = dict(kwargs)
+        self.policy = dict(policy or {})
+        self.leave = dict(leave or {})
 
     @classmethod
     def restored(cls, message: str, frames: bytes) -> Arguments:
@@ -44,7 +56,10 @@ class Arguments:
         args, kwargs = (params.get("args"), params.get("kwargs")) if isinstance(params, dict) else (None, None)
         if not (isinstance(args, list) and isinstance(kwargs, dict)):
             raise WireError("it holds no arguments")
-        return cls(args, kwargs)
+        policy, leave = record.get("policy", {}), record.get("leave", {})
+        if not (isinstance(policy, dict) and isinstance(leave, dict)):
+            raise WireError("it holds no policy")
+        return cls(args, kwargs, policy=policy, leave=leave)
 
     def record(self) -> dict[str, object]:
         """As plain JSON values, with bytes as base64 text."""
@@ -53,10 +68,13 @@ class Arguments:
         return value
 
 
-def kept_arguments(args: Sequence[object], kwargs: Mapping[str, object]) -> bytes:
-    """The fields of a record, as JSON with a comma before each: the arguments, or why they are not there."""
+def kept_arguments(args: Sequence[object], kwargs: Mapping[str, object], said: Mapping[str, object] | None = None) -> bytes:
+    """The fields of a record, as JSON with a comma before each: the arguments, or why they are not there.
+
+    `said` are the `policy` and the `leave` of the `Arguments`, if there are some.
+    """
     try:
-        line, *frames = pack({"params": {"args": list(args), "kwargs": dict(kwargs)}})
+        line, *frames = pack({"params": {"args": list(args), "kwargs": dict(kwargs)}, **(said or {})})
     except WireError as error:
         return b"," + fields({"arguments_lost": str(error)[:200]})
     size = len(line) + sum(map(len, frames))

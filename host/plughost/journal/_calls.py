@@ -77,6 +77,8 @@ class CallRecord:
             kept["traceback"] = self.traceback or None
             kept["arguments"] = None if self.arguments is None else self.arguments.record()
             kept["arguments_lost"] = self.arguments_lost or None
+            kept["policy"] = self.arguments.policy if self.arguments else None
+            kept["leave"] = self.arguments.leave if self.arguments else None
             kept["timeout_s"] = self.timeout_s
             kept["variables"] = list(self.variables)
         return kept

@@ -115,9 +115,13 @@ class Journal:
         *,
         timeout_s: float | None = None,
         env: Mapping[str, str] | None = None,
+        said: Mapping[str, object] | None = None,
     ) -> bytes:
-        """What `note` is to be given of the arguments, before the call may change them. Of `env` the names are kept."""
-        more = kept_arguments(args, kwargs)
+        """What `note` is to be given of the arguments, before the call may change them. Of `env` the names are kept.
+
+        `said` is what the caller said of the policy, see `Arguments`.
+        """
+        more = kept_arguments(args, kwargs, said)
         if timeout_s is not None or env:
             more += b"," + fields({"timeout_s": timeout_s, "env": " ".join(sorted(env or {}))})
         return more
