@@ -1455,7 +1455,7 @@ def test_a_session_too_many_while_all_are_busy(opening):
 @tells("session-busy", exit_code=4)
 def test_a_call_in_the_middle_of_a_stream_of_the_same_session(opening):
     """
-    Session `…` of `echo` is in the middle of a stream, in this thread
+    Session `…` of `echo` is in the middle of a call, or a stream, of this thread or task
 
     hint: Take its items, or leave its loop, before the next call
     """

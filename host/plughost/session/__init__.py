@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from plughost.session._files import size_bytes
     from plughost.session._folder import abandoned, sweep
     from plughost.session._limits import SessionLimits
-    from plughost.session._session import Session, SessionOutcome
+    from plughost.session._outcome import SessionOutcome
+    from plughost.session._session import Session
     from plughost.session._sessions import Sessions
     from plughost.session._stats import SessionStats, SessionTotals
 
@@ -41,7 +42,8 @@ __getattr__ = lazily(
         "_files": ("size_bytes",),
         "_folder": ("abandoned", "sweep"),
         "_limits": ("SessionLimits",),
-        "_session": ("Session", "SessionOutcome"),
+        "_outcome": ("SessionOutcome",),
+        "_session": ("Session",),
         "_sessions": ("Sessions",),
         "_stats": ("SessionStats", "SessionTotals"),
     },

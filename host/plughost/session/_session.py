@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import logging
 import os
+from contextlib import aclosing, contextmanager
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -19,52 +21,27 @@ from plughost.session._files import list_files
 from plughost.session._keep import copy_files
 from plughost.session._life import Life
 from plughost.session._memory import resident_bytes
+from plughost.session._outcome import SessionOutcome
 from plughost.session._stats import SessionStats
 from plughost.session._tasks import Tasks
-from plughost.session._turn import Turn
+from plughost.session._turn import Asker, Turn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from typing import Protocol, Self
+    from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+    from typing import Self
 
     from plughost._workers import Workers
-    from plughost.call import Event, Output
+    from plughost.call import Event
     from plughost.policy import Policy
     from plughost.registry import Installed
     from plughost.session._artifacts import Artifact
     from plughost.session._folder import Folder
     from plughost.session._limits import SessionLimits
+    from plughost.session._outcome import MakeOutput
     from plughost.session._tasks import Task
     from plughost.worker import Worker
 
-    class MakeOutput(Protocol):
-        """What takes in whatever a call of a tool reports."""
-
-        def __call__(
-            self,
-            plugin: str,
-            tool: Mapping[str, object],
-            on_output: Callable[[bytes], None] | None = None,
-            on_event: Callable[[Event], object] | None = None,
-        ) -> Output: ...
-
-
-__all__ = ["MakeOutput", "Session", "SessionOutcome"]
-
-
-class SessionOutcome(Outcome):
-    """What a call in a session came to: also the files that it wrote.
-
-    `artifacts_complete` is false where there are too many files to look at all of them.
-    """
-
-    __slots__ = ("artifacts", "artifacts_complete")
-
-    def __init__(self, outcome: Outcome, artifacts: list[Artifact], *, artifacts_complete: bool) -> None:
-        for name in Outcome.__slots__:
-            setattr(self, name, getattr(outcome, name))
-        self.artifacts = artifacts
-        self.artifacts_complete = artifacts_complete
+__all__ = ["Session"]
 
 
 class Session:
@@ -113,6 +90,12 @@ class Session:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
     def __repr__(self) -> str:
         return f"<Session {self.id} of {self.plugin}: {self.tasks.state}>"
 
@@ -129,9 +112,13 @@ class Session:
 
         Raises: as `invoke` does.
         """
-        from plughost.session._aside import aside
+        from plughost._awaiting import ainvoke
+        from plughost.session._awaited import one_awaited
 
-        return await aside(self._workers.pool.watcher, self.call, tool, *args, **kwargs)
+        async with one_awaited(self.tasks) as task:
+            with self._chosen(task, tool, args, kwargs) as chosen:
+                output = self._make_output(self.plugin, chosen)
+                return await ainvoke(task.worker, self.plugin, chosen, args, kwargs, timeout_s=task.timeout_s, output=output)
 
     def stream(self, tool: str | None = None, /, *args: object, **kwargs: object) -> Iterator[object]:
         """Call a tool and give its items as they come; leaving the loop early closes the generator in the child.
@@ -140,15 +127,25 @@ class Session:
 
         Raises: as `invoke` does, an error of the plugin's after the items that came before it.
         """
-        with self.tasks.one() as task:
-            chosen = choose_tool(self.plugin, task.manifest, tool)
-            output, timeout_s = self._make_output(self.plugin, chosen), task.timeout_s
-            name = str(chosen["name"])
-            with (
-                self._workers.blaming(self._installed),
-                self._workers.recording(self._installed, task.worker, name, args, kwargs, timeout_s=timeout_s),
-            ):
-                yield from stream(task.worker, self.plugin, chosen, args=args, kwargs=kwargs, timeout_s=timeout_s, output=output)
+        with self.tasks.one() as task, self._chosen(task, tool, args, kwargs) as chosen:
+            output = self._make_output(self.plugin, chosen)
+            yield from stream(task.worker, self.plugin, chosen, args=args, kwargs=kwargs, timeout_s=task.timeout_s, output=output)
+
+    async def astream(self, tool: str | None = None, /, *args: object, **kwargs: object) -> AsyncGenerator[object, None]:
+        """As `stream`, for `async for`. Cancelled while it waits for an item, it ends as `acall` does.
+
+        Raises: as `invoke` does, an error of the plugin's after the items that came before it.
+        """
+        from plughost._awaiting import astream
+        from plughost.session._awaited import one_awaited
+
+        async with one_awaited(self.tasks) as task:
+            with self._chosen(task, tool, args, kwargs) as chosen:
+                output = self._make_output(self.plugin, chosen)
+                items = astream(task.worker, self.plugin, chosen, args, kwargs, timeout_s=task.timeout_s, output=output)
+                async with aclosing(items):
+                    async for item in items:
+                        yield item
 
     def invoke(
         self,
@@ -189,12 +186,7 @@ class Session:
         on_item: Callable[[object], None] | None = None,
         on_event: Callable[[Event], object] | None = None,
     ) -> Outcome:
-        chosen = choose_tool(self.plugin, task.manifest, tool)
-        name = str(chosen["name"])
-        with (
-            self._workers.blaming(self._installed),
-            self._workers.recording(self._installed, task.worker, name, args, kwargs, timeout_s=task.timeout_s),
-        ):
+        with self._chosen(task, tool, args, kwargs) as chosen:
             return invoke(
                 task.worker,
                 self.plugin,
@@ -205,6 +197,19 @@ class Session:
                 on_item=on_item,
                 output=self._make_output(self.plugin, chosen, on_output, on_event),
             )
+
+    @contextmanager
+    def _chosen(
+        self, task: Task, tool: str | None, args: Sequence[object], kwargs: Mapping[str, object]
+    ) -> Iterator[Mapping[str, object]]:
+        """The tool, whose call is made in this: the journal has it, and an environment that is damaged is found out."""
+        chosen, workers = choose_tool(self.plugin, task.manifest, tool), self._workers
+        name = str(chosen["name"])
+        with (
+            workers.blaming(self._installed),
+            workers.recording(self._installed, task.worker, name, args, kwargs, timeout_s=task.timeout_s),
+        ):
+            yield chosen
 
     # Files.
 
@@ -262,9 +267,18 @@ class Session:
 
         Raises: UsageError: that folder can't be written; the session is as it was.
         """
+        return self._close(keep, Asker())
+
+    def _close(self, keep: str | os.PathLike[str] | None, asker: Asker) -> list[Artifact]:
         kept = [] if keep is None or self.tasks.ended() else self.keep(keep)
-        self.tasks.end(_ends.closed())
+        self.tasks.end(_ends.closed(), asker=asker)
         return kept
+
+    async def aclose(self, *, keep: str | os.PathLike[str] | None = None) -> list[Artifact]:
+        """As `close`, while the event loop goes on."""
+        from plughost.session._awaited import aside, this_task
+
+        return await aside(partial(self._close, keep, this_task()))
 
     def forget(self) -> None:
         """In a forked copy of this process: it is the original's."""

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from plughost.paths import Store
     from plughost.policy import Policy
     from plughost.session._limits import SessionLimits
-    from plughost.session._session import MakeOutput
+    from plughost.session._outcome import MakeOutput
     from plughost.worker._watch import Timer, Watcher
 
 __all__ = ["Sessions"]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from plughost.errors import CallCancelled, CallTimeout, PluginCrashed, SessionEnded, SessionError, UnknownError, UsageError
 from plughost.session import _ends
+from plughost.session._turn import Asker
 from plughost.worker import CUSTODY
 
 if TYPE_CHECKING:
@@ -36,20 +37,24 @@ _BUSY_FOR_S = 1.0
 class Task:
     """One call: the process that makes it, the manifest that holds for it, and how long it may take."""
 
-    __slots__ = ("custody", "manifest", "timeout_s", "worker")
+    __slots__ = ("_is_called_off", "custody", "manifest", "timeout_s", "worker")
 
     def __init__(self, worker: Worker, manifest: Mapping[str, object], timeout_s: float | None) -> None:
         self.worker = worker
         self.manifest = manifest
         self.timeout_s = timeout_s
+        self._is_called_off = False
         self.custody: Custody | None = CUSTODY.get()
         if self.custody is not None:
             self.custody.add(worker)
 
     @property
     def is_called_off(self) -> bool:
-        """Whether another thread has cancelled it."""
-        return self.custody is not None and self.custody.is_called_off
+        """Whether it was cancelled: by another thread, or in the event loop that awaits it."""
+        return self._is_called_off or (self.custody is not None and self.custody.is_called_off)
+
+    def call_off(self) -> None:
+        self._is_called_off = True
 
     def leave(self) -> None:
         if self.custody is not None:
@@ -107,15 +112,15 @@ class Tasks:
         return 0.0 if self._turn.is_taken else time.monotonic() - self._used_at
 
     @contextmanager
-    def one(self, timeout_s: float | None = None) -> Iterator[Task]:
-        """The turn for one call. What the call raises says of the session what there is to say.
+    def one(self, timeout_s: float | None = None, *, asker: Asker | None = None) -> Iterator[Task]:
+        """The turn for one call, `asker`'s. What the call raises says of the session what there is to say.
 
         Raises: SessionEnded, SessionError, PluginCrashed, CallTimeout, CallCancelled: no call is made.
         """
         if self._life.is_mid_call:  # from a function that the plugin has called back
             yield self._begin(timeout_s)
             return
-        self._take_turn()
+        self._take_turn(asker or Asker())
         task = None
         try:
             task = self._begin(timeout_s)
@@ -131,14 +136,14 @@ class Tasks:
                 task.leave()
             self._leave()
 
-    def _take_turn(self) -> None:
-        if self._turn.is_mine:
+    def _take_turn(self, asker: Asker) -> None:
+        if self._turn.is_held_by(asker):
             raise SessionError(
-                f"Session `{self._name}` of `{self._plugin}` is in the middle of a stream, in this thread",
+                f"Session `{self._name}` of `{self._plugin}` is in the middle of a call, or a stream, of this thread or task",
                 reference="session-busy",
                 hint="Take its items, or leave its loop, before the next call",
             )
-        if not self._turn.take():
+        if not self._turn.take(asker=asker):
             raise CallTimeout(
                 f"Session `{self._name}` of `{self._plugin}` was busy until the deadline",
                 causes=["Nothing was asked of the plugin"],
@@ -167,6 +172,8 @@ class Tasks:
         self._life.note(error, is_called_off=task.is_called_off)
         if isinstance(error, UsageError | UnknownError) and task.worker.alive:  # nothing was asked
             self.made -= 1
+            return
+        if isinstance(error, GeneratorExit):  # a stream that nobody wants more of
             return
         self.failed += 1
         if not isinstance(error, PluginCrashed | CallTimeout):
@@ -227,10 +234,12 @@ class Tasks:
             self._set_end(why)
             self._give_turn_back()
 
-    def end(self, why: End) -> None:
+    def end(self, why: End, *, asker: Asker | None = None) -> None:
         """Make no more calls, end the one that is made, and clear up."""
         self._set_end(why)
-        if self._turn.is_mine:  # in a function that the plugin has called back, or in a stream: cleared up after that
+        if self._turn.is_held_by(
+            asker or Asker()
+        ):  # in a function that the plugin has called back, or in a stream: cleared up after that
             self._life.interrupt()
             return
         deadline = time.monotonic() + _NOTICED_WITHIN_S
