@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Event", "LogEvent", "OutputEvent", "ProgressEvent", "ReportingOutput", "event_of", "log_again", "log_printed"]
 
+#: Of a number in an event, and of a time: what is beyond them can't be made an integer, or a date.
+_MOST, _LATEST = 1e300, 1e11
 _WARNING = 30  # `logging.WARNING`: what Python shows where nobody has set up `logging`
 
 
@@ -200,7 +202,7 @@ def event_of(method: str, params: Mapping[str, object], what: str, number: int) 
         level_name=_text(params, "level_name"),
         logger=_text(params, "logger"),
         message=_text(params, "message"),
-        time=_number(params, "time"),
+        time=_number(params, "time", most=_LATEST),
         path=_text(params, "path"),
         line=int(_number(params, "line")),
         function=_text(params, "function"),
@@ -245,7 +247,8 @@ def log_again(event: LogEvent) -> None:
     record.exc_text = event.exception or None
     attributes = vars(record)
     ours = {"plugin": event.plugin, "plugin_tool": event.tool, "plugin_logger": event.logger}
-    attributes.update((name, value) for name, value in {**event.fields, **ours}.items() if name not in attributes)
+    # Nothing in the place of what a record is or does: a field `getMessage` would have each handler fail.
+    attributes.update((name, value) for name, value in {**event.fields, **ours}.items() if not hasattr(record, name))
     logger.handle(record)
 
 
@@ -256,8 +259,8 @@ def _text(params: Mapping[str, object], name: str) -> str:
     return value
 
 
-def _number(params: Mapping[str, object], name: str) -> float:
+def _number(params: Mapping[str, object], name: str, *, most: float = _MOST) -> float:
     value = params.get(name, 0)
-    if not isinstance(value, int | float):
+    if not (isinstance(value, int | float) and -most <= value <= most):
         raise WireError(f"`{name}` of a notification is no number")
     return value

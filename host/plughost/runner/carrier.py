@@ -49,12 +49,24 @@ class Form:
 class Carrier:
     """Each end has a class of its own, for how it comes to share the memory. `news` is what the next message says of that."""
 
-    __slots__ = ("_argument", "_leaf_of", "_makers", "_result", "most_bytes", "news", "receiving", "sending")
+    __slots__ = (
+        "_argument",
+        "_leaf_of",
+        "_makers",
+        "_result",
+        "most_bytes",
+        "most_held_bytes",
+        "news",
+        "receiving",
+        "sending",
+    )
 
     def __init__(self) -> None:
         self.news: object = None
         #: The most that one message of the other end's may hold, with all that belongs to it.
         self.most_bytes = MAX_MESSAGE_BYTES
+        #: The least memory that is too much for what one message is in Python; None: that is not looked at.
+        self.most_held_bytes: int | None = None
         self.receiving: Arena | None = None
         #: Set once the other end has it, too.
         self.sending: Arena | None = None

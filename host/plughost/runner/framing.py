@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["Assembler", "gathered"]
 
 _WORTH_A_CALL = 1 << 16  # bytes; to copy fewer takes less time than a system call of their own
+_WORTH_WEIGHING = 1 << 20  # bytes of a line; of fewer nothing large can be made
+#: What takes up least in Python: a list or dict without anything in it, a place in one, and what a frame is until it is copied.
+_CONTAINER_BYTES, _PLACE_BYTES, _FRAME_BYTES = 56, 8, 256
 
 
 def gathered(buffers: list[bytes]) -> list[bytes]:
@@ -101,6 +104,8 @@ class Assembler:
             if end < 0:
                 self._scanned = len(self._buffer)
                 return None
+            if size > _WORTH_WEIGHING:
+                self._refuse_if_heavy(weight_of(self._buffer, end))
             with memoryview(self._buffer) as whole, whole[:end] as line:
                 message: dict[str, object] = wire.unpack(line)
             del self._buffer[: end + 1]
@@ -124,6 +129,7 @@ class Assembler:
         if "memory" in message and self._carrier is not None:
             self._carrier.heard(message.pop("memory"))
         self._places = _places_in(message)
+        self._refuse_if_heavy(len(self._places) * _FRAME_BYTES)
         self._needed = sum(size for offset, size in self._places if offset < 0)
         whole_bytes = sum(size for _, size in self._places)
         if whole_bytes > self._most_bytes:
@@ -131,6 +137,12 @@ class Assembler:
         self.message_bytes += whole_bytes
         self._message = message
         return self._completed()
+
+    def _refuse_if_heavy(self, held_bytes: int) -> None:
+        """Raises: wire.WireError: a few bytes would become more than the other end can have had in its own memory."""
+        most = None if self._carrier is None else self._carrier.most_held_bytes
+        if most is not None and held_bytes > most:
+            raise wire.WireError("a message that takes {} bytes of memory or more".format(held_bytes))
 
     def _completed(self) -> dict[str, object] | None:
         """The message that has begun, once its frames have come."""
@@ -176,6 +188,12 @@ class Assembler:
                 del self._buffer[: self._needed]
             except BufferError:
                 self._buffer = self._buffer[self._needed :]
+
+
+def weight_of(buffer: bytearray, end: int) -> int:
+    """How much memory the line in the buffer up to `end` takes at least once it is read: `[],` is 64 bytes of it."""
+    containers = buffer.count(b"[", 0, end) + buffer.count(b"{", 0, end)
+    return containers * _CONTAINER_BYTES + buffer.count(b",", 0, end) * _PLACE_BYTES
 
 
 def _places_in(message: dict[str, object]) -> list[tuple[int, int]]:

@@ -11,6 +11,7 @@ import os
 import stat
 
 from plughost.runner.carrier import Carrier
+from plughost.runner.wire import WireError
 from plughost.worker._allocation import keep_freed_memory
 
 TYPE_CHECKING = False
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Bulk"]
 
 _SECTOR_BYTES = 512  # the unit of `st_blocks`
+_MOST_OFFERS = 8  # of a child, which makes one, and no more where that wasn't taken
 _GET_SEALS = 1034  # F_GET_SEALS, which only some builds of Python name
 _YES = b'{"jsonrpc":"2.0","method":"memory","memory":true,"frames":[]}\n'
 _NO = b'{"jsonrpc":"2.0","method":"memory","memory":false,"frames":[]}\n'
@@ -30,7 +32,7 @@ _NO = b'{"jsonrpc":"2.0","method":"memory","memory":false,"frames":[]}\n'
 class Bulk(Carrier):
     """`tell` sends the child a line; which process it is has to be said before it offers anything."""
 
-    __slots__ = ("_descriptor", "is_counted", "pid", "tell")
+    __slots__ = ("_descriptor", "_offers", "is_counted", "pid", "tell")
 
     def __init__(self, tell: Callable[[bytes], None]) -> None:
         super().__init__()
@@ -38,6 +40,7 @@ class Bulk(Carrier):
         self.pid = 0
         #: Whether somebody will ask how much memory it takes, which costs a descriptor.
         self.is_counted = False
+        self._offers = 0
         self._descriptor = -1
 
     def memory_bytes(self) -> int:
@@ -48,7 +51,13 @@ class Bulk(Carrier):
             return -1
 
     def heard(self, news: object) -> None:
-        """Open what the child offers: the number of a descriptor of its own. A second offer is none."""
+        """Open what the child offers: the number of a descriptor of its own. Another offer is none.
+
+        Raises: WireError: it goes on offering something; what it is answered would pile up.
+        """
+        self._offers += 1
+        if self._offers > _MOST_OFFERS:
+            raise WireError("one offer of memory after the other")
         if self.receiving is not None or type(news) is not int:
             return
         try:

@@ -110,6 +110,7 @@ class Guards:
         if policy.output_bytes is not None:
             channel.most_printed_bytes = policy.output_bytes
             channel.on_flood = lambda: guard.end_for("output_bytes", channel.printed_bytes)
+        channel.bulk.most_held_bytes = policy.memory_bytes  # who gives something has had it in its own memory
         if policy.result_bytes is not None:
             channel.limit_results(policy.result_bytes)
         self._watched[worker] = _Seen(guard)

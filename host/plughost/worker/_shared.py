@@ -179,7 +179,7 @@ class Shared:
             self.fail(error)
 
     def _take_in(self, chunk: bytes) -> None:
-        if self._assembler.is_amid or _FRAMES in chunk:
+        if self._assembler.is_amid or _FRAMES in chunk or len(self._partial) > self._channel.read_bytes:
             chunk, self._partial = self._partial + chunk, b""
             assembler = self._assembler
             assembler.feed(chunk)

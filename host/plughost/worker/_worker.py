@@ -243,6 +243,8 @@ class Worker:
         self.note_warning(message)
         try:
             self.on_notification(method, params, what, number)
+        except WireError:  # it is none that the runner sends
+            raise
         except Exception as error:
             raise Raised(error) from error
 
