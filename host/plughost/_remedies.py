@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Remedy"]
 
+_SOME_PROCESSES, _PROGRAMS = 16, "/usr/bin"
 _PARTIES = {
     "app": "the app",
     "operator": "the settings",
@@ -37,6 +38,14 @@ class Remedy:
         """What would allow a host, for which `{}` stands; and what any traffic at all."""
         beside = self._beside("network", "on")
         ways = (self._way("--allow-net {}", '"network": ["{}"]'), self._way("network=on", '"network": "on"'))
+        return [f"`{way}` would allow it{beside}" for way in ways]
+
+    def for_processes(self) -> list[str]:
+        """What would allow processes of its own Python; and what those of programs of the system, too."""
+        beside = self._beside("processes", _SOME_PROCESSES)
+        number, programs = f"processes={_SOME_PROCESSES}", f"execute={_PROGRAMS}"
+        terms = f'"processes": {_SOME_PROCESSES}'
+        ways = (self._way(number, terms), self._way(f"{number} {programs}", f'{terms}, "execute": ["{_PROGRAMS}"]'))
         return [f"`{way}` would allow it{beside}" for way in ways]
 
     def for_file(self, path: str, field: str) -> str:

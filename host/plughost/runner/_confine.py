@@ -14,6 +14,8 @@ Above it: `_start`; below it: the kernel's calls. The host makes the plan, see i
 | `landlock` | `abi`, `rules`: pairs of a path and the ways in which it may be opened, `scopes`; see `_landlock` |
 | `folder` | the working folder |
 | `fork` | of a nursery: what its children do besides, see `_narrow` |
+| `alone` | it has no other processes: what is said where it would start one, see `_processes` |
+| `denied` | what is said of hosts, see `_denied` |
 | `sources` | when the newest of the runner's sources was changed, see `_bytecode` |
 | `filter` | the system calls that are left, as a program for seccomp(2), in hexadecimal digits |
 

@@ -95,40 +95,53 @@ class Events:
 
 
 def when_imported(name: str, then: Callable[[], None]) -> None:
-    """Call `then` when the module is imported, before anybody has used it; at once if it has been imported."""
+    """Call `then` when the module is imported, before anybody has used it; at once if it has been imported.
+
+    What is built into the interpreter is imported now: its loader is one for all of that kind.
+    """
+    if name in sys.builtin_module_names:
+        __import__(name)
     if name in sys.modules:
         then()
-    else:
-        sys.meta_path.insert(0, _Finder(name, then))
+        return
+    finder = next((each for each in sys.meta_path if isinstance(each, _Finder)), None)
+    if finder is None:
+        finder = _Finder()
+        sys.meta_path.insert(0, finder)
+    finder.awaited.setdefault(name, []).append(then)
 
 
 class _Finder:
-    """First among the finders until the module is imported: `then` is called when it is, and before anybody has used it."""
+    """First among the finders as long as modules are awaited."""
 
-    def __init__(self, name: str, then: Callable[[], None]) -> None:
-        self._name = name
-        self._then = then
+    def __init__(self) -> None:
+        #: What is to be called when a module is imported, before anybody has used it.
+        self.awaited: dict[str, list[Callable[[], None]]] = {}
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
-        if name != self._name:
+        if name not in self.awaited:
             return None
-        sys.meta_path.remove(self)
+        then = self.awaited.pop(name)
+        if not self.awaited:
+            sys.meta_path.remove(self)
         for finder in sys.meta_path:
             spec = finder.find_spec(name, path, target)
             if spec is not None:
-                self._follow(spec)
+                _follow(spec, then)
                 return spec
         return None
 
-    def _follow(self, spec: ModuleSpec) -> None:
-        loader = spec.loader
-        if loader is None:
-            return
-        own, load = vars(loader), loader.exec_module
 
-        def exec_module(module: ModuleType) -> None:
-            del own["exec_module"]  # the class's stays
-            load(module)
-            self._then()
+def _follow(spec: ModuleSpec, then: list[Callable[[], None]]) -> None:
+    loader = spec.loader
+    if loader is None:
+        return
+    own, load = vars(loader), loader.exec_module
 
-        own["exec_module"] = exec_module
+    def exec_module(module: ModuleType) -> None:
+        del own["exec_module"]  # the class's stays
+        load(module)
+        for each in then:
+            each()
+
+    own["exec_module"] = exec_module

@@ -18,7 +18,7 @@ and says so with a member `memory` in its next message: the number of its descri
 
 | method | params | result |
 |---|---|---|
-| `initialize` | `protocol` (1), `project`, `log` (the least level), `concurrency`, `coroutines` | `protocol`, `python`, `pid` |
+| `initialize` | `protocol` (1), `project`, `log` (the least level), `concurrency`, `coroutines`, `plainly` | `protocol`, `python`, `pid` |
 | `describe` | `entry_points`: name → `module:object` | `tools` and `hooks`, as in the manifest |
 | `load` | `targets`: what is to be imported ahead of any call | null |
 | `uncompiled` | nothing | the paths of modules that are loaded, and have no bytecode |
@@ -158,12 +158,24 @@ def _confine(*, is_nursery: bool) -> dict[str, object]:
     if not is_nursery:  # its children would all have the same
         _bulk.make_ahead()
     _confine.confine(plan)
-    denied = plan.get("denied")
+    _make_up(plan)
+    return plan
+
+
+def _make_up(plan: dict[str, object]) -> None:
+    """Have what is left do as much as it can, and say what it can't."""
+    from . import _stand_ins
+
+    alone, denied = plan.get("alone"), plan.get("denied")
+    _stand_ins.stand_in(is_alone=isinstance(alone, list))
+    if isinstance(alone, list) and alone:
+        from . import _processes
+
+        _processes.explain_processes(*alone)
     if isinstance(denied, list):
         from . import _denied
 
         _denied.explain_denials(*denied)
-    return plan
 
 
 def _entered_already() -> None:

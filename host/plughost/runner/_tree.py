@@ -49,6 +49,7 @@ def enter(steps: Iterable[Step]) -> None:
     os.chdir("/")
     for kind, path, *details in steps:
         _do(str(kind), str(path), details)
+    _have_a_number()
     call("umount2", _OLD.encode(), _MNT_DETACH)
     os.rmdir(_OLD)
     _set("/", _MODES["ro"], 0)
@@ -70,6 +71,12 @@ def _do(kind: str, path: str, details: list[object]) -> None:
         mode, source = map(str, details)
         call("mount", os.fsencode(_OLD + source), os.fsencode(path), None, _MS_BIND | _MS_REC, None)
         _set(path, _MODES[mode], _AT_RECURSIVE)
+
+
+def _have_a_number() -> None:
+    """Those who look after processes, `psutil` for one, look for their own by its number."""
+    if os.path.isdir("/proc/self"):
+        os.symlink("self", "/proc/{}".format(os.getpid()))
 
 
 def _set(path: str, attributes: int, flags: int) -> None:

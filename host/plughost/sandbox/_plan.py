@@ -227,6 +227,8 @@ class Ways:
         plan["unshare"], plan["map"] = flags, [os.getuid(), os.getgid()]
         if policy.network != "on" and remedy is not None:
             plan["denied"] = [plugin, policy.network, BROKER_PORT if has_hosts else 0, *remedy.for_hosts()]
+        if policy.processes == 1:
+            plan["alone"] = [] if remedy is None else [plugin, *remedy.for_processes()]
         environment = _environment(policy, venv, work, variables, has_tree=has_tree)
         if has_hosts:
             plan["port"] = BROKER_PORT

@@ -44,7 +44,10 @@ SYSTEM = (
     "/etc/ld.so.cache",
     "/etc/localtime",
     "/etc/mime.types",
+    "/etc/os-release",
     "/etc/pki",
+    "/etc/protocols",
+    "/etc/services",
     "/etc/ssl",
     "/etc/timezone",
     "/sys/devices/system/cpu",
@@ -54,9 +57,12 @@ _PROCESS = tuple(
     f"/proc/{name}"
     for name in (
         *("cpuinfo", "loadavg", "meminfo", "stat", "uptime", "version", "sys/kernel/osrelease", "sys/vm/overcommit_memory"),
-        *(f"self/{name}" for name in ("cmdline", "limits", "maps", "stat", "statm", "status")),
+        *(f"self/{name}" for name in ("cmdline", "limits", "maps", "smaps_rollup", "stat", "statm", "status")),
     )
 )
+_PROGRAM = "/proc/self/exe"
+#: Other names of folders of programs, by which `sh` is known.
+_ALIASES = ("/bin", "/sbin")
 #: Not `/dev/zero`: what is mapped from it is shared memory that no limit counts.
 DEVICES = ("/dev/null", "/dev/full", "/dev/random", "/dev/urandom")
 _RESOLVER = (
@@ -64,9 +70,7 @@ _RESOLVER = (
     "/etc/host.conf",
     "/etc/hosts",
     "/etc/nsswitch.conf",
-    "/etc/protocols",
     "/etc/resolv.conf",
-    "/etc/services",
 )
 _MOST_LINKS = 40  # on the way to a file, as the kernel has it
 _TEMPORARY = "/tmp"  # noqa: S108 - where programs expect it; each process has one of its own
@@ -81,8 +85,8 @@ class Files:
     """
 
     def __init__(self, policy: Policy, venv: str, own: Sequence[str]) -> None:
-        python, bases = base_python(venv)
-        self._executables = [os.path.join(venv, "bin"), python] if policy.processes != 1 else []
+        self._python, bases = base_python(venv)
+        self._executables = [os.path.join(venv, "bin"), self._python] if policy.processes != 1 else []
         if self._executables:
             self._executables += [*policy.execute, *_loaders()]
         everything = [entry.path for entry in os.scandir("/") if entry.path != _TEMPORARY]
@@ -90,6 +94,7 @@ class Files:
         write = [*(everything if "/" in policy.write else ()), *_kept(policy.write, policy.write)]
         read = [*SYSTEM, *(_RESOLVER if policy.network == "on" else ()), *bases, venv, *own, *self._executables]
         read += [*(everything if "/" in policy.read else ()), *_kept(policy.read, policy.write)]
+        self._aliases = [path for path in _ALIASES if os.path.islink(path) and os.path.realpath(path) in policy.execute]
         self.write = list(_without(hidden, write))
         self.read = list(_without(hidden, read))
         self._tree: _Tree | None = None
@@ -102,7 +107,7 @@ class Files:
         texts = {
             "/etc/passwd": f"root:x:0:0::/:\nplugin:x:{user}:{group}:plugin:{work}:\nnobody:x:65534:65534::/:\n",
             "/etc/group": f"root:x:0:\nplugin:x:{group}:\nnogroup:x:65534:\n",
-            "/etc/hosts": "127.0.0.1 localhost\n::1 localhost\n",
+            "/etc/hosts": f"127.0.0.1 localhost {os.uname().nodename}\n::1 localhost\n",
         }
         for path, text in texts.items():
             tree.add(path, ["file", path, text])
@@ -115,10 +120,14 @@ class Files:
             tree.add(path, ["tmpfs", path, size, _MOST_TEMPORARY])
         for path in sorted({*self.read, *self.write}, key=lambda path: path.count("/")):
             tree.place(path, "rw" if path in self.write else "ro")
+        for path in self._aliases:
+            tree.add(path, ["link", path, os.readlink(path)])
         for path in _PROCESS:
             tree.place(path, "ro")
         for path in DEVICES:
             tree.place(path, "dev")
+        if not self._executables:  # else `self` may be several, and each another program
+            tree.add(_PROGRAM, ["link", _PROGRAM, self._python])
         tree.add("/var/tmp", ["link", "/var/tmp", _TEMPORARY])  # noqa: S108
         return tree
 
