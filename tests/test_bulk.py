@@ -157,6 +157,27 @@ def test_a_value_that_needs_a_library_names_it_and_the_worker_lives_on(host: Hos
     assert host.call("newest", "measure")["pid"] == before
 
 
+def test_a_command_shows_arrays_and_tables_without_their_libraries(store_with_bulk: Path, plughost_command) -> None:
+    home = {"PLUGHOST_HOME": str(store_with_bulk)}
+    told = plughost_command("run", "newest:grid", "rows=2", env=home)
+    assert (told.returncode, told.stdout, told.stderr) == (0, '{"grid":[[0.0,0.0],[0.0,0.0]]}\n', "")
+    lines = plughost_command("run", "newest:tables", env=home).stdout.splitlines()
+    assert lines[:7] == [
+        "[[0,1],[2,3]]",
+        '[1.5,"NaN"]',
+        '["2024-01-01"]',
+        '[1,"a"]',
+        '[{"city":"Bern","at":"2024-01-01T00:00:00"},{"city":"Thun","at":null}]',
+        '["Bern","Thun"]',
+        '[{"x":1},{"x":null}]',
+    ]
+    assert json.loads(lines[7]) == [0] * 20_000
+    kept = plughost_command("run", "older:grid", "rows=1", "--record-arguments", env={**home, "PLUGHOST_ISOLATION": "call"})
+    assert kept.stdout == '{"grid":[[0.0,0.0]]}\n'
+    number = plughost_command("logs", "older", "--json", env=home).json()[-1]["id"]
+    assert plughost_command("replay", str(number), "--json", env=home).json()["same"] is True
+
+
 # Arrays and tables, whose libraries the host of these tests has not: a host of their own, in the plugin's environment.
 
 

@@ -79,6 +79,8 @@ class Keeper(Caller):
         self.policies = Policies(policy, allow_unenforced=allow_unenforced, settings=self._settings_of_calls)
         if project == "plughost":
             self.policies.program = _command_on(self.store.root)
+        #: Whether it shows results to people: what is an array or a table comes as lists and records, and takes no library here.
+        self.takes_plain_values = False
         self._on_progress = on_progress
         self._on_event = on_event
         super().__init__(self._new_workers)
@@ -107,6 +109,7 @@ class Keeper(Caller):
             limits=self._limits,
             surroundings=Surroundings(*self._surroundings),
             policies=self.policies,
+            plainly=self.takes_plain_values,
         )
         workers.on_event = self._on_event
         return workers

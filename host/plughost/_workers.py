@@ -68,7 +68,8 @@ class Workers:
     """Safe to use from several threads.
 
     `open_journal` gives what calls are recorded in. It is asked by the first call, while that waits for its plugin. `wishes` are
-    what the app says of how plugins are run, `policies` what these may use.
+    what the app says of how plugins are run, `policies` what these may use. Values of libraries come `plainly`, as lists and
+    records, to who has none of these libraries.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Workers:
         limits: Limits | None = None,
         surroundings: Surroundings | None = None,
         policies: Policies | None = None,
+        plainly: bool = False,
     ) -> None:
         self.store = store
         self.project = project
@@ -92,7 +94,8 @@ class Workers:
         self._surroundings = surroundings
         variables = os.environ if surroundings is None else surroundings.environment
         self.confining = Confining(store, policies or Everywhere(DEFAULT), variables)
-        self._nurseries = Nurseries(self.pool, project, store.runner_bytecode, surroundings)
+        self._told = {"plainly": True} if plainly else {}
+        self._nurseries = Nurseries(self.pool, project, store.runner_bytecode, surroundings, told=self._told)
         #: The app's functions that its plugins may call, and the exceptions that they may raise, by name.
         self.offers: dict[str, object] = {}
         self.exception_types: dict[str, type[Exception]] = {}
@@ -462,7 +465,7 @@ class Workers:
                 bytecode=self.store.runner_bytecode,
                 extra_environment=env,
                 surroundings=self._surroundings_in(work) if work else self._surroundings,
-                asked=asked,
+                asked={**(asked or {}), **self._told},
                 confinement=confinement,
             )
         except OSError as error:

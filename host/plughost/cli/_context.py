@@ -93,6 +93,7 @@ class Context:
             allow_unenforced=waived,
         )
         host.policies.command, host.policies.program = command, self.command
+        host.takes_plain_values = True
         return host
 
     def calling(

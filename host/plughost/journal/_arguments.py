@@ -93,7 +93,7 @@ def digest(value: object) -> str:
     from hashlib import sha256
 
     try:
-        return sha256(b"".join(pack({"result": value}))).hexdigest()
+        return sha256(b"".join(pack({"result": plain(value)}))).hexdigest()
     except WireError:
         return ""
 

@@ -17,11 +17,20 @@ if TYPE_CHECKING:
     Buffer = bytes | memoryview
     Leaf = tuple[str, object, Buffer]
 
-__all__ = ["MADE", "NoLibrary", "items_of", "leaf_of", "library", "objects_in", "objects_made", "scalar_of"]
+__all__ = ["MADE", "MANNER", "NoLibrary", "is_array", "items_of", "leaf_of", "library", "objects_in", "objects_made", "scalar_of"]
 
 _BYTE_FORMATS = frozenset("Bbc")
 _CASTABLE = frozenset("BbcHhIiLlQqNnfd?")  # formats in which Python itself makes views
 _MOST_ITEMS = 1 << 30  # of an array: those of no bytes cost nothing to announce
+
+
+class Manner:
+    """How values of libraries leave this process: as what they are, or `plainly`, as lists and records for whom they do."""
+
+    plainly = False
+
+
+MANNER = Manner()
 
 
 class NoLibrary(Exception):
@@ -53,7 +62,7 @@ def leaf_of(value: object) -> Leaf | None:
     """
     numpy = sys.modules.get("numpy")
     if numpy is not None and type(value) is getattr(numpy, "ndarray", None):
-        return _ndarray(value)
+        return None if MANNER.plainly else _ndarray(value)
     if isinstance(value, bytes):
         return "bytes", None, value if type(value) is bytes else bytes(value)
     if isinstance(value, bytearray):
@@ -63,7 +72,7 @@ def leaf_of(value: object) -> Leaf | None:
     array = getattr(sys.modules.get("array"), "array", None)
     if array is not None and isinstance(value, array):
         return "array", value.typecode, memoryview(value).cast("B") if len(value) else b""
-    return _ndarray(value) if _is_array(value) else None
+    return _ndarray(value) if not MANNER.plainly and is_array(value) else None
 
 
 def _memoryview(view: memoryview) -> Leaf | None:
@@ -76,7 +85,7 @@ def _memoryview(view: memoryview) -> Leaf | None:
     return "memoryview", {"format": code, "shape": list(view.shape or ())}, flat
 
 
-def _is_array(value: object) -> bool:
+def is_array(value: object) -> bool:
     """Whether it is an array of numpy's, and no more than that: the mask of a masked one would be lost."""
     numpy = sys.modules.get("numpy")
     kind = getattr(numpy, "ndarray", None)
@@ -114,7 +123,7 @@ def _described(dtype: object) -> object:
 
 def objects_in(value: object) -> dict[str, object] | None:
     """Shape and items of an array of numpy's that holds Python objects, or texts of any length; None of anything else."""
-    if not _is_array(value):
+    if not is_array(value):
         return None
     array = sys.modules["numpy"].asarray(value)
     if array.dtype.kind not in "OT":

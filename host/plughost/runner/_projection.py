@@ -186,8 +186,9 @@ class Projection:
         """The projection of a value of numpy's, pandas' or pyarrow's, in a tuple of one; None of anything else."""
         from . import _arrow, _frames
 
-        simple = _arrays.scalar_of(value) or _arrow.plain_of(value, scalars_only=not self._inline)
-        if simple is None and self._inline:
+        plainly = self._inline or _arrays.MANNER.plainly
+        simple = _arrays.scalar_of(value) or _arrow.plain_of(value, scalars_only=not plainly)
+        if simple is None and plainly:
             simple = _frames.plain_of(value)
         if simple is not None:
             return (self._of(simple[0]),)
@@ -195,13 +196,15 @@ class Projection:
         if leaf is not None:
             return (self._leaf(value, *leaf),)
         objects = _arrays.objects_in(value)
+        if plainly and objects is None and _arrays.is_array(value):
+            return (self._of(_arrays.items_of(value)),)
         try:
             parts = _frames.parts_of(value) if objects is None else ("objects", objects)
         except _frames.NoForm as error:
             raise self._error(str(error)) from None
         if parts is None:
             return None
-        if self._inline:
+        if plainly:
             return (self._of(parts[1]["items"]),)
         self._note(parts[0])
         return (self._object(value, parts[1].items()),)

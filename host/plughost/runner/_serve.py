@@ -10,7 +10,7 @@ import _thread
 import os
 import sys
 
-from . import _failure, _printed, wire
+from . import _arrays, _failure, _printed, wire
 from ._connection import Ended, Interrupted
 from ._events import Events
 from ._loop import PLAIN, answer_all, head_of
@@ -196,6 +196,7 @@ class Server:
         level = params.get("log")
         if isinstance(level, int):
             self.events.watch(level)
+        _arrays.MANNER.plainly = params.get("plainly") is True
         if params.get("concurrency", 1) != 1:
             self.is_shared, self.has_coroutines = True, params.get("coroutines") is True
         self._enter()

@@ -18,7 +18,7 @@ and says so with a member `memory` in its next message: the number of its descri
 
 | method | params | result |
 |---|---|---|
-| `initialize` | `protocol` (1), `project`, `log` (the least level), `concurrency`, `coroutines`, `plainly` | `protocol`, `python`, `pid` |
+| `initialize` | `protocol` (1), `project`, `log` (the least level), `concurrency`, `coroutines` | `protocol`, `python`, `pid` |
 | `describe` | `entry_points`: name → `module:object` | `tools` and `hooks`, as in the manifest |
 | `load` | `targets`: what is to be imported ahead of any call | null |
 | `uncompiled` | nothing | the paths of modules that are loaded, and have no bytecode |
@@ -45,7 +45,8 @@ item. `log`: a record of `logging`: `level`, `level_name`, `logger`, `message`, 
 (it stands in the plugin's output, too). Records of the time between two requests come with the later one.
 
 `convert` names the arguments of a call that are to be turned into their annotated types. `offered` says which are functions of
-the app's: a place or a name → the name that the app offers it by.
+the app's: a place or a name → the name that the app offers it by. With `plainly` in `initialize`, arrays and tables leave as lists
+and records, for a host that shows them and has none of their libraries.
 
 **Wrappers** of hooks run up to their `yield`, and stand still while what they wrap runs elsewhere. `kept` names the places in
 `result` where an object without a wire form stays in the host, each with its type: `[path, type]`. The `outcome` of going on is

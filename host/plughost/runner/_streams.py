@@ -299,5 +299,5 @@ def _size_of(item: object) -> int:
     """About as many bytes as the item takes."""
     try:
         return memoryview(item).nbytes  # type: ignore[arg-type]
-    except TypeError:
+    except (TypeError, ValueError, BufferError):  # an array of dates has no view
         return _UNKNOWN_BYTES

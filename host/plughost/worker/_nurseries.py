@@ -51,8 +51,18 @@ class Nurseries:
     They end when nobody has used them for as long as a worker of `pool` may be idle.
     """
 
-    def __init__(self, pool: Pool, project: str, bytecode: str, surroundings: Surroundings | None = None) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        project: str,
+        bytecode: str,
+        surroundings: Surroundings | None = None,
+        *,
+        told: Mapping[str, object] | None = None,
+    ) -> None:
+        """`told` is what each process is told besides."""
         self._pool, self._project, self._bytecode, self._surroundings = pool, project, bytecode, surroundings
+        self._told = told
         self._closes_at_exit = False
         self._begin_anew()
 
@@ -127,6 +137,7 @@ class Nurseries:
                 project=self._project,
                 bytecode=self._bytecode,
                 surroundings=self._surroundings,
+                told=self._told,
                 confine=confine,
             )
         except OSError:  # as in `fork`

@@ -24,7 +24,7 @@ from plughost.worker._worker import Worker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from plughost.sandbox import Confinement
     from plughost.worker._surroundings import Surroundings
@@ -89,6 +89,7 @@ class Nursery:
         project: str,
         bytecode: str,
         surroundings: Surroundings | None = None,
+        told: Mapping[str, object] | None = None,
         confine: Callable[[], Held | None] = lambda: None,
     ) -> None:
         """`confine` gives what its process is confined by, and who is told once that is gone."""
@@ -123,6 +124,7 @@ class Nursery:
                 make_input=self._asking.make_socket,
                 arguments=("nursery",),
                 surroundings=surroundings,
+                asked=told,
                 confinement=self._confinement,
             )
         except BaseException:
