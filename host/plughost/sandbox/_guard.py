@@ -54,6 +54,7 @@ class Guard:
         "_confinement",
         "_disk_at",
         "_disk_ns",
+        "_idle_ns",
         "_is_alone",
         "_looked_at",
         "_looked_ns",
@@ -64,6 +65,7 @@ class Guard:
         "due",
         "is_called_off",
         "minds_disk",
+        "minds_idle",
         "plugin",
         "policy",
         "shared_bytes",
@@ -87,11 +89,14 @@ class Guard:
         #: When it is to be looked at again, if it is not called before: a `time.monotonic()`.
         self.due = 0.0
         self.minds_disk = self.policy.disk_bytes is not None
+        #: Whether it has nothing to do between calls.
+        self.minds_idle = True
         self._process = process
         self._is_alone = census is None
         self._cgroup = cgroup
         self._oom_kills = 0
         self._calls: dict[int, _Call] = {}
+        self._idle_ns = 0  # CPU time since the last call that was seen
         self._looked_ns = self._disk_ns = -1  # CPU time, when memory and the work directory were looked at last
         self._looked_at = self._disk_at = 0.0
 
@@ -109,14 +114,19 @@ class Guard:
         """Whether the process is gone."""
         return self._process.returncode is not None
 
-    def look(self, now: float, calls: Collection[int]) -> Breach | None:
-        """What limit was reached, if one was. `now` is a `time.monotonic()`, `calls` are the numbers of those under way."""
+    def look(self, now: float, calls: Collection[int], *, has_called: bool = False) -> Breach | None:
+        """What limit was reached, if one was. `now` is a `time.monotonic()`, `calls` are the numbers of those under way.
+
+        `has_called`: there was a call since the last look, which may have begun and ended in between.
+        """
         if self.breach is not None or self.is_over:
             self.due = now + _IDLE_S
             return self.breach
         meter = self.meter
         meter.count_processes(now)
-        is_long = self._note_calls(now, calls, meter.read_clocks())
+        advance_ns = meter.read_clocks()
+        self._idle_ns = 0 if calls or has_called else self._idle_ns + advance_ns
+        is_long = self._note_calls(now, calls, advance_ns)
         found = self._times(now) or self._sizes(now, is_long=is_long)
         cost_s = time.monotonic() - now
         found = found or self._disk_use(now, is_long=is_long)
@@ -194,8 +204,8 @@ class Guard:
         return bool(known)
 
     def _times(self, now: float) -> Breach | None:
-        if not self._calls:
-            return None
+        if not self._calls:  # a thread that a call has left behind has as much as a call
+            return self._exceeds("cpu_s", self._idle_ns / 1e9) if self.minds_idle else None
         longest_s = now - min(call.since for call in self._calls.values())
         most_cpu_s = max(call.cpu_ns for call in self._calls.values()) / 1e9
         return self._exceeds("cpu_s", most_cpu_s) or self._exceeds("wall_s", longest_s)
@@ -204,7 +214,7 @@ class Guard:
         """What has used no CPU time since can't have grown; and most calls are over before this is worth its time."""
         meter = self.meter
         has_run = not self._is_alone or meter.cpu_ns != self._looked_ns
-        if not has_run or not (is_long or now >= self._looked_at + _IDLE_S):
+        if not has_run or not (is_long or not self._calls or now >= self._looked_at + _IDLE_S):
             return None
         self._looked_ns, self._looked_at = meter.cpu_ns, now
         meter.weigh(allowed=self.policy.memory_bytes)

@@ -25,7 +25,10 @@ __all__ = ["Guards"]
 #: Where all control groups are of the second kind.
 _CGROUPS = "/sys/fs/cgroup/cgroup.controllers"
 TICK_S = 0.015
-#: How often workers are looked at when there are no calls, and how long there have to be none for that.
+#: How often workers are looked at when there are no calls, unless there are so many that a round takes more than a hundredth of
+#: that; at the latest; and how long there have to be no calls for that.
+_ROUND_EVERY_S = 0.25
+_TIMES_ITS_COST = 100
 _ASLEEP_S = 1.0
 _LINGERS_S = 1.0
 
@@ -94,6 +97,7 @@ class Guards:
         guard = Guard(confinement, worker.process, plugin=plugin, census=census, cgroup=group)
         if is_nursery:
             guard.minds_disk = False  # its work directory holds those of the others
+            guard.minds_idle = False  # it forks, which is nobody's call
         self.watch(worker, guard)
 
     def _groups(self) -> Cgroups:
@@ -138,8 +142,8 @@ class Guards:
         now = time.monotonic()
         is_busy, soonest = False, now + _ASLEEP_S
         due_until = now
-        if now >= self._round_at:
-            self._round_at = now + _ASLEEP_S
+        is_round = now >= self._round_at
+        if is_round:
             due_until += _ASLEEP_S  # all that are idle, so that they come to be looked at together
         for worker, seen in list(self._watched.items()):
             # The numbers of calls only grow: where it is the same, an idle worker still is.
@@ -147,6 +151,9 @@ class Guards:
                 is_busy |= self._look(worker, seen, now)
             if seen.guard.due < soonest:  # noqa: PLR1730 - `min` takes three times as long, and there may be a thousand
                 soonest = seen.guard.due
+        if is_round:
+            took_s = time.monotonic() - now
+            self._round_at = now + min(_ASLEEP_S, max(_ROUND_EVERY_S, _TIMES_ITS_COST * took_s))
         with self._lock:
             if rouses != self._rouses:
                 return
@@ -174,7 +181,7 @@ class Guards:
             seen.first = calls[0]
             if worker.lanes is not None and guard.policy.output_bytes is not None:  # nobody counts anew for each call
                 worker.channel.most_printed_bytes = worker.channel.printed_bytes + guard.policy.output_bytes
-        if guard.breach is None and guard.look(now, calls) is not None:
+        if guard.breach is None and guard.look(now, calls, has_called=has_called) is not None:
             guard.end()
             if not calls:  # nobody else would tell of it
                 _tell(guard)
