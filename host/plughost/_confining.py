@@ -146,12 +146,16 @@ class Confining:
         if self._folders is not None:
             self._folders.close()
 
-    def drop(self, confinement: Confinement | None) -> None:
+    def drop(self, confinement: Confinement | None, *, is_nursery: bool = False) -> None:
         """Let go of what a process had that has ended: its broker, and its work directory, unless that is kept."""
         if confinement is None:
             return
         confinement.close()
-        if confinement.work.startswith(self._store.work):
+        if is_nursery:  # of which copies may be left that nobody knows
+            from plughost.sandbox import clear
+
+            clear(confinement.work)
+        elif confinement.work.startswith(self._store.work):
             delete_folder(confinement.work)
 
     def _made(self) -> tuple[Ways, WorkFolders]:

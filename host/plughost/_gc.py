@@ -12,7 +12,6 @@ from glob import escape, glob
 
 from plughost import registry, sandbox, session
 from plughost import venv as venvs
-from plughost._deletion import delete_folder
 from plughost._installer import choose
 from plughost.paths import read_file, scan
 
@@ -72,7 +71,7 @@ def _written_by_plugins(store: Store, *, dry_run: bool) -> list[registry.Leftove
         session.sweep(store)
         for kind, path in folders:
             if kind != "session":
-                delete_folder(path)
+                sandbox.clear(path)
     return found
 
 

@@ -356,7 +356,7 @@ class Workers:
     def _confine_nursery(self, installed: Installed) -> Held | None:
         policy = self.confining.policies.of(installed)
         confinement = self.confining.confine(installed.name, installed.venv, policy, is_nursery=True)
-        return None if confinement is None else Held(confinement, lambda: self.confining.drop(confinement))
+        return None if confinement is None else Held(confinement, partial(self.confining.drop, confinement, is_nursery=True))
 
     def hold(self, installed: Installed, worker: Worker) -> None:
         """Until `release`, what this thread calls of that plugin is sent to `worker`, and finds the same state."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from plughost.sandbox._hidden import may_read
     from plughost.sandbox._machine import Machine, found_machine, known_machine
     from plughost.sandbox._plan import Confinement, Missing, Ways, unenforceable
-    from plughost.sandbox._work import WorkFolders, abandoned
+    from plughost.sandbox._work import WorkFolders, abandoned, clear
     from plughost.sandbox._workshop import Workshop
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "WorkFolders",
     "Workshop",
     "abandoned",
+    "clear",
     "find_root",
     "found_machine",
     "known_machine",
@@ -46,7 +47,7 @@ __getattr__ = lazily(
         "_hidden": ("may_read",),
         "_machine": ("Machine", "found_machine", "known_machine"),
         "_plan": ("Confinement", "Missing", "Ways", "unenforceable"),
-        "_work": ("WorkFolders", "abandoned"),
+        "_work": ("WorkFolders", "abandoned", "clear"),
         "_workshop": ("Workshop",),
     },
 )

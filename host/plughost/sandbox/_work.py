@@ -13,7 +13,7 @@ from plughost import _process
 from plughost._deletion import delete_folder
 from plughost.paths import is_held, scan
 
-__all__ = ["WorkFolders", "abandoned"]
+__all__ = ["WorkFolders", "abandoned", "clear"]
 
 _LOCK = "lock"
 _BEING_MADE = ".new"
@@ -56,7 +56,7 @@ class WorkFolders:
         import fcntl
 
         for left in abandoned(self._root):
-            delete_folder(left)
+            clear(left)
         own = os.path.join(self._root, os.urandom(6).hex())
         os.makedirs(own + _BEING_MADE, 0o711)
         held = os.open(os.path.join(own + _BEING_MADE, _LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -90,6 +90,14 @@ class WorkFolders:
         if self._held >= 0:
             os.close(self._held)
         self._begin_anew()
+
+
+def clear(folder: str) -> None:
+    """Delete it, and have nobody left who could write to it."""
+    from plughost.sandbox._eviction import evict
+
+    evict(folder)
+    delete_folder(folder)
 
 
 def abandoned(root: str) -> list[str]:
