@@ -12,6 +12,7 @@ import pytest
 from packaging.pylock import Pylock
 
 from plughost import Host, _installer, _interpreters, lock, wheel
+from plughost._foundry import Foundry
 from plughost.errors import InstallError, ResolveError, StoreError, UsageError
 from plughost.paths import Store
 
@@ -168,7 +169,10 @@ def resolve(tmp_path):
         into.mkdir()
         if root is None:
             root = wheel.read(make_wheel(into, "weather", requires=requires, extras=extra_names))
-        return lock.resolve(root, installer=installer, python=PYTHON, into=into, log=tmp_path / "lock.log", **options)
+        foundry = Foundry(installer, PYTHON, offline=False, log=tmp_path / "lock.log")
+        return lock.resolve(
+            root, installer=installer, python=PYTHON, into=into, log=tmp_path / "lock.log", foundry=foundry, **options
+        )
 
     return run
 

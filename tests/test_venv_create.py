@@ -9,11 +9,13 @@ import sys
 import threading
 import time
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from plughost import _installer, _interpreters, lock, venv, wheel
+from plughost._foundry import Foundry
 from plughost.errors import InstallError, VenvError
 from plughost.paths import Store, locked
 
@@ -68,14 +70,18 @@ def make_lock(tmp_path):
         folder = tmp_path / f"lock-{installer.name}"
         sky = make_wheel(tmp_path / "sky", "sky", "COLOUR = 'blue'\n", more=more("sky"))
         weather = make_wheel(folder, "weather", code, requires=[f"sky @ {sky.as_uri()}"], more=more("weather"))
-        return lock.resolve(wheel.read(weather), installer=installer, python=PYTHON, into=folder, log=tmp_path / LOG)
+        log = tmp_path / LOG
+        foundry = Foundry(installer, PYTHON, offline=False, log=log)
+        return lock.resolve(wheel.read(weather), installer=installer, python=PYTHON, into=folder, log=log, foundry=foundry)
 
     return run
 
 
 def create(lockfile, installer, tmp_path, **options):
+    log = tmp_path / LOG
+    build = partial(Foundry(installer, PYTHON, offline=False, log=log).wheels_of, editable=options.get("editable"))
     return venv.create(
-        lockfile, store=installer.store, installer=installer, python=PYTHON, log=tmp_path / LOG, plugin="weather", **options
+        lockfile, store=installer.store, installer=installer, python=PYTHON, log=log, plugin="weather", build=build, **options
     )
 
 
@@ -190,7 +196,7 @@ from plughost.paths import Store
 store, folder, log = sys.argv[1:]
 uv, python = _installer.choose(Store(store), "uv"), _interpreters.own()
 lockfile = lock.read(Path(folder), python=python)
-venv.create(lockfile, store=Store(store), installer=uv, python=python, log=Path(log))
+venv.create(lockfile, store=Store(store), installer=uv, python=python, log=Path(log), build=dict)
 """
 
 

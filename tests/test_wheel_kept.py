@@ -38,12 +38,12 @@ def a_wheel(folder: Path, content: bytes) -> wheel.BuiltWheel:
 def keep(store: Store, made_from: str, built: wheel.BuiltWheel, *, lock: Path | None = None) -> None:
     stage = Path(store.tmp, os.urandom(4).hex())
     stage.mkdir(parents=True)
-    wheel.keep(store, [made_from], built, PYTHON, stage=stage, lock=lock)
+    wheel.keep(store.kept_wheels, [made_from], built, PYTHON, stage=stage, lock=lock)
 
 
 def test_a_wheel_that_is_kept_again_stays_where_a_reader_has_found_it(store: Store, built: wheel.BuiltWheel) -> None:
     keep(store, "commit", built)
-    kept = wheel.find_kept(store, ["commit"])
+    kept = wheel.find_kept(store.kept_wheels, ["commit"])
     assert kept is not None
     before = kept.wheel.path.stat().st_ino
     keep(store, "commit", built)
@@ -54,7 +54,7 @@ def test_another_wheel_of_the_same_commit_takes_its_place(store: Store, built: w
     keep(store, "commit", built)
     again = a_wheel(tmp_path / "again", b"built once more")
     keep(store, "commit", again)
-    kept = wheel.find_kept(store, ["commit"])
+    kept = wheel.find_kept(store.kept_wheels, ["commit"])
     assert kept is not None
     assert (kept.wheel.sha256, kept.wheel.path.read_bytes()) == (again.sha256, b"built once more")
 
@@ -63,7 +63,7 @@ def test_a_kept_wheel_that_is_damaged_is_not_used(store: Store, built: wheel.Bui
     keep(store, "commit", built)
     (path,) = Path(store.kept_wheels).glob("*/*.whl")
     path.write_bytes(b"a whee!")
-    assert wheel.find_kept(store, ["commit"]) is None
+    assert wheel.find_kept(store.kept_wheels, ["commit"]) is None
 
 
 @pytest.mark.parametrize("record", [b"", b"[]", b"\xff", b"[" * 100_000])
@@ -71,21 +71,21 @@ def test_a_damaged_record_of_what_is_kept_is_replaced(store: Store, built: wheel
     keep(store, "commit", built)
     (path,) = Path(store.kept_wheels).glob("*/kept.json")
     path.write_bytes(record)
-    assert wheel.find_kept(store, ["commit"]) is None
+    assert wheel.find_kept(store.kept_wheels, ["commit"]) is None
     keep(store, "commit", built)  # finds it damaged
     keep(store, "commit", built)
-    assert wheel.find_kept(store, ["commit"]) is not None
+    assert wheel.find_kept(store.kept_wheels, ["commit"]) is not None
 
 
 def test_a_kept_lock_that_was_altered_is_not_used(store: Store, built: wheel.BuiltWheel, tmp_path: Path) -> None:
     (tmp_path / "uv.lock").write_text("idna 3.7")
     keep(store, "commit", built)
     keep(store, "commit", built, lock=tmp_path)
-    kept = wheel.find_kept(store, ["commit"])
+    kept = wheel.find_kept(store.kept_wheels, ["commit"])
     assert kept is not None
     assert kept.lock is not None
     (kept.lock / "uv.lock").write_text("idna 6.6")
-    kept = wheel.find_kept(store, ["commit"])
+    kept = wheel.find_kept(store.kept_wheels, ["commit"])
     assert kept is not None
     assert kept.lock is None
 

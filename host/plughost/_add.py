@@ -10,6 +10,7 @@ import contextlib
 import os
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from plughost import registry
@@ -22,7 +23,7 @@ from plughost.errors import CallTimeout, DescribeError, LimitExceeded, PluginCra
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from plughost._consent import Consent
     from plughost._interpreters import Interpreter
@@ -276,6 +277,7 @@ class _Installation:
     def _venv(self, lockfile: Lockfile, python: Interpreter, package: str) -> PluginVenv:
         from plughost import venv as venvs
 
+        editable = Path(self._preparation.source.path) if self.request.editable else None
         count = len(lockfile.packages)
         self.tell(Progress(stage="venv", detail=f"Installing {count} package{'s' * (count != 1)}", packages=count))
         return venvs.create(
@@ -283,9 +285,10 @@ class _Installation:
             store=self.store,
             installer=self._preparation.installer,
             python=python,
+            build=partial(self._preparation.foundry(python).wheels_of, editable=editable),
             offline=self.request.offline,
             log=self.log,
-            editable=Path(self._preparation.source.path) if self.request.editable else None,
+            editable=editable,
             plugin=package,
             # Never into the environment in force: if this attempt fails, that one must be as it was.
             salt=os.urandom(8).hex() if self.request.force else "",
@@ -304,8 +307,7 @@ class _Installation:
                 f"`{name}` was built and installed aside, but it can't say what it offers",
                 reference="plugin-import-failed",
                 causes=[error.message, *error.causes],
-                hint=(isinstance(error, CallTimeout | LimitExceeded) and error.hint)
-                or "Does it import what it doesn't declare? `--with REQUIREMENT` adds a dependency",
+                hint=_advice(error, entry_points.values()),
                 log=self.log,
             ) from error
 
@@ -314,3 +316,15 @@ def _requirement_name(requirement: str) -> str:
     from packaging.requirements import Requirement
 
     return Requirement(requirement).name
+
+
+def _advice(error: PluginError | PluginCrashed | CallTimeout, targets: Iterable[str]) -> str:
+    """What to do about a plugin that can't say what it offers; `targets` are those of its entry points."""
+    if isinstance(error, CallTimeout | LimitExceeded) and error.hint:
+        return error.hint
+    for module, _, path in (target.partition(":") for target in targets):
+        name = path.partition(".")[0]
+        no_object = f"AttributeError: module '{module}' has no attribute '{name}'"
+        if any(cause.startswith((no_object, f"ModuleNotFoundError: No module named '{module}'")) for cause in error.causes):
+            return "Correct the entry point, or name what is there: `--entry-point NAME=MODULE:OBJECT`"
+    return "Does it import what it doesn't declare? `--with REQUIREMENT` adds a dependency"

@@ -42,6 +42,10 @@ class Installer(Protocol):
     def store(self) -> Store: ...
 
     @property
+    def scratch(self) -> str:
+        """The folder for temporary files; "" where it has none of its own."""
+
+    @property
     def shop(self) -> Shop | None:
         """Where packages are built; None where they are trusted."""
 
@@ -65,7 +69,11 @@ class Installer(Protocol):
         """Make a venv at `venv`, where nothing is, and install `requirements`, unlocked: for building, not for plugins."""
 
     def lock(self, request: LockRequest) -> None:
-        """Write `pylock.toml`, with hashes, into the request's folder. Builds a dependency only where there is no wheel of it."""
+        """Write `pylock.toml`, with hashes, into the request's folder. Nothing is built for it.
+
+        Raises: InstallError: `without_wheel` are the packages that the request doesn't allow to be had `from_source`, if it is
+        for these.
+        """
 
     def lock_ahead(self, request: LockRequest) -> Ahead | None:
         """Begin to lock, and to fetch what is locked; None where this installer can't."""
@@ -76,14 +84,14 @@ class Installer(Protocol):
         venv: str,
         *,
         python: Interpreter,
-        from_source: Iterable[str],
+        built: Mapping[str, Path],
         offline: bool,
         log: Path,
         keep: Iterable[int],
     ) -> None:
         """Make a venv at `venv`, where nothing is, and install what `folder`'s lock says, and nothing else.
 
-        Wheels only, but for the packages `from_source` names. `keep` are descriptors that the program holds until it ends.
+        Of the packages that are `built`, the wheels at those paths. `keep` are descriptors that the program holds until it ends.
         """
 
     def install_wheels(
@@ -93,14 +101,6 @@ class Installer(Protocol):
 
         Asks no network, and leaves nothing in a cache.
         """
-
-    def install_editable(
-        self, source: Path, venv: str, *, python: Interpreter, offline: bool, log: Path, keep: Iterable[int]
-    ) -> None:
-        """Replace the plugin's wheel in `venv` by a PEP 660 editable install of `source`."""
-
-    def built(self, name: str, version: str) -> list[Path]:
-        """The wheels of that version that the cache has because they were built here, the newest first."""
 
     def forget(self, name: str) -> None:
         """Remove what the cache keeps of the package `name`. Never raises."""

@@ -6,14 +6,15 @@ program's flags.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
+import tomllib
 from contextlib import contextmanager
-from dataclasses import dataclass
-from glob import escape, glob
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from plughost._names import normalized
+from plughost.paths import read_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,25 +33,25 @@ if TYPE_CHECKING:
             *,
             env: Mapping[str, str],
             venv: str,
-            read: Sequence[str] = (),
             write: Sequence[str] = (),
-            is_online: bool = False,
         ) -> Completed:
-            """Run a program to its end. `venv` is the environment that it belongs to, `read` and `write` are further paths."""
+            """Run a program to its end, without a network. `venv` is the environment that it belongs to, `write` are folders."""
 
 
 __all__ = [
-    "CREDENTIALS",
     "NETWORK",
     "LockRequest",
+    "SourceMetadata",
+    "lock_with",
     "passed_on",
     "pinned",
     "redact",
-    "wheels_below",
     "without_passwords",
     "write_log",
 ]
 
+#: What a package of a lock is installed from. Source: PEP 751.
+_PLACES = frozenset(("archive", "directory", "index", "sdist", "vcs", "wheels"))
 _PASSWORD = re.compile(r"(?<=://)([^/\s:@]*):[^/\s@]*@")
 _QUERY = re.compile(r"(?<=://)([^\s'\"?]*)\?[^\s'\"#]*")
 #: Of what a program printed, as much from its beginning and from its end goes into a log.
@@ -79,19 +80,17 @@ NETWORK = (
     "https_proxy",
     "no_proxy",
 )
-#: Of these, what says who the user is, beyond what the index is asked with: nothing for code of packages to see.
-CREDENTIALS = frozenset(
-    (
-        "GIT_ASKPASS",
-        "GIT_SSH",
-        "GIT_SSH_COMMAND",
-        "NETRC",
-        "SSH_ASKPASS",
-        "SSH_AUTH_SOCK",
-        "SSL_CLIENT_CERT",
-        "UV_CREDENTIALS_DIR",
-    )
-)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceMetadata:
+    """What is known of a version that there is no wheel of, since it was built. `name` is normalized."""
+
+    name: str
+    version: str
+    requires_python: str
+    requires_dist: tuple[str, ...]
+    extras: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +100,10 @@ class LockRequest:
     `folder` is where `pylock.toml` and what the installer needs beside it are written; `wheel` lies in it already. `previous` is
     the folder of an earlier lock whose versions are kept where they still fit, but for that of the package `upgrade`; with `anew`
     the index is asked even where the cache may know the answer.
+
+    Nothing is built for a lock. Of the packages `from_source`, or of all if ":all:" is among them, no wheel is needed; their
+    versions are taken to depend on nothing, but for those that are `built`. `places` are the URLs of packages that have to be
+    from there, and `digests` the SHA-256 of what is there, of archives that aren't wheels.
     """
 
     folder: Path
@@ -116,6 +119,29 @@ class LockRequest:
     upgrade: str = ""
     anew: bool = False
     subject: str = "the plugin"
+    from_source: frozenset[str] = frozenset()
+    built: tuple[SourceMetadata, ...] = ()
+    places: Mapping[str, str] = field(default_factory=dict)
+    digests: Mapping[str, str] = field(default_factory=dict)
+
+
+def lock_with(built: Mapping[str, Path], folder: Path) -> str:
+    """The `pylock.toml` in `folder`, in which the packages that are `built` come from those wheels."""
+    import tomli_w
+
+    lock = tomllib.loads(read_file(folder / "pylock.toml").decode())
+    lock["packages"] = [_from_file(package, built) for package in lock["packages"]]
+    return tomli_w.dumps(lock)
+
+
+def _from_file(package: dict[str, object], built: Mapping[str, Path]) -> dict[str, object]:
+    path = built.get(str(package["name"]))
+    if path is None:
+        return package
+    with path.open("rb") as file:
+        hashes = {"sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+    kept = {name: value for name, value in package.items() if name not in _PLACES}
+    return {**kept, "archive": {"path": str(path), "hashes": hashes}}
 
 
 def rooted(places: Iterable[str]) -> list[str]:
@@ -140,13 +166,6 @@ def pinned(wheels: Mapping[str, str], venv: str) -> Iterator[str]:
         yield str(listed)
     finally:
         listed.unlink()
-
-
-def wheels_below(folder: str, name: str, version: str) -> list[Path]:
-    """The wheels of that version, or if it is "" of any, below the folders that the pattern `folder` matches, newest first."""
-    found = glob(os.path.join(folder, "**", f"*-{escape(version) or '*'}-*.whl"), recursive=True)
-    paths = [Path(path) for path in found if normalized(os.path.basename(path).partition("-")[0]) == name]
-    return sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True)
 
 
 def redact(text: str) -> str:

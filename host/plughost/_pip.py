@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import tomllib
 import zipfile
@@ -20,9 +21,9 @@ from pathlib import Path
 
 from plughost import _process
 from plughost._failures import Doing
-from plughost._installing import CREDENTIALS, NETWORK, passed_on, pinned, rooted, wheels_below, write_log
+from plughost._installing import NETWORK, lock_with, passed_on, pinned, rooted, write_log
 from plughost._pip_errors import failure
-from plughost._pip_lock import has_hashes, locked_versions, pylock, requirements
+from plughost._pip_lock import locked_versions, metadata_file, pylock, requirements
 from plughost.errors import BuildError, InstallError, ResolveError, UsageError, VenvError
 from plughost.paths import locked
 
@@ -67,8 +68,10 @@ _FIXED = {
     "PYTHONNOUSERSITE": "1",
 }
 
-#: What pip says when there is a package, but no wheel of it that fits: the same as when there is none.
+#: What pip says where versions don't fit, or where they might if they had a wheel.
 _MAYBE_NO_WHEEL = frozenset({"package-not-found", "version-not-found", "resolution-conflict"})
+#: pip without the code of packages.
+_SOURCES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_pip_sources.py")
 
 
 class Pip:
@@ -95,8 +98,9 @@ class Pip:
     ) -> None:
         doing = Doing(message=f"Failed to build a wheel from {subject}", error=BuildError, reference="build-failed")
         arguments = ["wheel", "--no-deps", "-w", str(into), str(source)]
-        extra = {} if epoch is None else {"SOURCE_DATE_EPOCH": str(epoch)}
-        self._call(arguments, doing, executable=python.executable, python=python, offline=offline, log=log, extra=extra)
+        extra, executable = {} if epoch is None else {"SOURCE_DATE_EPOCH": str(epoch)}, python.executable
+        way = ("build", "")
+        self._call(arguments, doing, executable=executable, python=python, offline=offline, log=log, extra=extra, way=way)
 
     def furnish(self, venv: str, requirements: Sequence[str], *, python: Interpreter, offline: bool, log: Path) -> None:
         doing = Doing(message="Failed to install the build requirements", error=BuildError, reference="build-requires")
@@ -109,12 +113,7 @@ class Pip:
         doing = Doing(
             message=f"Failed to lock the dependencies of {request.subject}", error=ResolveError, reference="resolution-conflict"
         )
-        try:
-            report = self._report_like_before(request, doing) or self._report(request, doing, "--only-binary=:all:")
-        except InstallError as error:
-            if error.reference not in _MAYBE_NO_WHEEL:
-                raise
-            report = self._report(request, doing, builds=(str(request.folder),))
+        report = self._report_like_before(request, doing) or self._report(request, doing)
         (request.folder / "pylock.toml").write_text(pylock(report, request), encoding="utf-8")
 
     def _report_like_before(self, request: LockRequest, doing: Doing) -> dict[str, object] | None:
@@ -124,13 +123,13 @@ class Pip:
         if not versions:
             return None
         try:
-            return self._report(replace(request, constraints=(*request.constraints, *versions)), doing, "--only-binary=:all:")
+            return self._report(replace(request, constraints=(*request.constraints, *versions)), doing)
         except InstallError as error:
             if error.reference not in _MAYBE_NO_WHEEL:
                 raise
             return None
 
-    def _report(self, request: LockRequest, doing: Doing, *options: str, builds: Sequence[str] = ()) -> dict[str, object]:
+    def _report(self, request: LockRequest, doing: Doing) -> dict[str, object]:
         folder = request.folder
         report, constraints, listed = (folder / f"pip-{name}" for name in ("report.json", "constraints.txt", "wanted.txt"))
         # The caller's other requirements may name the plugin too, so the file stands as one more requirement of that name.
@@ -140,7 +139,12 @@ class Pip:
         constraints.write_text("\n".join(request.constraints), encoding="utf-8")
         # In a file, because their URLs may have credentials, and everybody on the machine can see arguments.
         listed.write_text("\n".join(wanted), encoding="utf-8")
-        arguments = ["install", "--dry-run", "--ignore-installed", "--report", str(report), "-c", str(constraints), *options]
+        arguments = ["install", "--dry-run", "--ignore-installed", "--report", str(report), "-c", str(constraints)]
+        arguments += _formats(request.from_source)
+        sources = folder / "pip-sources"
+        sources.mkdir()
+        known = [(built.name, built.version, metadata_file(built)) for built in request.built]
+        (sources / "built.json").write_text(json.dumps(known), encoding="utf-8")
         if request.exclude_newer:
             arguments += ["--uploaded-prior-to", request.exclude_newer]
         try:
@@ -151,13 +155,14 @@ class Pip:
                 python=request.python,
                 offline=request.offline,
                 log=request.log,
-                builds=builds,
+                way=("resolve", str(sources)),
             )
             answer: dict[str, object] = json.loads(report.read_bytes())
             return answer
         finally:
             for path in (report, constraints, listed):
                 path.unlink(missing_ok=True)
+            shutil.rmtree(sources)
 
     def lock_ahead(self, request: LockRequest) -> None:  # noqa: ARG002 - pip keeps nothing of a resolution that a second one could use
         return None
@@ -168,40 +173,26 @@ class Pip:
         venv: str,
         *,
         python: Interpreter,
-        from_source: Iterable[str],
+        built: Mapping[str, Path],
         offline: bool,
         log: Path,
         keep: Iterable[int],
     ) -> None:
-        doing = Doing(message="Failed to install what is locked", error=VenvError, reference="venv-failed")
         keep = tuple(keep)
         executable = self._make_venv(venv, python=python, log=log, keep=keep)
-        lock = tomllib.loads((folder / "pylock.toml").read_text(encoding="utf-8"))
-        tables: list[dict[str, object]] = lock.get("packages", [])
-        names = {str(table["name"]) for table in tables}
-        hashed = {str(table["name"]) for table in tables if has_hashes(table)}
-        builds = set(from_source)
-        wheels_only = f"--only-binary={','.join(sorted(names - builds)) if builds else ':all:'}"
-        for chosen, options in ((hashed, ["--require-hashes"]), (names - hashed, [])):
-            if not chosen:
-                continue
-            listed = folder / "pip-requirements.txt"
-            listed.write_text(requirements(lock, chosen), encoding="utf-8")
-            arguments = ["install", "--no-deps", "--no-compile", wheels_only, *options, "-r", listed.name]
-            try:
+        doing = Doing(message="Failed to install what is locked", error=VenvError, reference="venv-failed")
+        lock = tomllib.loads(lock_with(built, folder))
+        # At once: a further call would run in this venv, and with that the `.pth` files of what is there.
+        listed = folder / "pip-requirements.txt"
+        listed.write_text(requirements(lock), encoding="utf-8")
+        arguments = ["install", "--no-deps", "--no-compile", "--only-binary=:all:", "--require-hashes", "-r", listed.name]
+        try:
+            if lock["packages"]:
                 self._call(
-                    arguments,
-                    doing,
-                    executable=executable,
-                    python=python,
-                    offline=offline,
-                    log=log,
-                    keep=keep,
-                    cwd=folder,
-                    builds=(venv, str(folder)) if builds & chosen else (),
+                    arguments, doing, executable=executable, python=python, offline=offline, log=log, keep=keep, cwd=folder
                 )
-            finally:
-                listed.unlink()
+        finally:
+            listed.unlink()
 
     def install_wheels(
         self, folder: Path, venv: str, *, wheels: Mapping[str, str], python: Interpreter, log: Path, keep: Iterable[int]
@@ -223,38 +214,33 @@ class Pip:
             ]
             self._call(arguments, doing, executable=executable, python=python, offline=True, log=log, keep=keep, extra=alone)
 
-    def install_editable(
-        self, source: Path, venv: str, *, python: Interpreter, offline: bool, log: Path, keep: Iterable[int]
-    ) -> None:
-        doing = Doing(message=f"Failed to install `{source.name}` as editable", error=BuildError, reference="build-failed")
-        executable = os.path.join(venv, "bin", "python")
-        arguments = ["install", "--no-deps", "--no-compile", "-e", str(source)]
-        builds = (venv, str(source))
-        self._call(arguments, doing, executable=executable, python=python, offline=offline, log=log, keep=keep, builds=builds)
-
     def fetch(self, requirements: Sequence[str], into: Path, *, python: Interpreter, log: Path, env: Mapping[str, str]) -> None:
-        """Put a wheel for each of `requirements`, which say where it is and its hash, into `into`; what is none is built.
+        """Put the wheels of `requirements`, which say where each is and its hash, into `into`.
 
         `env` are further settings of pip's, for places that uv was told of.
         """
         doing = Doing(message="Failed to fetch what is locked", error=InstallError, reference="network")
         listed = into / "pip-requirements.txt"
-        for options in (["--require-hashes"], []):
-            chosen = [line for line in requirements if (" --hash=" in line) == bool(options)]
-            if not chosen:
-                continue
-            listed.write_text("".join(f"{line}\n" for line in chosen), encoding="utf-8")
-            arguments = ["wheel", "--no-deps", *options, "-w", str(into), "-r", str(listed)]
-            try:
-                executable, builds = python.executable, (str(into),)
-                self._call(
-                    arguments, doing, executable=executable, python=python, offline=False, log=log, extra=env, builds=builds
-                )
-            finally:
-                listed.unlink()
+        listed.write_text("".join(f"{line}\n" for line in requirements), encoding="utf-8")
+        arguments = ["wheel", "--no-deps", "--only-binary=:all:", "--require-hashes", "-w", str(into), "-r", str(listed)]
+        try:
+            self._call(arguments, doing, executable=python.executable, python=python, offline=False, log=log, extra=env)
+        finally:
+            listed.unlink()
 
-    def built(self, name: str, version: str) -> list[Path]:
-        return wheels_below(os.path.join(self._cache, "wheels"), name, version)
+    def fetch_source(self, requirement: str, into: Path, *, python: Interpreter, log: Path, env: Mapping[str, str]) -> None:
+        """Put what `requirement` says into the folder `into`: an sdist as it is, or the files of a commit; nothing of it is run.
+
+        The rest is as for `fetch`.
+        """
+        doing = Doing(message="Failed to fetch what is locked", error=InstallError, reference="network")
+        listed = into.with_name(f"{into.name}.txt")
+        listed.write_text(f"{requirement}\n", encoding="utf-8")
+        arguments = ["install", "--dry-run", "--ignore-installed", "--no-deps", "-r", str(listed)]
+        if " --hash=" in requirement:
+            arguments.append("--require-hashes")
+        executable, way = python.executable, ("fetch", str(into))
+        self._call(arguments, doing, executable=executable, python=python, offline=False, log=log, extra=env, way=way)
 
     def forget(self, name: str) -> None:
         stem = name.replace("-", "_")
@@ -301,16 +287,17 @@ class Pip:
         extra: Mapping[str, str] | None = None,
         keep: Iterable[int] = (),
         cwd: Path | None = None,
-        builds: Sequence[str] = (),
+        way: tuple[str, str] = ("refuse", ""),
     ) -> Completed:
         """Run pip on `executable`, a Python of the version that `python` has.
 
-        `builds` are the folders that it writes to where it may run code of packages, besides a cache for that alone: what is in
-        the common one, others install.
+        The `way` is what `_pip_sources` does about what would have to be built, and a folder for it; "build" has pip build it.
         """
         program = self._program(python)
         command, *rest = arguments
-        argv = [executable, program, command, *(["--no-index"] if offline else []), *rest]
+        kind, folder = way
+        start = [executable, program] if kind == "build" else [executable, "-I", _SOURCES, folder, program, kind]
+        argv = [*start, command, *(["--no-index"] if offline else []), *rest]
         if cwd:
             argv = ["/bin/sh", "-c", 'cd "$0" && exec "$@"', str(cwd), *argv]
         env = {**_process.base_environment(self._temporary), **passed_on((*NETWORK, *_USERS_OWN)), **_FIXED}
@@ -319,15 +306,7 @@ class Pip:
         env["PIP_CACHE_DIR"] = self._cache
         env.update(extra or {})
         try:
-            if builds and self.shop:
-                env["PIP_CACHE_DIR"] = os.path.join(self.scratch or builds[0], ".cache")
-                venv, write = os.path.dirname(os.path.dirname(executable)), [*builds, *self._temporary.values()]
-                base = os.path.dirname(os.path.dirname(python.executable))
-                read = [base, os.path.dirname(program)]
-                env = {name: value for name, value in env.items() if name not in CREDENTIALS}
-                completed = self.shop.run(argv, env=env, venv=venv, read=read, write=write, is_online=not offline)
-            else:
-                completed = _process.run(argv, env=env, keep=keep)
+            completed = _process.run(argv, env=env, keep=keep)
         except OSError as error:
             raise InstallError("`pip` can't be started", reference="tool-failed", causes=[str(error)], log=log) from error
         write_log(log, completed)
@@ -351,6 +330,12 @@ class Pip:
                         archive.extractall(aside)
                     os.rename(aside, folder)
         return os.path.join(folder, "pip")
+
+
+def _formats(from_source: frozenset[str]) -> list[str]:
+    if ":all:" in from_source:
+        return []
+    return ["--only-binary=:all:", *(f"--no-binary={name}" for name in sorted(from_source))]
 
 
 def _pip_wheel(python: Interpreter) -> str:

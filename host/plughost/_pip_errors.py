@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from plughost._failures import Rule, backend_complaint, to_error
+from plughost._names import normalized
 from plughost.errors import BuildError, InstallError, ResolveError, SourceError
 
 TYPE_CHECKING = False
@@ -79,6 +80,8 @@ _RULES = (
     ),
 )
 
+#: What pip says when there is a package, but no wheel of it that fits: the same as when there is none.
+_WITHOUT_WHEEL = re.compile(r"^ERROR: No matching distribution found for ([\w.-]+)", re.MULTILINE)
 _BACKEND_OUTPUT = re.compile(r"lines of output\]\n(.*?)^\s*\[end of output\]$", re.MULTILINE | re.DOTALL)
 _CONFLICT = re.compile(r"^The conflict is caused by:\n((?:    .*\n)+)", re.MULTILINE)
 _ERROR = re.compile(
@@ -96,6 +99,7 @@ def failure(completed: Completed, doing: Doing, *, offline: bool, log: str | Pat
     report = _BACKEND_OUTPUT.sub("lines]\n", said)
     causes = _causes(report) or [f"`pip` ended with exit code {completed.returncode}"]
     error = to_error(report, _RULES, doing, causes=causes, complaint=backend_complaint(backend), log=log)
+    error.without_wheel = tuple(sorted({normalized(name) for name in _WITHOUT_WHEEL.findall(report)}))
     if offline and error.reference in ("package-not-found", "version-not-found", "build-requires"):
         hint = "Repeat the command without `--offline`, or use `--installer uv`, which keeps what it has fetched"
         return InstallError(doing.message, reference="offline", causes=error.causes, hint=hint, log=log)

@@ -23,11 +23,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from plughost._installing import LockRequest
+    from plughost._installing import LockRequest, SourceMetadata
 
     Table = dict[str, object]
 
-__all__ = ["locked_versions", "pylock", "requirements"]
+__all__ = ["locked_versions", "metadata_file", "pylock", "requirements"]
 
 
 def pylock(report: Mapping[str, object], request: LockRequest) -> str:
@@ -59,14 +59,17 @@ def locked_versions(folder: Path, *, leave_out: set[str]) -> list[str]:
         return []
 
 
-def requirements(lock: Mapping[str, object], names: set[str]) -> str:
-    """The packages of `lock` that are among `names`, for pip's `-r`, with the hashes of all their files."""
-    return "".join(f"{line}\n" for table in _tables(lock.get("packages", [])) if table["name"] in names for line in _lines(table))
+def requirements(lock: Mapping[str, object]) -> str:
+    """The packages of `lock`, for pip's `-r`, with the hashes of all their files."""
+    return "".join(f"{line}\n" for table in _tables(lock.get("packages", [])) for line in _lines(table))
 
 
-def has_hashes(table: Mapping[str, object]) -> bool:
-    """Whether pip can hold this package to a hash; a commit is one of its own kind."""
-    return "vcs" not in table and "directory" not in table
+def metadata_file(built: SourceMetadata) -> str:
+    """As a wheel has it, with no more than decides what else is installed. Source: the core metadata specifications."""
+    lines = ["Metadata-Version: 2.1", f"Name: {built.name}", f"Version: {built.version}"]
+    lines += [f"Requires-Python: {built.requires_python}"] if built.requires_python else []
+    lines += [f"Provides-Extra: {extra}" for extra in built.extras]
+    return "\n".join([*lines, *(f"Requires-Dist: {requirement}" for requirement in built.requires_dist), ""])
 
 
 def _package(item: Table, request: LockRequest) -> Table:
@@ -119,12 +122,7 @@ def _lines(table: Table) -> Iterator[str]:
     """One requirement: exact, with every hash, for the marker it was locked with."""
     marker = f" ; {table['marker']}" if table.get("marker") else ""
     name = str(table["name"])
-    if isinstance(vcs := table.get("vcs"), dict):
-        folder = f"#subdirectory={vcs['subdirectory']}" if "subdirectory" in vcs else ""
-        yield f"{name} @ {vcs['type']}+{vcs['url']}@{vcs['commit-id']}{folder}{marker}"
-    elif isinstance(directory := table.get("directory"), dict):
-        yield f"{directory['path']}"
-    elif isinstance(archive := table.get("archive"), dict):
+    if isinstance(archive := table.get("archive"), dict):
         path = str(archive.get("path", ""))
         place = f"{'' if os.path.isabs(path) else './'}{path}" if path else f"{name} @ {archive['url']}"
         yield f"{place}{marker}{_options([archive])}"

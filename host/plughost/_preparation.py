@@ -19,6 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from plughost._foundry import Foundry
     from plughost._installer import Ahead, Installer
     from plughost._interpreters import Interpreter
     from plughost._request import Request
@@ -95,7 +96,7 @@ class Preparation:
 
         if self.request.force or self.origin.kind != "git" or self.signers:  # a signature stands on the commit
             return None
-        kept = wheels.find_kept(self.store, self._made_from)
+        kept = wheels.find_kept(self.store.kept_wheels, self._made_from)
         if kept is None or self.request.wheel_sha256 not in {"", kept.wheel.sha256}:
             return None
         if kept.versioned_by_tags and not self.request.offline:  # there may be a new tag
@@ -122,7 +123,7 @@ class Preparation:
         if self.origin.kind == "git":
             lock = lockfile.folder if self._locks_plainly else None
             wheels.keep(
-                self.store,
+                self.store.kept_wheels,
                 self._made_from,
                 wheel,
                 fitting,
@@ -216,6 +217,7 @@ class Preparation:
             into=into,
             offline=self.request.offline,
             log=self.log,
+            furnish=self.foundry(python).furnish,
         )
 
     def _build_as_locked(self, tree: SourceTree, python: Interpreter, wheel: BuiltWheel) -> BuiltWheel:
@@ -239,6 +241,12 @@ class Preparation:
         if again is None or again.sha256 != request.wheel_sha256:
             raise _wheel_changed(again or wheel, request)
         return again
+
+    def foundry(self, python: Interpreter) -> Foundry:
+        """Where what there are no wheels of is built for `python`."""
+        from plughost._foundry import Foundry
+
+        return Foundry(self.installer, python, offline=self.request.offline, log=self.log)
 
     @property
     def _constraints(self) -> Path | None:
@@ -273,6 +281,7 @@ class Preparation:
             ahead=ahead,
             previous=earlier or previous,
             anew=earlier is not None and not _needs_the_same(wheel, earlier),
+            foundry=self.foundry(python),
         )
 
 

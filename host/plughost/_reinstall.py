@@ -6,10 +6,12 @@ Above it: the remaking of a revision; below it: the lock and the venv.
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 from plughost import lock as locks
 from plughost import venv as venvs
+from plughost._foundry import Foundry
 from plughost.errors import InstallError, VenvError
 from plughost.settings import absolute
 
@@ -65,6 +67,7 @@ def lock_again(
                 constraints=listed,
                 exclude_newer=absolute(str(asked.get("exclude_newer") or "")),
                 offline=from_cache,
+                foundry=Foundry(installer, python, offline=from_cache, log=log),
             )
         except InstallError:
             if offline or number == len(attempts):
@@ -90,7 +93,8 @@ def reinstall(
     for package in old.shared:  # the cache has the damaged bytes, too
         installer.forget(package)
     damaged: set[str] = set()
-    source = receipt.editable_source
+    editable = Path(receipt.editable_source) if receipt.editable_source else None
+    foundry = Foundry(installer, python, offline=offline, log=log)
     for attempt in range(_ATTEMPTS):
         # Plugins that had one environment have one again. Where that is damaged by now, it is left to whoever has it.
         salt = os.urandom(8).hex() if attempt else f"instead of {old.key}"
@@ -100,9 +104,10 @@ def reinstall(
                 store=store,
                 installer=installer,
                 python=python,
+                build=partial(foundry.wheels_of, editable=editable),
                 offline=offline,
                 log=log,
-                editable=Path(source) if source else None,
+                editable=editable,
                 plugin=receipt.package,
                 salt=salt,
             )

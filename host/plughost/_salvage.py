@@ -15,6 +15,7 @@ from plughost import lock as locks
 from plughost import source as sources
 from plughost import venv as venvs
 from plughost import wheel as wheels
+from plughost._foundry import Foundry
 from plughost.errors import StoreError
 from plughost.health import sha256_of
 
@@ -67,7 +68,8 @@ def rebuild_wheel(
         return wheels.read(tree.path)
     into = stage / "wheel"
     into.mkdir()
-    return wheels.build(tree, installer=installer, python=python, into=into, offline=offline, log=log)
+    furnish = Foundry(installer, python, offline=offline, log=log).furnish
+    return wheels.build(tree, installer=installer, python=python, into=into, offline=offline, log=log, furnish=furnish)
 
 
 def installed_pins(revision: ExaminedRevision, *, leave_out: str) -> list[str]:

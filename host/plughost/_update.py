@@ -176,16 +176,19 @@ def _newest_release(store: Store, request: Request, receipt: Receipt, *, offline
     """The version that an update would lock now."""
     from plughost import _interpreters as interpreters
     from plughost import lock as locks
+    from plughost._foundry import Foundry
     from plughost._installer import choose
     from plughost._log import failures_told, log_path
 
     log = log_path(store, request.source)
     with failures_told(store, log), registry.adding(store), registry.staging(store) as stage:
         (stage / "scratch").mkdir()
+        installer = choose(store, request.installer, scratch=str(stage / "scratch"), shop=request.make_shop())
+        python = interpreters.find(requested=request.python or receipt.python)
         locked = locks.resolve(
             receipt.source,
-            installer=choose(store, request.installer, scratch=str(stage / "scratch"), shop=request.make_shop()),
-            python=interpreters.find(requested=request.python or receipt.python),
+            installer=installer,
+            python=python,
             into=stage / "lock",
             log=log,
             extras=request.extras,
@@ -193,6 +196,7 @@ def _newest_release(store: Store, request: Request, receipt: Receipt, *, offline
             constraints=None if request.constraint is None else Path(request.constraint),
             exclude_newer=request.published_before,
             offline=offline,
+            foundry=Foundry(installer, python, offline=offline, log=log),
         )
     return next(package.version for package in locked.packages if package.name == receipt.package)
 

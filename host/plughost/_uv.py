@@ -18,10 +18,10 @@ from functools import partial
 
 from plughost import _process
 from plughost._failures import Doing
-from plughost._installing import CREDENTIALS, pinned, wheels_below, without_passwords, write_log
+from plughost._installing import lock_with, pinned, without_passwords, write_log
 from plughost._uv_cache import cached_packages
 from plughost._uv_errors import failure
-from plughost._uv_lock import begin_with
+from plughost._uv_lock import begin_with, write_metadata
 from plughost._uv_settings import environment
 from plughost.errors import BuildError, InstallError, ResolveError, VenvError
 
@@ -135,26 +135,27 @@ class Uv:
         _write_project(request)
         if request.previous:
             begin_with(request.previous, request.folder, exclude_newer=request.exclude_newer)
-        try:
-            exported = self._lock_and_export(request, "--no-build")
-        except InstallError as error:
-            if error.reference != "wheel-missing":
-                raise
-            exported = self._lock_and_export(request, builds=(str(request.folder),))
+        exported = self._lock_and_export(request)
         (request.folder / "pylock.toml").write_text(without_passwords(exported), encoding="utf-8")
 
-    def _lock_and_export(self, request: LockRequest, *options: str, builds: Sequence[str] = ()) -> str:
-        """`uv export` that isn't told to be frozen writes `uv.lock` first: one call instead of two. `builds`: see `_call`."""
+    def _lock_and_export(self, request: LockRequest) -> str:
+        """`uv export` that isn't told to be frozen writes `uv.lock` first: one call instead of two."""
         doing = Doing(
             message=f"Failed to lock the dependencies of {request.subject}", error=ResolveError, reference="resolution-conflict"
         )
         arguments = ["export", "-q", "--no-header", "--no-emit-project", "--no-dev", "--format", "pylock.toml"]
-        arguments += ["--directory", str(request.folder), *_newer(request), *options]
+        arguments += ["--directory", str(request.folder), *_newer(request), "--no-build"]
+        extra = {}
+        if request.from_source:
+            # That a package may be built is what it takes for uv to choose a version of it that has no wheel; it isn't, since
+            # its metadata is told. What is from a place of its own may be chosen without, and would be built.
+            may_be_built = sorted(request.from_source - set(request.places))
+            arguments += [f"--no-binary-package={name}" for name in may_be_built]
+            extra["UV_CONFIG_FILE"] = write_metadata(request)
         if request.upgrade:
             arguments += ["--upgrade-package", request.upgrade]
         call = self._offline_first if (request.folder / "uv.lock").exists() and not request.anew else self._call
-        python, log = request.python, request.log
-        return call(arguments, doing, python=python, offline=request.offline, log=log, builds=builds).stdout
+        return call(arguments, doing, python=request.python, offline=request.offline, log=request.log, extra=extra).stdout
 
     def lock_ahead(self, request: LockRequest) -> UvAhead | None:
         _write_project(request)
@@ -169,34 +170,24 @@ class Uv:
         venv: str,
         *,
         python: Interpreter,
-        from_source: Iterable[str],
+        built: Mapping[str, Path],
         offline: bool,
         log: Path,
         keep: Iterable[int],
     ) -> None:
+        keep = tuple(keep)
         doing = Doing(message="Failed to install what is locked", error=VenvError, reference="venv-failed")
-        builds = set(from_source)
-        names = _names(folder) - builds
-        wheels_only = [f"--no-build-package={name}" for name in sorted(names)] if builds else ["--no-build"]
-        if (folder / "uv.lock").exists():
-            arguments = ["sync", "-q", "--frozen", "--no-dev", "--directory", str(folder), *wheels_only]
-            self._offline_first(
-                arguments,
-                doing,
-                python=python,
-                offline=offline,
-                log=log,
-                extra={"UV_PROJECT_ENVIRONMENT": venv},
-                keep=keep,
-                clear=venv,
-                builds=(venv, str(folder)) if builds else (),
-            )
+        call = partial(self._offline_first, doing=doing, python=python, offline=offline, log=log, keep=keep)
+        if (folder / "uv.lock").exists() and not built:
+            arguments = ["sync", "-q", "--frozen", "--no-dev", "--no-build", "--directory", str(folder)]
+            call(arguments, extra={"UV_PROJECT_ENVIRONMENT": venv}, clear=venv)
             return
-        self._make_venv(venv, python=python, log=log, keep=keep)  # the lock is pip's
-        arguments = ["pip", "sync", "-q", "--directory", str(folder), "-p", os.path.join(venv, "bin", "python")]
-        wheels_only = [f"--only-binary={name}" for name in sorted(names)] if builds else wheels_only
-        arguments += [*wheels_only, "pylock.toml"]
-        self._offline_first(arguments, doing, python=python, offline=offline, log=log, keep=keep)
+        # At once: a further call would ask the venv's Python what it is, and that would run the `.pth` files of what is there.
+        self._make_venv(venv, python=python, log=log, keep=keep)
+        arguments = ["pip", "sync", "-q", "--no-build", "--directory", str(folder), "-p", os.path.join(venv, "bin", "python")]
+        if built:
+            (folder / "pylock.built.toml").write_text(lock_with(built, folder), encoding="utf-8")
+        call([*arguments, "pylock.built.toml" if built else "pylock.toml"])
 
     def install_wheels(
         self, folder: Path, venv: str, *, wheels: Mapping[str, str], python: Interpreter, log: Path, keep: Iterable[int]
@@ -208,26 +199,6 @@ class Uv:
         with pinned(wheels, venv) as listed:
             arguments += ["-p", os.path.join(venv, "bin", "python"), "--require-hashes", "-r", listed]
             self._call(arguments, doing, python=python, offline=True, log=log, keep=keep)
-
-    def install_editable(
-        self, source: Path, venv: str, *, python: Interpreter, offline: bool, log: Path, keep: Iterable[int]
-    ) -> None:
-        doing = Doing(message=f"Failed to install `{source.name}` as editable", error=BuildError, reference="build-failed")
-        arguments = [
-            "pip",
-            "install",
-            "-q",
-            "--no-deps",
-            "--no-sources",
-            "-p",
-            os.path.join(venv, "bin", "python"),
-            "-e",
-            str(source),
-        ]
-        self._offline_first(arguments, doing, python=python, offline=offline, log=log, keep=keep, builds=(venv, str(source)))
-
-    def built(self, name: str, version: str) -> list[Path]:
-        return wheels_below(os.path.join(self.store.uv_cache, "sdists-v*"), name, version)
 
     def forget(self, name: str) -> None:
         self._tidy("clean", "-q", "--", name)
@@ -262,18 +233,17 @@ class Uv:
         extra: Mapping[str, str] | None = None,
         keep: Iterable[int] = (),
         clear: str = "",
-        builds: Sequence[str] = (),
     ) -> Completed:
         """Call uv offline, and where that fails, online. What it left at `clear` is deleted before the second attempt."""
         keep = tuple(keep)
         try:
-            return self._call(arguments, doing, python=python, offline=True, log=log, extra=extra, keep=keep, builds=builds)
+            return self._call(arguments, doing, python=python, offline=True, log=log, extra=extra, keep=keep)
         except InstallError as error:
             if offline or error.reference in _FINAL:
                 raise
             if clear:
                 shutil.rmtree(clear, ignore_errors=True)
-            return self._call(arguments, doing, python=python, offline=False, log=log, extra=extra, keep=keep, builds=builds)
+            return self._call(arguments, doing, python=python, offline=False, log=log, extra=extra, keep=keep)
 
     def _call(
         self,
@@ -285,24 +255,13 @@ class Uv:
         log: Path,
         extra: Mapping[str, str] | None = None,
         keep: Iterable[int] = (),
-        builds: Sequence[str] = (),
     ) -> Completed:
-        """`builds` are the folders that it writes to where it may run code of packages, besides a cache for that alone.
-
-        The files of the common cache are also those of all environments, by links: no package's code may write there.
-        """
-        run = partial(self._run, log=log, keep=keep)
-        if builds and self.shop:
-            folder = os.path.dirname(os.path.dirname(python.executable))
-            extra = {**(extra or {}), "UV_CACHE_DIR": os.path.join(self.scratch or builds[0], ".cache")}
-            read, write = [os.path.dirname(self.binary)], [*builds, *filter(None, [self.scratch])]
-            run = partial(self._run_confined, self.shop, log=log, venv=folder, read=read, write=write, is_online=not offline)
         argv = [self.binary, arguments[0], *(["--offline"] if offline else []), *arguments[1:]]
         env = self._environment(python, extra or {})
-        completed = run(argv, env)
+        completed = self._run(argv, env, log, keep)
         if completed.returncode and "invalid peer certificate" in completed.stderr and "UV_SYSTEM_CERTS" not in env:
             # uv brings its own list of authorities; a company's proxy is known to the machine alone.
-            completed = run(argv, {**env, "UV_SYSTEM_CERTS": "1"})
+            completed = self._run(argv, {**env, "UV_SYSTEM_CERTS": "1"}, log, keep)
         if completed.returncode == 0:
             return completed
         if "unexpected argument" in completed.stderr or "invalid value" in completed.stderr:
@@ -314,25 +273,6 @@ class Uv:
             completed = _process.run(argv, env=env, keep=keep)
         except OSError as error:
             raise InstallError("`uv` can't be started", reference="uv-missing", causes=[str(error)], log=log) from error
-        write_log(log, completed)
-        return completed
-
-    def _run_confined(
-        self,
-        shop: Shop,
-        argv: Sequence[str],
-        env: Mapping[str, str],
-        *,
-        log: Path,
-        venv: str,
-        read: Sequence[str],
-        write: Sequence[str],
-        is_online: bool,
-    ) -> Completed:
-        for folder in write:
-            os.makedirs(folder, exist_ok=True)
-        env = {name: value for name, value in env.items() if name not in CREDENTIALS}
-        completed = shop.run(argv, env=env, venv=venv, read=read, write=write, is_online=is_online)
         write_log(log, completed)
         return completed
 
@@ -364,6 +304,9 @@ def _write_project(request: LockRequest) -> None:
     }
     if request.constraints:
         settings["constraint-dependencies"] = list(request.constraints)
+    if request.digests:
+        named = request.digests.items()
+        settings["override-dependencies"] = [f"{name} @ {request.places[name]}#sha256={sha256}" for name, sha256 in named]
     if request.wheel:
         settings["sources"] = {request.wheel_name: {"path": request.wheel.name}}
     project = {
@@ -380,11 +323,3 @@ def _write_project(request: LockRequest) -> None:
 
 def _newer(request: LockRequest) -> list[str]:
     return ["--exclude-newer", request.exclude_newer] if request.exclude_newer else []
-
-
-def _names(folder: Path) -> set[str]:
-    import tomllib
-
-    with (folder / "pylock.toml").open("rb") as file:
-        packages: list[dict[str, object]] = tomllib.load(file).get("packages", [])
-    return {str(package["name"]) for package in packages}

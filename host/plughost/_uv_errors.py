@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 
 from plughost._failures import Rule, backend_complaint, to_error
+from plughost._names import normalized
 from plughost.errors import BuildError, InstallError, ResolveError, SourceError
 
 TYPE_CHECKING = False
@@ -116,6 +117,11 @@ _RULES = (
     ),
 )
 
+#: Whose wheels are missing.
+_WITHOUT_WHEEL = re.compile(
+    r"Wheels are required for `([^`]+)`|source distributions for `([^`]+)` is disabled"
+    r"|([\w.-]+)(?:==\S+)? has no wheels with a matching"
+)
 _REPORT = re.compile(r"^(?:error: |  × )", re.MULTILINE)
 _BACKEND_BLOCK = re.compile(r"^\s+\[std(?:out|err)\]\n.*?(?=^hint: |^\s+hint: |\Z)", re.MULTILINE | re.DOTALL)
 _CAUSE = re.compile(r"^\s*(?:cause: |Caused by: |[├╰]─▶ )(.*)$")
@@ -131,7 +137,10 @@ def failure(completed: Completed, doing: Doing, *, log: str | PathLike[str] = ""
     """The error for a call of uv that ended with another exit code than 0."""
     report, backend = _split(completed.stderr)
     causes = _causes(report) if report.strip() else [f"`uv` ended with {_ending(completed.returncode)}"]
-    return to_error(report, _RULES, doing, causes=causes, complaint=backend_complaint(backend), log=log)
+    error = to_error(report, _RULES, doing, causes=causes, complaint=backend_complaint(backend), log=log)
+    if error.reference == "wheel-missing":
+        error.without_wheel = tuple(sorted({normalized("".join(names)) for names in _WITHOUT_WHEEL.findall(report)}))
+    return error
 
 
 def _split(stderr: str) -> tuple[str, str]:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["begin_with"]
+    from plughost._installing import LockRequest, SourceMetadata
+
+__all__ = ["begin_with", "write_metadata"]
 
 
 def begin_with(previous: Path, folder: Path, *, exclude_newer: str = "") -> None:
@@ -37,6 +39,33 @@ def begin_with(previous: Path, folder: Path, *, exclude_newer: str = "") -> None
     options = {"options": {"exclude-newer": exclude_newer}} if exclude_newer else {}
     text = tomli_w.dumps({"version": 1, "requires-python": ">=3.8", **options, "package": packages})
     (folder / "uv.lock").write_text(text, encoding="utf-8")
+
+
+def write_metadata(request: LockRequest) -> str:
+    """The path of a file of settings that says what there is to know of the packages `from_source`; uv builds none of these.
+
+    An entry without a version is for all versions but those that have one of their own. What is from a place of its own has a
+    single entry, with any version: uv heeds no other, and where there are several, none.
+    """
+    import tomli_w
+
+    exact: dict[str, list[dict[str, object]]] = {}
+    for built in request.built:
+        exact.setdefault(built.name, []).append(_metadata(built))
+    entries: list[dict[str, object]] = []
+    for name in sorted(request.from_source):
+        known = exact.get(name, [])
+        entries += (known or [{"name": name, "version": "0"}])[-1:] if name in request.places else [{"name": name}, *known]
+    path = request.folder / "uv-metadata.toml"
+    path.write_text(tomli_w.dumps({"dependency-metadata": entries}), encoding="utf-8")
+    return str(path)
+
+
+def _metadata(built: SourceMetadata) -> dict[str, object]:
+    table: dict[str, object] = {"name": built.name, "version": built.version, "requires-dist": list(built.requires_dist)}
+    if built.requires_python:
+        table["requires-python"] = built.requires_python
+    return {**table, "provides-extra": list(built.extras)}
 
 
 def _preferred(package: Mapping[str, object]) -> dict[str, object]:

@@ -252,6 +252,8 @@ class InstallError(PlughostError):
     """A plugin could not be added; what was installed before is as it was."""
 
     exit_code = 5
+    #: The packages of which there would have to be a wheel, as far as the installer names them.
+    without_wheel: tuple[str, ...] = ()
     references: tuple[str, ...] = ("install-failed", "disk-full", "network", "tls", "offline", "uv-missing", "tool-failed")
 
 

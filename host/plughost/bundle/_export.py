@@ -10,6 +10,7 @@ from pathlib import Path
 
 from plughost import lock as locks
 from plughost import registry
+from plughost._foundry import Foundry
 from plughost._interpreters import Interpreter
 from plughost._interpreters import find as find_interpreter
 from plughost._log import failures_told, log_path
@@ -126,14 +127,16 @@ class _Wheels:
 
         self.into.mkdir()
         self.scratch.mkdir()
+        installer = choose(
+            self.store, "pip" if self.receipt.installer == "pip" else "", scratch=str(self.scratch), shop=self.make_shop()
+        )
         return gather(
             locks.read(Path(self.installed.folder), python=self.python),
             store=self.store,
-            installer=choose(self.store, "pip" if self.receipt.installer == "pip" else ""),
             python=self.python,
-            venv=Path(self.installed.venv),
             into=self.into,
             fetch=self._fetch,
+            build=Foundry(installer, self.python, offline=self.offline, log=self.log).wheel_of,
         )
 
     def _fetch(self, absent: list[LockedFile]) -> None:
@@ -151,12 +154,9 @@ class _Wheels:
         python = self.python
         if not os.access(python.executable, os.X_OK):
             python = find_interpreter(requested=python.series)
-        env = _uv_settings.for_pip() if by_uv else {}
-        wheels = [file.requirement for file in absent if file.wheel]
-        sources = [file.requirement for file in absent if not file.wheel]
-        for requirements, shop in ((wheels, None), (sources, self.make_shop())):
-            pip = Pip(self.store, str(self.scratch), shop)
-            pip.fetch(requirements, self.into, python=python, log=self.log, env=env)
+        pip = Pip(self.store, str(self.scratch))
+        requirements = [file.requirement for file in absent]
+        pip.fetch(requirements, self.into, python=python, log=self.log, env=_uv_settings.for_pip() if by_uv else {})
 
 
 def _target(path: str | os.PathLike[str] | None, name: str) -> Path:

@@ -4,18 +4,15 @@ An installer keeps what it fetched unpacked, and a wheel that is packed again ha
 beside the lock, from the folder or the cache where they lie, and from where the lock says, by pip, which knows indexes that ask
 for a password. What has no wheel in the lock is taken as it was built when the plugin was added, or built again.
 
-Above it: the export; below it: the lock, the installers, and the store's cache.
+Above it: the export; below it: the lock, and the store's cache.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import os
 import shutil
 import time
-import zipfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,13 +25,14 @@ from plughost.paths import regular, scan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
-    from plughost._installer import Installer
     from plughost._interpreters import Interpreter
     from plughost.lock import LockedFile, Lockfile
     from plughost.paths import Store
+    from plughost.wheel import BuiltWheel
 
+    Build = Callable[[LockedFile], BuiltWheel]
     Fetch = Callable[[list[LockedFile]], None]
 
 __all__ = ["Gathered", "gather"]
@@ -50,12 +48,10 @@ class Gathered:
     built: tuple[str, ...]
 
 
-def gather(
-    lock: Lockfile, *, store: Store, installer: Installer, python: Interpreter, venv: Path, into: Path, fetch: Fetch
-) -> Gathered:
+def gather(lock: Lockfile, *, store: Store, python: Interpreter, into: Path, fetch: Fetch, build: Build) -> Gathered:
     """Put the wheel of every package of `lock` into the folder `into`.
 
-    `fetch` is asked for those that are not on this machine, and puts them there; `venv` is where they are installed.
+    `fetch` is asked for those that are not on this machine, and puts them there; `build` for one that the lock has none of.
 
     Raises: InstallError: one can't be had, or is not what is locked.
     """
@@ -64,12 +60,15 @@ def gather(
         return _gathered(found.values(), lock.built_from_source)
     _drop_old(store)
     wanted = locks.files(lock.folder, python=python)
-    absent = [file for file in wanted if not _take(file, store, installer, python, venv, into)]
+    absent = [file for file in wanted if file.wheel and not _take(file, store, into)]
     if absent:
         fetch(absent)
         for file in absent:
-            _keep(store, _key(file, python), _fetched(file, into))
-    return _gathered(into.glob("*.whl"), [file.name for file in wanted if not file.wheel])
+            _keep(store, file, _fetched(file, into))
+    sources = [file for file in wanted if not file.wheel]
+    for wheel in map(build, sources):
+        _copied(wheel.path, wheel.sha256, into)
+    return _gathered(into.glob("*.whl"), [file.name for file in sources])
 
 
 def _gathered(paths: Iterable[Path], built: Iterable[str]) -> Gathered:
@@ -77,32 +76,25 @@ def _gathered(paths: Iterable[Path], built: Iterable[str]) -> Gathered:
     return Gathered(files=files, built=tuple(name for name in files if normalized(name.partition("-")[0]) in set(built)))
 
 
-def _take(file: LockedFile, store: Store, installer: Installer, python: Interpreter, venv: Path, into: Path) -> bool:
+def _take(file: LockedFile, store: Store, into: Path) -> bool:
     """Copy the wheel into `into`, if it is on this machine."""
-    if file.wheel and file.url.startswith("file:"):
+    if file.url.startswith("file:"):
         _copied(Path(unquote(urlsplit(file.url).path)), file.sha256, into, name=file.wheel)
         return True
-    for path, sha256 in _kept(store, _key(file, python)):
-        with suppress(ResolveError):  # damaged: it is fetched again
-            _copied(path, sha256, into)
-            return True
-    if file.wheel:
-        return False
-    for path in installer.built(file.name, file.version):
-        if _is_installed(path, venv):
-            shutil.copyfile(path, into / path.name)
-            _keep(store, _key(file, python), into / path.name)
-            return True
+    for folder in scan(os.path.join(store.fetched_wheels, file.sha256)):
+        for kept in scan(folder.path):
+            with suppress(ResolveError):  # damaged: it is fetched again
+                _copied(Path(kept.path), file.sha256, into)
+                return True
     return False
 
 
 def _fetched(file: LockedFile, into: Path) -> Path:
-    """The wheel of `file` that has been fetched, or built, into `into`."""
+    """The wheel of `file` that has been fetched into `into`."""
     found = [path for path in into.glob("*.whl") if normalized(path.name.partition("-")[0]) == file.name]
     if len(found) != 1:
         raise ResolveError(f"No wheel of `{file.name}` {file.version} could be had", reference="wheel-missing")
-    if file.wheel:
-        _check(found[0], _sha256(found[0]), file.sha256)
+    _check(found[0], _sha256(found[0]), file.sha256)
     return found[0]
 
 
@@ -133,41 +125,9 @@ def _check(path: Path, found: str, locked: str) -> None:
         )
 
 
-def _is_installed(wheel: Path, venv: Path) -> bool:
-    """Whether the files in `venv` are those of the wheel: in a cache there may be a wheel of another build, too."""
-    try:
-        with zipfile.ZipFile(wheel) as archive:
-            record = next(name for name in archive.namelist() if name.endswith(".dist-info/RECORD") and name.count("/") == 1)
-            built = _digests(archive.read(record).decode())
-        (installed,) = venv.glob(f"lib/python3*/site-packages/{record}")
-        return built.items() <= _digests(installed.read_text(encoding="utf-8")).items()
-    except (OSError, ValueError, StopIteration, zipfile.BadZipFile):
-        return False
-
-
-def _digests(record: str) -> dict[str, str]:
-    """Digests by path; without what installers move or write."""
-    rows = ((*row, "", "")[:2] for row in csv.reader(io.StringIO(record)) if row)
-    return {name: digest for name, digest in rows if digest and ".data/" not in name}
-
-
-def _key(file: LockedFile, python: Interpreter) -> str:
-    """Under what the wheel is kept: its digest, or of one that is built, what it is built from, and by which Python."""
-    if file.wheel:
-        return file.sha256
-    return hashlib.sha256(f"{file.requirement}\n{python.version}\n{os.uname().machine}".encode()).hexdigest()
-
-
-def _kept(store: Store, key: str) -> Iterator[tuple[Path, str]]:
-    """The wheels that are kept under `key`, and what their digests were."""
-    for folder in scan(os.path.join(store.fetched_wheels, key)):
-        for wheel in scan(folder.path):
-            yield Path(wheel.path), folder.name
-
-
-def _keep(store: Store, key: str, wheel: Path) -> None:
+def _keep(store: Store, file: LockedFile, wheel: Path) -> None:
     """Keep a copy, for the next export of what has the same lock."""
-    folder = Path(store.fetched_wheels, key, _sha256(wheel))
+    folder = Path(store.fetched_wheels, file.sha256, file.sha256)
     folder.mkdir(parents=True, exist_ok=True)
     beside = wheel.with_name(f"{wheel.name}.copy")
     shutil.copyfile(wheel, beside)

@@ -11,6 +11,7 @@ from plughost._installing import LockRequest
 from plughost._names import normalized, satisfies
 from plughost.errors import ResolveError, StoreError, UsageError
 from plughost.lock._lockfile import Lockfile, read
+from plughost.lock._sources import lock_with_sources
 from plughost.wheel import BuiltWheel
 
 TYPE_CHECKING = False
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from plughost._installer import Ahead, Installer
     from plughost._interpreters import Interpreter
+    from plughost.lock._sources import Foundry
 
 __all__ = ["adopt", "ahead", "resolve"]
 
@@ -41,11 +43,14 @@ def resolve(
     previous: Path | None = None,
     anew: bool = False,
     ahead: Ahead | None = None,
+    foundry: Foundry,
 ) -> Lockfile:
     """Lock `root`, a wheel or a requirement for the index, with its `extras` and what `with_` adds, in the folder `into`.
 
     The wheel is put beside the lock. Versions that the lock in the folder `previous` chose stay where they still fit, and so do
     those that `ahead` has just found. With `anew` the index is asked for all that is not locked, and for the newest `root`.
+
+    What there is no wheel of, the `foundry` makes one of, to know what it depends on.
 
     Raises: ResolveError: there is no set of versions, or it needs something refused. UsageError: an argument can't be read.
     """
@@ -75,14 +80,14 @@ def resolve(
         upgrade=name if wheel or anew else "",  # uv takes a wheel of the same version for the same wheel
         anew=anew,
         subject=f"`{name}`",
+        places=_places((*direct, *additions, *_read_constraints(constraints))),
     )
     try:
-        installer.lock(request)
+        lockfile = lock_with_sources(request, installer, foundry)
     except ResolveError as error:
         if error.reference == "package-not-found" and isinstance(root, str) and os.path.isdir(root):
             error.hint = f"For the folder of that name, give `./{root}`"
         raise
-    lockfile = read(into, python=python)
     _check_direct(lockfile, name, (*direct, *additions), log)
     if isinstance(root, BuiltWheel):
         _check_own(lockfile, root)
@@ -184,6 +189,12 @@ def _check_direct(lockfile: Lockfile, root: str, requirements: Sequence[str], lo
                 hint=f"If you trust it, name it yourself: `--with '{package.name} @ URL'`",
                 log=log,
             )
+
+
+def _places(requirements: Sequence[str]) -> dict[str, str]:
+    """The URLs that the requirements name, by package."""
+    named = map(_requirement, requirements)
+    return {normalized(requirement.name): requirement.url for requirement in named if requirement.url}
 
 
 def _beside(wheel: Path, folder: Path) -> Path:

@@ -8,7 +8,6 @@ fetched.
 from __future__ import annotations
 
 import os
-from urllib.parse import unquote
 
 from plughost import _process
 from plughost.paths import RUNNER
@@ -26,8 +25,6 @@ __all__ = ["Workshop"]
 
 #: Compilers, and what they read; what isn't there is left out.
 _TOOLS = ("/usr", "/bin", "/sbin", "/opt")
-#: What names places: folders and indexes of packages, and who vouches for servers; not those of a client's own certificate.
-_NAMING_PLACES = ("_FIND_LINKS", "_INDEX", "_INDEX_URL", "_CERT_FILE", "_CERT_DIR", "_CA_BUNDLE", "PIP_CERT")
 
 
 class Workshop:
@@ -46,19 +43,16 @@ class Workshop:
         *,
         env: Mapping[str, str],
         venv: str,
-        read: Sequence[str] = (),
         write: Sequence[str] = (),
-        is_online: bool = False,
     ) -> Completed:
         """Run a program to its end, as `_process.run` does. `venv` is the environment that it belongs to.
 
-        `read` and `write` are paths that it has besides the system's own, its environment and a home folder that goes with it.
+        `write` are folders that it has besides the system's programs, its environment and a home folder that goes with it.
 
         Raises: SandboxError: that can't be kept to on this machine. OSError: it can't be started.
         """
         own = os.path.dirname(os.path.dirname(self._python))
-        read = (*_TOOLS, own, *_places(env), *read)
-        policy = _POLICY.replace(network="on" if is_online else "off", read=read, write=tuple(write))
+        policy = _POLICY.replace(read=(*_TOOLS, own), write=tuple(write))
         self._ways.refuse_unenforceable(policy, plugin="the build", waived=self._waived, has_own_user=False)
         home = self._folders.new()
         try:
@@ -68,16 +62,10 @@ class Workshop:
                 env={**env, "HOME": home, "TMPDIR": confinement.environment["TMPDIR"]},
                 input=confinement.plan,
                 is_hostile=True,
+                wrapper=confinement.wrapper,
             )
         finally:
             self._folders.drop(home)
-
-
-def _places(env: Mapping[str, str]) -> list[str]:
-    """The paths on this machine where packages come from, and certificates, as the variables of uv and pip name them."""
-    told = " ".join(value for name, value in env.items() if name.endswith(_NAMING_PLACES)).replace(",", " ")
-    named = (place.rpartition("=")[2] if "=file:" in place else place for place in told.split())
-    return [unquote(place.removeprefix("file://")) for place in named if place.startswith(("/", "file:///"))]
 
 
 #: Without limits: a build is somebody's who waits for it, and can end it.

@@ -23,6 +23,8 @@ from plughost.venv._standing import MARKER, installed, missing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from plughost._installer import Installer
     from plughost.lock import Lockfile
     from plughost.paths import Store
@@ -67,6 +69,7 @@ def create(
     installer: Installer,
     python: Interpreter,
     log: Path,
+    build: Callable[[Lockfile], Mapping[str, Path]],
     offline: bool = False,
     editable: Path | None = None,
     plugin: str = "",
@@ -74,8 +77,9 @@ def create(
 ) -> PluginVenv:
     """The venv of `lock` for `python`, made unless it is there already.
 
-    `editable` is the source folder that stands in for the plugin's wheel; `plugin` is the package whose files are checked to the
-    byte first. A `salt` of one's own has it made anew beside the one there is.
+    `editable` is the source folder that stands in for the plugin's wheel, and `plugin` the package whose files are checked to the
+    byte first. `build` gives the wheels that the lock has none of, and that of `editable`. A `salt` of one's own has it made
+    anew beside the one there is.
 
     Raises: VenvError: it can't be made, or is not what the lock says; nothing is left of it.
     """
@@ -93,11 +97,8 @@ def create(
             if lock.wheels:
                 installer.install_wheels(lock.folder, path, wheels=lock.wheels, python=python, log=log, keep=keep)
             else:
-                installer.install(
-                    lock.folder, path, python=python, from_source=lock.built_from_source, offline=offline, log=log, keep=keep
-                )
-            if editable:
-                installer.install_editable(editable, path, python=python, offline=offline, log=log, keep=keep)
+                built = build(lock) if lock.built_from_source or editable else {}
+                installer.install(lock.folder, path, python=python, built=built, offline=offline, log=log, keep=keep)
             verify(path, first=plugin, log=log)
             _check_packages(lock, path, log)
             _mark(key, path, python)

@@ -8,7 +8,7 @@ from plughost._lazy import lazily
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from plughost.wheel._build import build, build_again
+    from plughost.wheel._build import build, build_again, build_editable
     from plughost.wheel._contents import WheelContents, contents_of, differences
     from plughost.wheel._kept import KeptWheel, find_kept, keep
     from plughost.wheel._read import check, read
@@ -20,6 +20,7 @@ __all__ = [
     "WheelContents",
     "build",
     "build_again",
+    "build_editable",
     "check",
     "contents_of",
     "differences",
@@ -31,7 +32,7 @@ __all__ = [
 __getattr__ = lazily(
     __name__,
     {
-        "_build": ("build", "build_again"),
+        "_build": ("build", "build_again", "build_editable"),
         "_contents": ("WheelContents", "contents_of", "differences"),
         "_kept": ("KeptWheel", "find_kept", "keep"),
         "_read": ("check", "read"),

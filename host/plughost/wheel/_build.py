@@ -1,36 +1,32 @@
-"""Building a wheel: in a kept environment first, and where that fails for any reason, in one made for this build alone.
+"""Building a wheel: what is tried in which order, and what comes of it.
 
-Where there is a workshop, the package's code runs in that alone, and what it needs is fetched before.
+Above it: `add` and whoever needs a wheel of something; below it: the bench and the installer.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
-import tarfile
 import zipfile
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
 from plughost._deletion import delete_folder
-from plughost._installing import write_log
 from plughost.errors import BuildError, InstallError
+from plughost.wheel._bench import Bench
 from plughost.wheel._environment import discard, keepable, obtain, pins_of
-from plughost.wheel._hook import build_wheel, further_requirements
 from plughost.wheel._read import read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from plughost._installer import Installer
-    from plughost._installing import Shop
     from plughost._interpreters import Interpreter
-    from plughost._process import Completed
     from plughost.source import SourceTree
+    from plughost.wheel._bench import Furnish
     from plughost.wheel._record import BuiltWheel
 
-__all__ = ["build", "build_again"]
+__all__ = ["build", "build_again", "build_editable"]
 
 #: What a tree without `[build-system]` means. Source: PEP 518.
 _LEGACY_REQUIRES = ("setuptools>=40.8.0",)
@@ -38,9 +34,6 @@ _LEGACY_REQUIRES = ("setuptools>=40.8.0",)
 #: What a file in the care of git-lfs begins with where git-lfs was not asked for it, and the bytes that such a note has.
 _POINTER = b"version https://git-lfs.github.com/spec/v1\n"
 _POINTER_SIZES = range(100, 1024)
-
-#: These say nothing of the kept environment, and would end a second build the same way.
-_NOT_THE_ENVIRONMENT = frozenset({"disk-full", "network", "offline", "tls", "uv-missing"})
 
 
 def build(
@@ -51,24 +44,52 @@ def build(
     into: Path,
     offline: bool,
     log: Path,
+    furnish: Furnish | None = None,
 ) -> BuiltWheel:
     """Build the wheel of `tree` into the folder `into`, which is the caller's alone and has no wheel yet.
+
+    `furnish` makes an environment of what the build needs where not all of that has wheels.
 
     Raises: BuildError: the backend failed, or what it made is not one usable wheel. InstallError: the build requirements can't
     be had. SandboxError: the build can't be confined.
     """
     into.mkdir(parents=True, exist_ok=True)
-    requires = _LEGACY_REQUIRES if tree.build_requires is None else tree.build_requires
-    environment = _kept_environment(tree, requires, installer, python, offline=offline, log=log)
-    if not (environment and _build_kept(tree, environment, into, log, installer.shop)):
-        subject = _subject(tree)
-        if installer.shop is not None:
-            bench = _Bench(tree, installer=installer, python=python, offline=offline, log=log, shop=installer.shop)
-            bench.build(requires, into, subject=subject)
-            return _only_wheel(into, log)
-        installer.build(tree.path, subject=subject, python=python, into=into, epoch=tree.epoch, offline=offline, log=log)
-        if environment:
-            discard(environment, installer)
+    with _folder_beside(into) as folder:
+        bench = Bench(folder, installer=installer, python=python, offline=offline, log=log, furnish=furnish)
+        # Where it is trusted, uv and pip unpack by themselves.
+        tree = bench.unpacked(tree) if installer.shop and not tree.path.is_dir() else tree
+        requires = _requires(tree)
+        environment = bench.kept_environment(tree, requires)
+        if not (environment and bench.build_kept(tree, environment, into)):
+            if installer.shop is not None:
+                bench.build_apart(tree, requires, into, subject=_subject(tree))
+                return _only_wheel(into, log)
+            subject = _subject(tree)
+            installer.build(tree.path, subject=subject, python=python, into=into, epoch=tree.epoch, offline=offline, log=log)
+            if environment:
+                discard(environment, installer)
+    return _only_wheel(into, log)
+
+
+def build_editable(
+    tree: SourceTree,
+    *,
+    installer: Installer,
+    python: Interpreter,
+    into: Path,
+    offline: bool,
+    log: Path,
+    furnish: Furnish | None = None,
+) -> BuiltWheel:
+    """A wheel that leads to the folder of `tree`, for an editable install. Source: PEP 660.
+
+    Raises: as `build` does.
+    """
+    into.mkdir(parents=True, exist_ok=True)
+    with _folder_beside(into) as folder:
+        bench = Bench(folder, installer=installer, python=python, offline=offline, log=log, furnish=furnish)
+        tree = bench.unpacked(tree)
+        bench.build_apart(tree, _requires(tree), into, subject=f"{_subject(tree)}, as editable", editable=True)
     return _only_wheel(into, log)
 
 
@@ -86,7 +107,7 @@ def build_again(
 
     `into` is the caller's alone and has no wheel yet.
     """
-    requires = [*(_LEGACY_REQUIRES if tree.build_requires is None else tree.build_requires), *pins_of(generator)]
+    requires = [*_requires(tree), *pins_of(generator)]
     if not pins_of(generator) or not keepable(tree.path, requires, exact=True):
         return None
     try:
@@ -94,106 +115,23 @@ def build_again(
     except InstallError:
         return None
     into.mkdir(parents=True, exist_ok=True)
-    return _only_wheel(into, log) if _build_kept(tree, environment, into, log, installer.shop) else None
+    with _folder_beside(into) as folder:
+        bench = Bench(folder, installer=installer, python=python, offline=offline, log=log)
+        return _only_wheel(into, log) if bench.build_kept(tree, environment, into) else None
 
 
-def _kept_environment(
-    tree: SourceTree, requires: Sequence[str], installer: Installer, python: Interpreter, *, offline: bool, log: Path
-) -> str:
-    """The folder of a kept environment for this build; empty if it needs one of its own."""
-    # uv has the backend `uv_build` in itself; in the workshop it is asked as any other.
-    if not keepable(tree.path, requires, exact=installer.shop is not None):
-        return ""
+def _requires(tree: SourceTree) -> Sequence[str]:
+    return _LEGACY_REQUIRES if tree.build_requires is None else tree.build_requires
+
+
+@contextmanager
+def _folder_beside(into: Path) -> Iterator[Path]:
+    """A folder for the time of a build, which may leave in it what it likes."""
+    folder = mkdtemp(dir=into.parent, prefix="build-")
     try:
-        return obtain(requires, installer=installer, python=python, offline=offline, log=log)
-    except InstallError as error:
-        if error.reference in _NOT_THE_ENVIRONMENT:
-            raise
-        return ""
-
-
-def _build_kept(tree: SourceTree, environment: str, into: Path, log: Path, shop: Shop | None) -> bool:
-    """Build in a kept environment. False if that failed, for whatever reason: a build that has its own then decides."""
-    completed = build_wheel(tree.path, environment=environment, into=into, epoch=tree.epoch, shop=shop)
-    write_log(log, completed)
-    if completed.returncode == 0:
-        return True
-    for leftover in into.glob("*.whl"):
-        leftover.unlink()
-    return False
-
-
-class _Bench:
-    """One build in the workshop, in environments that are made for it."""
-
-    def __init__(
-        self, tree: SourceTree, *, installer: Installer, python: Interpreter, offline: bool, log: Path, shop: Shop
-    ) -> None:
-        self._tree, self._installer, self._python, self._offline = tree, installer, python, offline
-        self._log, self._shop = log, shop
-
-    def build(self, requires: Sequence[str], into: Path, *, subject: str) -> None:
-        """Raises: BuildError: the backend fails. InstallError: what it needs can't be had."""
-        place = Path(mkdtemp(dir=into.parent, prefix="build-"))
-        try:
-            source = _unpacked(self._tree, place / "source")
-            environment = self._furnish(place / "first", requires)
-            asked, further = further_requirements(source, environment=environment, into=place / "asked", shop=self._shop)
-            write_log(self._log, asked)
-            if further:
-                environment = self._furnish(place / "second", [*requires, *further])
-            if asked.returncode == 0:
-                asked = build_wheel(source, environment=environment, into=into, epoch=self._tree.epoch, shop=self._shop)
-                write_log(self._log, asked)
-            if asked.returncode != 0:
-                raise _failed(subject, asked, self._log)
-        finally:
-            delete_folder(str(place))
-
-    def _furnish(self, folder: Path, requires: Sequence[str]) -> str:
-        self._installer.furnish(str(folder), list(requires), python=self._python, offline=self._offline, log=self._log)
-        return str(folder)
-
-
-def _unpacked(tree: SourceTree, into: Path) -> Path:
-    """The folder of a source tree, which may be an archive (an sdist has one folder at its top; PEP 625)."""
-    if tree.path.is_dir():
-        return tree.path
-    into.mkdir()
-    try:
-        if tree.path.suffix == ".zip":
-            shutil.unpack_archive(tree.path, into)
-        else:
-            _extract(tree.path, into)
-    except (OSError, EOFError, ValueError, LookupError, tarfile.TarError, zipfile.BadZipFile) as error:
-        raise BuildError(f"`{tree.path.name}` can't be unpacked", reference="build-failed", causes=[str(error)]) from error
-    inside = list(into.iterdir())
-    return inside[0] if len(inside) == 1 and inside[0].is_dir() else into
-
-
-def _extract(path: Path, into: Path) -> None:
-    with tarfile.open(path) as archive:
-        if hasattr(tarfile, "data_filter"):
-            archive.extractall(into, filter="data")
-            return
-        # Before 3.11.4: without links, nothing leads out.
-        plain = [each for each in archive if (each.isreg() or each.isdir()) and ".." not in each.name.split("/")]
-        for each in plain:
-            each.name, each.uname, each.gname = each.name.lstrip("/"), "", ""
-            each.uid, each.gid, each.mode = os.getuid(), os.getgid(), each.mode & 0o755 | 0o600
-        archive.extractall(into, plain)  # noqa: S202
-
-
-def _failed(subject: str, completed: Completed, log: Path) -> BuildError:
-    said = [line.strip() for line in completed.stderr.splitlines() if line.strip()]
-    ended = f"The build backend ended with code {completed.returncode}"
-    return BuildError(
-        f"Failed to build a wheel from {subject}",
-        reference="build-failed",
-        causes=[ended, *said[-1:]],
-        hint="What it may use is limited: the log has all that it said",
-        log=log,
-    )
+        yield Path(folder)
+    finally:
+        delete_folder(folder)
 
 
 def _only_wheel(into: Path, log: Path) -> BuiltWheel:

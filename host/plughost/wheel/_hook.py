@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from plughost._process import Completed
 
 
-__all__ = ["backend_of", "build_wheel", "further_requirements"]
+__all__ = ["EDITABLE", "WHEEL", "ask_for_wheel", "build_system_of", "further_requirements"]
+
+#: What a backend can be asked for. Source: PEP 517, PEP 660.
+WHEEL, EDITABLE = "build_wheel", "build_editable"
 
 #: Source: PEP 517, "Build backend interface". `-I` keeps the folder that it runs in off sys.path, as the PEP demands; what a
 #: project has of a backend itself comes there by `backend-path`.
@@ -35,8 +38,8 @@ module, _, attributes = backend.partition(":")
 hooks = importlib.import_module(module)
 for attribute in filter(None, attributes.split(".")):
     hooks = getattr(hooks, attribute)
-if hook == "build_wheel":
-    hooks.build_wheel(out)
+if hook.startswith("build_"):
+    getattr(hooks, hook)(out)
 else:
     ask = getattr(hooks, hook, None)
     answer = json.dumps([str(each) for each in (ask() if ask else ())])
@@ -47,21 +50,37 @@ _LEGACY = "setuptools.build_meta:__legacy__"
 _MOST_BYTES = 1 << 22  # of a file with a project's settings, or a list of requirements
 
 
-def build_wheel(source: Path, *, environment: str, into: Path, epoch: int | None, shop: Shop | None = None) -> Completed:
+class BuildSystem:
+    """What a project says of how it is built; `requires` is None where it says nothing. Source: PEP 517, PEP 518."""
+
+    __slots__ = ("backend", "paths", "requires")
+
+    def __init__(self, requires: tuple[str, ...] | None, backend: str, paths: list[str]) -> None:
+        self.requires = requires
+        self.backend = backend
+        #: Folders of the project's own in which the backend is.
+        self.paths = paths
+
+
+def ask_for_wheel(
+    source: Path, *, environment: str, into: Path, epoch: int | None, shop: Shop | None = None, hook: str = WHEEL
+) -> Completed:
     """Have the backend that the project in `source` names put its wheel into the folder `into`.
 
     Raises: OSError: the environment's interpreter can't be started. SandboxError: it can't be confined.
     """
-    return _ask("build_wheel", source, environment=environment, into=into, epoch=epoch, shop=shop)
+    return _ask(hook, source, environment=environment, into=into, epoch=epoch, shop=shop)
 
 
-def further_requirements(source: Path, *, environment: str, into: Path, shop: Shop) -> tuple[Completed, tuple[str, ...]]:
+def further_requirements(
+    source: Path, *, environment: str, into: Path, shop: Shop | None, hook: str = WHEEL
+) -> tuple[Completed, tuple[str, ...]]:
     """What the backend wants besides what the project says; nothing where it can't be asked, as its output then says.
 
-    Raises: as `build_wheel` does.
+    Raises: as `ask_for_wheel` does.
     """
     into.mkdir(parents=True, exist_ok=True)
-    completed = _ask("get_requires_for_build_wheel", source, environment=environment, into=into, epoch=None, shop=shop)
+    completed = _ask(f"get_requires_for_{hook}", source, environment=environment, into=into, epoch=None, shop=shop)
     try:
         with open(into / "requires.json", "rb", opener=_itself) as file:
             said = json.loads(file.read(_MOST_BYTES))
@@ -74,25 +93,28 @@ def _ask(hook: str, source: Path, *, environment: str, into: Path, epoch: int | 
     env = _process.base_environment({} if epoch is None else {"SOURCE_DATE_EPOCH": str(epoch)})
     env["PATH"] = os.pathsep.join(filter(None, (os.path.join(environment, "bin"), env.get("PATH"))))
     python = os.path.join(environment, "bin", "python")
-    backend, paths = backend_of(source)
-    argv = [python, "-I", "-c", _SCRIPT, str(source), str(into), backend, json.dumps(paths), hook]
+    system = build_system_of(source)
+    argv = [python, "-I", "-c", _SCRIPT, str(source), str(into), system.backend, json.dumps(system.paths), hook]
     if shop is None:
         return _process.run(argv, env=env)
     return shop.run(argv, env=env, venv=environment, write=[str(source), str(into)])
 
 
-def backend_of(source: Path) -> tuple[str, list[str]]:
-    """The build backend that a project names, and the folders of its own in which that is. Source: PEP 517, PEP 518."""
+def build_system_of(source: Path) -> BuildSystem:
     try:
         with open(source / "pyproject.toml", "rb", opener=regular) as file:
             system = tomllib.loads(file.read(_MOST_BYTES).decode())["build-system"]
     except (OSError, KeyError, ValueError, RecursionError):  # it could be read before: now it is what the build has made of it
-        return _LEGACY, []
+        return BuildSystem(None, _LEGACY, [])
     if not isinstance(system, dict):
-        return _LEGACY, []
-    backend, paths = system.get("build-backend"), system.get("backend-path")
+        return BuildSystem(None, _LEGACY, [])
+    requires, backend, paths = system.get("requires"), system.get("build-backend"), system.get("backend-path")
     inside = [os.path.normpath(source / path) for path in paths if isinstance(path, str)] if isinstance(paths, list) else []
-    return backend if isinstance(backend, str) else _LEGACY, [path for path in inside if path.startswith(str(source))]
+    return BuildSystem(
+        tuple(each for each in requires if isinstance(each, str)) if isinstance(requires, list) else (),
+        backend if isinstance(backend, str) else _LEGACY,
+        [path for path in inside if path.startswith(str(source))],
+    )
 
 
 def _itself(path: str, flags: int) -> int:

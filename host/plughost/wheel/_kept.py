@@ -22,11 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from plughost._interpreters import Interpreter
-    from plughost.paths import Store
 
 __all__ = ["KeptWheel", "find_kept", "keep"]
 
-_WEEK_S = 7 * 86400
+_DAY_S = 86400
 #: As long as PyPI lets its answers be reused (Cache-Control: max-age), uv would resolve to the same versions anyway.
 _LOCK_AGE_S = 600.0
 
@@ -46,9 +45,9 @@ class KeptWheel:
     declared: dict[str, object]
 
 
-def find_kept(store: Store, made_from: Sequence[str]) -> KeptWheel | None:
-    """The wheel that was made from exactly that, if it is kept, and is whole."""
-    folder = _folder(store, made_from)
+def find_kept(among: str, made_from: Sequence[str]) -> KeptWheel | None:
+    """The wheel that was made from exactly that, if it is kept in the folder `among`, and is whole."""
+    folder = _folder(among, made_from)
     try:
         record = json.loads(read_file(folder / "kept.json"))
         path = folder / str(record["filename"])
@@ -75,7 +74,7 @@ def find_kept(store: Store, made_from: Sequence[str]) -> KeptWheel | None:
 
 
 def keep(
-    store: Store,
+    among: str,
     made_from: Sequence[str],
     wheel: BuiltWheel,
     python: Interpreter,
@@ -84,10 +83,11 @@ def keep(
     lock: Path | None,
     versioned_by_tags: bool = False,
     declared: Mapping[str, object] | None = None,
+    days: int = 7,
 ) -> None:
-    """Put a copy of the wheel into the cache, by way of the folder `stage`, with what uv locked in the folder `lock`.
+    """Put a copy of the wheel into the folder `among`, by way of the folder `stage`, with what uv locked in the folder `lock`.
 
-    What was kept more than a week ago goes.
+    What was kept more than `days` ago goes.
     """
     made = stage / "kept"
     made.mkdir()
@@ -104,9 +104,9 @@ def keep(
         shutil.copyfile(lock / "uv.lock", made / "uv.lock")
         record["lock_sha256"] = hashlib.sha256((made / "uv.lock").read_bytes()).hexdigest()
     (made / "kept.json").write_text(json.dumps(record), encoding="utf-8")
-    folder = _folder(store, made_from)
+    folder = _folder(among, made_from)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    _drop_old(folder.parent)
+    _drop_old(folder.parent, days)
     try:
         made.rename(folder)
     except OSError:  # it is kept already: built once more, or by another add that was first
@@ -129,11 +129,11 @@ def _renew(folder: Path, made: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _drop_old(kept: Path) -> None:
-    """Delete what was kept more than a week ago."""
+def _drop_old(kept: Path, days: int) -> None:
+    """Delete what was kept more than `days` ago."""
     for entry in list(scan(str(kept))):
         with suppress(FileNotFoundError):  # another process is at it too
-            if entry.stat().st_mtime < time.time() - _WEEK_S:
+            if entry.stat().st_mtime < time.time() - days * _DAY_S:
                 shutil.rmtree(entry.path, ignore_errors=True)
 
 
@@ -147,6 +147,6 @@ def _fresh_lock(folder: Path, sha256: str) -> Path | None:
     return folder if fresh else None
 
 
-def _folder(store: Store, made_from: Sequence[str]) -> Path:
+def _folder(among: str, made_from: Sequence[str]) -> Path:
     digest = hashlib.sha256(json.dumps([*made_from, os.uname().machine]).encode()).hexdigest()
-    return Path(store.kept_wheels, digest[:32])
+    return Path(among, digest[:32])
