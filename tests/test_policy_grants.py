@@ -318,6 +318,10 @@ def test_policy_show_set_and_reset(command, wheel, tmp_path):
     assert "`policy set weather --grant all` grants that" in command("policy", "show", "weather").stdout
     told = command("policy", "set", "weather", "--allow-net", "a.example.com", "--read", "data", "wall=5s", cwd=tmp_path).stdout
     assert told == f"`weather` is granted network a.example.com, read {tmp_path}/data, wall 5 s\n"
+    command("policy", "set", "weather", "--read", f"{tmp_path}/home/maps")
+    shown = command("policy", "show", "weather").stdout.splitlines()
+    assert "~/maps" in "".join(shown)
+    assert len({line.index("granted") for line in shown if line.endswith("granted")}) == 1
     added = command("policy", "set", "weather", "--allow-net", "b.example.com:80", "--json").json()
     assert added["granted"]["network"] == ["a.example.com", "b.example.com:80"]
     assert {row["key"]: row["decided_by"] for row in added["policy"]}["wall"] == "grant"

@@ -7,7 +7,7 @@ import os
 from plughost import registry
 from plughost._policies import unpack_grant
 from plughost.cli._each import for_each
-from plughost.cli._printer import visible
+from plughost.cli._printer import home_as_tilde, visible
 from plughost.errors import UsageError
 from plughost.settings import user_file
 
@@ -146,10 +146,11 @@ def _page(record: Mapping[str, object], out: Stream) -> Iterator[str]:
     name = record["name"] or "A plugin that nobody has granted anything"
     yield f"{out.paint('bold', str(name))}  {record['preset'] or ''}"
     yield ""
-    rows = [(str(row["key"]), _shown(row["value"]), _WHO[str(row["decided_by"])]) for row in _rows(record["policy"])]
+    rows = [(str(row["key"]), visible(_shown(row["value"])), _WHO[str(row["decided_by"])]) for row in _rows(record["policy"])]
+    rows = [(key, home_as_tilde(value), who) for key, value, who in rows]  # as it will be printed, which says how wide it is
     widths = [max(len(row[column]) for row in rows) for column in range(2)]
     for key, value, who in rows:
-        yield f"{out.paint('dim', key.ljust(widths[0]))}  {visible(value).ljust(widths[1])}  {out.paint('dim', who)}"
+        yield f"{out.paint('dim', key.ljust(widths[0]))}  {value.ljust(widths[1])}  {out.paint('dim', who)}"
     if lacking := record["lacking"]:
         yield ""
         asked = record["asks_for"]
