@@ -139,7 +139,8 @@ class Confining:
         from plughost.sandbox import Workshop
 
         ways, folders = self._made()
-        return Workshop(ways, folders, python=_process.own_python(), waived=self.policies.waived)
+        limits = self.policies.build_limits()
+        return Workshop(ways, folders, python=_process.own_python(), limits=limits, waived=self.policies.waived)
 
     def close(self) -> None:
         """Let go of what nobody uses. It can be used again afterwards."""
@@ -190,7 +191,13 @@ def own_files(manifest: Mapping[str, object]) -> list[str]:
 
 
 def _are_for_all(readable: Iterable[str], writable: Iterable[str]) -> bool:
-    """Whether any user may use what a policy lets a plugin use; else its processes keep this process's user, who may."""
+    """Whether any user may use what a policy lets a plugin use; else its processes keep this process's user, who may.
+
+    Where that is everything, there is somebody's own among it.
+    """
+    readable, writable = list(readable), list(writable)
+    if "/" in (*readable, *writable):
+        return False
     return all(_may_all(path, _READ_BY_ALL) for path in readable) and all(_may_all(path, _WRITTEN_BY_ALL) for path in writable)
 
 

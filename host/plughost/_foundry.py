@@ -197,8 +197,8 @@ class Foundry:
                 log=self._log,
             )
         pip = Pip(self._store, self._installer.scratch)
-        env = _uv_settings.for_pip() if by_uv else {}
-        pip.fetch_source(file.requirement, into, python=interpreters.own(), log=self._log, env=env)
+        env, python = _uv_settings.for_pip() if by_uv else {}, interpreters.own() or self._python
+        pip.fetch_source(file.requirement, into, python=python, log=self._log, env=env)
 
 
 def _check(path: Path, file: LockedFile) -> None:

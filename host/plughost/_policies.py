@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from plughost.policy import Policy
+    from plughost.sandbox import BuildLimits
     from plughost.settings import Settings
 
     #: A policy, the name of a preset, or a table such as `{"network": ["api.example.com"], "memory": "1 GiB"}`.
@@ -120,6 +121,20 @@ class Policies:
         """The names of the limits that may go unenforced where this machine can't enforce them."""
         settings = self._known_settings()
         return frozenset((*self._waived, *(settings.allow_unenforced if settings else ())))
+
+    def build_limits(self) -> BuildLimits:
+        """What the operator lets a build come to."""
+        from plughost.sandbox import BuildLimits
+
+        settings = self._known_settings()
+        if settings is None:
+            return BuildLimits()
+        return BuildLimits(
+            memory_bytes=settings.build_memory,
+            disk_bytes=settings.build_disk,
+            processes=settings.build_processes,
+            wall_s=settings.build_time,
+        )
 
     def _known_settings(self) -> Settings | None:
         if self._settings is None and self._ask_settings is not None:

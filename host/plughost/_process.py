@@ -32,13 +32,23 @@ from plughost._kernel import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Protocol
 
     class Owned(Protocol):
         """What belongs to this process, and must be let go of in a forked copy of it."""
 
         def forget(self) -> None: ...
+
+    class Wrapper(Protocol):
+        """A program that another one is started through, one start at a time.
+
+        `open` gives what is started instead of `argv`, and descriptors that this needs. `settle` lets go of these, and gives the
+        number of the process that `argv` is, unless that is the one which was started.
+        """
+
+        def open(self, argv: Sequence[str], env: Mapping[str, str], /) -> tuple[Sequence[str], Sequence[int]]: ...
+        def settle(self) -> int | None: ...
 
 
 __all__ = [
@@ -76,6 +86,7 @@ PASSED_ON = (
     "USER",
 )
 
+_BY_SIGNAL = 128  # above it, the exit code of a shell tells of a signal
 _LIFELINE = 3  # the descriptor's number in the child, unless that is to be kept
 _HELD = 4  # the number of what the child only holds
 _LINK = 5  # the number of what it is to answer by once
@@ -129,10 +140,12 @@ class Completed:
 class Child:
     """A process that this one started. The descriptors are the caller's to close."""
 
-    __slots__ = ("_lifeline", "_pidfd", "family", "is_measured", "peak_bytes", "pid", "returncode", "wants_code")
+    __slots__ = ("_leader", "_lifeline", "_pidfd", "family", "is_measured", "peak_bytes", "pid", "returncode", "wants_code")
 
     def __init__(self, pid: int, *, lifeline: int, family: str) -> None:
         self.pid = pid
+        #: Whom this process waits for, and whose number the group has.
+        self._leader = pid
         #: Whether the kernel is asked for the most memory that it has needed, once it has ended; that takes a millisecond.
         self.is_measured = False
         #: Whether somebody will ask for the exit code, and not only whether it has ended.
@@ -143,6 +156,18 @@ class Child:
         self.family = family
         self._pidfd = open_pidfd(pid)  # where there is none, `wait` falls back to asking
         own(self)
+
+    def stand_before(self, wrapper: Wrapper) -> None:
+        """Have this mean the process that the wrapper has started in its group, and only waits for."""
+        try:
+            pid = wrapper.settle()
+        except BaseException:
+            self.kill_tree()
+            raise
+        if pid is not None:
+            if self._pidfd >= 0:
+                os.close(self._pidfd)
+            self.pid, self._pidfd = pid, open_pidfd(pid)
 
     def wait(self, timeout_s: float | None = None) -> int | None:
         """The exit code, negative for a signal; None if the child still runs after `timeout_s`.
@@ -176,20 +201,20 @@ class Child:
     def interrupt(self) -> None:
         """Kill the child and its process group, and leave the rest to the thread that waits for it."""
         if self.returncode is None:
-            signal_group(self.pid, SIGKILL)
+            signal_group(self._leader, SIGKILL)
 
     def kill_tree(self) -> None:
         """Kill the child and everything it started, also what has left its process group, and see them gone."""
         if self.returncode is None:
             # Stopped first, so that the family can't grow while it is being listed.
-            signal_group(self.pid, SIGSTOP)
-        family = members(self.pid if self.returncode is None else -1, self.family)
+            signal_group(self._leader, SIGSTOP)
+        family = members(self._leader if self.returncode is None else -1, self.family)
         watched = [open_pidfd(pid) for pid in family]
         for pid in family:
             signal(pid, SIGKILL)
         if self.returncode is None:
-            signal_group(self.pid, SIGKILL)
-            signal(self.pid, SIGKILL)
+            signal_group(self._leader, SIGKILL)
+            signal(self._leader, SIGKILL)
             self.wait()
         await_ends([fd for fd in watched if fd >= 0], GONE_WITHIN_S)
         self.close()
@@ -212,7 +237,7 @@ class Child:
         """Have the child's group end with this process, whatever the child does to the descriptor of the lifeline that it has."""
         if LINUX and self._lifeline < 0:
             self._lifeline, _ = new_lifeline()
-            _tie(self._lifeline, self.pid)
+            _tie(self._lifeline, self._leader)
 
     def forget(self) -> None:
         """In a forked copy of this process: what is done to the child is the original's business."""
@@ -222,22 +247,24 @@ class Child:
         try:
             if hasattr(os, "waitid"):
                 # Left unreaped for a moment, so that its number can't be another group's when the rest of the group is killed.
-                if os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT | options) is None:
+                if os.waitid(os.P_PID, self._leader, os.WEXITED | os.WNOWAIT | options) is None:
                     return None
-                signal_group(self.pid, SIGKILL)
+                signal_group(self._leader, SIGKILL)
             pid, status = self._wait(options)
         except ChildProcessError:  # the host app ignores SIGCHLD or reaps for us: the code is lost, the end is not
             self.returncode = 0
             return 0
         if pid == 0:
             return None
-        self.returncode = os.waitstatus_to_exitcode(status)
+        code = os.waitstatus_to_exitcode(status)
+        # Who stands before another one can only say as a shell does that a signal has ended it.
+        self.returncode = code if self.pid == self._leader or code <= _BY_SIGNAL else _BY_SIGNAL - code
         return self.returncode
 
     def _wait(self, options: int) -> tuple[int, int]:
         if not self.is_measured:
-            return os.waitpid(self.pid, options)
-        pid, status, usage = os.wait4(self.pid, options)
+            return os.waitpid(self._leader, options)
+        pid, status, usage = os.wait4(self._leader, options)
         peak_bytes = usage.ru_maxrss * (1024 if LINUX else 1)
         # Until its exec, a child that was spawned has our memory, and that counts: only what is more is its own for sure.
         self.peak_bytes = peak_bytes if peak_bytes > peak_memory() else 0
@@ -280,19 +307,29 @@ def spawn(
     link: int | None = None,
     is_deaf: bool = False,
     is_hostile: bool = False,
+    wrapper: Wrapper | None = None,
 ) -> Child:
     """Start `argv` (its first item an absolute path) with exactly `env` and these descriptors; None is the null device.
 
     `keep` are further descriptors that stay open in the child under the same number, such as a lock that must outlive us. `held`
     is one that the child has as number 4: a lock that it holds instead of us; `link` as number 5. One that `is_deaf` hears no
     SIGINT before it asks for that: while it starts, nothing of it could be ended in good order. One that `is_hostile` may try to
-    untie itself from its lifeline: it is tied by a descriptor of ours, too.
+    untie itself from its lifeline: it is tied by a descriptor of ours, too. With a `wrapper`, `argv` is started through that.
 
     Raises: OSError: the program can't be started.
     """
     with _starting:
         numbered = {_HELD: held, _LINK: link}
-        child = _spawn(argv, env, ((0, stdin), (1, stdout), (2, stderr)), tuple(keep), numbered, [SIGINT] if is_deaf else [])
+        command, needed = (argv, ()) if wrapper is None else wrapper.open(argv, env)
+        streams = ((0, stdin), (1, stdout), (2, stderr))
+        try:
+            child = _spawn(command, env, streams, (*keep, *needed), numbered, [SIGINT] if is_deaf else [])
+        except BaseException:
+            if wrapper is not None:
+                wrapper.settle()
+            raise
+        if wrapper is not None:
+            child.stand_before(wrapper)
     if is_hostile:
         child.tie()
     return child
@@ -367,9 +404,12 @@ def run(
     timeout_s: float | None = None,
     keep: Iterable[int] = (),
     is_hostile: bool = False,
+    wrapper: Wrapper | None = None,
+    watch: Callable[[Child], float] | None = None,
 ) -> Completed:
     """Run `argv` to its end and keep what it prints; on a timeout, an interrupt or any error its whole tree is killed.
 
+    `watch` is called now and then while the program runs, and says in how many seconds it wants to be called again.
     It ends when the program does, even where a grandchild holds the pipes open. Of what is printed without end, the last is kept.
 
     Raises: TimeoutError: `timeout_s` seconds have passed. OSError: the program can't be started.
@@ -378,7 +418,16 @@ def run(
     our_out, child_out = pipe()
     our_err, child_err = pipe()
     try:
-        child = spawn(argv, env=env, stdin=child_in, stdout=child_out, stderr=child_err, keep=keep, is_hostile=is_hostile)
+        child = spawn(
+            argv,
+            env=env,
+            stdin=child_in,
+            stdout=child_out,
+            stderr=child_err,
+            keep=keep,
+            is_hostile=is_hostile,
+            wrapper=wrapper,
+        )
     except BaseException:
         for fd in (our_in, our_out, our_err):
             if fd is not None:
@@ -389,7 +438,7 @@ def run(
             if fd is not None:
                 os.close(fd)
     try:
-        stdout, stderr = _converse(child, input, our_in, our_out, our_err, timeout_s)
+        stdout, stderr = _converse(child, input, our_in, our_out, our_err, timeout_s, watch)
         returncode = child.wait()
         child.close()
     except BaseException:
@@ -445,7 +494,13 @@ def _high(descriptor: int) -> int:
 
 
 def _converse(  # noqa: C901 - one loop over four descriptors; cut up, its state would have to be carried around
-    child: Child, data: bytes, stdin: int | None, stdout: int, stderr: int, timeout_s: float | None
+    child: Child,
+    data: bytes,
+    stdin: int | None,
+    stdout: int,
+    stderr: int,
+    timeout_s: float | None,
+    watch: Callable[[Child], float] | None,
 ) -> tuple[bytes, bytes]:
     """Feed `data` and read both outputs until the child has ended and what it printed is read. Closes the descriptors."""
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
@@ -471,6 +526,9 @@ def _converse(  # noqa: C901 - one loop over four descriptors; cut up, its state
             left_s = None if deadline is None else deadline - time.monotonic()
             if left_s is not None and left_s <= 0:
                 raise TimeoutError(f"`{os.path.basename(child_name(child))}` took longer than {timeout_s:g} s")
+            if watch and not ended:
+                pause_s = watch(child)
+                left_s = pause_s if left_s is None else min(left_s, pause_s)
             ready = poller.poll(0 if ended else None if left_s is None else left_s * 1000)
             if ended and not ready:
                 break  # the program is gone and its pipes are drained; whoever holds them still is no concern of ours

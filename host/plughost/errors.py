@@ -290,6 +290,7 @@ class BuildError(InstallError):
 
     references = (
         "build-failed",
+        "build-limit",
         "build-requires",
         "wheel-invalid",
         "wheel-changed",

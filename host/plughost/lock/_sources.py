@@ -49,11 +49,12 @@ def lock_with_sources(request: LockRequest, installer: Installer, foundry: Found
         except InstallError as error:
             more = set(error.without_wheel) - request.from_source
             if not more:
-                # A name that no index knows after all, or no version of it: the first error has said so, and which there are.
-                raise missing if missing and error.reference == "package-not-found" else error from None
+                # There is no source of it either: what was said before names what there is.
+                raise missing or error from None
             missing = error
             request = _without_wheels(request, more, foundry)
             continue
+        missing = None
         lockfile = read(request.folder, python=request.python)
         wanted = files(request.folder, python=request.python) if lockfile.built_from_source else ()
         unknown = [file for file in wanted if not file.wheel and file.url not in built]

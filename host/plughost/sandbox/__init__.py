@@ -8,6 +8,7 @@ from plughost._lazy import lazily
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from plughost.sandbox._broker import Broker
+    from plughost.sandbox._build_watch import BuildLimits
     from plughost.sandbox._census import Census
     from plughost.sandbox._cgroup import Cgroups, find_root
     from plughost.sandbox._guard import Guard
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Broker",
+    "BuildLimits",
     "Census",
     "Cgroups",
     "Confinement",
@@ -44,6 +46,7 @@ __getattr__ = lazily(
         "_cgroup": ("Cgroups", "find_root"),
         "_guard": ("Guard",),
         "_broker": ("Broker",),
+        "_build_watch": ("BuildLimits",),
         "_hidden": ("may_read",),
         "_machine": ("Machine", "found_machine", "known_machine"),
         "_plan": ("Confinement", "Missing", "Ways", "unenforceable"),

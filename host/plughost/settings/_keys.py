@@ -42,6 +42,11 @@ _KEYS = (
     # A project that came with somebody else's repository must not say whose signatures are good.
     Key("allowed-signers", "path", "The OpenSSH file of those who may sign what is installed", decides="operator"),
     Key("audit-service", "text", "The URL of the OSV-compatible service that knows of vulnerabilities", decides="operator"),
+    # Nor what a package of its own may take of the machine.
+    Key("build-disk", "size", "What a build may write", decides="operator"),
+    Key("build-memory", "size", "What the processes of a build may need", decides="operator"),
+    Key("build-processes", "count", "How many processes a build may have at once", decides="operator"),
+    Key("build-time", "seconds", "How long a build may take", decides="operator"),
     # Nor may it shorten the time that the operator has others wait for.
     Key(
         "exclude-newer",

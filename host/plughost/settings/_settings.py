@@ -45,6 +45,10 @@ class Settings:
         "allow_unenforced",
         "allowed_signers",
         "audit_service",
+        "build_disk",
+        "build_memory",
+        "build_processes",
+        "build_time",
         "exclude_newer",
         "installer",
         "keep_revisions",
@@ -71,6 +75,10 @@ class Settings:
         allow_unenforced: tuple[str, ...] = (),
         allowed_signers: str = "",
         audit_service: str = "https://api.osv.dev",
+        build_disk: float = 16 << 30,
+        build_memory: float = 8 << 30,
+        build_processes: int = 1000,
+        build_time: float = 1800,
         exclude_newer: str = "",
         installer: str = "",
         keep_revisions: int = 5,
@@ -93,6 +101,10 @@ class Settings:
         self.allow_unenforced = allow_unenforced
         self.allowed_signers = allowed_signers
         self.audit_service = audit_service
+        self.build_disk = build_disk
+        self.build_memory = build_memory
+        self.build_processes = build_processes
+        self.build_time = build_time
         self.exclude_newer = exclude_newer
         self.installer = installer
         self.keep_revisions = keep_revisions

@@ -54,7 +54,7 @@ def build(
     be had. SandboxError: the build can't be confined.
     """
     into.mkdir(parents=True, exist_ok=True)
-    with _folder_beside(into) as folder:
+    with _folder_beside(into) as folder, _limits_told(_subject(tree), log):
         bench = Bench(folder, installer=installer, python=python, offline=offline, log=log, furnish=furnish)
         # Where it is trusted, uv and pip unpack by themselves.
         tree = bench.unpacked(tree) if installer.shop and not tree.path.is_dir() else tree
@@ -86,7 +86,7 @@ def build_editable(
     Raises: as `build` does.
     """
     into.mkdir(parents=True, exist_ok=True)
-    with _folder_beside(into) as folder:
+    with _folder_beside(into) as folder, _limits_told(_subject(tree), log):
         bench = Bench(folder, installer=installer, python=python, offline=offline, log=log, furnish=furnish)
         tree = bench.unpacked(tree)
         bench.build_apart(tree, _requires(tree), into, subject=f"{_subject(tree)}, as editable", editable=True)
@@ -118,6 +118,17 @@ def build_again(
     with _folder_beside(into) as folder:
         bench = Bench(folder, installer=installer, python=python, offline=offline, log=log)
         return _only_wheel(into, log) if bench.build_kept(tree, environment, into) else None
+
+
+@contextmanager
+def _limits_told(subject: str, log: Path) -> Iterator[None]:
+    """Where a limit ends the build: say of what, too."""
+    try:
+        yield
+    except BuildError as error:
+        if error.reference == "build-limit":
+            error.message, error.causes, error.log = f"Failed to build a wheel from {subject}", (error.message,), str(log)
+        raise
 
 
 def _requires(tree: SourceTree) -> Sequence[str]:
