@@ -156,7 +156,7 @@ class Confining:
             from plughost.sandbox import clear
 
             clear(confinement.work)
-        elif confinement.work.startswith(self._store.work):
+        elif self._folders is not None and self._folders.holds(confinement.work):
             delete_folder(confinement.work)
 
     def _made(self) -> tuple[Ways, WorkFolders]:

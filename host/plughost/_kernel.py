@@ -84,8 +84,11 @@ def may_have_left_some(pid: int, mark: str, started_s: float, *, known: Collecti
         return False
     if time.monotonic() - started_s > NUMBERS_LAST_S:
         return True
-    with open("/proc/loadavg", "rb") as file:
-        newest = int(file.read().split()[-1])
+    try:
+        with open("/proc/loadavg", "rb") as file:
+            newest = int(file.read().split()[-1])
+    except OSError:  # there is no /proc, and so nothing can be found
+        return False
     if newest < pid:
         return True
     newer = (int(entry) for entry in os.listdir("/proc") if entry.isdigit() and int(entry) > pid)

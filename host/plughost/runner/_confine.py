@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     Plan = dict[str, object]
 
-__all__ = ["confine", "enter_namespaces", "forgo_privileges", "give_up", "load", "open_loopback", "read_plan"]
+__all__ = ["become", "confine", "enter_namespaces", "forgo_privileges", "give_up", "load", "open_loopback", "read_plan"]
 
 #: How the process ends where it can't be confined: EX_NOPERM of sysexits.h.
 NOT_CONFINED = 77
@@ -98,6 +98,16 @@ def enter_namespaces(flags: int, user: int, group: int) -> None:
                 file.write(text)
 
 
+def become(user: int, group: int) -> None:
+    """Have these numbers, and no others.
+
+    Raises: OSError: the kernel refuses.
+    """
+    os.setgroups([])
+    os.setresgid(group, group, group)
+    os.setresuid(user, user, user)
+
+
 def open_loopback(port: int) -> _socket.socket:
     """A socket that listens there, in the network namespace that this process has made.
 
@@ -155,10 +165,7 @@ def _enter_tree(plan: Plan) -> None:
 
 def _change_ids(plan: Plan) -> None:
     if plan.get("ids"):
-        user, group = _pair(plan, "ids")
-        os.setgroups([])
-        os.setresgid(group, group, group)
-        os.setresuid(user, user, user)
+        become(*_pair(plan, "ids"))
 
 
 def _drop_capabilities(_plan: Plan) -> None:

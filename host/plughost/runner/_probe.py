@@ -37,7 +37,7 @@ def probe(user: int) -> None:
         "user-tree": lambda: _enter(_CLONE_NEWNS | _CLONE_NEWUSER),
         "net": lambda: _enter_network(0),
         "user-net": lambda: _enter_network(_CLONE_NEWUSER),
-        "ids": lambda: os.setresuid(user, user, user),
+        "ids": lambda: _confine.become(user, user),
     }
     found: dict[str, object] = {name: _tried(way) for name, way in ways.items()}
     try:

@@ -145,6 +145,8 @@ def free_user() -> int:
     ranges = [tuple(map(int, line.split())) for line in _text("/proc/self/uid_map").splitlines()]
     first, _, count = max(ranges, key=lambda each: each[2], default=(0, 0, _FULL_MAP))
     low, high = _FREE_USERS
+    if count == 1:  # none but its own: the next one is nobody's, and can't be had
+        return first + 1
     if first + count < high:  # in a container, which has only so many
         low, high = first + count // 2, first + count - 1
     return low + int.from_bytes(os.urandom(4), "big") % max(1, high - low)

@@ -1,12 +1,14 @@
 """Work directories: one for each worker, gone with it; what a killed host has left of them goes with the next.
 
 Above it: the host's workers; below it: the store's paths. Those of one process lie in a folder of its own, on which it holds a
-lock. A lock ends with the process, however that ends, and its children end within a second of it.
+lock. A lock ends with the process, however that ends, and its children end within a second of it. Where the store can only be
+read, they lie in the folder for temporary files.
 """
 
 from __future__ import annotations
 
 import _thread
+import errno
 import os
 
 from plughost import _process
@@ -16,6 +18,8 @@ from plughost.paths import is_held, scan
 __all__ = ["WorkFolders", "abandoned", "clear"]
 
 _LOCK = "lock"
+_READ_ONLY = (errno.EROFS, errno.EACCES)
+_FOR_OTHERS = 0o022  # may write there
 _BEING_MADE = ".new"
 _MADE_WITHIN_S = 60.0
 
@@ -52,12 +56,24 @@ class WorkFolders:
         """Delete it, whatever was left there."""
         delete_folder(folder)
 
+    def holds(self, folder: str) -> bool:
+        """Whether it is one of these, or in one."""
+        return bool(self._own) and folder.startswith(self._own + os.sep)
+
     def _begin(self) -> None:
+        try:
+            self._begin_in(self._root)
+        except OSError as error:
+            if error.errno not in _READ_ONLY:
+                raise
+            self._begin_in(_elsewhere())
+
+    def _begin_in(self, root: str) -> None:
         import fcntl
 
-        for left in abandoned(self._root):
+        for left in abandoned(root):
             clear(left)
-        own = os.path.join(self._root, os.urandom(6).hex())
+        own = os.path.join(root, os.urandom(6).hex())
         os.makedirs(own + _BEING_MADE, 0o711)
         held = os.open(os.path.join(own + _BEING_MADE, _LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -76,6 +92,11 @@ class WorkFolders:
 
     def _let_go(self) -> None:
         delete_folder(self._own)
+        if (root := os.path.dirname(self._own)) != self._root:
+            try:
+                os.rmdir(root)
+            except OSError:  # it holds those of others
+                pass
         os.close(self._held)
         _process.disown(self)
         self._own, self._held = "", -1
@@ -90,6 +111,22 @@ class WorkFolders:
         if self._held >= 0:
             os.close(self._held)
         self._begin_anew()
+
+
+def _elsewhere() -> str:
+    """A place for them that is nobody else's.
+
+    Raises: OSError: there is something else of that name.
+    """
+    import stat
+    import tempfile
+
+    folder = os.path.join(tempfile.gettempdir(), f"plughost-{os.geteuid()}")
+    os.makedirs(folder, 0o711, exist_ok=True)
+    known = os.lstat(folder)
+    if not stat.S_ISDIR(known.st_mode) or known.st_uid != os.geteuid() or known.st_mode & _FOR_OTHERS:
+        raise OSError(errno.EACCES, "It belongs to somebody else", folder)
+    return folder
 
 
 def clear(folder: str) -> None:
