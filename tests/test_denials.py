@@ -9,6 +9,7 @@ import re
 import shlex
 import sys
 import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pluggy
@@ -18,7 +19,6 @@ from plughost import Host, PluginError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="confines by the Linux kernel"),
@@ -26,6 +26,7 @@ pytestmark = [
 ]
 
 CODE = """\
+import os
 import socket
 
 def look(path):
@@ -35,6 +36,11 @@ def look(path):
 def put(path):
     with open(path, "w") as file:
         file.write("here")
+
+def fill(paths):
+    for path in paths:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        put(path)
 
 def reach(host):
     socket.create_connection((host, 443), 5)
@@ -53,6 +59,7 @@ ENTRY_POINTS = """\
 look = scout:look
 put = scout:put
 reach = scout:reach
+fill = scout:fill
 items = scout:items
 """
 
@@ -223,7 +230,9 @@ def test_a_call_is_made_again_with_what_its_command_line_said_and_never_with_mor
     first = latest()
     code, told = run("replay", first)
     assert code == 1
-    assert told.endswith(f"`{first}` of `scout:look` ended otherwise before: ok, with leave for more by its command line: `read`\n")
+    assert told.endswith(
+        f"`{first}` of `scout:look` ended otherwise before: ok, with leave for more by its command line: `read`\n"
+    )
     assert run("policy", "set", "scout", "--read", str(notes))[0] == 0
     assert run("replay", first)[0] == 0
     assert run(*look, "--policy", "strict", "--memory", "256MiB")[0] == 1
@@ -232,3 +241,58 @@ def test_a_call_is_made_again_with_what_its_command_line_said_and_never_with_mor
     assert (code, told.splitlines()[-1].partition("ended ")[2]) == (1, "as it did before: raised (FileNotFoundError)")
     assert "memory = 256 MiB" in run("logs", second)[1]
     assert run("policy", "reset", "scout")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--read", "nowhere"), "`--read nowhere`: there is nothing at `{}/nowhere`"),
+        (
+            ("--write", "a/new.txt"),
+            "`--write a/new.txt`: there is nothing at `{0}/a/new.txt`\n\nhint: To have it made: `--write {0}/a`",
+        ),
+        (("--allow-unenforced", "file-name"), "`--allow-unenforced`: `file-name` is not one of `files`, `file-names`,"),
+        (("--allow-net", "http://a.example.com/"), "\n\nhint: A host is a name or an address, no URL; `:PORT` may follow"),
+    ],
+)
+def test_a_limit_that_can_be_none_is_refused_before_anything_is_called(plughost_command, store, tmp_path, options, said):
+    done = plughost_command("run", "scout:look", "path=x", *options, env={"PLUGHOST_HOME": str(store / "plughost")})
+    assert done.returncode == 2
+    assert said.format(tmp_path) in done.stderr
+
+
+def test_what_was_granted_everything_reads_it_but_for_the_temporary_files_of_others(plughost_command, store, notes):
+    home = {"PLUGHOST_HOME": str(store / "plughost")}
+    done = plughost_command("run", "scout:look", "path=/etc/os-release", "--read", "/", env=home)
+    assert (done.json(), done.stderr) == (Path("/etc/os-release").read_text(), "")
+    if notes.is_relative_to("/tmp"):
+        done = plughost_command("run", "scout:look", "--args", f'["{notes}"]', "--read", "/", env=home)
+        assert f"`--read {notes}` lets it read that" in done.stderr
+
+
+def test_an_entry_point_that_names_nothing_is_to_be_corrected(plughost_command, wheel):
+    for target in ("scout:nothing", "scot:look"):
+        done = plughost_command("add", wheel, "--entry-point", f"look={target}")
+        assert done.returncode == 5
+        assert done.stderr.endswith("hint: Correct the entry point, or name what is there: `--entry-point NAME=MODULE:OBJECT`\n")
+
+
+def test_a_name_that_is_a_folder_too_is_asked_of_the_index_and_that_is_said(plughost_command, tmp_path):
+    (tmp_path / "scout-of-nobody").mkdir()
+    (tmp_path / "scout-of-nobody" / "pyproject.toml").touch()
+    done = plughost_command("add", "scout-of-nobody", "--offline")
+    assert done.stderr.startswith(
+        "note: `scout-of-nobody` is asked of the index; the folder of that name is `./scout-of-nobody`\nerror: "
+    )
+
+
+def test_what_an_add_did_is_shown_in_a_line(tmp_path, wheel):
+    with Host(store=tmp_path / "store") as host:
+        assert repr(host.add(wheel)) == "Added(name='scout', version='1.0', changed=True)"
+
+
+def test_files_that_libraries_keep_for_themselves_are_no_artifacts(app):
+    with app.session("scout") as session:
+        made = session.invoke("fill", args=[[".cache/fonts/list", "__pycache__/scout.pyc", "plots/.last", "plots/one.png"]])
+        for artifacts in (made.artifacts, session.artifacts()):
+            assert [artifact.path for artifact in artifacts] == ["plots/.last", "plots/one.png"]

@@ -139,6 +139,10 @@ def test_a_table_is_read_with_sizes_and_times_for_people_and_written_as_short_as
             {"network": ["https://example.com/"]},
             '`network` is `"https://example.com/"`, and takes `"off"`, `"on"`, or a list of hosts such as `"example.com:443"`',
         ),
+        (
+            {"network": ["on", "example.com"]},
+            '`network` is `"on"`, and takes `"off"`, `"on"`, or a list of hosts such as `"example.com:443"`',
+        ),
     ],
 )
 def test_a_mistake_is_told_with_its_key_its_value_and_what_the_key_takes(table: dict[str, object], said: str) -> None:

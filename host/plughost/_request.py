@@ -214,6 +214,10 @@ class Added:
         self.changed = changed
         self.duration_s = duration_s
 
+    def __repr__(self) -> str:
+        commit = f", commit_id={self.commit_id!r}" if self.commit_id else ""
+        return f"Added(name={self.name!r}, version={self.version!r}{commit}, changed={self.changed})"
+
     @property
     def plugin(self) -> Plugin:
         """All that is known of the plugin, read when it is first asked for.

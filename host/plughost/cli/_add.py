@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from plughost.cli._printer import visible
 from plughost.errors import UsageError
 
@@ -32,9 +34,12 @@ def add(context: Context, values: Values) -> int:
             progress.say(printer.err.highlight(stage.detail))
         progress(stage)
 
+    source = values.text("source")
+    if not printer.quiet and _is_project(source):
+        progress.say(printer.err.highlight(f"note: `{source}` is asked of the index; the folder of that name is `./{source}`"))
     with context.host(tell) as host, progress:
         added = host.add(
-            values.text("source"),
+            source,
             name=values.text("name"),
             python=values.text("python"),
             force=values.flag("force"),
@@ -55,6 +60,12 @@ def add(context: Context, values: Values) -> int:
     elif not printer.quiet:
         _tell(context, added)
     return 0
+
+
+def _is_project(name: str) -> bool:
+    """Whether a name, which is taken for that of a package as pip and uv take it, is a project's folder, too."""
+    is_name = name.replace("-", "").replace("_", "").replace(".", "").isalnum() and not name.startswith(".")
+    return is_name and any(os.path.isfile(os.path.join(name, file)) for file in ("pyproject.toml", "setup.py"))
 
 
 def _entry_points(given: Iterable[str]) -> dict[str, str]:

@@ -32,7 +32,8 @@ def doctor(context: Context, values: Values) -> int:
     if names:
         faults = diagnose(store, names)
     else:
-        machine, on_machine = examine_machine(store)
+        with context.host() as host:
+            machine, on_machine = examine_machine(store, waived=host.policies.waived)
         faults = [*on_machine, *diagnose_store(store)]
     plugins = names or registry.installed_names(store)
     if values.flag("json"):

@@ -5,12 +5,14 @@ Above it: `run` and `policy set`; below it: the policies, imported where an opti
 
 from __future__ import annotations
 
+from plughost.errors import UsageError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from plughost._policies import Command
     from plughost.cli._declaration import Values
 
-__all__ = ["are_given", "command_of", "more_of", "said_of"]
+__all__ = ["are_given", "command_of", "more_of", "refuse_missing", "said_of"]
 
 _NUMBERS = {"memory": "memory_bytes", "cpu": "cpu_s"}
 _LISTS = {"allow_net": "network", "read": "read", "write": "write"}
@@ -62,3 +64,15 @@ def more_of(values: Values, folder: str) -> dict[str, object]:
 
             more[field] = field_value(field, given, key=f"--{name.replace('_', '-')}", folder=folder)
     return more
+
+
+def refuse_missing(values: Values, folder: str) -> None:
+    """Raises: UsageError: a file or folder that a call may use isn't there, so that it can be no use to it."""
+    import os
+
+    for option in ("read", "write"):
+        for given in values.texts(option):
+            path = os.path.normpath(os.path.join(folder, os.path.expanduser(given)))
+            if not os.path.exists(path):
+                hint = f"To have it made: `--write {os.path.dirname(path)}`" if option == "write" else ""
+                raise UsageError(f"`--{option} {given}`: there is nothing at `{path}`", hint=hint)

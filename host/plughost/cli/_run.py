@@ -7,7 +7,7 @@ import time
 
 from plughost.call import Output, choose_tool, is_stream, split_name
 from plughost.cli._arguments import parse_json, read_piped, typed
-from plughost.cli._limits import are_given, command_of
+from plughost.cli._limits import are_given, command_of, refuse_missing
 from plughost.cli._reports import KeptEvents, Reports
 from plughost.cli._surroundings import OWN
 from plughost.errors import PlughostError, PluginError, UnknownError, UsageError
@@ -67,6 +67,7 @@ def run(context: Context, values: Values) -> int:
     call = _CallOfHost(context, installed.name, name, wanted, args=args, kwargs=kwargs, timeout_s=timeout_s, env=env)
     call.record_arguments = values.flag("record_arguments") or None
     if are_given(values):
+        refuse_missing(values, os.getcwd())
         call.command, call.waived = command_of(values, os.getcwd()), values.texts("allow_unenforced")
     call.schema = tool
     if values.flag("json"):

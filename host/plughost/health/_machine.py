@@ -15,6 +15,8 @@ from plughost.paths import locked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from plughost.paths import Store
 
 __all__ = ["Machine", "examine_machine"]
@@ -64,8 +66,11 @@ class Machine:
         }
 
 
-def examine_machine(store: Store) -> tuple[Machine, list[Fault]]:
-    """The machine as the store and its plugins need it, and what is wrong with it. Writes nothing that stays."""
+def examine_machine(store: Store, *, waived: Collection[str] = ()) -> tuple[Machine, list[Fault]]:
+    """The machine as the store and its plugins need it, and what is wrong with it. Writes nothing that stays.
+
+    `waived` are limits that may go unenforced.
+    """
     faults: list[Fault] = []
     notes: list[str] = []
     exists = os.path.isdir(store.root)
@@ -78,7 +83,7 @@ def examine_machine(store: Store) -> tuple[Machine, list[Fault]]:
         _fault(faults, "disk-full", what, folder, "Free some space: `gc --dry-run` lists what may go")
     uv, uv_version = _look_at_uv(faults, notes)
     git, git_version = _look_at_git(notes)
-    landlock, unenforceable = _look_at_confinement(notes)
+    landlock, unenforceable = _look_at_confinement(notes, waived)
     pythons = tuple((found.version, found.executable) for found in interpreters.available() if satisfies(found.version, _PYTHONS))
     if not pythons:
         _fault(
@@ -190,7 +195,7 @@ def _look_at_git(notes: list[str]) -> tuple[str, str]:
     return git, answer.stdout.strip().removeprefix("git version ")
 
 
-def _look_at_confinement(notes: list[str]) -> tuple[int, tuple[str, ...]]:
+def _look_at_confinement(notes: list[str], waived: Collection[str]) -> tuple[int, tuple[str, ...]]:
     from plughost.policy import DEFAULT
     from plughost.sandbox import found_machine, unenforceable
 
@@ -199,7 +204,9 @@ def _look_at_confinement(notes: list[str]) -> tuple[int, tuple[str, ...]]:
     except OSError as error:
         notes.append(f"Nobody knows how plugins can be confined here: {error}")
         return 0, ()
-    missing = unenforceable(DEFAULT, machine)
+    found = unenforceable(DEFAULT, machine)
+    missing = [each for each in found if each.name not in waived]
+    notes += [f"`{each.name}` isn't enforced here ({each.what}), by your leave" for each in found if each.name in waived]
     notes += [f"`{each.name}` can't be enforced ({each.what}): {each.why}. It takes {each.how}" for each in missing]
     if missing:
         names = " ".join(f"--allow-unenforced {each.name}" for each in missing)

@@ -33,6 +33,10 @@ _BYTES |= {f"{letter}ib": _BYTES[letter] for letter in "kmgt"} | {"kb": 10**3, "
 _SECONDS = {"": 1.0, "ms": 0.001, "s": 1.0, "sec": 1.0, "second": 1.0, "seconds": 1.0}
 _SECONDS |= {"m": 60.0, "min": 60.0, "minute": 60.0, "minutes": 60.0, "h": 3600.0, "hour": 3600.0, "hours": 3600.0}
 _MOST = 1 << 62
+#: How hosts are written.
+_HOW_HOSTS = (
+    "A host is a name or an address, no URL; `:PORT` may follow, or `:*`: `api.example.com:8443`, `[::1]:80`, `*.example.com`"
+)
 _LONGEST_SHOWN = 60
 
 
@@ -79,7 +83,11 @@ def field_value(field: str, value: object, *, key: str = "", folder: str = "") -
     else:
         found, wanted = _names(value), "a list of names of variables, at the end of which a `*` may stand"
     if isinstance(found, _Unfit):
-        raise UsageError(f"`{key or field}` is `{_shown(found.value)}`, and takes {wanted}", reference="policy-invalid")
+        raise UsageError(
+            f"`{key or field}` is `{_shown(found.value)}`, and takes {wanted}",
+            reference="policy-invalid",
+            hint=_HOW_HOSTS if field == "network" else "",
+        )
     return found
 
 
@@ -160,10 +168,12 @@ def _network(value: object) -> object:
     hosts = _listed(value)
     if isinstance(hosts, _Unfit):
         return hosts
+    if hosts in (["on"], ["off"]):
+        return hosts[0]
     patterns = []
     for host in hosts:
         pattern = normal_pattern(host)
-        if not pattern:
+        if not pattern or host in {"on", "off"}:
             return _Unfit(host)
         patterns.append(pattern)
     return tuple(dict.fromkeys(patterns)) or "off"

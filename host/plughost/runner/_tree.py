@@ -75,8 +75,9 @@ def _do(kind: str, path: str, details: list[object]) -> None:
 
 def _have_a_number() -> None:
     """Those who look after processes, `psutil` for one, look for their own by its number."""
-    if os.path.isdir("/proc/self"):
-        os.symlink("self", "/proc/{}".format(os.getpid()))
+    own = "/proc/{}".format(os.getpid())
+    if os.path.isdir("/proc/self") and not os.path.lexists(own):  # which it has where all of /proc is its to read
+        os.symlink("self", own)
 
 
 def _set(path: str, attributes: int, flags: int) -> None:

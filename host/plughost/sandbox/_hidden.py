@@ -24,6 +24,7 @@ _NOT_THERE = (errno.ENOENT, errno.ENOTDIR)
 _NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 #: What is the kernel's, and no file of anybody's.
 _NOBODYS = ("/proc", "/sys", "/dev")
+_TEMPORARY = "/tmp"  # noqa: S108 - each process has one of its own
 
 
 def explain_file(error: PluginError, plugin: str, confinement: Confinement) -> None:
@@ -42,8 +43,9 @@ def explain_file(error: PluginError, plugin: str, confinement: Confinement) -> N
 
 
 def may_read(policy: Policy, path: str) -> bool:
-    """Whether the policy names the file, or a folder that it is in."""
-    return any(is_within(allowed, path) for allowed in (*policy.read, *policy.write))
+    """Whether the policy names the file, or a folder that it is in; `/` doesn't stand for the temporary files of others."""
+    allowed = (*policy.read, *policy.write)
+    return any(is_within(each, path) for each in allowed if each != "/" or not is_within(_TEMPORARY, path))
 
 
 def _how_to_find(path: str, plugin: str, confinement: Confinement, *, is_whole: bool) -> str:

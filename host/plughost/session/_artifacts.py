@@ -36,8 +36,11 @@ class Artifact:
 
 
 def artifacts_of(folder: str, files: Iterable[tuple[str, Found]]) -> list[Artifact]:
-    """These files of the folder as artifacts."""
-    found = list(files)
+    """These files of the folder as artifacts.
+
+    It is the plugin's home, too: what its libraries keep there for themselves (`.cache/fontconfig`, `.config`) is left out.
+    """
+    found = [(path, file) for path, file in files if not _is_kept_aside(path)]
     types = mimetypes.MimeTypes() if found else None  # the same on every machine, whatever its own tables say
     return [
         Artifact(
@@ -53,6 +56,11 @@ def artifacts_of(folder: str, files: Iterable[tuple[str, Found]]) -> list[Artifa
 def written(folder: str, before: Listing, now: Listing) -> list[Artifact]:
     """What is new in the folder, or not as it was."""
     return artifacts_of(folder, ((path, file) for path, file in now.files.items() if before.files.get(path) != file))
+
+
+def _is_kept_aside(path: str) -> bool:
+    """Whether a file lies in a folder that is hidden, or is for compiled modules."""
+    return any(folder.startswith(".") or folder == "__pycache__" for folder in path.split("/")[:-1])
 
 
 def _media_type(types: mimetypes.MimeTypes, path: str) -> str:

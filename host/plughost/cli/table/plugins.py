@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from plughost.cli._declaration import GRANTS, JSON, LIMITS, Command, argument, flag, option
+from plughost.cli._declaration import GRANTS, JSON, LIMITS, WAIVABLE, Command, argument, flag, option
 
 __all__ = ["COMMANDS"]
 
@@ -81,7 +81,13 @@ standard error.""",
         option("--timeout", "SECONDS", "End the call, and all that it started, after this time"),
         option("--env", "NAME[=VALUE]", "Pass this variable to the plugin, which else gets none of yours", multiple=True),
         *LIMITS,
-        option("--allow-unenforced", "NAME", "Make the call also where this machine can't enforce this limit", multiple=True),
+        option(
+            "--allow-unenforced",
+            "NAME",
+            "Make the call also where this machine can't enforce this limit",
+            multiple=True,
+            choices=WAIVABLE,
+        ),
         flag("--record-arguments", "Record the call with its arguments, so that `replay` can make it again"),
         flag("--no-daemon", "Make the call in this process, also where `up` keeps workers", env="PLUGHOST_NO_DAEMON"),
         JSON,
