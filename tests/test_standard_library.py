@@ -51,8 +51,10 @@ def test_memory_without_a_file_can_be_mapped(call, call_with_children):
     assert call("unnamed_memory") == call_with_children("unnamed_memory") == [1 << 20] * 3
 
 
-def test_memory_without_a_file_is_shared_with_children(call_with_children):
-    assert call_with_children("shared_with_child") == b"hello"
+@pytest.mark.parametrize("isolation", ["worker", "call"])
+def test_memory_without_a_file_is_shared_with_children(store, isolation):
+    with Host(store=store, policy=Policy(processes=16), isolation=isolation) as host:
+        assert [host.call("ordinary", "shared_with_child") for _ in range(3)] == [b"hello"] * 3
 
 
 def test_named_memory_needs_no_process_that_looks_after_it(call, call_with_children):

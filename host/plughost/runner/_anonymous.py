@@ -10,7 +10,7 @@ import os
 
 __all__ = ["stand_in_for_anonymous"]
 
-_FOLDERS = ("/dev/shm", "/tmp")  # noqa: S108 - of this process and its children alone, and of limited size
+_IN_MEMORY = "/dev/shm"  # noqa: S108 - of this process and its children alone, and of limited size
 _NAMES = ("flags", "prot", "access", "offset")
 
 
@@ -55,8 +55,10 @@ def _nameless_file(size: int) -> int:
 
     Raises: OSError: there isn't so much memory.
     """
-    folder = next((each for each in _FOLDERS if os.access(each, os.W_OK)), os.environ.get("TMPDIR", "."))
-    descriptor = os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o600)
+    try:
+        descriptor = os.open(_IN_MEMORY, os.O_TMPFILE | os.O_RDWR, 0o600)
+    except PermissionError:  # it is shared with others, that this process's like have been forked with
+        descriptor = os.open(os.environ.get("TMPDIR", "."), os.O_TMPFILE | os.O_RDWR, 0o600)
     try:
         os.posix_fallocate(descriptor, 0, size)
     except BaseException:
