@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from python_executor import _task, execute_python_task
+from python_executor import _failures, _shown, _task, _values, execute_python_task
 
 
 @pytest.fixture
@@ -18,6 +18,8 @@ def run(folder, monkeypatch):
     """`run(code)` in an interpreter of its own, which lives as long as the test; the code's process-wide traces go."""
     environment = dict(os.environ)
     monkeypatch.setattr(sys, "path", sys.path[:])
+    for module, limit in ((_failures, "_MOST_S"), (_shown, "_MOST_S"), (_values, "_MOST_SHOWN_S")):
+        monkeypatch.setattr(module, limit, 0.2)  # for values that take too long to show
     _task.make_once.cache_clear()
     yield execute_python_task
     _task.make_once.cache_clear()

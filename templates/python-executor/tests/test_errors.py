@@ -44,8 +44,12 @@ def test_a_syntax_error_has_its_line_and_a_caret(run):
         ("from json import missing", "ImportError", "`json` is there but hasn't got this name"),
         ("from . import sibling", "ImportError", "by full names"),
         ("if True:\nx = 1", "IndentationError", "the indentation"),
-        ("%matplotlib inline", "SyntaxError", "only notebooks"),
-        ("```python\n1\n```", "SyntaxError", "without the Markdown"),
+        ("%matplotlib inline", "SyntaxError", "figures are saved as files"),
+        ("x = 1\n!pip install -q -r a.txt requests 'numpy<3'", "SyntaxError", "SOURCE --with requests --with 'numpy<3'`"),
+        ("%%time\n1", "SyntaxError", "only notebooks"),
+        (">>> 1 + 1\n2", "SyntaxError", "without the prompts"),
+        ("```bash\nls\n```", "SyntaxError", "without the Markdown"),
+        ("x = '\ud83d'", "SyntaxError", "of line 1"),
         ("np.zeros(3)", "NameError", "`import numpy as np`"),
         ("number = 1\nnumbre", "NameError", "`number`"),
         ("zzzz", "NameError", "give it in `context`"),
@@ -58,9 +62,14 @@ def test_a_syntax_error_has_its_line_and_a_caret(run):
         ("import socket\nsocket.create_connection(('127.0.0.1', 9), 5)", "ConnectionRefusedError", "`network`"),
         ("raise OSError(101, 'Network is unreachable')", "OSError", "`network`"),
         (
-            "raise ConnectionError('plughost: `plughost policy set x --allow-net y`')",
-            "ConnectionError",
-            "or allow it: `plughost policy set x",
+            "raise PermissionError(13, 'plughost: `h:80` can\\'t be reached: off; `plughost policy set x` would allow it')",
+            "PermissionError",
+            "`context`; `plughost policy set x` would allow it",
+        ),
+        (
+            "raise PermissionError(1, 'plughost: no process can be forked: why; `plughost policy set x` would allow it')",
+            "PermissionError",
+            "one process; `plughost policy set x` would allow it",
         ),
         ("raise OSError(28, 'No space left on device')", "OSError", "`disk_bytes`"),
         ("raise PermissionError(13, 'Permission denied')", "PermissionError", "working directory"),
@@ -74,7 +83,13 @@ def test_a_syntax_error_has_its_line_and_a_caret(run):
         ("[][0]", "IndexError", "how many items"),
         ("None.x", "AttributeError", "it is None"),
         ("1 + 'a'", "TypeError", "types"),
-        ("raise ValueError('odd')", "ValueError", "correct the code"),
+        ("raise ValueError('odd')", "ValueError", "The value"),
+        ("raise Exception('odd')", "Exception", "correct the code"),
+        ("try:\n    {}['a']\nexcept KeyError as error:\n    raise RuntimeError from error", "RuntimeError", "no such key"),
+        ("__file__", "NameError", "in no file"),
+        ("import asyncio\nasyncio.get_running_loop()", "RuntimeError", "has an event loop"),
+        ("import bdb\nraise bdb.BdbQuit", "bdb.BdbQuit", "debugger"),
+        ("raise ImportError('it requires the tk interactive framework')", "ImportError", "no screen"),
     ],
 )
 def test_errors_say_what_to_do_next(run, code, kind, suggestion):
@@ -87,6 +102,20 @@ def test_errors_say_what_to_do_next(run, code, kind, suggestion):
 def test_a_module_of_pythons_is_not_taken_for_a_package(run):
     assert run("math.pi")["error"]["suggestion"] == "Import it first: `import math`"
     assert "belongs to Python" in run("import winreg")["error"]["suggestion"]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="older ones have no groups")
+def test_of_a_group_it_is_the_first_that_is_told_of(run):
+    code = "import asyncio\nasync def f():\n    {}['a']\nasync with asyncio.TaskGroup() as group:\n    group.create_task(f())"
+    error = run(code)["error"]
+    assert error["type"] == "ExceptionGroup"
+    assert "no such key" in error["suggestion"]
+
+
+def test_of_a_deep_traceback_the_beginning_is_shown(run):
+    error = run("import sys\nsys.setrecursionlimit(9_000)\ndef f(n):\n    return f(n - 1) if n else g()\nf(5_000)")["error"]
+    assert (error["message"], error["line"]) == ("name 'g' is not defined", 4)
+    assert "line 5, in <module>" in error["traceback"]
 
 
 def test_ending_without_a_fault_is_success(run):

@@ -51,9 +51,9 @@ def test_what_is_printed_comes_in_order_from_both_streams(run):
 
 
 def test_much_output_is_cut_in_the_middle(run):
-    output = run("for n in range(400_000): print(n)")["output"]
-    assert output.startswith("0\n1\n2\n")
-    assert output.endswith("399998\n399999\n")
+    output = run("for n in range(20_000): print('%0100d' % n)")["output"]
+    assert output.startswith("{:0100}\n{:0100}\n".format(0, 1))
+    assert output.endswith("{:0100}\n".format(19_999))
     assert "bytes left out" in output
     assert len(output) < 1_100_000
 
@@ -123,6 +123,24 @@ def test_an_indented_block_runs(run):
     assert run("    x = 1\n    x")["result"] == 1
 
 
+@pytest.mark.parametrize(
+    ("given", "ran"),
+    [
+        ("```python\n40 + 2\n```", "40 + 2\n"),
+        ("Here it is:\n\n```py\nn = 40\n```\nand then\n~~~\nn + 2", "n = 40\n\nn + 2"),
+        ("\ufeff40 + 2", None),
+        ('def f():\n    """\n```\n1\n```\n"""\n42', None),
+    ],
+)
+def test_code_may_stand_in_markdown(run, given, ran):
+    done = run(given)
+    assert (done["error"], done["result"], done["code"]) == (None, 42, ran)
+
+
+def test_what_is_fenced_in_a_docstring_does_not_run_for_code_that_is_wrong(run):
+    assert run('def f():\n    """\n```\n1\n```\n"""\n4 2')["error"]["line"] == 7
+
+
 def test_results_travel(run):
     code = """
 import collections, dataclasses, datetime, decimal, enum
@@ -165,6 +183,11 @@ def test_what_can_not_travel_is_shown(run, code, shown):
     assert (done["success"], done["result"]) == (True, shown)
 
 
+def test_of_many_values_that_take_too_long_a_few_are_waited_for(run):
+    done = run("import time\nclass C:\n    def __repr__(self):\n        time.sleep(60)\n[C() for _ in range(1000)]")
+    assert done["result"] == ["<it takes too long to show>"] * 1000
+
+
 def test_a_result_that_is_too_large_is_shown(run):
     assert run("list(range(2_000_000))")["result"].startswith("<list, too large to send: [0, 1, 2")
     assert run("[list(range(600_000))] * 2")["result"].startswith("<list, too large to send: [[0, 1, 2")
@@ -190,6 +213,16 @@ def test_calls_from_threads_wait_for_each_other(run):
     for thread in threads:
         thread.join(30)
     assert [(done["result"], done["output"]) for done in found] == [(1, "x\n")] * 4
+
+
+def test_where_the_folder_is_deleted_code_goes_on_in_the_working_directory(run, folder):
+    run("import os\nos.makedirs('gone')\nos.chdir('gone')\nos.rmdir('../gone')")
+    assert [one["path"] for one in run("open('a.txt', 'w').write('a')")["artifacts"]] == ["a.txt"]
+
+
+def test_no_time_is_refused(run):
+    with pytest.raises(ValueError, match="`timeout_s`"):
+        run("1", timeout_s=0)
 
 
 @pytest.mark.parametrize("arguments", [{}, {"code": "1", "instruction": "one"}])

@@ -5,6 +5,7 @@ printed, the files that it wrote, and where it failed, what to do next. Variable
 
     _task, _workflow    the two tools
       _instructions     an instruction in words → code, by a function of the host app's
+      _markdown         a language model's answer → the code in it
       _interpreter      code → a finished run; keeps the variables
         _source         text → code objects, and the lines for tracebacks
         _streams        what the code prints
@@ -12,9 +13,11 @@ printed, the files that it wrote, and where it failed, what to do next. Variable
         _figures        matplotlib's figures → files
         _files          which files are new or changed
         _values         the result, in a form that travels
+        _tables         tables and columns → lists and objects
         _shown          values as short text
       _failures         an exception → its record
         _advice         what to do next
+        _syntax         what to do about code that is no Python
         _packages       the name of a module → of the package that has it
     _records            what the tools take and give
 """

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from . import _packages
 from ._alarm import TimeIsUp
+from ._syntax import of_syntax
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -35,9 +36,10 @@ _BY_NUMBER = {
     errno.EAGAIN: "No more processes or threads may be started: do with fewer, or raise the plugin's `processes` or `threads`",
 }
 
-_NETWORK = "The network can't be reached from here, or not this host: do without it and pass data in by `context`, or {}"
-_GRANT_NETWORK = "have the host granted to the plugin (its policy's `network`)"
-_PROCESSES = "Do it in Python itself: other programs may be started only if the plugin's policy grants `execute` and `processes`"
+_NETWORK = "The network can't be reached from here, or not this host: do without it and pass data in by `context`; {}"
+_GRANT_NETWORK = "or have the host granted to the plugin (its policy's `network`)"
+_PROCESSES = "Do it in Python itself, in this one process; {}"
+_GRANT_PROCESSES = "others may be started only if the plugin's policy grants `processes`, and programs `execute`"
 
 _BY_TYPE: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
     (TimeIsUp, "The time was up: work on less at a time, save what is done in variables, or allow more by `timeout_s`"),
@@ -57,9 +59,16 @@ _BY_TYPE: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str
     (IndexError, "Look at how many items there are (`len(value)`) before one is taken"),
     (AttributeError, "Look at what the value is (`type(value)`, `dir(value)`): it has no such attribute, or it is None"),
     (TypeError, "Look at the types of the values in that line, and at the function's signature: `help(function)`"),
+    (ValueError, "The value isn't one that can be used there: look at it, and at what the message says of it"),
     (AssertionError, "What the code takes for granted isn't so: look at the values in that line"),
     (NotImplementedError, "A part of the code is still missing: write it"),
 )
+
+_NO_SCREEN = "There is no screen here: draw with matplotlib, whose figures are saved as files by themselves, or write files"
+_BY_NAME = {
+    "bdb.BdbQuit": "Nobody can use a debugger here: print what you want to know",
+    "_tkinter.TclError": _NO_SCREEN,
+}
 
 _ALIASES = {"np": "import numpy as np", "pd": "import pandas as pd", "plt": "import matplotlib.pyplot as plt"}
 
@@ -80,49 +89,49 @@ _PROCESS_MODULES = frozenset(("subprocess", "multiprocessing", "pty"))
 
 
 def advice(error: BaseException, names: Iterable[str], *, line: str = "") -> str:
-    """What to do next. `names` are those that the code may use, `line` is that of a syntax error."""
+    """What to do next. `names` are those that the code may use, `line` is that of a syntax error.
+
+    Of several exceptions in one it is about the first; where there is nothing to say of one, about that which it was raised from.
+    """
+    inner = getattr(error, "exceptions", None)
+    if type(error).__name__.endswith("ExceptionGroup") and inner:
+        return advice(inner[0], names)
+    told = _advice(error, names, line)
+    return _advice(error.__cause__, names, "") if told == GENERAL and error.__cause__ is not None else told
+
+
+def _advice(error: BaseException, names: Iterable[str], line: str) -> str:
     if isinstance(error, SyntaxError):
-        return _of_syntax(error, line)
+        return of_syntax(error, line)
     if isinstance(error, ImportError):
         return _of_import(error)
     if isinstance(error, NameError) and not isinstance(error, UnboundLocalError):
         return _of_name(error, names)
     if _is_of_network(error):
-        return _of_network(error)
+        return _NETWORK.format(_way_to_allow(error) or _GRANT_NETWORK)
     if isinstance(error, OSError):
         return _of_system(error)
-    if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
-        return _BY_NUMBER[errno.EAGAIN]
-    if isinstance(error, RuntimeError) and "running event loop" in str(error):
-        return "An event loop runs already: write `await …` at the top level, in place of `asyncio.run(…)`"
+    if isinstance(error, RuntimeError) and (told := _of_running(str(error))):
+        return told
+    if (told := _BY_NAME.get("{0.__module__}.{0.__qualname__}".format(type(error)))) is not None:
+        return told
     return next((text for kinds, text in _BY_TYPE if isinstance(error, kinds)), GENERAL)
 
 
-def _of_syntax(error: SyntaxError, line: str) -> str:
-    if line.lstrip().startswith(("%", "!")):
-        return "Leave out `%…` and `!…`, which only notebooks know; packages are added to the plugin: `--with PACKAGE`"
-    if line.startswith("```"):
-        return "Give the code alone, without the Markdown around it"
-    if isinstance(error, IndentationError):
-        return "Correct the indentation, with four spaces for each level{}".format(_pointed(error, line))
-    return "Correct the syntax{}".format(_pointed(error, line))
-
-
-def _pointed(error: SyntaxError, line: str) -> str:
-    """The line with a caret under the place."""
-    if not line.strip() or not error.lineno:
-        return ""
-    text = line.rstrip("\n")
-    column = min(max((error.offset or 1) - 1, 0), len(text))
-    return " of line {}:\n    {}\n    {}^".format(error.lineno, text, re.sub(r"\S", " ", text[:column]))
+def _of_running(message: str) -> str:
+    if "can't start new thread" in message:
+        return _BY_NUMBER[errno.EAGAIN]
+    if "no running event loop" in message:
+        return "Only code that awaits has an event loop: make tasks in an `async` function, or `await` something in the same code"
+    if "running event loop" in message:
+        return "An event loop runs already: write `await …` at the top level, in place of `asyncio.run(…)`"
+    return ""
 
 
 def _of_import(error: ImportError) -> str:
     name = error.name or ""
     if not isinstance(error, ModuleNotFoundError):
-        if "relative import" in str(error):
-            return "Import by full names: what runs here is no part of a package"
-        return "`{0}` is there but hasn't got this name, or not in this version: look with `dir({0})`".format(name or "it")
+        return _of_name_in_module(name, str(error))
     top = name.partition(".")[0]
     if top in sys.modules and name != top:
         return "`{}` is there but has no module of that name: look with `help({})`".format(top, top)
@@ -135,12 +144,25 @@ def _of_import(error: ImportError) -> str:
     )
 
 
+def _of_name_in_module(module: str, message: str) -> str:
+    if "relative import" in message:
+        return "Import by full names: what runs here is no part of a package"
+    if "interactive framework" in message:  # of matplotlib's
+        return _NO_SCREEN
+    if not module:
+        return GENERAL
+    return "`{0}` is there but hasn't got this name, or not in this version: look with `dir({0})`".format(module)
+
+
 def _of_name(error: NameError, names: Iterable[str]) -> str:
     found = re.search(r"name '(\w+)'", str(error))
     name = getattr(error, "name", None) or (found[1] if found else "")
     if name in _ALIASES:
         return "Import it first: `{}`".format(_ALIASES[name])
-    near = difflib.get_close_matches(name, [one for one in names if isinstance(one, str)], n=3)
+    if name == "__file__":
+        return "The code is in no file: use paths relative to the working directory"
+    known = {one for one in names if isinstance(one, str) and not one.startswith("__")}
+    near = difflib.get_close_matches(name, sorted(known), n=3)
     if name in getattr(sys, "stdlib_module_names", ()):
         return "Import it first: `import {}`".format(name)
     if near:
@@ -148,14 +170,16 @@ def _of_name(error: NameError, names: Iterable[str]) -> str:
     return "Define `{}` first, or give it in `context`; variables stay from call to call only within a session".format(name)
 
 
-def _of_network(error: BaseException) -> str:
-    command = re.search(r"`plughost policy [^`]+`", str(error))  # plughost itself knows what would allow it
-    return _NETWORK.format("allow it: {}".format(command[0]) if command else _GRANT_NETWORK)
+def _way_to_allow(error: BaseException) -> str:
+    """What plughost says would allow what it has denied."""
+    found = re.search(r"plughost: .*; (`[^`]+` would allow it[^>]*)", str(error))
+    return found[1] if found else ""
 
 
 def _of_system(error: OSError) -> str:
-    if _PROCESS_MODULES.intersection(_modules(error)):
-        return _PROCESSES
+    way = _way_to_allow(error)
+    if way or _PROCESS_MODULES.intersection(_modules(error)):
+        return _PROCESSES.format(way or _GRANT_PROCESSES)
     if isinstance(error, FileNotFoundError):
         return _of_missing_file(str(error.filename or ""))
     general = next((text for kinds, text in _BY_TYPE if isinstance(error, kinds)), GENERAL)
@@ -179,6 +203,8 @@ def _of_missing_file(path: str) -> str:
 
 def _is_of_network(error: BaseException) -> bool:
     for one in _chain(error):
+        if isinstance(one, OSError) and re.match(r".*plughost: `\S*` can't be (reached|sent|listened)", str(one)):
+            return True
         if isinstance(one, (ConnectionError, socket.gaierror)) and not isinstance(one, BrokenPipeError):
             return True
         if isinstance(one, OSError) and (one.errno in _NETWORK_NUMBERS or _NETWORK_MODULES.intersection(_modules(one))):

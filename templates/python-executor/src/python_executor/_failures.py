@@ -22,6 +22,8 @@ __all__ = ["failure", "of_instruction"]
 _MOST_MESSAGE = 5_000
 _MOST_TRACEBACK = 20_000
 _MOST_S = 1.0
+#: What is deeper than Python lets functions call each other by default says the same many times: its beginning is shown.
+_MOST_FRAMES, _SHOWN_FRAMES = 1_000, 100
 
 _OFFER = (
     "Give `code` in place of `instruction`; or have the app that calls offer what asks a language model: "
@@ -46,7 +48,8 @@ def failure(error: BaseException, filename: str, *, is_own: IsOwn, names: Iterab
 
 
 def _told(error: BaseException, filename: str, is_own: IsOwn, names: Iterable[str]) -> Failure:
-    told = traceback.TracebackException.from_exception(_shown(error), lookup_lines=False)
+    limit = None if _depth(error) <= _MOST_FRAMES else _SHOWN_FRAMES
+    told = traceback.TracebackException.from_exception(_shown(error), limit=limit, lookup_lines=False)
     _reduce(told, is_own, set())
     syntax = (error.text or "") if isinstance(error, SyntaxError) and error.filename == filename else ""
     return {
@@ -96,6 +99,14 @@ def _line(error: BaseException, filename: str) -> int | None:
             found = trace.tb_lineno
         trace = trace.tb_next
     return found
+
+
+def _depth(error: BaseException) -> int:
+    """How many frames its traceback has, counted no further than it matters."""
+    trace, depth = error.__traceback__, 0
+    while trace is not None and depth <= _MOST_FRAMES:
+        trace, depth = trace.tb_next, depth + 1
+    return depth
 
 
 def _reduce(told: traceback.TracebackException, is_own: IsOwn, seen: set[int]) -> None:

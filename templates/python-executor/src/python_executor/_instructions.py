@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from typing import TYPE_CHECKING
 
+from ._markdown import code_in
 from ._shown import variables
 
 if TYPE_CHECKING:
@@ -27,9 +27,6 @@ Answer with one block of code, between ``` and ```, and nothing else. It runs as
 _VARIABLES = "\nThese variables are set already:\n{}\n"
 _MOST_PACKAGES = 100
 
-_BLOCK = re.compile(r"^[ \t]*(`{3,}|~{3,})[ \t]*([\w+.-]*)[^\n]*\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
-_LANGUAGES = ("", "python", "py", "python3")
-
 
 class NotOffered(LookupError):
     """There is nobody who could turn an instruction into code."""
@@ -43,7 +40,10 @@ def code_for(instruction: str, namespace: Mapping[str, object]) -> str:
     answer = _complete(_prompt(instruction, namespace))
     if not isinstance(answer, str) or not answer.strip():
         raise ValueError("`complete` gave no text, but {!r}".format(answer))
-    return _code_in(answer)
+    try:
+        return code_in(answer)
+    except ValueError as error:
+        raise ValueError("`complete` gave no code: {}".format(error)) from None
 
 
 def _complete(prompt: str) -> object:
@@ -76,15 +76,3 @@ def _packages() -> list[str]:
 
     names = {str(one.metadata["Name"]) for one in metadata.distributions()} - {"python-executor"}
     return sorted(names, key=str.lower)[:_MOST_PACKAGES]
-
-
-def _code_in(answer: str) -> str:
-    """All blocks of Python in it; where there is no block at all, all of it.
-
-    Raises: ValueError: there are blocks, but none of Python.
-    """
-    blocks = list(_BLOCK.finditer(answer))
-    found = [block[3] for block in blocks if block[2].lower() in _LANGUAGES]
-    if blocks and not found:
-        raise ValueError("`complete` gave no Python, but {}".format(", ".join(block[2] for block in blocks)))
-    return "\n".join(found) if found else answer

@@ -147,13 +147,22 @@ class Interpreter:
                 loop.run_until_complete(asyncio.wait({task}))
 
     def _prepare(self, context: Mapping[str, object]) -> None:
-        self.namespace.update({"__name__": "__main__", "__builtins__": builtins, **context})
+        self.namespace.update({**context, "__name__": "__main__", "__builtins__": builtins})
+        self._return_to_folder()
         if self._loop.is_closed():
             self._loop = asyncio.new_event_loop()
         asyncio.set_event_loop(self._loop)  # which `asyncio.run` takes away
         if self._folder not in sys.path:
             sys.path.append(self._folder)  # last: a file of the code's takes the place of no other module
         importlib.invalidate_caches()  # it may just have been written
+
+    def _return_to_folder(self) -> None:
+        """Where the code has deleted the folder that it was in, begin in the working directory again."""
+        try:
+            os.getcwd()
+        except OSError:
+            os.makedirs(self._folder, exist_ok=True)
+            os.chdir(self._folder)
 
     def _names(self) -> list[str]:
         return [*self.namespace, *_BUILT_INS_BEFORE]

@@ -31,7 +31,7 @@ class Variable(TypedDict):
 
 
 class Execution(TypedDict):
-    """`result` is the value of the last expression, `execution_time` is in seconds, `code` is what an instruction became."""
+    """`result` is the value of the last expression, `execution_time` is in seconds, `code` is what ran, if that wasn't given."""
 
     success: bool
     result: object

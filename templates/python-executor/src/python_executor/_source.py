@@ -48,8 +48,11 @@ class Sources:
 
         Raises: SyntaxError, ValueError, RecursionError, MemoryError: it can't be compiled.
         """
+        text = self._kept[filename]
         try:
-            return self._compiled(self._kept[filename], filename)
+            return self._compiled(text, filename)
+        except UnicodeEncodeError as error:
+            raise _not_allowed("half a character, a lone surrogate,", text, error.start, filename) from None
         except SyntaxError as error:
             if error.text is None and error.filename == filename and error.lineno:
                 error.text = linecache.getline(filename, error.lineno)
@@ -72,7 +75,13 @@ class Sources:
         return compile(source, filename, mode, flags, dont_inherit=True)
 
 
+def _not_allowed(what: str, text: str, place: int, filename: str) -> SyntaxError:
+    lines = text[: place + 1].splitlines()
+    return SyntaxError("{} can't be in code".format(what), (filename, len(lines), len(lines[-1]), None))
+
+
 def _without_indentation(text: str) -> str:
     """A block that was cut out of an indented place runs as well; line numbers stay as they are."""
+    text = text[1:] if text.startswith("\ufeff") else text  # as some editors mark a file's beginning
     first = next((line for line in text.splitlines() if line.strip()), "")
     return textwrap.dedent(text) if first[:1].isspace() else text

@@ -8,6 +8,7 @@ import threading
 from ._failures import of_instruction
 from ._instructions import code_for
 from ._interpreter import Interpreter
+from ._markdown import code_in, is_markdown
 from ._records import Execution  # plughost reads the annotations
 from ._shown import variables
 
@@ -31,7 +32,7 @@ def execute_python_task(
     in which line, and what to do next.
 
     Args:
-        code: statements; if the last one is an expression, its value is the result. It may `await`.
+        code: statements; if the last one is an expression, its value is the result. It may `await`, and stand in Markdown.
         instruction: in place of code, what it should do, in words: the host app's function `complete` makes code of it.
         context: variables that are set before.
         timeout_s: the code is interrupted after so many seconds, and its variables are kept.
@@ -42,7 +43,7 @@ def execute_python_task(
         Whether it succeeded, its result, what it printed, its error, the files that it wrote, and its variables.
 
     Raises:
-        ValueError: there is neither code nor an instruction, or both, or a name in `context` can't be one.
+        ValueError: there is neither code nor an instruction, or both; a name in `context` can't be one; or there is no time.
 
     Examples:
         >>> execute_python_task("n = 20\\nn + 1")["result"]
@@ -52,7 +53,7 @@ def execute_python_task(
         >>> execute_python_task("1 / 0")["error"]["type"]
         'ZeroDivisionError'
     """
-    check(code, instruction, context)
+    check(code, instruction, context, timeout_s)
     if fresh:
         interpreter().forget()
     return run(code, instruction, context, timeout_s=timeout_s, arrays=arrays)
@@ -69,10 +70,12 @@ def make_once() -> Interpreter:
     return Interpreter()
 
 
-def check(code: str | None, instruction: str | None, context: dict[str, object] | None) -> None:
+def check(code: str | None, instruction: str | None, context: dict[str, object] | None, timeout_s: float | None = None) -> None:
     """Raises: ValueError: they make no task."""
     if (code is None) == (instruction is None):
         raise ValueError("give either `code` or `instruction`")
+    if timeout_s is not None and not timeout_s > 0:
+        raise ValueError("`timeout_s` is to be above 0")
     for name in context or ():
         if not name.isidentifier():
             raise ValueError("`{}` in `context` can't be the name of a variable".format(name))
@@ -94,6 +97,8 @@ def run(
             code = made = code_for(instruction or "", {**runs.namespace, **given})
         except Exception as error:  # of the app's function, too
             return _not_run(error)
+    elif is_markdown(code):
+        code = made = code_in(code)
     done = runs.run(code, context=given, name=name, timeout_s=timeout_s, arrays=arrays)
     done["code"] = made
     return done

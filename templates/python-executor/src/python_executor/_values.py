@@ -17,6 +17,7 @@ import sys
 import uuid
 from typing import TYPE_CHECKING
 
+from . import _tables
 from ._alarm import TimeIsUp, within
 from ._shown import TOO_SLOW, kind, short
 
@@ -32,8 +33,8 @@ __all__ = ["sendable"]
 _MOST_ITEMS = 500_000
 _MOST_TEXT = 20_000_000
 _MOST_LEVELS = 50
-#: So long may all of it take, and so long one value's `repr`, which is anybody's code.
-_MOST_S, _MOST_SHOWN_S = 10.0, 1.0
+#: So long may all of it take, and so long one value's `repr`, which is anybody's code; a few may take longer.
+_MOST_S, _MOST_SHOWN_S, _MOST_SLOW = 10.0, 1.0, 3
 _MOST_BITS = 14_000  # of an integer with up to 4,200 digits: Python reads no more than 4,300
 
 _PLAIN = (
@@ -86,6 +87,7 @@ class _Form:
         self._items = 0
         self._text = 0
         self._open: set[int] = set()
+        self._slow = 0
 
     def of(self, value: object, level: int) -> object:
         self._items += 1
@@ -94,12 +96,12 @@ class _Form:
         if type(value) in _PLAIN:
             return value
         if id(value) in self._open or level > _MOST_LEVELS:
-            return _shown(value)
+            return self._shown(value)
         self._open.add(id(value))
         try:
             return self._of_base(value, level)
         except _Unsendable:
-            return _shown(value)
+            return self._shown(value)
         finally:
             self._open.discard(id(value))
 
@@ -135,7 +137,7 @@ class _Form:
     def _of_dict(self, value: dict[object, object], level: int) -> object:
         sent: dict[object, object] = {}
         for key, item in dict.items(value):
-            sent[key if type(key) in (str, int, float, bool, type(None)) else _shown(key)] = self.of(item, level + 1)
+            sent[key if type(key) in (str, int, float, bool, type(None)) else self._shown(key)] = self.of(item, level + 1)
         return sent
 
     def _of_set(self, value: Iterable[object], level: int) -> object:
@@ -175,10 +177,12 @@ class _Form:
                 return value.to_pydatetime(warn=False)
             if isinstance(value, pandas.Timedelta):
                 return value.to_pytimedelta()
-            if isinstance(value, (pandas.Series, pandas.Index)):
+            if isinstance(value, pandas.Index):
                 return self._array(value, value.size, value.tolist, level)
+            if isinstance(value, pandas.Series):
+                return self._array(value, value.size, lambda: _tables.column(value), level)
             if isinstance(value, pandas.DataFrame):
-                return self._array(value, value.size, lambda: value.to_dict("records"), level)
+                return self._array(value, value.size, lambda: _tables.rows(value), level)
         if pyarrow is not None:
             if isinstance(value, pyarrow.Scalar):
                 return self.of(value.as_py(), level + 1)
@@ -194,6 +198,13 @@ class _Form:
         if self._items + size > _MOST_ITEMS:
             raise _TooLarge
         return self.of(listed(), level + 1)
+
+    def _shown(self, value: object) -> str:
+        if self._slow >= _MOST_SLOW:
+            return TOO_SLOW
+        text = _shown(value)
+        self._slow += text is TOO_SLOW
+        return text
 
 
 def _shown(value: object) -> str:

@@ -39,7 +39,7 @@ def execute_python_workflow(
         >>> execute_python_workflow([{"name": "load", "code": "rows"}, {"code": "len(rows)"}], fresh=True)["failed_step"]
         'load'
     """
-    check("", None, context)
+    check("", None, context, timeout_s)
     named = _named(steps)
     first = _place(start_at, named)
     if fresh:

@@ -1,0 +1,51 @@
+"""What to do about code that is no Python: where it is wrong, and what only looks like code."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+__all__ = ["of_syntax"]
+
+_MOST_SHOWN = 200
+_ADD = "To have what it installs, add the executor once more with it"
+_PIP = re.compile(r"[%!]\s*(?:\S*python[\d.]*\s+-m\s+)?(?:uv\s+)?pip[\d.]*\s+install\s+(.*)")
+
+
+def of_syntax(error: SyntaxError, line: str) -> str:
+    """`line` is the one that is wrong, or nothing."""
+    start = line.lstrip()
+    if start.startswith(("%", "!")):
+        return _of_notebook(start)
+    if start.startswith((">>>", "In [")):
+        return "Give the code alone, without the prompts in front of its lines and without what it has printed"
+    if start.startswith(("```", "~~~")):
+        return "Give the code alone, without the Markdown around it"
+    if isinstance(error, IndentationError):
+        return "Correct the indentation, with four spaces for each level{}".format(_pointed(error, line))
+    return "Correct the syntax{}".format(_pointed(error, line))
+
+
+def _of_notebook(line: str) -> str:
+    pip = _PIP.match(line)
+    if pip:
+        added = " ".join("--with {}".format(shlex.quote(package)) for package in _packages(pip[1]) or ["PACKAGE"])
+        return "Leave this line out, which only notebooks know. {}: `plughost add SOURCE {}`".format(_ADD, added)
+    if line.startswith("%matplotlib"):
+        return "Leave this line out, which only notebooks know: figures are saved as files by themselves"
+    return "Leave out `{}…`, which only notebooks know: do it in Python itself".format(line[:1])
+
+
+def _packages(arguments: str) -> list[str]:
+    """What is to be installed, without the options."""
+    words = re.split(r"\s+", re.sub(r"(?:^|\s)(?:-r|-c|-i|--\w[\w-]*-url)[\s=]+\S+", " ", arguments.partition("#")[0]).strip())
+    return [word.strip("\"'") for word in words if word and not word.startswith("-")]
+
+
+def _pointed(error: SyntaxError, line: str) -> str:
+    """The line with a caret under the place."""
+    text = line.rstrip("\n")
+    if not text.strip() or not error.lineno or len(text) > _MOST_SHOWN:
+        return "" if not error.lineno else " of line {}".format(error.lineno)
+    column = min(max((error.offset or 1) - 1, 0), len(text))
+    return " of line {}:\n    {}\n    {}^".format(error.lineno, text, re.sub(r"\S", " ", text[:column]))
