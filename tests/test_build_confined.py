@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tarfile
 import time
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -81,12 +80,53 @@ def hostile(tmp_path, monkeypatch):
     assert f"sleep(600) {tmp_path}" not in running
 
 
-def check(came_of, *, network: str) -> None:
+def check(came_of) -> None:
     assert came_of["secret"] == came_of["home"] == "FileNotFoundError"
     assert came_of["variables"] == "KeyError"
+    assert came_of["network"] == "PermissionError"
     assert came_of["program"] == "0"
-    if network:
-        assert came_of["network"] == network
+
+
+@pytest.fixture
+def links(tmp_path, monkeypatch):
+    """`links(name, files)` puts an sdist where uv and pip find it."""
+    folder = tmp_path / "links"
+    folder.mkdir()
+    monkeypatch.setenv("UV_FIND_LINKS", str(folder))
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+
+    def add(name: str, files: dict[str, str]) -> Path:
+        stem = f"{name.replace('-', '_')}-1.0"
+        files = {"PKG-INFO": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n", **files}
+        with tarfile.open(folder / f"{stem}.tar.gz", "w:gz") as archive:
+            for path, text in files.items():
+                info = tarfile.TarInfo(f"{stem}/{path}")
+                info.size = len(text.encode())
+                archive.addfile(info, io.BytesIO(text.encode()))
+        return folder / f"{stem}.tar.gz"
+
+    return add
+
+
+@pytest.fixture
+def user(tmp_path):
+    """`user(requirement)` is a plugin that has it, and offers what its module does."""
+
+    def write(requirement: str, module: str) -> str:
+        project = tmp_path / "user"
+        project.mkdir()
+        (project / "pyproject.toml").write_text(
+            '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
+            f'[project]\nname = "user"\nversion = "1.0"\ndependencies = ["{requirement}"]\n'
+            "[tool.hatch.metadata]\nallow-direct-references = true\n"
+            '[project.entry-points.plughost]\ncame_of = "user:came_of"\nhello = "user:hello"\n'
+        )
+        (project / "user.py").write_text(
+            f"def hello(): return 'hello'\nfrom {module} import *\ncame_of = globals().get('came_of', hello)\n"
+        )
+        return str(project)
+
+    return write
 
 
 def test_a_build_sees_neither_files_nor_network_and_leaves_nothing(hostile, tmp_path, store):
@@ -94,39 +134,110 @@ def test_a_build_sees_neither_files_nor_network_and_leaves_nothing(hostile, tmp_
     (tmp_path / "project" / "setup.py").write_text(hostile("hostile-build"))
     with Host(store=store) as host:
         host.add(str(tmp_path / "project"))
-        check(host.call("hostile-build", "came_of"), network="PermissionError")
+        check(host.call("hostile-build", "came_of"))
 
 
-def test_a_dependency_that_has_to_be_built_sees_no_files_either(hostile, tmp_path, store, monkeypatch):
-    (tmp_path / "links").mkdir()
-    with tarfile.open(tmp_path / "links" / "hostile_dependency-1.0.tar.gz", "w:gz") as archive:
-        files = {
-            "setup.py": hostile("hostile-dependency"),
-            "PKG-INFO": "Metadata-Version: 2.1\nName: hostile-dependency\nVersion: 1.0\n",
-        }
-        for name, text in files.items():
-            info = tarfile.TarInfo(f"hostile_dependency-1.0/{name}")
-            info.size = len(text.encode())
-            archive.addfile(info, io.BytesIO(text.encode()))
-    monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path / "links"))
-    project = tmp_path / "project"
-    project.mkdir()
-    (project / "pyproject.toml").write_text(
-        '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
-        '[project]\nname = "user"\nversion = "1.0"\ndependencies = ["hostile-dependency"]\n'
-        '[project.entry-points.plughost]\ncame_of = "user:came_of"\n'
-    )
-    (project / "user.py").write_text("from hostile_dependency import came_of\n")
+@pytest.mark.parametrize("installer", ["uv", "pip"])
+def test_a_dependency_that_has_to_be_built_is_confined_as_well_and_its_wheel_kept(
+    hostile, links, user, tmp_path, store, installer
+):
+    sdist = links("hostile-dependency", {"setup.py": hostile("hostile-dependency")})
+    project = user("hostile-dependency", "hostile_dependency")
+    with Host(store=store) as host:
+        host.add(project, installer=installer)
+        check(host.call("user", "came_of"))
+        sdist.rename(tmp_path / "elsewhere.tar.gz")  # what was built is there without it
+        exported = host.export("user", tmp_path)
+        host.remove("user")
+        host.add(str(exported.path))
+        check(host.call("user", "came_of"))
+    assert Path(exported.path).stat().st_size
+
+
+def test_a_build_requirement_that_has_to_be_built_is_built_first_and_runs_nowhere_else(hostile, links, backend, store):
+    links("hostile-tool", {"setup.py": hostile("hostile-tool")})
+    project = Path(backend("made", asked="import hostile_tool; return []", built=BUILT.format(name="made").strip()))
+    settings = project / "pyproject.toml"
+    settings.write_text(settings.read_text().replace("requires = []", 'requires = ["hostile-tool"]'))
     with Host(store=store) as host:
         host.add(str(project))
-        check(host.call("user", "came_of"), network="")
-        exported = host.export("user", tmp_path)  # for which it is built once more
-    with zipfile.ZipFile(exported.path) as bundle:
-        (name,) = (name for name in bundle.namelist() if "hostile_dependency" in name)
-        bundle.extract(name, tmp_path)
-    with zipfile.ZipFile(tmp_path / name) as wheel:
-        assert "FileNotFoundError" in wheel.read("hostile_dependency.py").decode()
-        assert "swordfish" not in wheel.read("hostile_dependency.py").decode()
+        assert host.call("made", "hello") == "hello"
+
+
+#: A backend that leaves a trace where it must not, when it is imported and when its wheel is.
+TRACING = """
+import os
+from contextlib import suppress
+from zipfile import ZipFile
+with suppress(OSError):
+    open({outside!r}, "w").close()
+def build_wheel(out, settings=None, metadata=None):
+    name = "always"
+    {built}
+    with ZipFile(out + "/always-1.0-py3-none-any.whl", "a") as wheel:
+        wheel.writestr("always.pth", {always!r})
+    return "always-1.0-py3-none-any.whl"
+"""
+
+
+@pytest.mark.parametrize("installer", ["uv", "pip"])
+@pytest.mark.parametrize("is_place", [True, False])
+def test_nothing_of_a_dependency_is_run_to_lock_or_install_it(links, user, tmp_path, store, installer, is_place):
+    outside = str(tmp_path / "outside")
+    files = {
+        "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n',
+        "backend.py": TRACING.format(
+            outside=outside,
+            always=f"import pathlib; pathlib.Path({outside!r}).touch()\n",
+            built=BUILT.format(name="always").strip(),
+        ),
+    }
+    links("always", files)
+    if is_place:
+        (tmp_path / "dependency").mkdir()
+        for name, text in files.items():
+            (tmp_path / "dependency" / name).write_text(text)
+    requirement = f"always @ file://{tmp_path}/dependency" if is_place else "always"
+    with Host(store=store) as host:
+        host.add(user(requirement, "always"), installer=installer)
+        assert host.call("user", "hello") == "hello"
+    assert list(store.rglob("always.pth"))
+    assert not Path(outside).exists()
+
+
+def test_a_build_is_over_when_its_program_is_whoever_holds_its_pipes(backend, store, tmp_path):
+    stays = f"os.fork() or os.execv('/bin/sh', ['sh', '-c', 'sleep 600; : {tmp_path}']); return []"
+    with Host(store=store) as host:
+        host.add(backend("left", asked=stays, built=BUILT.format(name="left").strip()))
+        running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+        assert f"sleep 600; : {tmp_path}" not in running
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "does", "said"),
+    [
+        ("MEMORY", "100MiB", "x = b'x' * (150 << 20); import time; time.sleep(60)", "its memory was"),
+        ("DISK", "10MiB", "open('large', 'wb').write(b'x' * (15 << 20)); import time; time.sleep(60)", "it had written"),
+        ("PROCESSES", "5", "import time; [os.fork() or time.sleep(60) for _ in range(9)]; time.sleep(60)", "processes"),
+    ],
+)
+def test_a_build_that_takes_too_much_is_ended(backend, store, monkeypatch, setting, value, does, said):
+    monkeypatch.setenv(f"PLUGHOST_BUILD_{setting}", value)
+    with Host(store=store) as host, pytest.raises(BuildError) as raised:
+        host.add(backend("greedy", asked=does))
+    assert raised.value.reference == "build-limit"
+    assert said in raised.value.causes[0]
+
+
+def test_an_archive_that_would_fill_the_disk_is_not_unpacked(tmp_path, store, monkeypatch):
+    monkeypatch.setattr("plughost.wheel._unpack._SUSPECT_BYTES", 1 << 20)  # as if that were as much as a gibibyte
+    with tarfile.open(tmp_path / "bomb-1.0.tar.gz", "w:gz") as archive:
+        info = tarfile.TarInfo("bomb-1.0/zeros")
+        info.size = 4 << 20
+        archive.addfile(info, io.BytesIO(bytes(info.size)))
+    with Host(store=store) as host, pytest.raises(BuildError) as raised:
+        host.add(str(tmp_path / "bomb-1.0.tar.gz"))
+    assert raised.value.message == "`bomb-1.0.tar.gz` is not unpacked: it would fill the disk"
 
 
 def test_what_a_build_asks_for_beyond_its_project_is_there_before_it_runs(tmp_path, store):

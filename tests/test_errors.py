@@ -662,6 +662,20 @@ def test_a_build_backend_that_raises(lab):
     return lab.add(lab.write({"pyproject.toml": BACKEND + PROJECT, "backend.py": backend}))
 
 
+@tells("build-limit", exit_code=5)
+def test_a_build_that_does_not_end(lab):
+    """
+    Failed to build a wheel from `weather`
+      Caused by: The build was ended: it had taken 1… s, and builds may come to 1 s
+    log: LOG
+
+    hint: If that is what it takes, allow more by the setting `build-time`
+    """
+    backend = "import time\ndef build_wheel(*_):\n    time.sleep(600)\n"
+    project = lab.write({"pyproject.toml": BACKEND + PROJECT, "backend.py": backend})
+    return lab.add(project, PLUGHOST_POLICY="default", PLUGHOST_BUILD_TIME="1")
+
+
 @tells("build-requires", exit_code=5)
 def test_a_build_backend_that_is_not_there(lab):
     """
