@@ -295,7 +295,8 @@ class Caller:
 
             watcher = self._workers.pool.watcher
             with self._making:
-                self._sessions = self._sessions or Sessions(watcher)
+                if self._sessions is None:  # empty ones are false
+                    self._sessions = Sessions(watcher)
         return self._sessions
 
     def share_sessions(self, sessions: Sessions) -> None:
