@@ -10,6 +10,7 @@ may know the answer; what is resolved anew is resolved online.
 
 from __future__ import annotations
 
+import _thread
 import os
 import re
 import shutil
@@ -42,6 +43,9 @@ OLDEST = (0, 9, 0)
 _FORGET_TIMEOUT_S = 15.0  # it waits for other uv processes; what it leaves is only space
 _VERSION_TIMEOUT_S = 10.0
 
+#: uv's package asks `sysconfig`, which several threads must not ask for the first time together (python/cpython#92452).
+_FINDING = _thread.allocate_lock()
+
 #: No second, online attempt after these: it would end the same.
 _FINAL = frozenset({"disk-full", "hash-mismatch", "build-failed", "not-a-python-project", "uv-missing", "python-incompatible"})
 
@@ -51,7 +55,8 @@ def find_uv() -> str | None:
     try:
         from uv import find_uv_bin
 
-        return os.fspath(find_uv_bin())
+        with _FINDING:
+            return os.fspath(find_uv_bin())
     except (ImportError, FileNotFoundError):
         return _process.find_program("uv")
 
