@@ -16,6 +16,7 @@ import pluggy
 import pytest
 
 from plughost import Host, PluginError
+from plughost.errors import DescribeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -70,11 +71,21 @@ class Specifications:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Of the package `scout`, with tools for the command `plughost` and for the app `app`; made by hand."""
+def wheel(make_wheel: Callable[[str], str]) -> str:
+    """Of the package `scout`, with tools for the command `plughost` and for the app `app`."""
+    return make_wheel(CODE)
+
+
+@pytest.fixture(scope="module")
+def make_wheel(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """Makes a wheel of `scout` by hand, with that code."""
+    return lambda code: written_wheel(tmp_path_factory.mktemp("scout"), code)
+
+
+def written_wheel(folder: Path, code: str) -> str:
     info = "scout-1.0.dist-info"
     files = {
-        "scout.py": CODE,
+        "scout.py": code,
         f"{info}/METADATA": "Metadata-Version: 2.1\nName: scout\nVersion: 1.0\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         f"{info}/entry_points.txt": f"[plughost]\n{ENTRY_POINTS}\n[app]\n{ENTRY_POINTS}hooks = scout:hooks\n",
@@ -85,7 +96,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> str:
         return f"{name},sha256={digest},{len(text)}"
 
     files[f"{info}/RECORD"] = "\n".join([*(line(*file) for file in files.items()), f"{info}/RECORD,,", ""])
-    path = tmp_path_factory.mktemp("scout") / "scout-1.0-py3-none-any.whl"
+    path = folder / "scout-1.0-py3-none-any.whl"
     with zipfile.ZipFile(path, "w") as archive:
         for file in files.items():
             archive.writestr(*file)
@@ -296,3 +307,12 @@ def test_files_that_libraries_keep_for_themselves_are_no_artifacts(app):
         made = session.invoke("fill", args=[[".cache/fonts/list", "__pycache__/scout.pyc", "plots/.last", "plots/one.png"]])
         for artifacts in (made.artifacts, session.artifacts()):
             assert [artifact.path for artifact in artifacts] == ["plots/.last", "plots/one.png"]
+
+
+def test_what_a_plugin_is_denied_while_it_is_added_is_to_be_granted_there(plughost_command, tmp_path, make_wheel):
+    wheel = make_wheel("import socket\nsocket.create_connection(('a.example.com', 80))\n")
+    refused = plughost_command("add", wheel, "--entry-point", "look=scout:look")
+    assert "`--grant network=a.example.com:80` would allow it" in refused.stderr
+    with Host("app", store=tmp_path / "app") as host, pytest.raises(DescribeError) as told:
+        host.add(wheel)
+    assert '`grant={"network": ["a.example.com:80"]}` would allow it' in str(told.value)

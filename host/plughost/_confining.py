@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         def waived(self) -> Collection[str]: ...
         def of(self, installed: Installed, /, *, caller: GivenPolicy | None = None) -> Policy: ...
         def said(self, caller: GivenPolicy | None, /) -> Mapping[str, object]: ...
-        def remedy(self, name: str, /, *, caller: GivenPolicy | None = None) -> Remedy: ...
+        def remedy(self, name: str, /, *, caller: GivenPolicy | None = None, is_new: bool = False) -> Remedy: ...
 
 
 __all__ = ["Confining", "Everywhere", "own_files", "unenforced"]
@@ -66,8 +66,8 @@ class Everywhere:
     def said(self, _caller: GivenPolicy | None, /) -> Mapping[str, object]:
         return {}
 
-    def remedy(self, name: str, /, *, caller: GivenPolicy | None = None) -> Remedy:  # noqa: ARG002
-        return Remedy(name, "", lambda _grant, _field: "app")
+    def remedy(self, name: str, /, *, caller: GivenPolicy | None = None, is_new: bool = False) -> Remedy:  # noqa: ARG002
+        return Remedy(name, "", lambda _grant, _field: "app", is_new=is_new)
 
 
 class Confining:
@@ -109,7 +109,8 @@ class Confining:
         ways.refuse_unenforceable(policy, plugin=plugin, waived=self.policies.waived, has_own_user=has_own_user)
         if work and user is not None:
             user = _adopt(work, user)
-        remedy = self.policies.remedy(plugin, caller=caller)
+        is_new = not os.path.exists(self._store.plugin(plugin))
+        remedy = self.policies.remedy(plugin, caller=caller, is_new=is_new)
         confinement = ways.confine(
             policy,
             plugin=plugin,

@@ -106,15 +106,15 @@ class Policies:
 
         return {**({"policy": table_of(terms)} if terms else {}), **({"leave": written(more)} if more else {})}
 
-    def remedy(self, name: str, *, caller: GivenPolicy | None = None) -> Remedy:
-        """What would allow a plugin what it is denied, where the caller has said this."""
+    def remedy(self, name: str, *, caller: GivenPolicy | None = None, is_new: bool = False) -> Remedy:
+        """What would allow a plugin, maybe one that is being added, what it is denied, where the caller has said this."""
 
         def decider(grant: Mapping[str, object], field: str) -> str:
             if self.command is not None and field in self.command.said:
                 return "command"
             return self.words_on(name, grant, caller=caller).deciders()[field]
 
-        return Remedy(name, self.program, decider)
+        return Remedy(name, self.program, decider, is_new=is_new)
 
     @property
     def waived(self) -> frozenset[str]:

@@ -24,47 +24,66 @@ _PARTIES = {
 class Remedy:
     """For one plugin. `program` is what people type before `policy set`; without one, it is for its app to change a grant.
 
-    `decider` says who would decide a field, were the plugin granted these: whoever isn't the grant has to allow it, too.
+    `decider` says who would decide a field, were the plugin granted these: whoever isn't the grant has to allow it, too. What
+    `is_new` is granted when it is added.
     """
 
-    __slots__ = ("_decider", "_plugin", "_program")
+    __slots__ = ("_decider", "_is_new", "_plugin", "_program")
 
-    def __init__(self, plugin: str, program: str, decider: Callable[[Mapping[str, object], str], str]) -> None:
+    def __init__(
+        self, plugin: str, program: str, decider: Callable[[Mapping[str, object], str], str], *, is_new: bool = False
+    ) -> None:
         self._plugin = plugin
         self._program = program
         self._decider = decider
+        self._is_new = is_new
 
     def for_hosts(self) -> list[str]:
         """What would allow a host, for which `{}` stands; and what any traffic at all."""
         beside = self._beside("network", "on")
-        ways = (self._way("--allow-net {}", '"network": ["{}"]'), self._way("network=on", '"network": "on"'))
+        ways = (self._way("--allow-net {}", {"network": ["{}"]}), self._way("network=on", {"network": "on"}))
         return [f"`{way}` would allow it{beside}" for way in ways]
 
     def for_processes(self) -> list[str]:
         """What would allow processes of its own Python; and what those of programs of the system, too."""
         beside = self._beside("processes", _SOME_PROCESSES)
-        number, programs = f"processes={_SOME_PROCESSES}", f"execute={_PROGRAMS}"
-        terms = f'"processes": {_SOME_PROCESSES}'
-        ways = (self._way(number, terms), self._way(f"{number} {programs}", f'{terms}, "execute": ["{_PROGRAMS}"]'))
+        number = f"processes={_SOME_PROCESSES}"
+        ways = (
+            self._way(number, {"processes": _SOME_PROCESSES}),
+            self._way(f"{number} execute={_PROGRAMS}", {"processes": _SOME_PROCESSES, "execute": [_PROGRAMS]}),
+        )
         return [f"`{way}` would allow it{beside}" for way in ways]
 
     def for_file(self, path: str, field: str) -> str:
         """What would let it `read` a file, or `write` to it or into the folder."""
         beside = self._beside(field, (path,))
-        way = self._way(f"--{field} {_quoted(path)}", f'"{field}": ["{path}"]')
+        way = self._way(f"--{field} {_quoted(path)}", {field: [path]})
         return f"`{way}` lets it {field} {'that' if field == 'read' else 'there'}{beside}"
 
-    def _way(self, options: str, terms: str) -> str:
+    def _way(self, options: str, terms: Mapping[str, object]) -> str:
+        if self._program and self._is_new:
+            return " ".join(f"--grant {field}={_quoted(_bare(value))}" for field, value in terms.items())
         if self._program:
             return f"{self._program} policy set {self._plugin} {options}"
-        return f'host.grant("{self._plugin}", {{{terms}}})'
+        table = ", ".join(f'"{field}": {_python(value)}' for field, value in terms.items())
+        return f"grant={{{table}}}" if self._is_new else f'host.grant("{self._plugin}", {{{table}}})'
 
     def _beside(self, field: str, value: object) -> str:
         party = _PARTIES.get(self._decider({field: value}, field), "")
         return f" if {party} did, too" if party else ""
 
 
-def _quoted(path: str) -> str:
+def _bare(value: object) -> str:
+    return str(value[0] if isinstance(value, list) else value)
+
+
+def _python(value: object) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_python, value))}]"
+    return str(value) if isinstance(value, int) else '"{}"'.format(str(value).replace("\\", "\\\\").replace('"', '\\"'))
+
+
+def _quoted(text: str) -> str:
     import shlex
 
-    return shlex.quote(path)
+    return text if text == "{}" else shlex.quote(text)
