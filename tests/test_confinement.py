@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from plughost import Host, SandboxError
+from plughost.errors import LimitExceeded
 from plughost.policy import DEFAULT, TRUSTED, Policy
 from plughost.sandbox import Machine, Ways, WorkFolders, known_machine, unenforceable
 from plughost.worker._launch import RUNNER
@@ -82,6 +83,13 @@ def test_temporary_files_are_seen_by_nobody_else(open_host):
     with pytest.raises(FileNotFoundError):
         second.call("nosy", "exists", "/tmp/plughost-note")
     assert not Path("/tmp/plughost-note").exists()
+
+
+def test_temporary_files_count_as_memory(open_host):
+    host = open_host(Policy(memory_bytes=60 << 20))
+    with pytest.raises(LimitExceeded, match="its memory was"):
+        # In folders of one file system, which the process's own memory leaves no room for.
+        any(host.call("nosy", "write", f"/{('tmp', 'dev/shm')[n % 2]}/{n % 7}", "x" * (8 << 20)) for n in range(1000))
 
 
 def test_a_policy_adds_files_to_read_and_to_write(open_host, tmp_path):

@@ -204,6 +204,8 @@ def _look_at_confinement(notes: list[str], waived: Collection[str]) -> tuple[int
     except OSError as error:
         notes.append(f"Nobody knows how plugins can be confined here: {error}")
         return 0, ()
+    if machine.bubblewrap:
+        notes.append(f"No process may have namespaces of its own here; bubblewrap makes them: `{machine.bubblewrap}`")
     found = unenforceable(DEFAULT, machine)
     missing = [each for each in found if each.name not in waived]
     notes += [f"`{each.name}` isn't enforced here ({each.what}), by your leave" for each in found if each.name in waived]

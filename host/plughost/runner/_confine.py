@@ -46,7 +46,7 @@ _PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 4, 22, 38
 _SECCOMP_MODE_FILTER = 2
 _CAPABILITY_VERSION = 0x20080522
 _CLONE_NEWUSER = 0x10000000
-_SIOCSIFFLAGS, _IFF_UP = 0x8914, 0x1
+_SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 0x1
 _LINK = 5  # the descriptor by which the listening socket goes to the host
 #: What stands in a filter for the number of the process that it is for.
 _OWN_PID = struct.pack("<I", 0x7E57A11E)
@@ -109,7 +109,7 @@ def become(user: int, group: int) -> None:
 
 
 def open_loopback(port: int) -> _socket.socket:
-    """A socket that listens there, in the network namespace that this process has made.
+    """A socket that listens there, in the network namespace that is this process's own.
 
     Raises: OSError: the kernel refuses.
     """
@@ -117,7 +117,9 @@ def open_loopback(port: int) -> _socket.socket:
     import fcntl
 
     listener = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
-    fcntl.ioctl(listener.fileno(), _SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", _IFF_UP))
+    state = fcntl.ioctl(listener.fileno(), _SIOCGIFFLAGS, struct.pack("16sH14x", b"lo", 0))
+    if not struct.unpack("16xH14x", state)[0] & _IFF_UP:  # bubblewrap has seen to that already, and left no rights to
+        fcntl.ioctl(listener.fileno(), _SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", _IFF_UP))
     listener.bind(("127.0.0.1", port))
     listener.listen(128)
     return listener

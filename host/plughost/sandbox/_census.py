@@ -99,6 +99,8 @@ class Family:
         while size != len(found):
             size = len(found)
             found.update((pid, person.start) for pid, person in people.items() if person.parent in found)
+        if self._root in people:  # who started it is none of them; bubblewrap bears their mark
+            found.pop(people[self._root].parent, None)
         self._known = found
 
     def _pin_namespace(self) -> None:

@@ -27,6 +27,7 @@ __all__ = [
 ]
 
 _STATUS_BYTES = 8192
+_FILE_BYTES = 1 << 10  # what the kernel needs for a file in memory, beside what is in it
 _SECTOR_BYTES = 512  # the unit of `st_blocks`, whatever a file system's is
 
 
@@ -79,7 +80,7 @@ def proportional_bytes(pids: Iterable[int]) -> int:
 
 
 def use_of_file_system(pid: int, path: str) -> tuple[int, int]:
-    """How much is in the file system that the process has at `path`, of how much; of a tmpfs, memory.
+    """How much is in the file system that the process has at `path`, of how much; of a tmpfs, memory. Each file counts for some.
 
     Nothing where it is ours, as it is until the process has a tree of its own.
     """
@@ -95,7 +96,8 @@ def use_of_file_system(pid: int, path: str) -> tuple[int, int]:
         return 0, 0
     finally:
         os.close(fd)
-    return (known.f_blocks - known.f_bfree) * known.f_frsize, known.f_blocks * known.f_frsize
+    used = (known.f_blocks - known.f_bfree) * known.f_frsize + (known.f_files - known.f_ffree) * _FILE_BYTES
+    return used, known.f_blocks * known.f_frsize
 
 
 def memory_file_bytes(pid: int) -> int:

@@ -1,7 +1,8 @@
 """What the kernel, and whoever runs this machine, let a process take from itself. It is tried, not guessed, and remembered.
 
-Above it: the plan; below it: the runner's `probe`. The answer holds for one user, between two starts of the machine, in the same
-namespaces and with the same capabilities, so that is what it is remembered by.
+Above it: the plan; below it: the runner's `probe`, and bubblewrap for what a process may not do by itself. The answer holds for
+one user, between two starts of the machine, in the same namespaces and with the same capabilities, so that is what it is
+remembered by.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import sys
 from plughost import _process
 from plughost.paths import RUNNER, read_file, replace_file
 from plughost.runner.wire import WireError, encode, unpack
+from plughost.sandbox import _bubblewrap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,20 +34,23 @@ _SWITCHES = (
     "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
 )
 _WAYS = ("landlock", "seccomp", "tree", "user-tree", "net", "user-net", "ids")
-_FORMAT = 2
+_FORMAT = 3
 
 
 class Machine:
     """`abi` is the version of Landlock, 0 where there is none; `why_not` says by name what can't be done, and why.
 
-    The names are those of the runner's probe: `landlock`, `seccomp`, `tree`, `user-tree`, `net`, `user-net`, `ids`.
+    The names are those of the runner's probe: `landlock`, `seccomp`, `tree`, `user-tree`, `net`, `user-net`, `ids`; and, where a
+    process can't have a tree by itself, those of `_bubblewrap`.
     """
 
-    __slots__ = ("abi", "why_not")
+    __slots__ = ("abi", "bubblewrap", "why_not")
 
-    def __init__(self, abi: int, why_not: Mapping[str, str]) -> None:
+    def __init__(self, abi: int, why_not: Mapping[str, str], *, bubblewrap: str = "") -> None:
         self.abi = abi
         self.why_not = why_not
+        #: The path of the program that makes trees and networks here; "" where processes do so themselves, or nothing does.
+        self.bubblewrap = bubblewrap if self.can("wrapped-tree") else ""
 
     def can(self, name: str) -> bool:
         return not self.why_not.get(name, "it was not tried")
@@ -53,16 +58,16 @@ class Machine:
     @property
     def has_own_tree(self) -> bool:
         """Whether a process can have a file tree of its own."""
-        return self.can("tree") or self.can("user-tree")
+        return self.can("tree") or self.can("user-tree") or bool(self.bubblewrap)
 
     @property
     def has_own_network(self) -> bool:
-        return self.can("net") or self.can("user-net")
+        return self.can("wrapped-net") if self.bubblewrap else self.can("net") or self.can("user-net")
 
     @property
     def has_own_users(self) -> bool:
         """Whether the kernel counts the processes of a worker apart from all others."""
-        return (self.can("tree") and self.can("ids")) or self.can("user-tree")
+        return (self.can("tree") and self.can("ids")) or self.can("user-tree") or self.can("wrapped-users")
 
 
 def known_machine(cache: str, *, anew: bool = False) -> Machine:
@@ -103,18 +108,21 @@ def found_machine() -> Machine:
 def _machine(found: Mapping[str, object]) -> Machine:
     if "abi" not in found:
         return Machine(0, dict.fromkeys(_WAYS, str(found["probe"])))
-    abi = found.get("abi")
-    why_not = {name: str(why) for name, why in found.items() if name != "abi"}
-    return Machine(abi if isinstance(abi, int) else 0, why_not)
+    abi, bubblewrap = found.get("abi"), str(found.get("bubblewrap", ""))
+    why_not = {name: str(why) for name, why in found.items() if name not in {"abi", "bubblewrap"}}
+    return Machine(abi if isinstance(abi, int) else 0, why_not, bubblewrap=bubblewrap)
 
 
 def _probe() -> dict[str, object]:
     argv = [_process.own_python(), "-I", "-S", RUNNER, "probe", str(free_user())]
     completed = _process.run(argv, env=_process.base_environment(), timeout_s=_PROBED_WITHIN_S)
     try:
-        return unpack(completed.stdout.encode())
+        found = unpack(completed.stdout.encode())
     except WireError:
         return {"probe": completed.stderr.strip() or f"ended with {completed.returncode}"}
+    if found.get("tree") and found.get("user-tree"):
+        found.update(_bubblewrap.examine())
+    return found
 
 
 def _circumstances() -> str:
@@ -122,7 +130,8 @@ def _circumstances() -> str:
     status = _text("/proc/self/status")
     told = [line for line in status.splitlines() if line.startswith(("CapEff", "CapBnd", "Seccomp:", "NoNewPrivs"))]
     spaces = [str(_inode(f"/proc/self/ns/{name}")) for name in ("user", "mnt", "net")]
-    return "\n".join([str(_FORMAT), str(os.geteuid()), os.uname().release, *told, *spaces, *map(_text, _SWITCHES)])
+    known = [str(_FORMAT), str(os.geteuid()), os.uname().release, _bubblewrap.identity()]
+    return "\n".join([*known, *told, *spaces, *map(_text, _SWITCHES)])
 
 
 def _text(path: str) -> str:

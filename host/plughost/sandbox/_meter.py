@@ -86,7 +86,7 @@ class Meter:
         self.threads = 0
         self._shared_bytes = shared_bytes
         self._process = process
-        self._is_fork = not confinement.plan
+        self._is_fork = confinement.is_fork
         self._family: Family | None = None
         if census is not None:
             self._family = Family(process.pid, process.family, census, has_namespace=not self._is_fork)

@@ -12,6 +12,7 @@ from plughost.errors import SandboxError
 from plughost.paths import RUNNER
 from plughost.runner.wire import encode
 from plughost.sandbox._broker_variables import proxy_variables
+from plughost.sandbox._bubblewrap import Bubblewrap
 from plughost.sandbox._filter import Rules, build
 from plughost.sandbox._machine import Machine, free_user
 from plughost.sandbox._tree import READ, WRITE, Files
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Collection, Mapping, Sequence
 
+    from plughost._process import Wrapper
     from plughost._remedies import Remedy
     from plughost.policy import Policy
     from plughost.sandbox._broker import Broker
@@ -77,7 +79,10 @@ def unenforceable(policy: Policy, machine: Machine, *, has_own_user: bool | None
     return missing
 
 
-_HOW_SPACES = "user namespaces: `sysctl user.max_user_namespaces` and, on Ubuntu, `kernel.apparmor_restrict_unprivileged_userns`"
+_HOW_SPACES = (
+    "user namespaces (`sysctl user.max_user_namespaces` and, on Ubuntu, `kernel.apparmor_restrict_unprivileged_userns`), "
+    "or bubblewrap (`bwrap`) where that may have them"
+)
 
 
 def _why(machine: Machine, *names: str) -> str:
@@ -90,7 +95,19 @@ class Confinement:
     `environment` is all that it has of variables, but for those that a single call adds. `work` is its working folder.
     """
 
-    __slots__ = ("_broker", "_link", "environment", "has_hosts", "plan", "policy", "remedy", "waived", "work")
+    __slots__ = (
+        "_broker",
+        "_link",
+        "environment",
+        "has_hosts",
+        "is_fork",
+        "plan",
+        "policy",
+        "remedy",
+        "waived",
+        "work",
+        "wrapper",
+    )
 
     def __init__(
         self,
@@ -102,6 +119,7 @@ class Confinement:
         waived: Collection[str] = (),
         has_hosts: bool = False,
         remedy: Remedy | None = None,
+        wrapper: Wrapper | None = None,
     ) -> None:
         self.policy = policy
         self.plan = plan
@@ -110,8 +128,12 @@ class Confinement:
         self.waived = tuple(waived)
         #: For messages.
         self.remedy = remedy
+        #: What the process is started through, if that isn't itself alone.
+        self.wrapper = wrapper
         #: Whether it has a network of its own, in which a broker is to serve.
         self.has_hosts = has_hosts
+        #: Whether it is of a process that another one has forked, whose tree it has.
+        self.is_fork = False
         self._broker: Broker | None = None
         self._link: socket.socket | None = None
 
@@ -135,7 +157,7 @@ class Confinement:
 
     def let_go(self) -> None:
         """The child has been started, or can't be. Of a thousand workers the plans are most of the memory."""
-        self.plan = b""
+        self.plan, self.wrapper = b"", None
         if self._link is not None:
             self._link.close()
             self._link = None
@@ -148,7 +170,9 @@ class Confinement:
     def of_fork(self, family: str) -> Confinement:
         """That of a process which one with this one has forked."""
         work = os.path.join(self.work, family)
-        return Confinement(self.policy, b"", work=work, environment=self.environment, waived=self.waived, remedy=self.remedy)
+        fork = Confinement(self.policy, b"", work=work, environment=self.environment, waived=self.waived, remedy=self.remedy)
+        fork.is_fork = True
+        return fork
 
 
 class Ways:
@@ -209,19 +233,17 @@ class Ways:
         """
         machine = self._machine
         files = self._files_of(policy, venv, tuple(own))
-        has_tree = machine.has_own_tree
+        has_tree, through = machine.has_own_tree, machine.bubblewrap
         if not has_tree:
             _make_temporary(work, user)
-        temporary_bytes = min(filter(None, (policy.disk_bytes, policy.memory_bytes, _MOST_TEMPORARY_BYTES)))
         number, group = (user, user) if user is not None else (os.getuid(), os.getgid())
         has_hosts = isinstance(policy.network, tuple) and bool(policy.network) and machine.has_own_network
-        flags = (_NEWNS if has_tree else 0) | (_NEWNET if has_hosts else 0)
-        if flags and not (machine.can("tree") and (machine.can("net") or not has_hosts)):
-            flags |= _NEWUSER
+        flags = 0 if through else self._namespaces(has_hosts=has_hosts)
+        has_users = machine.can("wrapped-users") if through else bool(flags & _NEWUSER)
         plan: dict[str, object] = {
             "sources": self._sources,
             "folder": work,
-            "limits": _limits(policy, is_alone=user is not None or bool(flags & _NEWUSER)),
+            "limits": _limits(policy, is_alone=user is not None or has_users),
             "filter": _filter(policy, machine, is_nursery=is_nursery),
         }
         plan["unshare"], plan["map"] = flags, [os.getuid(), os.getgid()]
@@ -233,8 +255,13 @@ class Ways:
         if has_hosts:
             plan["port"] = BROKER_PORT
             environment.update(proxy_variables(BROKER_PORT))
+        wrapper = None
         if has_tree:
-            plan["tree"] = files.tree(work, temporary_bytes=temporary_bytes, user=number, group=group)
+            steps = files.tree(work, temporary_bytes=_temporary_bytes(policy), user=number, group=group)
+            if through:
+                wrapper = Bubblewrap(through, steps, work, users=has_users, network=has_hosts)
+            else:
+                plan["tree"] = steps
         if user is not None:
             plan["ids"] = [user, user]
         if machine.abi:
@@ -250,7 +277,16 @@ class Ways:
             waived=waived,
             has_hosts=has_hosts,
             remedy=remedy,
+            wrapper=wrapper,
         )
+
+    def _namespaces(self, *, has_hosts: bool) -> int:
+        """Those that a process makes for itself, as the flags of unshare(2) have them."""
+        machine = self._machine
+        flags = (_NEWNS if machine.has_own_tree else 0) | (_NEWNET if has_hosts else 0)
+        if flags and not (machine.can("tree") and (machine.can("net") or not has_hosts)):
+            flags |= _NEWUSER
+        return flags
 
     def _files_of(self, policy: Policy, venv: str, own: tuple[str, ...]) -> Files:
         key = (policy, venv, own)
@@ -266,6 +302,11 @@ def _make_temporary(work: str, user: int | None) -> None:
     os.makedirs(folder, 0o700, exist_ok=True)
     if user is not None:
         os.chown(folder, user, user)
+
+
+def _temporary_bytes(policy: Policy) -> int:
+    """How much memory there is for temporary files."""
+    return min(filter(None, (policy.disk_bytes, policy.memory_bytes, _MOST_TEMPORARY_BYTES)))
 
 
 def _is_public(path: str) -> bool:

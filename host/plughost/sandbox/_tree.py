@@ -116,8 +116,9 @@ class Files:
 
     def _made(self, temporary_bytes: int) -> _Tree:
         tree = _Tree()
-        for path, size in _in_memory(temporary_bytes):
-            tree.add(path, ["tmpfs", path, size, _MOST_TEMPORARY])
+        tree.add(_TEMPORARY, ["tmpfs", _TEMPORARY, temporary_bytes, _MOST_TEMPORARY])
+        for path in ("/dev/shm", "/var/tmp"):  # noqa: S108
+            tree.add(path, ["link", path, _TEMPORARY])
         for path in sorted({*self.read, *self.write}, key=lambda path: path.count("/")):
             tree.place(path, "rw" if path in self.write else "ro")
         for path in self._aliases:
@@ -128,7 +129,6 @@ class Files:
             tree.place(path, "dev")
         if not self._executables:  # else `self` may be several, and each another program
             tree.add(_PROGRAM, ["link", _PROGRAM, self._python])
-        tree.add("/var/tmp", ["link", "/var/tmp", _TEMPORARY])  # noqa: S108
         return tree
 
     def rules_of_forks(self, work: str, *, has_tree: bool) -> list[list[object]]:
@@ -149,17 +149,11 @@ class Files:
         rules: list[list[object]] = [[path, READ] for path in readable]
         rules += [[path, EXECUTE | READ] for path in self._executables]
         rules += [[path, READ | WRITE] for path in (*self.write, work)]
-        rules += [[path, READ | WRITE] for path, _ in _in_memory(0) if has_tree]
-        return [*rules, *([path, READ | WRITE] for path in DEVICES)]
+        return [*rules, *([path, READ | WRITE] for path in (*DEVICES, *([_TEMPORARY] if has_tree else ())))]
 
 
 def _top(path: str) -> str:
     return "/" + path.split("/", 2)[1]
-
-
-def _in_memory(temporary_bytes: int) -> list[tuple[str, int]]:
-    """The folders that are in memory, and their sizes."""
-    return [(_TEMPORARY, temporary_bytes), ("/dev/shm", temporary_bytes // 4)]  # noqa: S108
 
 
 class _Tree:

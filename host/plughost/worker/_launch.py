@@ -77,6 +77,7 @@ def launch(
                 link=None if confinement is None else confinement.link,
                 is_deaf=True,
                 is_hostile=confinement is not None and confinement.may_hand_over,
+                wrapper=None if confinement is None else confinement.wrapper,
             )
             if confinement is not None:
                 _write(our_in, confinement.plan)
