@@ -391,6 +391,17 @@ def test_a_session_ends_with_its_lifetime_also_in_the_middle_of_a_call(host, too
     until(lambda: not host.sessions)
 
 
+def test_threads_that_ask_for_sessions_at_the_same_moment_have_them_in_one_place(tmp_path):
+    with Host(store=tmp_path) as host, ThreadPoolExecutor(8) as pool:
+        together = threading.Barrier(8)
+
+        def ask(_):
+            together.wait(WAIT_S)
+            return host.sessions
+
+        assert {id(sessions) for sessions in pool.map(ask, range(8))} == {id(host.sessions)}
+
+
 def test_of_too_many_sessions_the_one_ends_that_is_idle_for_the_longest(root):
     with Host(store=root, settings=Settings(), max_sessions=2) as host:
         first, second = host.session("stateful"), host.session("stateful")
