@@ -68,6 +68,13 @@ def test_a_process_finds_itself_by_its_number(call):
     assert call("own_program") == os.path.realpath(sys.executable)
 
 
+def test_which_libraries_are_loaded_can_be_told_in_a_forked_worker_too(store):
+    with Host(store=store, isolation="call") as host:
+        first, forked, other = (host.call("ordinary", "own_libraries") for _ in range(3))
+    assert forked == other
+    assert {path for path in first if "libc" in path} <= set(forked)
+
+
 def test_the_machine_and_services_have_names(call):
     assert call("gethostbyname", call("own_name")) == "127.0.0.1"
     assert call("getservbyname", "https") == 443

@@ -8,6 +8,7 @@ and the time of a call. The plan is the member `fork` of the nursery's.
 | `folder` | in which each child has a folder of its own, by its family |
 | `landlock` | as the nursery's, without what is a child's own; `own` is how that may be opened |
 | `filter` | as the nursery's; the child may do what both allow |
+| `maps` | a file of the kernel's, and that which the children find in its place, with what it has said at the first fork |
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ class Narrowing:
         landlock = plan.get("landlock")
         self._landlock = landlock if isinstance(landlock, dict) else {}
         self._program = bytes.fromhex(str(plan["filter"]))
+        maps = plan.get("maps")
+        self._maps = maps if isinstance(maps, list) else []
         self._ruleset = -1
         self._own = ""
 
@@ -42,10 +45,19 @@ class Narrowing:
         module = sys.modules.get("tempfile")
         if module is not None:  # it remembers what it has found
             vars(module)["tempdir"] = None
+        self._keep_maps()
         if self._landlock:
             rules = [(str(path), int(access)) for path, access in self._landlock["rules"]]
             own = (self._own, int(self._landlock["own"]))
             self._ruleset = _landlock.ruleset(int(self._landlock["abi"]), [*rules, own], scopes=0)
+
+    def _keep_maps(self) -> None:
+        """Once: by the first fork all has been imported."""
+        if self._maps:
+            source, copy = map(str, self._maps)
+            self._maps = []
+            with open(source, "rb") as now, open(copy, "wb") as kept:
+                kept.write(now.read())
 
     def apply(self) -> None:
         """In the child. Where that fails, it ends."""

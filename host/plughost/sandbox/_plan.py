@@ -15,7 +15,7 @@ from plughost.sandbox._broker_variables import proxy_variables
 from plughost.sandbox._bubblewrap import Bubblewrap
 from plughost.sandbox._filter import Rules, build
 from plughost.sandbox._machine import Machine, free_user
-from plughost.sandbox._tree import READ, WRITE, Files
+from plughost.sandbox._tree import OWN_MAPS, READ, WRITE, Files, maps_of_forks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -257,7 +257,7 @@ class Ways:
             environment.update(proxy_variables(BROKER_PORT))
         wrapper = None
         if has_tree:
-            steps = files.tree(work, temporary_bytes=_temporary_bytes(policy), user=number, group=group)
+            steps = files.tree(work, temporary_bytes=_temporary_bytes(policy), user=number, group=group, has_forks=is_nursery)
             if through:
                 wrapper = Bubblewrap(through, steps, work, users=has_users, network=has_hosts)
             else:
@@ -333,6 +333,8 @@ def _limits(policy: Policy, *, is_alone: bool) -> list[list[int]]:
 def _of_forks(policy: Policy, files: Files, work: str, machine: Machine) -> dict[str, object]:
     """What the processes that a nursery forks take from themselves: what is one another's."""
     plan: dict[str, object] = {"folder": work, "filter": _filter(policy, machine, is_nursery=False)}
+    if machine.has_own_tree:
+        plan["maps"] = [OWN_MAPS, maps_of_forks(work)]
     if machine.abi:
         rules = files.rules_of_forks(work, has_tree=machine.has_own_tree)
         plan["landlock"] = {"abi": machine.abi, "rules": rules, "own": READ | WRITE}

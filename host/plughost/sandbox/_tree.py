@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Step = list[object]
 
-__all__ = ["DEVICES", "EXECUTE", "READ", "SYSTEM", "WRITE", "Files", "base_python"]
+__all__ = ["DEVICES", "EXECUTE", "OWN_MAPS", "READ", "SYSTEM", "WRITE", "Files", "base_python", "maps_of_forks"]
 
 #: Ways of access to files, as Landlock numbers them; see linux/landlock.h.
 EXECUTE = 1 << 0
@@ -61,6 +61,8 @@ _PROCESS = tuple(
     )
 )
 _PROGRAM = "/proc/self/exe"
+#: What the kernel shows of a process to that alone; and where a nursery finds its own.
+_MAPS, _ROLLUP, OWN_MAPS = "/proc/self/maps", "/proc/self/smaps_rollup", "/proc/maps"
 #: Other names of folders of programs, by which `sh` is known.
 _ALIASES = ("/bin", "/sbin")
 #: Not `/dev/zero`: what is mapped from it is shared memory that no limit counts.
@@ -99,7 +101,7 @@ class Files:
         self.read = list(_without(hidden, read))
         self._tree: _Tree | None = None
 
-    def tree(self, work: str, *, temporary_bytes: int, user: int, group: int) -> list[Step]:
+    def tree(self, work: str, *, temporary_bytes: int, user: int, group: int, has_forks: bool) -> list[Step]:
         """The steps of a plan that make a tree of them; see the runner's `_tree`."""
         if self._tree is None:
             self._tree = self._made(temporary_bytes)  # by one step: other threads may be at it
@@ -112,7 +114,7 @@ class Files:
         for path, text in texts.items():
             tree.add(path, ["file", path, text])
         tree.place(work, "rw")
-        return tree.steps
+        return list(_for_forks(tree.steps, maps_of_forks(work))) if has_forks else tree.steps
 
     def _made(self, temporary_bytes: int) -> _Tree:
         tree = _Tree()
@@ -141,6 +143,7 @@ class Files:
         readable = {path if _top(path) in apart else _top(path) for path in bound}
         rules: list[list[object]] = [[path, READ] for path in sorted({*readable, "/etc"})]
         rules += [[path, EXECUTE | READ] for path in self._executables]
+        rules.append([maps_of_forks(work), READ])
         return [*rules, *([path, READ | WRITE] for path in (*self.write, *DEVICES))]
 
     def rules(self, work: str, *, has_tree: bool) -> list[list[object]]:
@@ -150,6 +153,20 @@ class Files:
         rules += [[path, EXECUTE | READ] for path in self._executables]
         rules += [[path, READ | WRITE] for path in (*self.write, work)]
         return [*rules, *([path, READ | WRITE] for path in (*DEVICES, *([_TEMPORARY] if has_tree else ())))]
+
+
+def maps_of_forks(work: str) -> str:
+    """Where a nursery keeps, for those that it forks, what memory they begin with: some look there which libraries are loaded."""
+    return os.path.join(work, ".maps")
+
+
+def _for_forks(steps: Iterable[Step], maps: str) -> Iterator[Step]:
+    for kind, path, *details in steps:
+        if path == _MAPS:
+            yield [kind, OWN_MAPS, *details]
+        elif path != _ROLLUP:
+            yield [kind, path, *details]
+    yield ["link", _MAPS, maps]
 
 
 def _top(path: str) -> str:

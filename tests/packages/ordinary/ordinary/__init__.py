@@ -41,6 +41,11 @@ def own_program():
     return os.path.realpath("/proc/{}/exe".format(os.getpid()))
 
 
+def own_libraries():
+    with open("/proc/self/maps") as file:
+        return sorted({line.split()[-1] for line in file if ".so" in line})
+
+
 def own_threads():
     with open("/proc/{}/status".format(os.getpid())) as file:
         return [line.split()[1] for line in file if line.startswith(("Pid:", "Threads:"))], os.getpid()
