@@ -225,11 +225,13 @@ def test_an_error_of_the_plugin_and_a_mistake_of_the_caller_leave_the_state_alon
 
 
 def test_a_limit_of_the_policy_loses_the_state_and_is_called_by_its_name(host):
-    with host.session("stateful", policy={"cpu": "0.5 s"}) as session:
+    with host.session("stateful", policy={"cpu": "0.3 s"}) as session:
         session.call("add", 5)
         with pytest.raises(LimitExceeded) as caught:
             session.call("spin")
-        assert (caught.value.limit, caught.value.allowed) == ("cpu_s", 0.5)
+        assert (caught.value.limit, caught.value.allowed) == ("cpu_s", 0.3)
+        assert "`policy show stateful`" in caught.value.hint
+        assert caught.value.hint.endswith("; the next call starts afresh")
         assert caught.value.causes[-1] == "The state of its session is lost; the session's files are kept"
         assert session.call("add") == 1
 
@@ -237,8 +239,9 @@ def test_a_limit_of_the_policy_loses_the_state_and_is_called_by_its_name(host):
 def test_memory_that_is_used_up_is_the_plugins_to_give_back(host):
     with host.session("stateful", memory_bytes=100 << 20) as session:
         session.call("add", 5)
-        with pytest.raises(MemoryError):
+        with pytest.raises(MemoryError) as caught:
             session.call("hoard", 400)
+        assert "`memory_bytes=`" in caught.value.hint
         assert session.call("add") == 6
 
 

@@ -174,5 +174,7 @@ class Life:
 def _lost(error: PlughostError) -> PlughostError:
     """The error, which says what it means for the session."""
     error.causes = (*error.causes, "The state of its session is lost; the session's files are kept")
-    error.hint = "The next call starts afresh"
+    error.hint = (
+        f"{error.hint}; the next call starts afresh" if isinstance(error, LimitExceeded) else "The next call starts afresh"
+    )
     return error

@@ -6,12 +6,14 @@ from dataclasses import dataclass, fields, replace
 from math import inf
 from typing import TYPE_CHECKING
 
-from plughost.errors import UsageError
+from plughost.errors import LimitExceeded, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Self
 
+    from plughost.errors import PlughostError
+    from plughost.policy import Policy
     from plughost.settings import Settings
 
 __all__ = ["SETTINGS", "SessionLimits"]
@@ -68,6 +70,12 @@ class SessionLimits:
     def but(self, given: Mapping[str, float | None]) -> Self:
         """The same with those that are given."""
         return replace(self, **{name: value for name, value in given.items() if value is not None})
+
+    def explain(self, error: PlughostError, policy: Policy) -> None:
+        """Where it is the session that gives its process no more memory, say how it would."""
+        is_memory = error.limit == "memory_bytes" if isinstance(error, LimitExceeded) else isinstance(error, MemoryError)
+        if is_memory and self.memory is not None and self.memory == policy.memory_bytes:
+            error.hint = "Give it less to do, or more memory: `--memory` of `session start`, or `memory_bytes=` from Python"
 
     @property
     def memory(self) -> int | None:

@@ -209,7 +209,11 @@ class Session:
             workers.blaming(self._installed),
             workers.recording(self._installed, task.worker, name, args, kwargs, timeout_s=task.timeout_s),
         ):
-            yield chosen
+            try:
+                yield chosen
+            except PlughostError as error:
+                self.limits.explain(error, self.policy)
+                raise
 
     # Files.
 
