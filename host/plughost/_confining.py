@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from plughost.paths import Store
     from plughost.policy import Policy
     from plughost.registry import Installed
-    from plughost.sandbox import Confinement, Ways, WorkFolders, Workshop
+    from plughost.sandbox import BuildLimits, Confinement, Ways, WorkFolders, Workshop
 
     #: A policy, the name of a preset, or the fields of a table.
     GivenPolicy = Policy | Mapping[str, object] | str
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         @property
         def waived(self) -> Collection[str]: ...
         def of(self, installed: Installed, /, *, caller: GivenPolicy | None = None) -> Policy: ...
+        def build_limits(self) -> BuildLimits: ...
         def said(self, caller: GivenPolicy | None, /) -> Mapping[str, object]: ...
         def remedy(self, name: str, /, *, caller: GivenPolicy | None = None, is_new: bool = False) -> Remedy: ...
 
@@ -55,6 +56,11 @@ class Everywhere:
     def __init__(self, policy: Policy, *, waived: Collection[str] = ()) -> None:
         self.base = policy
         self.waived = waived
+
+    def build_limits(self) -> BuildLimits:
+        from plughost.sandbox import BuildLimits
+
+        return BuildLimits()
 
     def of(self, _installed: Installed, /, *, caller: GivenPolicy | None = None) -> Policy:
         if caller is None:

@@ -46,6 +46,7 @@ __all__ = [
     "passed_on",
     "pinned",
     "redact",
+    "within",
     "without_passwords",
     "write_log",
 ]
@@ -147,6 +148,15 @@ def _from_file(package: dict[str, object], built: Mapping[str, Path]) -> dict[st
 def rooted(places: Iterable[str]) -> list[str]:
     """URLs, and folders by their whole paths: an installer doesn't run in the user's folder."""
     return [place if "://" in place else os.path.abspath(place) for place in places]
+
+
+def within(folder: str, argv: Sequence[str]) -> Sequence[str]:
+    """`argv`, begun in `folder` where the folder that we are in has been deleted: uv and pip don't begin in one."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return ["/bin/sh", "-c", 'cd "$0" && exec "$@"', folder, *argv]
+    return argv
 
 
 def passed_on(names: Iterable[str]) -> dict[str, str]:

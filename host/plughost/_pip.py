@@ -21,7 +21,7 @@ from pathlib import Path
 
 from plughost import _process
 from plughost._failures import Doing
-from plughost._installing import NETWORK, lock_with, passed_on, pinned, rooted, write_log
+from plughost._installing import NETWORK, lock_with, passed_on, pinned, rooted, within, write_log
 from plughost._pip_errors import failure
 from plughost._pip_lock import locked_versions, metadata_file, pylock, requirements
 from plughost.errors import BuildError, InstallError, ResolveError, UsageError, VenvError
@@ -268,7 +268,7 @@ class Pip:
         argv = [sys.executable, "-P", "-m", "virtualenv", *options, venv]
         data = os.path.join(self.store.root, "cache", "virtualenv")
         env = _process.base_environment({**self._temporary, "VIRTUALENV_OVERRIDE_APP_DATA": data})
-        completed = _process.run(argv, env=env, keep=keep)
+        completed = _process.run(within(self.store.root, argv), env=env, keep=keep)
         write_log(log, completed)
         if completed.returncode:
             doing = Doing(message="Failed to make a virtual environment", error=VenvError, reference="venv-failed")
@@ -298,8 +298,7 @@ class Pip:
         kind, folder = way
         start = [executable, program] if kind == "build" else [executable, "-I", _SOURCES, folder, program, kind]
         argv = [*start, command, *(["--no-index"] if offline else []), *rest]
-        if cwd:
-            argv = ["/bin/sh", "-c", 'cd "$0" && exec "$@"', str(cwd), *argv]
+        argv = ["/bin/sh", "-c", 'cd "$0" && exec "$@"', str(cwd), *argv] if cwd else [*within(self.store.root, argv)]
         env = {**_process.base_environment(self._temporary), **passed_on((*NETWORK, *_USERS_OWN)), **_FIXED}
         if places := env.get("PIP_FIND_LINKS"):
             env["PIP_FIND_LINKS"] = " ".join(rooted(places.split()))

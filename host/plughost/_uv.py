@@ -19,7 +19,7 @@ from functools import partial
 
 from plughost import _process
 from plughost._failures import Doing
-from plughost._installing import lock_with, pinned, without_passwords, write_log
+from plughost._installing import lock_with, pinned, within, without_passwords, write_log
 from plughost._uv_cache import cached_packages
 from plughost._uv_errors import failure
 from plughost._uv_lock import begin_with, write_metadata
@@ -167,7 +167,7 @@ class Uv:
         arguments = ["sync", "-q", "--no-build", "--no-dev", "--directory", str(request.folder), *_newer(request)]
         env = self._environment(request.python, {"UV_PROJECT_ENVIRONMENT": str(request.folder / "venv")})
         argv = [self.binary, *arguments, *(["--offline"] if request.offline else [])]
-        return UvAhead(_process.spawn(argv, env=env), request.folder)
+        return UvAhead(_process.spawn(within(self.store.root, argv), env=env), request.folder)
 
     def install(
         self,
@@ -275,7 +275,7 @@ class Uv:
 
     def _run(self, argv: Sequence[str], env: Mapping[str, str], log: Path, keep: Iterable[int]) -> Completed:
         try:
-            completed = _process.run(argv, env=env, keep=keep)
+            completed = _process.run(within(self.store.root, argv), env=env, keep=keep)
         except OSError as error:
             raise InstallError("`uv` can't be started", reference="uv-missing", causes=[str(error)], log=log) from error
         write_log(log, completed)

@@ -163,7 +163,14 @@ def _url(text: str) -> Source:
 
 
 def _path(text: str, *, sha256: str = "") -> Source:
-    path = os.path.abspath(os.path.expanduser(text))
+    try:
+        path = os.path.abspath(os.path.expanduser(text))
+    except FileNotFoundError as error:
+        raise SourceError(
+            f"There is no `{text}`: the folder that this was begun in has been deleted",
+            reference="source-missing",
+            hint="Change to one that is there, or give the whole path",
+        ) from error
     if os.path.isdir(path):
         if all(os.path.exists(os.path.join(path, name)) for name in ("HEAD", "objects", "refs")):
             raise _invalid(text, "It is a repository without a work tree", hint=f"Give `git+file://{quote(path)}`")
