@@ -54,8 +54,9 @@ def log(**values: object) -> str:
         (log(level=float("inf")), 1, "`level` of a notification is no number"),
         (log(time=1e300), 1, "`time` of a notification is no number"),
         (log(message=5), 1, "`message` of a notification is no text"),
+        ('{"method":["log"]}', 1, "an unexpected message: {'method': ['log']}"),
     ],
-    ids=["offers", "level", "time", "text"],
+    ids=["offers", "level", "time", "text", "method"],
 )
 def test_what_no_runner_says_is_the_plugins_fault(root: Path, said: str, times: int, cause: str) -> None:
     with Host(store=root) as host:

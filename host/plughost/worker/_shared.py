@@ -227,7 +227,9 @@ class Shared:
 
     def _check(self, message: dict[str, object]) -> None:
         """Raises: WireError: nobody waits for such a message."""
-        if self._lane_of(message) is None and message.get("method") != "log" and not self.worker.is_greeting(message):
+        method = message.get("method")
+        is_meant = self._lane_of(message) is not None or method == "log" or self.worker.is_greeting(message)
+        if not (isinstance(method, str | None) and is_meant):
             raise WireError(f"an unexpected message: {str(message)[:MOST_SHOWN]}")
 
     def _hand_over(self, message: dict[str, object], size: int) -> None:

@@ -279,9 +279,11 @@ class Worker:
         method, number, params = message.get("method"), message.get("id"), message.get("params")
         if (method == "callback" and isinstance(number, str)) or method == "log":
             return
-        if method in {"items", "progress", "pull"} and isinstance(params, dict):
+        is_known = isinstance(method, str | None)
+        if is_known and method in {"items", "progress", "pull"} and isinstance(params, dict):
             number = params.get("id")
-        if not (number in self._awaited if isinstance(number, int) else number is None and "error" in message):
+        is_meant = number in self._awaited if isinstance(number, int) else number is None and "error" in message
+        if not (is_known and is_meant):
             raise WireError(f"an unexpected message: {str(message)[:MOST_SHOWN]}")
 
     def has_ended(self) -> bool:
