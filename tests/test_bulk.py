@@ -172,6 +172,11 @@ def test_a_command_shows_arrays_and_tables_without_their_libraries(store_with_bu
         '[{"x":1},{"x":null}]',
     ]
     assert json.loads(lines[7]) == [0] * 20_000
+    assert plughost_command("up", env=home).returncode == 0
+    try:
+        assert plughost_command("run", "newest:grid", "rows=2", env=home).stdout == told.stdout
+    finally:
+        plughost_command("down", env=home)
     kept = plughost_command("run", "older:grid", "rows=1", "--record-arguments", env={**home, "PLUGHOST_ISOLATION": "call"})
     assert kept.stdout == '{"grid":[[0.0,0.0]]}\n'
     number = plughost_command("logs", "older", "--json", env=home).json()[-1]["id"]

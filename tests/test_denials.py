@@ -221,6 +221,10 @@ def test_the_command_is_told_commands_with_and_without_the_daemon(plughost_comma
     assert plughost_command("up", env=home).returncode == 0
     try:
         assert hints() == alone
+        session = plughost_command("session", "start", "scout", env=home).stdout.strip()
+        for name, hint in ((str(notes), f"policy set scout --read {notes}` lets it"), ("notes.txt", f"whole path, `{notes}`")):
+            called = plughost_command("session", "call", session, "look", f"path={name}", env=home, cwd=notes.parent)
+            assert hint in called.stderr
     finally:
         plughost_command("down", env=home)
 

@@ -39,7 +39,7 @@ def main(argv: Sequence[str]) -> None:
 
 def serve(store: Store, idle_s: float, program: str, *, ready: Callable[[], object]) -> None:
     """Be the daemon of `store`. Raises: StoreError: it can't be."""
-    hosts = Hosts(store)
+    hosts = Hosts(store, program)
     try:
         listen(store, idle_s=idle_s, perform=performer(store, hosts, program), ready=ready, count_sessions=hosts.count_sessions)
     finally:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import nullcontext
 
 from plughost.call import choose_tool
 from plughost.cli._printer import visible
 from plughost.cli._remove import size_text
 from plughost.cli._run import Call, read_arguments, read_timeout
-from plughost.errors import UnknownError
+from plughost.errors import PluginError, UnknownError
 from plughost.session import SessionOutcome
 
 TYPE_CHECKING = False
@@ -53,6 +54,24 @@ class _SessionCall(Call):
 
     def calling(self) -> AbstractContextManager[Callee]:
         return nullcontext(_Callee(self.session))
+
+    def _invoke(
+        self,
+        host: Callee,
+        *,
+        on_output: Callable[[bytes], None],
+        on_item: Callable[[object], None],
+        on_event: Callable[[Event], None],
+    ) -> Outcome:
+        try:
+            return super()._invoke(host, on_output=on_output, on_item=on_item, on_event=on_event)
+        except PluginError as error:
+            name: object = getattr(error, "filename", None)
+            if not error.hint and isinstance(name, str) and not os.path.isabs(name):
+                path = os.path.normpath(self.context.surroundings.path(name))
+                if os.path.exists(path):
+                    error.hint = f"The session works in a folder of its own: name the file by its whole path, `{path}`"
+            raise
 
     def tell(self, outcome: Outcome) -> None:
         if not isinstance(outcome, SessionOutcome) or self.printer.quiet:

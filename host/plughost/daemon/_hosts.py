@@ -14,7 +14,7 @@ from plughost._policies import SETTINGS
 from plughost._process import base_environment
 from plughost.host import Host
 from plughost.session._limits import SETTINGS as OF_SESSIONS
-from plughost.settings import KEYS, load
+from plughost.settings import KEYS, Settings, load
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,10 +31,11 @@ _OF_CALLS = ("record-calls", "record-arguments", *SETTINGS, *OF_SESSIONS)
 
 
 class Hosts:
-    """Safe to use from several threads."""
+    """Safe to use from several threads. `program` is what people type, for messages."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, program: str = "") -> None:
         self._store = store
+        self._program = program
         self._hosts: dict[object, Host] = {}
         self._lent: dict[Host, int] = {}
         self._lock = _thread.allocate_lock()
@@ -67,15 +68,7 @@ class Hosts:
         of_sessions = tuple(getattr(settings, KEYS[name].attribute) for name in OF_SESSIONS)
         key = (tuple(sorted(passed.items())), folder, recording, policies, of_sessions)
         with self._lock:
-            host = self._hosts.pop(key, None) or Host(
-                self._store.project,
-                store=self._store.root,
-                settings=settings,
-                record_arguments=record_arguments,
-                environment=passed,
-                working_folder=folder,
-                idle_s=None,  # they stay as long as the daemon does
-            )
+            host = self._hosts.pop(key, None) or self._made(settings, passed, folder, record_arguments=record_arguments)
             self._hosts[key] = host  # the last one is the one used last
             self._lent[host] = self._lent.get(host, 0) + 1
         try:
@@ -86,6 +79,20 @@ class Hosts:
                 spare = self._spare()
             for other in spare:  # the command doesn't wait for their ends
                 threading.Thread(target=other.close, daemon=True).start()
+
+    def _made(self, settings: Settings, passed: Mapping[str, str], folder: str, *, record_arguments: bool | None) -> Host:
+        host = Host(
+            self._store.project,
+            store=self._store.root,
+            settings=settings,
+            record_arguments=record_arguments,
+            environment=passed,
+            working_folder=folder,
+            idle_s=None,  # they stay as long as the daemon does
+        )
+        host.policies.program = host.policies.program or self._program
+        host.takes_plain_values = True
+        return host
 
     def close(self) -> None:
         """End all sessions and workers."""
