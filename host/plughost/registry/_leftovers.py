@@ -26,6 +26,7 @@ __all__ = ["Leftover", "find_leftovers", "measured", "trimmed", "whole_state"]
 _DAY_S = 86400.0
 #: As `wheel` and `bundle` have it for what they keep; there it goes when the next one is kept, which may never be.
 _KEPT_DAYS = 7
+_BUILT_DAYS = 90
 #: Long enough to be asked about: what failed, and what was damaged.
 _LOG_DAYS = 30
 _ASIDE_DAYS = 30
@@ -54,6 +55,7 @@ def find_leftovers(store: Store, keep_revisions: int) -> list[Leftover]:
         *_old("log", store.logs, _LOG_DAYS),
         *_old("kept wheel", store.kept_wheels, _KEPT_DAYS),
         *_old("kept wheel", store.fetched_wheels, _KEPT_DAYS),
+        *_old("kept wheel", store.built_wheels, _BUILT_DAYS),
         *_build_environments(store),
         *_half_written(store),
     ]
