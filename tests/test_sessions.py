@@ -137,6 +137,12 @@ def test_files_are_kept_where_that_is_asked_for(host, tmp_path):
     assert not Path(session.folder).exists()
 
 
+def test_names_and_paths_as_long_as_can_be_keep_no_other_file_from_being_kept(session, tmp_path):
+    longest, deepest = "n" * 255, "/".join(["d" * 250] * 15)
+    session.call("write", {"a.txt": "", longest: "", f"{deepest}/f": ""})
+    assert paths(session.close(keep=tmp_path / "kept" / ("k" * 200) / ("k" * 200))) == ["a.txt", longest]
+
+
 def test_close_keeps_files_too_and_does_nothing_twice(session, tmp_path):
     session.call("write", {"a.txt": "1"})
     assert paths(session.close(keep=tmp_path / "kept")) == ["a.txt"]
@@ -189,6 +195,16 @@ def test_a_crash_is_said_once_and_the_next_call_starts_afresh_with_the_files(ses
     assert session.call("add") == 1
     assert session.call("around")["files"] == ["a.txt"]
     assert (session.stats.restarts, session.stats.failed, session.stats.tasks) == (1, 1, 5)
+
+
+@pytest.mark.parametrize("policy", ["trusted", None])
+def test_a_work_directory_that_is_spoilt_is_mended_for_the_next_process(root, policy):
+    with Host(store=root, settings=Settings(), policy=policy) as host, host.session("stateful") as session:
+        session.call("spoil-folder")
+        with pytest.raises(PluginCrashed):
+            session.call("die")
+        session.call("write", {"a.txt": ""})
+        assert paths(session.artifacts()) == ["a.txt"]
 
 
 def test_a_process_that_ends_between_two_calls_is_no_secret(session, is_gone):

@@ -14,6 +14,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+from contextlib import suppress
 
 from plughost import _process
 from plughost._deletion import delete_folder
@@ -44,11 +45,20 @@ class Folder:
         self.files, self.tmp = (os.path.join(self.path, name) for name in ("files", "tmp"))
         _process.own(self)
         try:
-            os.mkdir(self.files, 0o700)
-            os.mkdir(self.tmp, 0o700)
+            self.mend()
         except BaseException:
             self.delete()
             raise
+
+    def mend(self) -> None:
+        """Have its folders there, and open to their owner: a process may have deleted them, or closed them to everybody.
+
+        Raises: OSError: something else is in their place.
+        """
+        for path in (self.files, self.tmp):
+            with suppress(FileExistsError):
+                os.mkdir(path)
+            os.chmod(path, 0o700)
 
     def delete(self) -> None:
         """Delete it with all that is in it; what can't be deleted now is swept later."""

@@ -6,6 +6,7 @@ whoever makes it, and has none of the original's modes, so that nothing that was
 
 from __future__ import annotations
 
+import errno
 import os
 from math import inf
 from typing import TYPE_CHECKING
@@ -26,7 +27,8 @@ _PART_BYTES = 1 << 24
 def copy_files(folder: str, to: str) -> list[Artifact]:
     """Copy the files of the folder into the folder `to`, which is made if it isn't there; the copies.
 
-    A file that is there is replaced, each by one rename. What changes or goes meanwhile is left out.
+    A file that is there is replaced, each by one rename. What changes or goes meanwhile is left out, and so is what would have too
+    long a path there.
 
     Raises: UsageError: `to` can't be written.
     """
@@ -40,9 +42,13 @@ def copy_files(folder: str, to: str) -> list[Artifact]:
                 continue
             try:
                 _copy(fd, os.path.join(to, path))
+            except OSError as error:
+                if error.errno != errno.ENAMETOOLONG:
+                    raise
+            else:
+                copied[path] = found
             finally:
                 os.close(fd)
-            copied[path] = found
     except OSError as error:
         raise UsageError(
             f"The files of the session can't be kept in `{to}`",
@@ -54,7 +60,7 @@ def copy_files(folder: str, to: str) -> list[Artifact]:
 
 def _copy(source: int, path: str) -> None:
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    beside = f"{path}.{os.urandom(4).hex()}.new"
+    beside = os.path.join(os.path.dirname(path), f".{os.urandom(8).hex()}.new")  # its own may be as long as names are
     target = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from contextlib import contextmanager
 from functools import partial
 from math import inf
 from typing import TYPE_CHECKING
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from plughost.policy import Policy
     from plughost.session._limits import SessionLimits
     from plughost.session._outcome import MakeOutput
+    from plughost.worker import Worker
     from plughost.worker._watch import Timer, Watcher
 
 __all__ = ["Sessions"]
@@ -84,20 +86,20 @@ class Sessions:
         self._make_room(limits.max_sessions)
         try:
             folder = self._make_folder(workers.store)
+
+            def start() -> Worker:
+                with _writing_to(workers.store):
+                    folder.mend()
+                variables = _variables(env, chosen, folder)
+                return workers.start_for(installed, policy=chosen, folder=folder.files, env=variables, caller=policy)
+
             session = Session(
                 workers,
                 installed,
                 limits=limits,
                 policy=chosen,
                 folder=folder,
-                start=partial(
-                    workers.start_for,
-                    installed,
-                    policy=chosen,
-                    folder=folder.files,
-                    env=_variables(env, chosen, folder),
-                    caller=policy,
-                ),
+                start=start,
                 check=partial(workers.find, plugin),
                 make_output=make_output,
                 keep=None if keep is None else os.path.abspath(os.fspath(keep)),
@@ -196,15 +198,9 @@ class Sessions:
             victim.tasks.end_if_idle(_ends.evicted(victim.tasks.idle_s, most))
 
     def _make_folder(self, store: Store) -> Folder:
-        try:
+        with _writing_to(store):
             sweep(store, but=self._open)
             folder = Folder(store)
-        except OSError as error:
-            raise StoreError(
-                f"`{store.root}` can't be written",
-                causes=[error.strerror or str(error)],
-                hint="Use another store: `PLUGHOST_HOME`",
-            ) from error
         if not self._closes_at_exit:
             import atexit
 
@@ -255,6 +251,18 @@ class Sessions:
                 self._past[session.id] = partial(why, session.plugin, session.id)
             while len(self._past) > _MOST_REMEMBERED:
                 del self._past[next(iter(self._past))]
+
+
+@contextmanager
+def _writing_to(store: Store) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"`{store.root}` can't be written",
+            causes=[error.strerror or str(error)],
+            hint="Use another store: `PLUGHOST_HOME`",
+        ) from error
 
 
 def _variables(env: Mapping[str, str] | None, policy: Policy, folder: Folder) -> dict[str, str]:

@@ -65,6 +65,14 @@ def lay_traps(target: str) -> list:
     return made
 
 
+def spoil_folder() -> None:
+    """Delete the work directory where that may be done, or close it to everybody."""
+    try:
+        os.rmdir(os.getcwd())
+    except OSError:
+        os.chmod(".", 0)
+
+
 def _dig(name: str, levels: int) -> None:
     here = os.getcwd()
     for _ in range(levels):
