@@ -75,6 +75,20 @@ def test_which_libraries_are_loaded_can_be_told_in_a_forked_worker_too(store):
     assert {path for path in first if "libc" in path} <= set(forked)
 
 
+def test_libraries_that_compute_start_no_more_threads_than_fit(store):
+    few = "1" if (os.cpu_count() or 1) > 1 else None
+    unlimited = {"memory": "unlimited", "threads": "unlimited"}
+    for policy, number in (({"memory": "60 MiB"}, few), ({"threads": 3}, few), (unlimited, None)):
+        with Host("plughost", store=store, policy=policy) as host:
+            assert host.call("ordinary", "getenv", "OPENBLAS_NUM_THREADS") == number
+
+
+def test_a_variable_that_is_passed_on_says_how_many_threads_compute(store, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    with Host(store=store, policy={"threads": 3, "environment": ["OMP_*"]}) as host:
+        assert host.call("ordinary", "getenv", "OMP_NUM_THREADS") == "2"
+
+
 def test_the_machine_and_services_have_names(call):
     assert call("gethostbyname", call("own_name")) == "127.0.0.1"
     assert call("getservbyname", "https") == 443

@@ -7,6 +7,7 @@ which has the form of it.
 from __future__ import annotations
 
 import os
+from math import inf
 
 from plughost.errors import SandboxError
 from plughost.paths import RUNNER
@@ -35,6 +36,9 @@ _FSIZE, _DATA, _CORE, _NPROC, _NOFILE, _MEMLOCK, _SIGPENDING, _MSGQUEUE = 1, 2, 
 #: LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET, LANDLOCK_SCOPE_SIGNAL: from ABI 6 on.
 _SCOPES, _SCOPES_SINCE = 1 | 2, 6
 _SIGNALS_QUEUED = 256
+#: How many threads libraries compute with. Each has a stack of 8 MiB that RLIMIT_DATA counts, and room for what it works on.
+_OF_COMPUTING = ("MKL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS", "RAYON_NUM_THREADS")
+_THREAD_BYTES, _ALL_PROCESSORS = 32 << 20, 1 << 16
 _FOR_ALL = 0o005  # of a folder's mode: all may read and enter it
 _MOST_TEMPORARY_BYTES = 256 << 20
 #: Where a worker's network is its own, the one port in it at which something listens: the broker.
@@ -364,4 +368,11 @@ def _environment(policy: Policy, venv: str, work: str, variables: Mapping[str, s
     passed["HOME"] = work
     passed["TMPDIR"] = "/tmp" if has_tree else os.path.join(work, ".tmp")  # noqa: S108 - of its own
     passed["VIRTUAL_ENV"] = venv
-    return passed
+    return {**_fewer_threads(policy), **passed}
+
+
+def _fewer_threads(policy: Policy) -> dict[str, str]:
+    """Libraries that compute start a thread for each processor when they are imported, and end the process where they can't."""
+    room, threads = (policy.memory_bytes or inf) / _THREAD_BYTES, (policy.threads or inf) / 2
+    most = max(1, int(min(room, threads, _ALL_PROCESSORS)))
+    return dict.fromkeys(_OF_COMPUTING, str(most)) if most < (os.cpu_count() or 1) else {}
