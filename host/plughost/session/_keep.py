@@ -27,7 +27,7 @@ _PART_BYTES = 1 << 24
 def copy_files(folder: str, to: str) -> list[Artifact]:
     """Copy the files of the folder into the folder `to`, which is made if it isn't there; the copies.
 
-    A file that is there is replaced, each by one rename. What changes or goes meanwhile is left out, and so is what would have too
+    A file that is there is replaced, each by one rename. What changes or goes meanwhile is left out, as is what would have too
     long a path there.
 
     Raises: UsageError: `to` can't be written.
