@@ -182,7 +182,7 @@ JSON = flag("--json", "Print one JSON document, an error too")
 
 _PRESETS = ("trusted", "default", "strict")
 #: What a machine may be unable to enforce, as the sandbox names it.
-WAIVABLE = ("files", "file-names", "calls", "hosts", "processes", "signals")
+WAIVABLE = ("files", "file-names", "calls", "hosts", "memory", "processes", "signals", "watched")
 
 #: The options of commands that install: what a plugin is granted.
 GRANTS = (

@@ -5,6 +5,7 @@ Above it: `_start`; below it: the kernel's calls. The host makes the plan, see i
 
 | member | what is done, in this order |
 |---|---|
+| `outside` | it was confined before it began: nothing but `limits` and `folder` is left to do |
 | `unshare` | namespaces of its own, as the flags of unshare(2) have them; 0 is none |
 | `map` | in a user namespace: the user's and the group's number, there as outside |
 | `port` | a socket that listens on the loopback of the network namespace, sent to the host through descriptor 5 |
@@ -68,6 +69,9 @@ def read_plan(length: int) -> Plan:
 
 def confine(plan: Plan) -> None:
     """Do what the plan says; where that fails, the process ends."""
+    if plan.get("outside"):
+        _do([_limit, _enter_folder], plan)
+        return
     steps = [_enter_namespaces, _listen, _enter_tree, _change_ids, _drop_capabilities, _limit, _forgo_privileges]
     _do([*steps, _restrict_files, _enter_folder, _filter_calls], plan)
 

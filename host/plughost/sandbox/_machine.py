@@ -13,7 +13,8 @@ import sys
 from plughost import _process
 from plughost.paths import RUNNER, read_file, replace_file
 from plughost.runner.wire import WireError, encode, unpack
-from plughost.sandbox import _bubblewrap
+from plughost.sandbox import _bubblewrap, _seatbelt
+from plughost.sandbox._tree import python_parts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Machine:
     """`abi` is the version of Landlock, 0 where there is none; `why_not` says by name what can't be done, and why.
 
     The names are those of the runner's probe: `landlock`, `seccomp`, `tree`, `user-tree`, `net`, `user-net`, `ids`; and, where a
-    process can't have a tree by itself, those of `_bubblewrap`.
+    process can't have a tree by itself, those of `_bubblewrap`. On macOS there is `seatbelt` alone.
     """
 
     __slots__ = ("abi", "bubblewrap", "why_not")
@@ -54,6 +55,11 @@ class Machine:
 
     def can(self, name: str) -> bool:
         return not self.why_not.get(name, "it was not tried")
+
+    @property
+    def has_seatbelt(self) -> bool:
+        """Whether processes are confined by macOS's profiles."""
+        return self.can("seatbelt")
 
     @property
     def has_own_tree(self) -> bool:
@@ -75,7 +81,7 @@ def known_machine(cache: str, *, anew: bool = False) -> Machine:
 
     Raises: OSError: no process can be started.
     """
-    if sys.platform != "linux":
+    if sys.platform not in _PROBES:
         return Machine(0, {})
     key = _circumstances()
     if not anew:
@@ -102,7 +108,7 @@ def found_machine() -> Machine:
 
     Raises: OSError: no process can be started.
     """
-    return _machine(_probe()) if sys.platform == "linux" else Machine(0, {})
+    return _machine(_probe()) if sys.platform in _PROBES else Machine(0, {})
 
 
 def _machine(found: Mapping[str, object]) -> Machine:
@@ -114,6 +120,14 @@ def _machine(found: Mapping[str, object]) -> Machine:
 
 
 def _probe() -> dict[str, object]:
+    return _PROBES[sys.platform]()
+
+
+def _probe_seatbelt() -> dict[str, object]:
+    return {"abi": 0, "seatbelt": _seatbelt.examine(python_parts(_process.own_python()))}
+
+
+def _probe_kernel() -> dict[str, object]:
     argv = [_process.own_python(), "-I", "-S", RUNNER, "probe", str(free_user())]
     completed = _process.run(argv, env=_process.base_environment(), timeout_s=_PROBED_WITHIN_S)
     try:
@@ -123,6 +137,10 @@ def _probe() -> dict[str, object]:
     if found.get("tree") and found.get("user-tree"):
         found.update(_bubblewrap.examine())
     return found
+
+
+#: By the system's name, what finds out; elsewhere, nothing confines.
+_PROBES = {"linux": _probe_kernel, "darwin": _probe_seatbelt}
 
 
 def _circumstances() -> str:

@@ -16,23 +16,27 @@ from plughost.sandbox._broker_variables import proxy_variables
 from plughost.sandbox._bubblewrap import Bubblewrap
 from plughost.sandbox._filter import Rules, build
 from plughost.sandbox._machine import Machine, free_user
+from plughost.sandbox._seatbelt import Seatbelt, profile
 from plughost.sandbox._tree import OWN_MAPS, READ, WRITE, Files, maps_of_forks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from plughost._process import Wrapper
     from plughost._remedies import Remedy
     from plughost.policy import Policy
     from plughost.sandbox._broker import Broker
+    from plughost.sandbox._tree import Step
 
 __all__ = ["Confinement", "Missing", "Ways", "unenforceable"]
 
 _NEWNS, _NEWUSER, _NEWNET = 0x20000, 0x10000000, 0x40000000
 #: Resources as setrlimit(2) numbers them on Linux.
 _FSIZE, _DATA, _CORE, _NPROC, _NOFILE, _MEMLOCK, _SIGPENDING, _MSGQUEUE = 1, 2, 4, 6, 7, 8, 11, 12
+#: Those of them that macOS keeps, as it numbers them; see its sys/resource.h.
+_OF_MACOS = {_FSIZE: 1, _CORE: 4, _NOFILE: 8}
 #: LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET, LANDLOCK_SCOPE_SIGNAL: from ABI 6 on.
 _SCOPES, _SCOPES_SINCE = 1 | 2, 6
 _SIGNALS_QUEUED = 256
@@ -60,6 +64,8 @@ def unenforceable(policy: Policy, machine: Machine, *, has_own_user: bool | None
         has_own_user = machine.can("ids") and machine.can("tree")
     if policy.is_trusted:
         return []
+    if machine.has_seatbelt:
+        return list(_beyond_seatbelt(policy))
     missing = []
     limits_files = "/" not in policy.write
     if limits_files and not machine.abi:
@@ -83,6 +89,20 @@ def unenforceable(policy: Policy, machine: Machine, *, has_own_user: bool | None
     return missing
 
 
+def _beyond_seatbelt(policy: Policy) -> Iterator[Missing]:
+    """What a profile of macOS says nothing of, and nobody watches there."""
+    why = "macOS has no means for it that plughost uses"
+    if isinstance(policy.network, tuple) and policy.network:
+        yield Missing("hosts", "that only some hosts are reached", why, "Linux")
+    if policy.memory_bytes is not None:
+        yield Missing("memory", "how much memory there is", why, "Linux, or a policy with no limit of it")
+    if policy.processes not in (1, None):
+        yield Missing("processes", "how many processes there are", why, "Linux, or one process")
+    if not policy.cpu_s is policy.wall_s is policy.threads is policy.disk_bytes is None:
+        yield Missing("watched", "CPU and wall time, threads and the disk", why, "Linux, or a policy with no limits of them")
+
+
+_NO_SUCH_THING = "this system has no such thing"
 _HOW_SPACES = (
     "user namespaces (`sysctl user.max_user_namespaces` and, on Ubuntu, `kernel.apparmor_restrict_unprivileged_userns`), "
     "or bubblewrap (`bwrap`) where that may have them"
@@ -90,7 +110,7 @@ _HOW_SPACES = (
 
 
 def _why(machine: Machine, *names: str) -> str:
-    return next((machine.why_not[name] for name in names if machine.why_not.get(name)), "this system has no such thing")
+    return next((machine.why_not[name] for name in (*names, "seatbelt") if machine.why_not.get(name)), _NO_SUCH_THING)
 
 
 class Confinement:
@@ -237,18 +257,18 @@ class Ways:
         """
         machine = self._machine
         files = self._files_of(policy, venv, tuple(own))
-        has_tree, through = machine.has_own_tree, machine.bubblewrap
+        has_tree = machine.has_own_tree
         if not has_tree:
             _make_temporary(work, user)
         number, group = (user, user) if user is not None else (os.getuid(), os.getgid())
         has_hosts = isinstance(policy.network, tuple) and bool(policy.network) and machine.has_own_network
-        flags = 0 if through else self._namespaces(has_hosts=has_hosts)
-        has_users = machine.can("wrapped-users") if through else bool(flags & _NEWUSER)
+        flags = 0 if machine.bubblewrap else self._namespaces(has_hosts=has_hosts)
+        has_users = machine.can("wrapped-users") if machine.bubblewrap else bool(flags & _NEWUSER)
         plan: dict[str, object] = {
             "sources": self._sources,
             "folder": work,
             "limits": _limits(policy, is_alone=user is not None or has_users),
-            "filter": _filter(policy, machine, is_nursery=is_nursery),
+            "filter": "" if machine.has_seatbelt else _filter(policy, machine, is_nursery=is_nursery),
         }
         plan["unshare"], plan["map"] = flags, [os.getuid(), os.getgid()]
         if policy.network != "on" and remedy is not None:
@@ -259,13 +279,13 @@ class Ways:
         if has_hosts:
             plan["port"] = BROKER_PORT
             environment.update(proxy_variables(BROKER_PORT))
-        wrapper = None
-        if has_tree:
-            steps = files.tree(work, temporary_bytes=_temporary_bytes(policy), user=number, group=group, has_forks=is_nursery)
-            if through:
-                wrapper = Bubblewrap(through, steps, work, users=has_users, network=has_hosts)
-            else:
-                plan["tree"] = steps
+        if machine.has_seatbelt:
+            plan.update(_under_seatbelt(policy))
+        size = _temporary_bytes(policy)
+        steps = files.tree(work, temporary_bytes=size, user=number, group=group, has_forks=is_nursery) if has_tree else []
+        wrapper = self._wrapper(policy, files, steps, work, has_hosts=has_hosts)
+        if wrapper is None:
+            plan["tree"] = steps
         if user is not None:
             plan["ids"] = [user, user]
         if machine.abi:
@@ -284,6 +304,16 @@ class Ways:
             wrapper=wrapper,
         )
 
+    def _wrapper(self, policy: Policy, files: Files, steps: Sequence[Step], work: str, *, has_hosts: bool) -> Wrapper | None:
+        """What a process is started through; None where it confines itself alone."""
+        machine = self._machine
+        if machine.has_seatbelt:
+            return Seatbelt(_profile(policy, files, work))
+        if machine.bubblewrap:
+            users = machine.can("wrapped-users")
+            return Bubblewrap(machine.bubblewrap, steps, work, users=users, network=has_hosts)
+        return None
+
     def _namespaces(self, *, has_hosts: bool) -> int:
         """Those that a process makes for itself, as the flags of unshare(2) have them."""
         machine = self._machine
@@ -298,6 +328,22 @@ class Ways:
         if files is None:
             files = self._files[key] = Files(policy, venv, [*self._own, *own])
         return files
+
+
+def _profile(policy: Policy, files: Files, work: str) -> str:
+    return profile(
+        read=files.read,
+        write=[*files.write, work],
+        execute=[*files.bases, *(policy.execute if policy.processes != 1 else ())],
+        has_network=policy.network == "on",
+        has_children=policy.processes != 1,
+    )
+
+
+def _under_seatbelt(policy: Policy) -> dict[str, object]:
+    """What is left to a process that was confined before it began."""
+    limits = [[_OF_MACOS[kind], most] for kind, most in _limits(policy, is_alone=False) if kind in _OF_MACOS]
+    return {"outside": True, "limits": limits}
 
 
 def _make_temporary(work: str, user: int | None) -> None:

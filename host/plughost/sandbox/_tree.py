@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Step = list[object]
 
-__all__ = ["DEVICES", "EXECUTE", "OWN_MAPS", "READ", "SYSTEM", "WRITE", "Files", "base_python", "maps_of_forks"]
+__all__ = ["DEVICES", "EXECUTE", "OWN_MAPS", "READ", "SYSTEM", "WRITE", "Files", "base_python", "maps_of_forks", "python_parts"]
 
 #: Ways of access to files, as Landlock numbers them; see linux/landlock.h.
 EXECUTE = 1 << 0
@@ -87,14 +87,14 @@ class Files:
     """
 
     def __init__(self, policy: Policy, venv: str, own: Sequence[str]) -> None:
-        self._python, bases = base_python(venv)
+        self._python, self.bases = base_python(venv)
         self._executables = [os.path.join(venv, "bin"), self._python] if policy.processes != 1 else []
         if self._executables:
             self._executables += [*policy.execute, *_loaders()]
         everything = [entry.path for entry in os.scandir("/") if entry.path != _TEMPORARY]
         hidden = [os.path.realpath(path) for path in policy.hide]
         write = [*(everything if "/" in policy.write else ()), *_kept(policy.write, policy.write)]
-        read = [*SYSTEM, *(_RESOLVER if policy.network == "on" else ()), *bases, venv, *own, *self._executables]
+        read = [*SYSTEM, *(_RESOLVER if policy.network == "on" else ()), *self.bases, venv, *own, *self._executables]
         read += [*(everything if "/" in policy.read else ()), *_kept(policy.read, policy.write)]
         self._aliases = [path for path in _ALIASES if os.path.islink(path) and os.path.realpath(path) in policy.execute]
         self.write = list(_without(hidden, write))
@@ -274,10 +274,12 @@ def base_python(venv: str) -> tuple[str, list[str]]:
     program = os.path.realpath(link)
     prefixes = {os.path.dirname(os.path.dirname(program))}
     prefixes.update(os.path.dirname(home) for home in [_home(venv)] if home)
-    found = [program]
-    for prefix in prefixes:
-        found += _parts(prefix) if prefix in _SHARED else [prefix]
-    return program, found
+    return program, [program, *(part for prefix in prefixes for part in _parts(prefix))]
+
+
+def python_parts(program: str) -> list[str]:
+    """What belongs to a Python that is no environment's."""
+    return [program, *_parts(os.path.dirname(os.path.dirname(program)))]
 
 
 def _home(venv: str) -> str:
@@ -291,6 +293,8 @@ def _home(venv: str) -> str:
 
 
 def _parts(prefix: str) -> list[str]:
-    """What belongs to a Python that lives among other programs."""
+    """What belongs to a Python, which may live among other programs."""
+    if prefix not in _SHARED:
+        return [prefix]
     programs = [entry.path for entry in scan(os.path.join(prefix, "bin")) if entry.name.startswith("python3")]
     return [*programs, os.path.join(prefix, "lib")]
