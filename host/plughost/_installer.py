@@ -118,8 +118,14 @@ def choose(store: Store, preferred: str = "", *, scratch: str = "", shop: Shop |
     `scratch` is the folder for its temporary files, of which it leaves some behind, and a killed one all. Packages are built in
     the `shop`.
 
-    Raises: UsageError: `preferred` names neither. InstallError: uv is asked for and missing.
+    Raises: UsageError: `preferred` names neither, or the store's path can't be used. InstallError: uv is asked for and missing.
     """
+    if any(letter < " " or letter == "\x7f" or "\ud800" <= letter <= "\udfff" for letter in store.root):
+        raise UsageError(
+            f"Nothing can be installed in the store {store.root!a}",
+            causes=["Its path has a control character, or bytes that are no text, and uv, pip and builds can't be told of it"],
+            hint="Name another folder by `PLUGHOST_HOME`",
+        )
     if preferred not in ("", "uv", "pip"):
         raise UsageError(f"`{preferred}` is not an installer", reference="usage", hint="Give `uv` or `pip`")
     if preferred != "pip":
