@@ -147,6 +147,21 @@ def refusals(host: Host) -> list[str]:
     return said
 
 
+def swellings() -> list[str]:
+    """What is said of tables of a few bytes that would become any number."""
+    said = []
+    for codec in ("zstd", "lz4"):
+        for table in (pa.table({"": np.zeros(10**7)}), pa.table({"": pa.array(["a", "b", "a"]).dictionary_encode()})):
+            sink = pa.BufferOutputStream()
+            with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression=codec)) as writer:
+                writer.write(table)
+            message = {"result": None, "types": {"arrow-table": [[]]}}
+            wire.restore(message, [memoryview(sink.getvalue())])
+            said.append(message["error"]["message"])
+    return said
+
+
 if __name__ == "__main__":
     with Host(store=sys.argv[1]) as host:
-        json.dump({"failures": failures(host, "newest") + failures(host, "older"), "refusals": refusals(host)}, sys.stdout)
+        found = failures(host, "newest") + failures(host, "older")
+        json.dump({"failures": found, "refusals": refusals(host), "swellings": swellings()}, sys.stdout)

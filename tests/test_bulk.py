@@ -208,6 +208,7 @@ def test_arrays_and_tables_arrive_as_they_were_at_the_same_and_at_other_versions
         strict=True,
     ):
         assert what in refusal
+    assert set(said["swellings"]) == {"`result` is a `pyarrow.Table` that can't be made here: its columns are compressed"}
 
 
 # What a hostile child may offer, and what it may send.
