@@ -39,7 +39,8 @@ def explain_file(error: PluginError, plugin: str, confinement: Confinement) -> N
     if number in _NOT_THERE:
         error.hint = _how_to_find(path, plugin, confinement, is_whole=os.path.isabs(name))
     elif number in _NOT_WRITABLE and os.path.isabs(name):
-        error.hint = f"The plugin may not write to `{path}`: {confinement.remedy.for_file(path, 'write')}"
+        place = path if os.path.exists(path) else os.path.dirname(path)
+        error.hint = f"The plugin may not write to `{place}`: {confinement.remedy.for_file(place, 'write')}"
 
 
 def may_read(policy: Policy, path: str) -> bool:
