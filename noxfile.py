@@ -86,6 +86,8 @@ nox.options.reuse_venv = "yes"
 nox.options.sessions = ["lint", "types", "docs", "tests"]
 
 GROUPS = nox.project.load_toml(ROOT / "pyproject.toml")["dependency-groups"]
+#: As many tests at a time as there are processors, within reason; a file's are one after the other, as they share fixtures.
+PYTEST = ("python", "-m", "pytest", "--numprocesses=auto", "--maxprocesses=8", "--dist=loadfile")
 #: What benchmarks share, and what isn't about time.
 NOT_BENCHMARKS = ("floors", "measure", "soak")
 
@@ -101,7 +103,7 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The tests, on the package as users get it: built into a wheel and installed."""
     session.install(".", *GROUPS["test"])
-    session.run("python", "-m", "pytest", *session.posargs)
+    session.run(*PYTEST, *session.posargs)
 
 
 @nox.session(python=["3.11", "3.12", "3.13", "3.14"])
@@ -114,7 +116,7 @@ def tests_supported(session: nox.Session) -> None:
 def tests_lowest(session: nox.Session) -> None:
     """The tests with the lowest versions of the dependencies that `pyproject.toml` allows."""
     session.install("--resolution", "lowest-direct", ".", *GROUPS["test"])
-    session.run("python", "-m", "pytest", *session.posargs)
+    session.run(*PYTEST, *session.posargs)
 
 
 @nox.session

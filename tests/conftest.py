@@ -100,8 +100,11 @@ def limit() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def uv_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The cache that all stores of this run share, so that a package is downloaded once."""
-    return tmp_path_factory.mktemp("uv-cache")
+    """The cache that all stores of this run share, those of pytest-xdist's other processes too: a package is downloaded once."""
+    base = tmp_path_factory.getbasetemp()
+    path = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "uv-cache"
+    path.mkdir(exist_ok=True)
+    return path
 
 
 def _commit(folder: Path) -> str:
