@@ -336,6 +336,23 @@ def test_tasks_of_an_event_loop_take_turns_and_one_in_its_own_stream_is_refused(
         asyncio.run(anext(items))
 
 
+def test_what_is_awaited_has_the_sessions_time_and_its_deadlines(host):
+    async def use():
+        async with host.session("stateful", task_timeout_s=0.8) as session:
+            await session.acall("add", 5)
+            with pytest.raises(CallTimeout) as caught, host.deadline(0.1):
+                await session.acall("sleep")
+            assert caught.value.causes[-1] == "The state of its session is lost; the session's files are kept"
+            assert caught.value.hint == "The next call starts afresh"
+            assert await session.acall("add", 5) == 5
+            with pytest.raises(CallTimeout, match=r"longer than 0\.8 s") as caught:
+                [item async for item in session.astream("sleep")]
+            assert "task_timeout_s=" in caught.value.hint
+            assert await session.acall("add") == 1
+
+    asyncio.run(use())
+
+
 def test_a_call_that_is_cancelled_before_its_turn_leaves_the_state(session):
     started = os.path.join(session.folder, "started")
 

@@ -107,7 +107,8 @@ class Life:
         if worker is None:
             return
         self._calls += 1
-        if worker.alive and (is_called_off or not self._may_go_on(worker, error)):
+        is_over = is_called_off or isinstance(error, CallTimeout)  # an event loop leaves the process to us
+        if worker.alive and (is_over or not self._may_go_on(worker, error)):
             worker.stop()
         if worker.alive:
             worker.leave()

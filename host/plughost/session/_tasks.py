@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from plughost.errors import CallCancelled, CallTimeout, PluginCrashed, SessionEnded, SessionError, UnknownError, UsageError
 from plughost.session import _ends
 from plughost.session._turn import Asker
-from plughost.worker import CUSTODY
+from plughost.worker import CUSTODY, DEADLINE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -183,7 +183,8 @@ class Tasks:
         if isinstance(error, CallTimeout):
             if self.age_s >= self._limits.lifetime_s:
                 raise self._set_end(_ends.lifetime(self.age_s, self._limits.lifetime_s)) from error
-            if task.timeout_s == self._limits.task_timeout_s:
+            deadline = DEADLINE.get()
+            if task.timeout_s == self._limits.task_timeout_s and (deadline is None or time.monotonic() < deadline.at):
                 error.hint = (
                     "`--task-timeout` of `session start`, or `task_timeout_s=`, gives calls more time; the next starts afresh"
                 )
