@@ -59,6 +59,7 @@ _USERS_OWN = (
 _FIXED = {
     "GIT_TERMINAL_PROMPT": "0",
     "NO_COLOR": "1",
+    "PIP_BREAK_SYSTEM_PACKAGES": "1",  # nothing is installed but into environments of our own
     "PIP_DISABLE_PIP_VERSION_CHECK": "1",
     "PIP_NO_COLOR": "1",
     "PIP_NO_INPUT": "1",
