@@ -35,7 +35,7 @@ def bubbled_store(
 ) -> Iterator[Path]:
     """A store on a machine on which only bubblewrap may make namespaces. What is in it was built and described so, too."""
     found = examine() if sys.platform == "linux" else {}
-    if not found or found["wrapped-tree"] or found["wrapped-net"]:
+    if not found.get("bubblewrap") or found["wrapped-tree"] or found["wrapped-net"]:
         pytest.skip(f"there is no bubblewrap that could be used: {found}")
     store = tmp_path_factory.mktemp("bubbled") / "store"
     (store / "cache").mkdir(parents=True)

@@ -11,10 +11,12 @@ if TYPE_CHECKING:
     from plughost.sandbox._build_watch import BuildLimits
     from plughost.sandbox._census import Census
     from plughost.sandbox._cgroup import Cgroups, find_root
+    from plughost.sandbox._confinement import Confinement
     from plughost.sandbox._guard import Guard
     from plughost.sandbox._hidden import may_read
     from plughost.sandbox._machine import Machine, found_machine, known_machine
-    from plughost.sandbox._plan import Confinement, Missing, Ways, unenforceable
+    from plughost.sandbox._missing import Missing, unenforceable
+    from plughost.sandbox._plan import Ways
     from plughost.sandbox._work import WorkFolders, abandoned, clear
     from plughost.sandbox._workshop import Workshop
 
@@ -49,7 +51,9 @@ __getattr__ = lazily(
         "_build_watch": ("BuildLimits",),
         "_hidden": ("may_read",),
         "_machine": ("Machine", "found_machine", "known_machine"),
-        "_plan": ("Confinement", "Missing", "Ways", "unenforceable"),
+        "_confinement": ("Confinement",),
+        "_missing": ("Missing", "unenforceable"),
+        "_plan": ("Ways",),
         "_work": ("WorkFolders", "abandoned", "clear"),
         "_workshop": ("Workshop",),
     },

@@ -41,11 +41,12 @@ def identity() -> str:
 
 
 def examine() -> dict[str, str]:
-    """What it does here: `bubblewrap` is the program's path, and the rest says by name why something can't be done, if so."""
+    """What it does here: `bubblewrap` is its path, `identity` which it is; the rest says why something can't be done, if so."""
     program = _find()
+    found = {"identity": identity()}
     if not program:
-        return {}
-    found = {"bubblewrap": program}
+        return found
+    found["bubblewrap"] = program
     users = found["wrapped-users"] = _tried(program, "--unshare-user")
     own = [] if users else ["--unshare-user"]
     found["wrapped-tree"] = _tried(program) if users else ""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from plughost._process import Child
-    from plughost.sandbox._plan import Confinement
+    from plughost.sandbox._confinement import Confinement
 
 __all__ = ["BuildLimits", "BuildWatch"]
 

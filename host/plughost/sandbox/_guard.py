@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from plughost.errors import PlughostError
     from plughost.sandbox._census import Census
     from plughost.sandbox._cgroup import Cgroup
+    from plughost.sandbox._confinement import Confinement
     from plughost.sandbox._meter import Meter, Process
-    from plughost.sandbox._plan import Confinement
 
 __all__ = ["Guard"]
 

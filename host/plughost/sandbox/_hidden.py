@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from plughost.errors import PluginError
     from plughost.policy import Policy
-    from plughost.sandbox._plan import Confinement
+    from plughost.sandbox._confinement import Confinement
 
 __all__ = ["explain_file", "may_read"]
 

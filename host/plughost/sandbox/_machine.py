@@ -13,8 +13,6 @@ import sys
 from plughost import _process
 from plughost.paths import RUNNER, read_file, replace_file
 from plughost.runner.wire import WireError, encode, unpack
-from plughost.sandbox import _bubblewrap, _seatbelt
-from plughost.sandbox._tree import python_parts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,6 +34,7 @@ _SWITCHES = (
 )
 _WAYS = ("landlock", "seccomp", "tree", "user-tree", "net", "user-net", "ids")
 _FORMAT = 3
+_SCOPES_SINCE = 6  # versions of Landlock
 
 
 class Machine:
@@ -60,6 +59,11 @@ class Machine:
     def has_seatbelt(self) -> bool:
         """Whether processes are confined by macOS's profiles."""
         return self.can("seatbelt")
+
+    @property
+    def has_scopes(self) -> bool:
+        """Whether Landlock cuts processes off from the signals and the abstract sockets of others."""
+        return self.abi >= _SCOPES_SINCE
 
     @property
     def has_own_tree(self) -> bool:
@@ -90,7 +94,7 @@ def known_machine(cache: str, *, anew: bool = False) -> Machine:
         except (OSError, WireError):
             record = {}
         kept = record.get("found")
-        if record.get("key") == key and isinstance(kept, dict):
+        if record.get("key") == key and isinstance(kept, dict) and _is_of_now(kept):
             return _machine(kept)
     found = _probe()
     if "abi" not in found:  # it has failed: perhaps not the next time
@@ -115,7 +119,7 @@ def _machine(found: Mapping[str, object]) -> Machine:
     if "abi" not in found:
         return Machine(0, dict.fromkeys(_WAYS, str(found["probe"])))
     abi, bubblewrap = found.get("abi"), str(found.get("bubblewrap", ""))
-    why_not = {name: str(why) for name, why in found.items() if name not in {"abi", "bubblewrap"}}
+    why_not = {name: str(why) for name, why in found.items() if name not in {"abi", "bubblewrap", "identity"}}
     return Machine(abi if isinstance(abi, int) else 0, why_not, bubblewrap=bubblewrap)
 
 
@@ -123,7 +127,19 @@ def _probe() -> dict[str, object]:
     return _PROBES[sys.platform]()
 
 
+def _is_of_now(found: Mapping[str, object]) -> bool:
+    """Whether it was this bubblewrap that was asked, if it was."""
+    if "identity" not in found:
+        return True
+    from plughost.sandbox import _bubblewrap
+
+    return found["identity"] == _bubblewrap.identity()
+
+
 def _probe_seatbelt() -> dict[str, object]:
+    from plughost.sandbox import _seatbelt
+    from plughost.sandbox._tree import python_parts
+
     return {"abi": 0, "seatbelt": _seatbelt.examine(python_parts(_process.own_python()))}
 
 
@@ -135,6 +151,8 @@ def _probe_kernel() -> dict[str, object]:
     except WireError:
         return {"probe": completed.stderr.strip() or f"ended with {completed.returncode}"}
     if found.get("tree") and found.get("user-tree"):
+        from plughost.sandbox import _bubblewrap
+
         found.update(_bubblewrap.examine())
     return found
 
@@ -148,7 +166,7 @@ def _circumstances() -> str:
     status = _text("/proc/self/status")
     told = [line for line in status.splitlines() if line.startswith(("CapEff", "CapBnd", "Seccomp:", "NoNewPrivs"))]
     spaces = [str(_inode(f"/proc/self/ns/{name}")) for name in ("user", "mnt", "net")]
-    known = [str(_FORMAT), str(os.geteuid()), os.uname().release, _bubblewrap.identity()]
+    known = [str(_FORMAT), str(os.geteuid()), os.uname().release]
     return "\n".join([*known, *told, *spaces, *map(_text, _SWITCHES)])
 
 

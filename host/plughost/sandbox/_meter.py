@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Protocol
 
-    from plughost.sandbox._plan import Confinement
+    from plughost.sandbox._confinement import Confinement
 
     class Process(Protocol):
         """What is watched. Its number is its own until `returncode` is known."""

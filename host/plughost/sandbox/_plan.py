@@ -1,4 +1,4 @@
-"""Policy → plan: what a child is to take from itself before it runs anything of a plugin's; and what can't be kept here.
+"""Policy → plan: what a child is to take from itself before it runs anything of a plugin's.
 
 Above it: the host's workers; below it: the machine, the files and the filter. A plan is carried out by the runner's `_confine`,
 which has the form of it.
@@ -13,32 +13,29 @@ from plughost.errors import SandboxError
 from plughost.paths import RUNNER
 from plughost.runner.wire import encode
 from plughost.sandbox._broker_variables import proxy_variables
-from plughost.sandbox._bubblewrap import Bubblewrap
+from plughost.sandbox._confinement import Confinement
 from plughost.sandbox._filter import Rules, build
 from plughost.sandbox._machine import Machine, free_user
-from plughost.sandbox._seatbelt import Seatbelt, profile
+from plughost.sandbox._missing import unenforceable
 from plughost.sandbox._tree import OWN_MAPS, READ, WRITE, Files, maps_of_forks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from plughost._process import Wrapper
     from plughost._remedies import Remedy
     from plughost.policy import Policy
-    from plughost.sandbox._broker import Broker
     from plughost.sandbox._tree import Step
 
-__all__ = ["Confinement", "Missing", "Ways", "unenforceable"]
+__all__ = ["Ways"]
 
 _NEWNS, _NEWUSER, _NEWNET = 0x20000, 0x10000000, 0x40000000
 #: Resources as setrlimit(2) numbers them on Linux.
 _FSIZE, _DATA, _CORE, _NPROC, _NOFILE, _MEMLOCK, _SIGPENDING, _MSGQUEUE = 1, 2, 4, 6, 7, 8, 11, 12
 #: Those of them that macOS keeps, as it numbers them; see its sys/resource.h.
 _OF_MACOS = {_FSIZE: 1, _CORE: 4, _NOFILE: 8}
-#: LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET, LANDLOCK_SCOPE_SIGNAL: from ABI 6 on.
-_SCOPES, _SCOPES_SINCE = 1 | 2, 6
+_SCOPES = 1 | 2  # LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET, LANDLOCK_SCOPE_SIGNAL
 _SIGNALS_QUEUED = 256
 #: How many threads libraries compute with. Each has a stack of 8 MiB that RLIMIT_DATA counts, and room for what it works on.
 _OF_COMPUTING = ("MKL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS", "RAYON_NUM_THREADS")
@@ -47,156 +44,6 @@ _FOR_ALL = 0o005  # of a folder's mode: all may read and enter it
 _MOST_TEMPORARY_BYTES = 256 << 20
 #: Where a worker's network is its own, the one port in it at which something listens: the broker.
 BROKER_PORT = 3128
-
-
-class Missing:
-    """Something that a policy asks for and this machine doesn't keep: its name, what it is, why not, and how to have it."""
-
-    __slots__ = ("how", "name", "what", "why")
-
-    def __init__(self, name: str, what: str, why: str, how: str) -> None:
-        self.name, self.what, self.why, self.how = name, what, why, how
-
-
-def unenforceable(policy: Policy, machine: Machine, *, has_own_user: bool | None = None) -> list[Missing]:
-    """What of the policy can't be kept here. `has_own_user` is whether the plugin's processes have one, if that is known."""
-    if has_own_user is None:
-        has_own_user = machine.can("ids") and machine.can("tree")
-    if policy.is_trusted:
-        return []
-    if machine.has_seatbelt:
-        return list(_beyond_seatbelt(policy))
-    missing = []
-    limits_files = "/" not in policy.write
-    if limits_files and not machine.abi:
-        missing.append(
-            Missing("files", "which files are opened", _why(machine, "landlock"), "Linux 5.13 or later, with Landlock")
-        )
-    if "/" not in policy.read and limits_files and not machine.has_own_tree:
-        why = _why(machine, "user-tree", "tree")
-        missing.append(Missing("file-names", "that names of other files can't be told", why, _HOW_SPACES))
-    if not machine.can("seccomp"):
-        what = "which system calls are made: network, processes and signals depend on it"
-        missing.append(Missing("calls", what, _why(machine, "seccomp"), "Linux with seccomp, on x86_64 or aarch64"))
-    if isinstance(policy.network, tuple) and policy.network and not machine.has_own_network:
-        missing.append(Missing("hosts", "that only some hosts are reached", _why(machine, "user-net", "net"), _HOW_SPACES))
-    if policy.processes not in (1, None) and not machine.has_own_users:
-        why = _why(machine, "user-tree", "ids")
-        missing.append(Missing("processes", "how many processes there are", why, _HOW_SPACES))
-    if policy.processes != 1 and machine.abi < _SCOPES_SINCE and not has_own_user:
-        why = f"the kernel's Landlock is of version {machine.abi}"
-        missing.append(Missing("signals", "that other processes get no signals from it", why, "Linux 6.12 or later"))
-    return missing
-
-
-def _beyond_seatbelt(policy: Policy) -> Iterator[Missing]:
-    """What a profile of macOS says nothing of, and nobody watches there."""
-    why = "macOS has no means for it that plughost uses"
-    if isinstance(policy.network, tuple) and policy.network:
-        yield Missing("hosts", "that only some hosts are reached", why, "Linux")
-    if policy.memory_bytes is not None:
-        yield Missing("memory", "how much memory there is", why, "Linux, or a policy with no limit of it")
-    if policy.processes not in (1, None):
-        yield Missing("processes", "how many processes there are", why, "Linux, or one process")
-    if not policy.cpu_s is policy.wall_s is policy.threads is policy.disk_bytes is None:
-        yield Missing("watched", "CPU and wall time, threads and the disk", why, "Linux, or a policy with no limits of them")
-
-
-_NO_SUCH_THING = "this system has no such thing"
-_HOW_SPACES = (
-    "user namespaces (`sysctl user.max_user_namespaces` and, on Ubuntu, `kernel.apparmor_restrict_unprivileged_userns`), "
-    "or bubblewrap (`bwrap`) where that may have them"
-)
-
-
-def _why(machine: Machine, *names: str) -> str:
-    return next((machine.why_not[name] for name in (*names, "seatbelt") if machine.why_not.get(name)), _NO_SUCH_THING)
-
-
-class Confinement:
-    """What one worker is started with. `waived` are the names of what is not kept, by somebody's leave.
-
-    `environment` is all that it has of variables, but for those that a single call adds. `work` is its working folder.
-    """
-
-    __slots__ = (
-        "_broker",
-        "_link",
-        "environment",
-        "has_hosts",
-        "is_fork",
-        "plan",
-        "policy",
-        "remedy",
-        "waived",
-        "work",
-        "wrapper",
-    )
-
-    def __init__(
-        self,
-        policy: Policy,
-        plan: bytes,
-        *,
-        work: str,
-        environment: dict[str, str],
-        waived: Collection[str] = (),
-        has_hosts: bool = False,
-        remedy: Remedy | None = None,
-        wrapper: Wrapper | None = None,
-    ) -> None:
-        self.policy = policy
-        self.plan = plan
-        self.work = work
-        self.environment = environment
-        self.waived = tuple(waived)
-        #: For messages.
-        self.remedy = remedy
-        #: What the process is started through, if that isn't itself alone.
-        self.wrapper = wrapper
-        #: Whether it has a network of its own, in which a broker is to serve.
-        self.has_hosts = has_hosts
-        #: Whether it is of a process that another one has forked, whose tree it has.
-        self.is_fork = False
-        self._broker: Broker | None = None
-        self._link: socket.socket | None = None
-
-    @property
-    def may_hand_over(self) -> bool:
-        """Whether its processes can send one another descriptors, copies of those included that nobody can change otherwise."""
-        return self.policy.network != "off" or self.policy.processes != 1
-
-    @property
-    def link(self) -> int | None:
-        """A descriptor that the child is to have, see the runner's `_confine`."""
-        return None if self._link is None else self._link.fileno()
-
-    def serve_hosts(self, broker: Broker) -> None:
-        """Have the broker serve the process, once that is there; `let_go` follows when it is, `close` when it is gone."""
-        import socket
-
-        ours, self._link = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._broker = broker
-        broker.receive(ours)
-
-    def let_go(self) -> None:
-        """The child has been started, or can't be. Of a thousand workers the plans are most of the memory."""
-        self.plan, self.wrapper = b"", None
-        if self._link is not None:
-            self._link.close()
-            self._link = None
-
-    def close(self) -> None:
-        self.let_go()
-        if self._broker is not None:
-            self._broker.close()
-
-    def of_fork(self, family: str) -> Confinement:
-        """That of a process which one with this one has forked."""
-        work = os.path.join(self.work, family)
-        fork = Confinement(self.policy, b"", work=work, environment=self.environment, waived=self.waived, remedy=self.remedy)
-        fork.is_fork = True
-        return fork
 
 
 class Ways:
@@ -289,7 +136,7 @@ class Ways:
         if user is not None:
             plan["ids"] = [user, user]
         if machine.abi:
-            scopes = _SCOPES if machine.abi >= _SCOPES_SINCE else 0
+            scopes = _SCOPES if machine.has_scopes else 0
             plan["landlock"] = {"abi": machine.abi, "rules": files.rules(work, has_tree=has_tree), "scopes": scopes}
         if is_nursery:
             plan["fork"] = _of_forks(policy, files, work, machine)
@@ -308,8 +155,10 @@ class Ways:
         """What a process is started through; None where it confines itself alone."""
         machine = self._machine
         if machine.has_seatbelt:
-            return Seatbelt(_profile(policy, files, work))
+            return _seatbelt(policy, files, work)
         if machine.bubblewrap:
+            from plughost.sandbox._bubblewrap import Bubblewrap
+
             users = machine.can("wrapped-users")
             return Bubblewrap(machine.bubblewrap, steps, work, users=users, network=has_hosts)
         return None
@@ -330,14 +179,17 @@ class Ways:
         return files
 
 
-def _profile(policy: Policy, files: Files, work: str) -> str:
-    return profile(
+def _seatbelt(policy: Policy, files: Files, work: str) -> Wrapper:
+    from plughost.sandbox._seatbelt import Seatbelt, profile
+
+    text = profile(
         read=files.read,
         write=[*files.write, work],
         execute=[*files.bases, *(policy.execute if policy.processes != 1 else ())],
         has_network=policy.network == "on",
         has_children=policy.processes != 1,
     )
+    return Seatbelt(text)
 
 
 def _under_seatbelt(policy: Policy) -> dict[str, object]:
@@ -394,7 +246,7 @@ def _of_forks(policy: Policy, files: Files, work: str, machine: Machine) -> dict
 def _filter(policy: Policy, machine: Machine, *, is_nursery: bool) -> str:
     has_children = policy.processes != 1
     # Sockets with a name: in folders that others write to, there may be some of theirs.
-    is_apart = machine.has_own_tree and machine.abi >= _SCOPES_SINCE and not policy.read and not policy.write
+    is_apart = machine.has_own_tree and machine.has_scopes and not policy.read and not policy.write
     rules = Rules(
         network=policy.network != "off",
         children=has_children,
