@@ -19,6 +19,7 @@ from packaging.utils import canonicalize_version
 from plughost import _interpreters as interpreters
 from plughost import lock as locks
 from plughost import wheel as wheels
+from plughost._installing import UNTOLD_VERSION
 from plughost.errors import BuildError, InstallError, ResolveError
 from plughost.source import Origin, SourceTree
 
@@ -150,8 +151,8 @@ class Foundry:
             log=self._log,
             furnish=for_it.furnish,
         )
-        from_index = bool(file.sha256) and file.version
-        if wheel.name != file.name or (from_index and canonicalize_version(wheel.version) != canonicalize_version(file.version)):
+        is_told = file.version not in ("", UNTOLD_VERSION)
+        if wheel.name != file.name or (is_told and canonicalize_version(wheel.version) != canonicalize_version(file.version)):
             raise BuildError(
                 f"What `{file.name}` {file.version} is built from makes something else",
                 reference="wheel-invalid",

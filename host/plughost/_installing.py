@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NETWORK",
+    "UNTOLD_VERSION",
     "LockRequest",
     "SourceMetadata",
     "lock_with",
@@ -81,6 +82,10 @@ NETWORK = (
     "https_proxy",
     "no_proxy",
 )
+
+
+#: The version of what is from a place of its own, until it has been built.
+UNTOLD_VERSION = "0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

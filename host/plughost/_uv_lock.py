@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import tomllib
 
+from plughost._installing import UNTOLD_VERSION
 from plughost.paths import read_file
 
 TYPE_CHECKING = False
@@ -55,7 +56,10 @@ def write_metadata(request: LockRequest) -> str:
     entries: list[dict[str, object]] = []
     for name in sorted(request.from_source):
         known = exact.get(name, [])
-        entries += (known or [{"name": name, "version": "0"}])[-1:] if name in request.places else [{"name": name}, *known]
+        if name in request.places:
+            entries.append(known[-1] if known else {"name": name, "version": UNTOLD_VERSION})
+        else:
+            entries += [{"name": name}, *known]
     path = request.folder / "uv-metadata.toml"
     path.write_text(tomli_w.dumps({"dependency-metadata": entries}), encoding="utf-8")
     return str(path)
