@@ -27,6 +27,7 @@ _NAME = "bwrap"
 #: Where an operator's programs are, before those of PATH.
 _FOLDERS = ("/usr/bin",)
 _TRIED_WITHIN_S = 10.0
+_SIZED = ("--size", "65536")
 _BIND = {"ro": "--ro-bind", "rw": "--bind", "dev": "--dev-bind"}
 _ROOT = 0
 
@@ -51,14 +52,14 @@ def examine() -> dict[str, str]:
     own = [] if users else ["--unshare-user"]
     found["wrapped-tree"] = _tried(program) if users else ""
     found["wrapped-net"] = _tried(program, *own, "--unshare-net")
+    found["wrapped-size"] = _tried(program, *own, *_SIZED, "--tmpfs", "/tmp")  # noqa: S108
     return found
 
 
 def _tried(program: str, *options: str) -> str:
     """Have it do what it would for a worker, and start something that is there in any case: itself."""
-    memory = ["--perms", "1777", "--size", "65536", "--tmpfs", "/tmp"]  # noqa: S108
-    tree = ["--ro-bind", "/", "/", *memory, "--ro-bind", "/proc/self/status", "/tmp/status"]  # noqa: S108
-    argv = [program, *options, *tree, "--", program, "--version"]
+    tree = ["--perms", "1777", "--tmpfs", "/tmp", "--ro-bind", "/proc/self/status", "/tmp/status"]  # noqa: S108
+    argv = [program, "--ro-bind", "/", "/", *options, *tree, "--", program, "--version"]
     try:
         completed = _process.run(argv, env={}, timeout_s=_TRIED_WITHIN_S)
     except (OSError, TimeoutError) as error:
@@ -97,13 +98,17 @@ def _is_roots(path: str) -> bool:
 class Bubblewrap:
     """The one that a process is started through; see `_process.Wrapper`."""
 
-    __slots__ = ("_info", "_opened", "_options", "_program", "_steps")
+    __slots__ = ("_info", "_is_sized", "_opened", "_options", "_program", "_steps")
 
-    def __init__(self, program: str, steps: Sequence[Step], folder: str, *, users: bool, network: bool) -> None:
+    def __init__(
+        self, program: str, steps: Sequence[Step], folder: str, *, users: bool, network: bool, is_sized: bool = True
+    ) -> None:
         """`steps` make the file tree, see the runner's `_tree`; `folder` is one in it, where the process begins.
 
-        `users` and `network` say whether the process has those of its own, too.
+        `users` and `network` say whether the process has those of its own, too. One with a setuid bit can't give files in memory
+        a size (`is_sized`): then only the host watches how much there is.
         """
+        self._is_sized = is_sized
         self._program = program
         self._steps = steps
         self._options = [*(["--unshare-user"] if users else ()), *(["--unshare-net"] if network else ()), "--chdir", folder]
@@ -129,7 +134,7 @@ class Bubblewrap:
         if kind == "link":
             return ("--symlink", details[0], path)
         if kind == "tmpfs":
-            return ("--perms", "1777", "--size", details[0], "--tmpfs", path)
+            return ("--perms", "1777", *(("--size", details[0]) if self._is_sized else ()), "--tmpfs", path)
         if kind == "dir":
             return ("--dir", path)
         # An empty file is where something is bound: bubblewrap makes those by itself.

@@ -159,8 +159,8 @@ class Ways:
         if machine.bubblewrap:
             from plughost.sandbox._bubblewrap import Bubblewrap
 
-            users = machine.can("wrapped-users")
-            return Bubblewrap(machine.bubblewrap, steps, work, users=users, network=has_hosts)
+            users, is_sized = machine.can("wrapped-users"), machine.can("wrapped-size")
+            return Bubblewrap(machine.bubblewrap, steps, work, users=users, network=has_hosts, is_sized=is_sized)
         return None
 
     def _namespaces(self, *, has_hosts: bool) -> int:
