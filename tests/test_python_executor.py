@@ -26,8 +26,8 @@ pytestmark = pytest.mark.usefixtures("confined")
 
 
 @pytest.fixture(scope="module")
-def stores(tmp_path_factory, uv_cache):
-    """A store with the executor, and one with the bridge, too, which takes a while: it is made while tests run that need none."""
+def stores(request, tmp_path_factory, uv_cache):
+    """A store with the executor, and one with the bridge, which takes a while: it is made while those tests run that need none."""
     folder = tmp_path_factory.mktemp("executor")
 
     def make(name, add):
@@ -39,10 +39,10 @@ def stores(tmp_path_factory, uv_cache):
         return root
 
     with ThreadPoolExecutor(2) as pool:
-        yield {
-            "executor": pool.submit(make, "executor", lambda host: host.add(str(EXECUTOR), with_=SCIENTIFIC)),
-            "bridge": pool.submit(make, "bridge", lambda host: host.add(str(BRIDGE), grant={"network": "on"})),
-        }
+        stores = {"executor": pool.submit(make, "executor", lambda host: host.add(str(EXECUTOR), with_=SCIENTIFIC))}
+        if any("aipyapp" in item.name for item in request.session.items):
+            stores["bridge"] = pool.submit(make, "bridge", lambda host: host.add(str(BRIDGE), grant={"network": "on"}))
+        yield stores
 
 
 @pytest.fixture(scope="module")
