@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("confined")
 
 @pytest.fixture(scope="module")
 def stores(request, tmp_path_factory, uv_cache):
-    """A store with the executor, and one with the bridge, which takes a while: it is made while those tests run that need none."""
+    """A store with the executor, and one with the bridge, which takes a while: it is made while tests run that need none."""
     folder = tmp_path_factory.mktemp("executor")
 
     def make(name, add):
