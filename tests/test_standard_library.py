@@ -120,6 +120,15 @@ def test_a_process_that_is_denied_is_told_with_what_would_allow_it(call, store, 
     )
 
 
+@pytest.mark.parametrize("program", ["env", "/usr/bin/env"])
+def test_a_program_that_the_policy_does_not_name_is_told_with_what_would_allow_it(store, program):
+    with Host("plughost", store=store, policy=Policy(processes=16)) as host, pytest.raises(FileNotFoundError) as refused:
+        host.call("ordinary", "run", [program])
+    remedy = f"`plughost --store {store} policy set ordinary execute=/usr/bin` lets it if the app did, too"
+    assert isinstance(refused.value, PluginError)
+    assert refused.value.hint == f"The plugin may not execute `/usr/bin/env`: {remedy}"
+
+
 def test_a_program_that_the_shell_is_denied_is_told_in_what_is_printed(store):
     with Host(store=store) as host:
         outcome = host.invoke("ordinary", "system", args=["true"])

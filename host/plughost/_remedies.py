@@ -7,7 +7,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 __all__ = ["Remedy"]
 
@@ -53,6 +53,12 @@ class Remedy:
             self._way(f"{number} execute={_PROGRAMS}", {"processes": _SOME_PROCESSES, "execute": [_PROGRAMS]}),
         )
         return [f"`{way}` would allow it{beside}" for way in ways]
+
+    def for_programs(self, paths: Sequence[str]) -> str:
+        """What would let it execute what is there, where it may have processes."""
+        beside = self._beside("execute", tuple(paths))
+        way = self._way(f"execute={_quoted(','.join(paths))}", {"execute": list(paths)})
+        return f"`{way}` lets it{beside}"
 
     def for_file(self, path: str, field: str) -> str:
         """What would let it `read` a file, or `write` to it or into the folder."""

@@ -24,6 +24,8 @@ _NOT_THERE = (errno.ENOENT, errno.ENOTDIR)
 _NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 #: What is the kernel's, and no file of anybody's.
 _NOBODYS = ("/proc", "/sys", "/dev")
+#: As PATH is for every plugin.
+_PROGRAMS = "/usr/local/bin:/usr/bin:/bin"
 _TEMPORARY = "/tmp"  # noqa: S108 - each process has one of its own
 
 
@@ -36,7 +38,9 @@ def explain_file(error: PluginError, plugin: str, confinement: Confinement) -> N
     path = os.path.abspath(name)
     if any(is_within(folder, path) for folder in (*_NOBODYS, confinement.work)):
         return
-    if number in _NOT_THERE:
+    if number in (*_NOT_THERE, errno.EACCES) and (hint := _how_to_execute(name, confinement)):
+        error.hint = hint
+    elif number in _NOT_THERE:
         error.hint = _how_to_find(path, plugin, confinement, is_whole=os.path.isabs(name))
     elif number in _NOT_WRITABLE and os.path.isabs(name):
         place = path if os.path.exists(path) else os.path.dirname(path)
@@ -47,6 +51,19 @@ def may_read(policy: Policy, path: str) -> bool:
     """Whether the policy names the file, or a folder that it is in; `/` doesn't stand for the temporary files of others."""
     allowed = (*policy.read, *policy.write)
     return any(is_within(each, path) for each in allowed if each != "/" or not is_within(_TEMPORARY, path))
+
+
+def _how_to_execute(name: str, confinement: Confinement) -> str:
+    """If that is a program of this machine's, and the plugin may start some, but not this one."""
+    policy, remedy = confinement.policy, confinement.remedy
+    if policy.processes == 1 or remedy is None or (os.sep in name and not os.path.isabs(name)):
+        return ""
+    import shutil
+
+    program = shutil.which(name, path=_PROGRAMS)
+    if program is None or any(is_within(each, program) for each in policy.execute):
+        return ""
+    return f"The plugin may not execute `{program}`: {remedy.for_programs([*policy.execute, os.path.dirname(program)])}"
 
 
 def _how_to_find(path: str, plugin: str, confinement: Confinement, *, is_whole: bool) -> str:
