@@ -17,12 +17,13 @@ import statistics
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from plughost import Host
-from plughost.errors import CallCancelled, CallTimeout, PluginCrashed, UsageError
+from plughost.errors import CallCancelled, CallTimeout, PluginCrashed, SessionEnded, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -71,14 +72,21 @@ SETTLED_AFTER_S = 5.0
 DEADLINE_S = 0.01
 #: Every so many calls one with a value large enough for shared memory.
 LARGE_EVERY = 1000
-#: Sessions open at once: the others end to make room.
-MOST_SESSIONS = 10
+#: Sessions open at once: the others end to make room. Whoever still asks for one of so many is told how it ended.
+MOST_SESSIONS = 100
+REMEMBERED = 256
+#: Who opens sessions at the same time.
+THREADS = 20
+#: The plugin is there twice, so that sessions are of several.
+PLUGINS = ("soaked", "soaked-too")
+#: Until each of the threads has the memory that it comes to.
+SETTLED_ROUNDS = 60
 LARGE = bytes(1 << 20)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:
-    """What a process holds: resident memory, and how many of each other thing."""
+    """What a process holds: memory, but for that of files, such as the journal's, and how many of each other thing."""
 
     kib: int
     descriptors: int
@@ -89,8 +97,9 @@ class Holding:
     @classmethod
     def of(cls, pid: int) -> Holding:
         proc = Path(f"/proc/{pid}")
+        resident, mapped = map(int, (proc / "statm").read_text().split()[1:3])
         return cls(
-            kib=int((proc / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024,
+            kib=(resident - mapped) * os.sysconf("SC_PAGE_SIZE") // 1024,
             descriptors=len(os.listdir(proc / "fd")),
             threads=len(os.listdir(proc / "task")),
             children=len(children_of(pid)),
@@ -123,7 +132,9 @@ class Soak:
         entry_points = "".join(f'{tool} = "soaked:{tool}"\n' for tool in TOOLS)
         (source / "pyproject.toml").write_text(PROJECT + entry_points, encoding="utf-8")
         self.host = Host(store=folder / "store", max_sessions=MOST_SESSIONS)
-        self.host.add(str(source))
+        self._threads = ThreadPoolExecutor(THREADS)
+        for name in PLUGINS:
+            self.host.add(str(source), name=name)
         for _ in range(20):  # opens each kind of file that records are written to
             self.host.call("soaked", "echo")
             with contextlib.suppress(UsageError):
@@ -181,12 +192,27 @@ class Soak:
 
     def use_a_session(self, number: int) -> None:
         """One that is opened, used and dropped; the process of each fifth is killed in the middle of a call."""
-        session = self.host.session("soaked")
+        session = self.host.session(PLUGINS[number % len(PLUGINS)])
         assert session.call("write", f"{number}.txt") == session.folder
         if number % 5 == 0:
             with contextlib.suppress(PluginCrashed):
                 session.call("die")
             assert session.invoke("write", args=["again.txt"]).artifacts
+
+    def use_sessions_in_threads(self, number: int) -> None:
+        """One in each thread, of which every other is closed and the others are left to be closed by whoever needs room."""
+
+        def use(place: int) -> None:
+            session = self.host.session(PLUGINS[place % len(PLUGINS)])
+            with contextlib.suppress(SessionEnded):  # it may have made room before it was used
+                session.call("write", f"{number}.txt")
+                if place % 5 == 0:
+                    with contextlib.suppress(PluginCrashed):
+                        session.call("die")
+            if place % 2:
+                session.close()
+
+        list(self._threads.map(use, range(THREADS)))
 
     def left(self) -> list[Path]:
         """Folders that plugins have written to, once there are no plugins any more."""
@@ -228,12 +254,16 @@ def extra(before: Holding, after: Holding) -> bool:
     return any(b < a for b, a in zip(astuple(before)[1:], astuple(after)[1:], strict=True))
 
 
-def run(soak: Soak, what: str, operate: Callable[[int], None], count: int) -> bool:
-    """Print what is held at the start of each tenth, and whether that grows. The first tenth is for what is made once."""
+def run(soak: Soak, what: str, operate: Callable[[int], None], count: int, settled_after: int = 1) -> bool:
+    """Print what is held at the start of each tenth, and whether that grows.
+
+    What is made once, or kept so often and no oftener, is by the end of the first tenth, or `settled_after` operations before it.
+    """
     print(f"\n{what}: {count:,}\n{'':>10}" + "".join(f"{side:<45}" for side in ("   host", "   child")))
     names = "".join(f"{field.name:>12}" if field.name != "kib" else f"{'KiB':>9}" for field in fields(Holding))
     print(f"{'done':>10}{names}{names}")
-    operate(0)
+    for number in range(settled_after):
+        operate(number)
     soak.host.calls(limit=1)  # takes in what was recorded: in the midst of a short part that would look like growth
     samples: list[Sample] = []
     began = time.monotonic()
@@ -273,19 +303,21 @@ def main() -> None:
     parser.add_argument("--loops", type=int, default=1_000, help="event loops, each with a call, answered or cancelled")
     parser.add_argument("--kills", type=int, default=1_000, help="kills of the plugin's process")
     parser.add_argument("--sessions", type=int, default=1_000, help="sessions that are opened, used and dropped")
+    parser.add_argument("--rounds", type=int, default=100, help=f"rounds in which {THREADS} threads do so at the same time")
     counts = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="plughost-soak-") as folder:
         soak = Soak(Path(folder))
         with soak.host:
             parts = (
-                ("calls", soak.call, counts.calls),
-                ("streams left early", soak.leave_a_stream, counts.streams),
-                ("cancels", soak.cancel, counts.cancels),
-                ("event loops", soak.await_in_a_loop, counts.loops),
-                ("kills", soak.kill, counts.kills),
-                ("sessions", soak.use_a_session, counts.sessions),
+                ("calls", soak.call, counts.calls, 1),
+                ("streams left early", soak.leave_a_stream, counts.streams, 1),
+                ("cancels", soak.cancel, counts.cancels, 1),
+                ("event loops", soak.await_in_a_loop, counts.loops, 1),
+                ("kills", soak.kill, counts.kills, 1),
+                ("sessions", soak.use_a_session, counts.sessions, MOST_SESSIONS + REMEMBERED),
+                ("rounds of sessions", soak.use_sessions_in_threads, counts.rounds, SETTLED_ROUNDS),
             )
-            sound = [run(soak, what, operate, count) for what, operate, count in parts if count]
+            sound = [run(soak, what, operate, count, settled_after) for what, operate, count, settled_after in parts if count]
         for path in (left := soak.left()):
             print(f"left: {path}")
     sys.exit(not all(sound) or bool(left))
