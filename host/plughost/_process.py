@@ -91,6 +91,7 @@ _LIFELINE = 3  # the descriptor's number in the child, unless that is to be kept
 _HELD = 4  # the number of what the child only holds
 _LINK = 5  # the number of what it is to answer by once
 _HIGH = 900  # of the 1,024 descriptors that a process has as a rule
+_FOREVER = float("inf")
 _READ_BYTES = 1 << 16
 _KEPT_BYTES = 1 << 25  # of what a program prints: more than any tool has to say
 #: SIGKILL needs no more than this, but in a process that the kernel itself holds up (a dead network file system).
@@ -523,13 +524,12 @@ def _converse(  # noqa: C901 - one loop over four descriptors; cut up, its state
 
     try:
         while open_fds:
-            left_s = None if deadline is None else deadline - time.monotonic()
-            if left_s is not None and left_s <= 0:
+            left_s = _FOREVER if deadline is None else deadline - time.monotonic()
+            if left_s <= 0:
                 raise TimeoutError(f"`{os.path.basename(child_name(child))}` took longer than {timeout_s:g} s")
             if watch and not ended:
-                pause_s = watch(child)
-                left_s = pause_s if left_s is None else min(left_s, pause_s)
-            ready = poller.poll(0 if ended else None if left_s is None else left_s * 1000)
+                left_s = min(left_s, watch(child))
+            ready = poller.poll(0 if ended else None if left_s == _FOREVER else left_s * 1000)
             if ended and not ready:
                 break  # the program is gone and its pipes are drained; whoever holds them still is no concern of ours
             for fd, _event in ready:

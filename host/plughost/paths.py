@@ -21,7 +21,7 @@ replaced, not what is in it.
       cache/build/<key>/                    build environments that are kept, because making one takes longer than a build
       cache/fetched/<key>/<digest>/         wheels fetched for an export, for the next one; deleted after a week
       cache/wheels/<key>/                   wheels built from a commit, for when that is added again; deleted after a week
-      cache/built/<key>/                    wheels built from sdists and commits of dependencies; deleted after three months unused
+      cache/built/<key>/                    wheels built from dependencies' sources; deleted after three months unused
       cache/pip*/, cache/virtualenv/        what pip and virtualenv keep, where they are used instead of uv
       cache/runner/                         bytecode of the runner, by interpreter
       cache/machine.json                    how processes can be confined on this machine

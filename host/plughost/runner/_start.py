@@ -45,8 +45,8 @@ item. `log`: a record of `logging`: `level`, `level_name`, `logger`, `message`, 
 (it stands in the plugin's output, too). Records of the time between two requests come with the later one.
 
 `convert` names the arguments of a call that are to be turned into their annotated types. `offered` says which are functions of
-the app's: a place or a name → the name that the app offers it by. With `plainly` in `initialize`, arrays and tables leave as lists
-and records, for a host that shows them and has none of their libraries.
+the app's: a place or a name → the name that the app offers it by. With `plainly` in `initialize`, arrays and tables leave as
+lists and records, for a host that shows them and has none of their libraries.
 
 **Wrappers** of hooks run up to their `yield`, and stand still while what they wrap runs elsewhere. `kept` names the places in
 `result` where an object without a wire form stays in the host, each with its type: `[path, type]`. The `outcome` of going on is

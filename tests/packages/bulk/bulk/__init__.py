@@ -35,7 +35,12 @@ def tables():
     import pyarrow as pa
 
     frame = pd.DataFrame({"city": ["Bern", "Thun"], "at": pd.to_datetime(["2024-01-01", "NaT"])}, index=["a", "b"])
-    yield from (np.arange(4).reshape(2, 2), np.array([1.5, np.nan]), np.array(["2024-01-01"], "M8[D]"), np.array([1, "a"], object))
+    yield from (
+        np.arange(4).reshape(2, 2),
+        np.array([1.5, np.nan]),
+        np.array(["2024-01-01"], "M8[D]"),
+        np.array([1, "a"], object),
+    )
     yield from (frame, frame["city"], pa.table({"x": [1, None]}), np.zeros(20_000, "u1"))
 
 
