@@ -527,9 +527,8 @@ def _converse(  # noqa: C901 - one loop over four descriptors; cut up, its state
             left_s = _FOREVER if deadline is None else deadline - time.monotonic()
             if left_s <= 0:
                 raise TimeoutError(f"`{os.path.basename(child_name(child))}` took longer than {timeout_s:g} s")
-            if watch and not ended:
-                left_s = min(left_s, watch(child))
-            ready = poller.poll(0 if ended else None if left_s == _FOREVER else left_s * 1000)
+            pause_s = 0 if ended else min(left_s, watch(child) if watch else _FOREVER)
+            ready = poller.poll(None if pause_s == _FOREVER else pause_s * 1000)
             if ended and not ready:
                 break  # the program is gone and its pipes are drained; whoever holds them still is no concern of ours
             for fd, _event in ready:
