@@ -48,7 +48,7 @@ UPDATE = {
     "receipt": "open revision/receipt.toml",
     "placing": "os.rename /revision plugins/plughost/echo",
     "pointer": "os.rename /current plugins/plughost/echo/current",
-    "clearing up": "os.rmdir store/tmp/",
+    "clearing up": "os.rmdir 'scratch'",
     "in force": "os.remove placing",
 }
 FIRST = {
@@ -56,7 +56,7 @@ FIRST = {
     "revision aside": "os.rename /revision /plugin/",
     "pointer aside": "os.rename /current /plugin/",
     "placing": "os.rename /plugin plugins/plughost/echo",
-    "clearing up": "os.rmdir store/tmp/",
+    "clearing up": "os.rmdir 'scratch'",
 }
 REMOVAL = {
     "placing aside": "os.rename plugins/plughost/echo /trash/",
