@@ -261,6 +261,14 @@ def test_memory_that_is_used_up_is_the_plugins_to_give_back(host):
         assert session.call("add") == 6
 
 
+def test_a_plugin_that_keeps_nearly_all_memory_is_still_asked(host):
+    with host.session("stateful", memory_bytes=100 << 20, policy={"wall": "5 s"}) as session:
+        session.call("add", 5)
+        with pytest.raises(MemoryError):
+            session.call("hoard-all", 1 << 14)
+        assert session.call("add") == 6
+
+
 # Calls of every kind.
 
 

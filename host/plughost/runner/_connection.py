@@ -29,6 +29,8 @@ _signal = __import__("_signal")  # `signal`, without the enumerations of its con
 
 _PARSE_ERROR = -32700
 _READ_BYTES = 1 << 16
+#: So few are to be had when the plugin has all the rest: from what has been given back of small objects.
+_SCANT_BYTES = 1 << 8
 #: How the process ends when it can't be of use any more: EX_SOFTWARE of sysexits.h.
 _USELESS = 70
 
@@ -185,16 +187,19 @@ class Connection:
 
         Raises: Ended: nothing will.
         """
+        size = _READ_BYTES
         while True:
             try:
                 arena = self.bulk.sending
                 if arena is not None and arena.keeps_more:
                     self.bulk.rest(self.requests)
-                chunk = _read(self.requests, _READ_BYTES)
+                chunk = _read(self.requests, size)
             except BlockingIOError:  # as in `send`
                 os.set_blocking(self.requests, True)
             except OSError:
                 os._exit(_USELESS)
+            except MemoryError:  # the plugin has kept so much
+                size = _scanter(size)
             except (SystemExit, KeyboardInterrupt):
                 raise Ended from None
             except BaseException:  # noqa: BLE001 - of a signal handler of the plugin's, while nothing was asked of it
@@ -216,3 +221,11 @@ class Connection:
                 os.close(descriptor)
             except OSError:  # the plugin was faster
                 pass
+
+
+def _scanter(size: int) -> int:
+    """How much to read at once where there was no memory for `size`. Where that was least, the process ends."""
+    if size == _SCANT_BYTES:
+        os.write(2, b"plughost: no memory is left to read a request\n")
+        os._exit(_USELESS)
+    return _SCANT_BYTES

@@ -124,6 +124,17 @@ def hoard(mib: int) -> int:
     return len(_hoarded)
 
 
+def hoard_all(least: int) -> None:
+    """Take all the memory that there is in ever smaller pieces, and keep it."""
+    size = 1 << 20
+    while size >= least:
+        try:
+            _hoarded.append(bytearray(b"x") * size)
+        except MemoryError:
+            size >>= 1
+    raise MemoryError
+
+
 def spin() -> None:
     while True:
         pass
