@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import re
 import select
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -244,6 +245,7 @@ def test_the_deadline_of_a_caller_is_not_the_policy_s(limited: Callable[..., Hos
             MemoryError,
             "asked for more memory than its policy allows, which is 150 MiB; it has ",
         ),
+        ({"memory_bytes": 150 * MIB}, "map-memory", {"mib": 200}, OSError, "asked for more memory than its policy allows"),
         ({"file_bytes": 2 * MIB}, "write", {"mib": 3}, OSError, "its policy allows 2 MiB for one file"),
         ({"open_files": 40}, "open-files", {"count": 50}, OSError, "its policy allows 40 open files"),
         ({"threads": 8}, "start-threads", {"count": 20}, RuntimeError, "its policy allows 8 threads"),
@@ -293,6 +295,43 @@ def test_what_a_plugin_does_to_itself_stays_a_crash(
     assert not isinstance(caught.value, LimitExceeded)
     assert ends in caught.value.message
     assert cause in "".join(caught.value.causes)
+
+
+RUST = "memory allocation of 734003200 bytes failed\n"
+CXX = "terminate called after throwing an instance of 'std::bad_alloc'\n  what():  std::bad_alloc\n"
+
+
+@pytest.mark.parametrize("options", [{}, {"isolation": "call"}])
+@pytest.mark.parametrize(
+    ("tool", "kwargs", "told"),
+    [
+        ("allocate-natively", {"mib": 300}, r"was killed by SIGSEGV when it had 1[45]\d MiB of the 150 MiB of memory"),
+        (
+            "give-up",
+            {"name": "SIGABRT", "text": RUST},
+            "was killed by SIGABRT for want of memory, of which its policy allows 150 MiB",
+        ),
+        (
+            "give-up",
+            {"name": "SIGABRT", "text": CXX},
+            "was killed by SIGABRT for want of memory, of which its policy allows 150 MiB",
+        ),
+    ],
+)
+def test_an_end_for_want_of_memory_is_told_as_the_limit(
+    limited: Callable[..., Host], options: dict[str, object], tool: str, kwargs: dict[str, object], told: str
+) -> None:
+    error = ended(limited(options, memory_bytes=150 * MIB), tool, **kwargs)
+    assert (error.reference, error.limit, error.allowed) == ("limit-memory", "memory_bytes", 150 * MIB)
+    assert re.search(told, error.message)
+    assert error.hint
+
+
+def test_an_end_for_want_of_room_in_memory_for_files_is_told_as_the_limit(limited: Callable[..., Host]) -> None:
+    error = ended(limited(disk_bytes=32 * MIB), "map-temporary", mib=64)
+    assert (error.limit, error.allowed) == ("memory_bytes", 32 * MIB)
+    assert re.search(r"was killed by SIGBUS when `/tmp` held [23]\d MiB of 32 MiB", error.message)
+    assert "work directory" in error.hint
 
 
 def test_a_program_that_is_ended_by_the_kernel_for_a_large_file_is_told_of_as_that(limited: Callable[..., Host]) -> None:

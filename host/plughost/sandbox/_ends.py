@@ -1,7 +1,7 @@
 """How a worker's end is told: what limit it met and by how much, or else what is known.
 
-Above it: the guard; below it: errors. That a limit has ended a worker is said only where we ended it for that, or the kernel has
-said so; what a plugin does to itself stays a crash.
+Above it: the guard; below it: errors. That a limit has ended a worker is said where we ended it for that, the kernel has said so,
+or what is known of its end (`_want`) makes it likely; what a plugin does to itself stays a crash.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ from __future__ import annotations
 from plughost import _kernel
 from plughost.errors import LimitExceeded, PlughostError, PluginCrashed, PluginError
 from plughost.policy import DEFAULT, KEYS
-from plughost.sandbox._breach import NEAR, Breach
+from plughost.sandbox._breach import Breach
+from plughost.sandbox._want import find_want, tells_of_want
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from plughost.sandbox._guard import Guard
+    from plughost.sandbox._want import Want
 
 __all__ = ["crash_of", "explain", "limit_error", "quantity"]
 
 #: Signals, by what their numbers are on Linux.
 _SIGKILL, _SIGXFSZ, _SIGSYS = 9, 25, 31
-#: How a program ends that finds no memory and doesn't expect that: SIGSEGV, SIGBUS, SIGABRT.
-_FOR_WANT_OF_MEMORY = (11, 7, 6)
 _UNITS = (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
 _REFERENCES = {
     "memory_bytes": "limit-memory",
@@ -45,8 +45,11 @@ _SAID = {
     "result_bytes": "its result was {}",
 }
 _ALLOWED_OF = {"threads": " threads", "processes": " processes", "open_files": " open files", "file_bytes": " for one file"}
+_OUT_OF_MEMORY_FILES = "What is large belongs in the work directory, which is the current one when a call begins"
+#: What libraries raise that have no word of Python's for what was missing.
+_GENERAL = ("BaseException", "Exception", "RuntimeError", "SystemError")
 #: What the kernel answers a plugin that meets a limit: numbers of an OSError.
-_EAGAIN, _EMFILE, _EFBIG, _ENOSPC = 11, 24, 27, 28
+_EAGAIN, _ENOMEM, _EMFILE, _EFBIG, _ENOSPC = 11, 12, 24, 27, 28
 
 
 def quantity(limit: str, figure: float) -> str:
@@ -102,7 +105,10 @@ def crash_of(guard: Guard, what: str, code: int | None, causes: list[str]) -> Pl
         error: PluginCrashed = limit_error(guard, what, breach)
         error.causes = tuple(causes)
         return error
-    cause = _why(guard, code)
+    want = find_want(guard, code, causes)
+    if want is not None and want.likely:
+        return _ended_for_want(guard, what, code, want, causes)
+    cause = _why(guard, code) if want is None else f"It was possibly out of memory: it had {_seen(want)} when last seen"
     return PluginCrashed(
         f"{what} crashed: its process {_kernel.how_it_ended(code)} before it answered",
         causes=[*filter(None, [cause]), *causes],
@@ -110,15 +116,33 @@ def crash_of(guard: Guard, what: str, code: int | None, causes: list[str]) -> Pl
     )
 
 
+def _ended_for_want(guard: Guard, what: str, code: int | None, want: Want, causes: list[str]) -> LimitExceeded:
+    """The error for what had all but all of the memory that there was for it, and came to grief by that."""
+    allowed = quantity("memory_bytes", want.allowed)
+    if want.where:
+        why, hint = f"when `{want.where}` held {_seen(want)}", _OUT_OF_MEMORY_FILES
+    elif want.said:
+        why, hint = f"for want of memory, of which its policy allows {allowed}", _how_to_allow(guard, "memory_bytes")
+        causes = [*causes, f"It had {quantity('memory_bytes', want.figure)} when last seen"]
+    else:
+        why = f"when it had {quantity('memory_bytes', want.figure)} of the {allowed} of memory that its policy allows"
+        hint = _how_to_allow(guard, "memory_bytes")
+    error = LimitExceeded(
+        f"{what} crashed: its process {_kernel.how_it_ended(code)} {why}", reference="limit-memory", causes=causes, hint=hint
+    )
+    error.limit, error.figure, error.allowed = "memory_bytes", want.figure, want.allowed
+    return error
+
+
+def _seen(want: Want) -> str:
+    return f"{quantity('memory_bytes', want.figure)} of {quantity('memory_bytes', want.allowed)}"
+
+
 def _why(guard: Guard, code: int | None) -> str:
     """What is known of an end by a signal that is nobody's of ours."""
     signal = -(code or 0)
     if signal == _SIGSYS:
         return "It may have made a system call of another architecture: that is how those are refused"
-    allowed = guard.policy.memory_bytes
-    if allowed is not None and guard.meter.peak_bytes >= NEAR * allowed and signal in _FOR_WANT_OF_MEMORY:
-        figures = f"{quantity('memory_bytes', guard.meter.peak_bytes)} of {quantity('memory_bytes', allowed)}"
-        return f"It was possibly out of memory: it had {figures}"
     if signal == _SIGKILL and not guard.is_called_off:
         return "No limit of its policy did that: it did it itself, or somebody else, or the system for want of memory"
     return ""
@@ -139,7 +163,8 @@ def explain(guard: Guard, error: PlughostError) -> PlughostError:
 
 def _limit_met(error: PluginError, number: object) -> str:
     """The field of the policy that the kernel may have refused it something for; nothing where it is none."""
-    if error.builtin_name == "MemoryError":
+    is_general = error.builtin_name in _GENERAL
+    if error.builtin_name == "MemoryError" or number == _ENOMEM or (is_general and tells_of_want(error.remote_message)):
         return "memory_bytes"
     if error.builtin_name == "RuntimeError" and "start new thread" in error.remote_message:
         return "threads"
@@ -165,4 +190,4 @@ def _tell_of_full_folder(guard: Guard, error: PluginError) -> None:
             f"It reached a limit: `{guard.meter.temporary}` holds at most {quantity('disk_bytes', size)}",
             *error.causes,
         )
-        error.hint = "What is large belongs in the work directory, which is the current one when a call begins"
+        error.hint = _OUT_OF_MEMORY_FILES

@@ -32,12 +32,16 @@ _SECTOR_BYTES = 512  # the unit of `st_blocks`, whatever a file system's is
 
 
 class Usage:
-    """Of one process: memory that is its own (swapped out or not, and what the kernel maps it by), shared memory, and threads."""
+    """Of one process: memory that is its own (swapped out or not, and what the kernel maps it by), shared memory, and threads.
 
-    __slots__ = ("own_bytes", "shared_bytes", "threads")
+    `data_bytes` is what it was promised of memory of its own, which is what the kernel limits.
+    """
 
-    def __init__(self, own_bytes: int, shared_bytes: int, threads: int) -> None:
+    __slots__ = ("data_bytes", "own_bytes", "shared_bytes", "threads")
+
+    def __init__(self, own_bytes: int, shared_bytes: int, data_bytes: int, threads: int) -> None:
         self.own_bytes = own_bytes
+        self.data_bytes = data_bytes
         self.shared_bytes = shared_bytes
         self.threads = threads
 
@@ -48,7 +52,8 @@ def usage(pid: int) -> Usage | None:
     if not status:
         return None
     own = sum(_kib(status, name) for name in (b"\nRssAnon:", b"\nVmSwap:", b"\nVmPTE:"))
-    return Usage(own << 10, _kib(status, b"\nRssShmem:") << 10, _kib(status, b"\nThreads:"))
+    shared, data = (_kib(status, name) << 10 for name in (b"\nRssShmem:", b"\nVmData:"))
+    return Usage(own << 10, shared, data, _kib(status, b"\nThreads:"))
 
 
 def cpu_ns(pid: int) -> int:

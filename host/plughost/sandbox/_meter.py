@@ -60,9 +60,11 @@ class Meter:
         "_is_fork",
         "_process",
         "_shared_bytes",
+        "_temporary_use",
         "cpu_ns",
         "memory_bytes",
         "peak_bytes",
+        "peak_data_bytes",
         "pids",
         "temporary",
         "threads",
@@ -84,6 +86,9 @@ class Meter:
         #: The memory of all of them, when it was looked at last, and the most that was seen; and how many threads there were.
         self.memory_bytes = self.peak_bytes = 0
         self.threads = 0
+        #: The most that one process was seen to be promised of memory of its own, which is what the kernel limits.
+        self.peak_data_bytes = 0
+        self._temporary_use = 0, 0
         self._shared_bytes = shared_bytes
         self._process = process
         self._is_fork = confinement.is_fork
@@ -123,6 +128,7 @@ class Meter:
             total = exact + files_bytes if exact >= 0 else total
         self.memory_bytes = total
         self.peak_bytes = max(self.peak_bytes, total)
+        self.peak_data_bytes = max([self.peak_data_bytes, *(known.data_bytes for known in found)])
         self.threads = sum(known.threads for known in found)
 
     def _memory_files(self) -> int:
@@ -134,8 +140,12 @@ class Meter:
         return self._hidden_bytes
 
     def temporary_use(self) -> tuple[int, int]:
-        """How much lies in the tmpfs for temporary files, and how much it holds."""
-        return use_of_file_system(self._process.pid, self.temporary) if self.temporary else (0, 0)
+        """How much lies in the tmpfs for temporary files, and how much it holds; of a process that is gone, when last seen."""
+        if self.temporary and self._process.returncode is None:
+            used, size = use_of_file_system(self._process.pid, self.temporary)
+            if size:  # which it has no more when it has ended, and nobody has waited for it yet
+                self._temporary_use = used, size
+        return self._temporary_use
 
     # The work directory.
 

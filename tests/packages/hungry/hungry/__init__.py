@@ -199,5 +199,40 @@ def end_by(name: str, mib: int = 0) -> str:
     return _wait()
 
 
+def allocate_natively(mib: int) -> str:
+    """By functions of the C library, without looking at what they give."""
+    import ctypes
+
+    library = ctypes.CDLL(None)
+    library.malloc.restype = ctypes.c_void_p
+    for _ in range(mib):
+        ctypes.memset(library.malloc(MIB), 1, MIB)
+        time.sleep(0.001)
+    return _wait()
+
+
+def map_memory(mib: int) -> str:
+    kept.append(mmap.mmap(-1, mib * MIB, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
+    return _wait()
+
+
+def map_temporary(mib: int) -> str:
+    """A file in the temporary folder, by memory that shows it."""
+    with tempfile.TemporaryFile() as file:
+        file.truncate(mib * MIB)
+        shown = mmap.mmap(file.fileno(), mib * MIB)
+        for place in range(0, mib * MIB, MIB):
+            shown[place : place + MIB] = b"x" * MIB
+            time.sleep(0.002)
+    return _wait()
+
+
+def give_up(name: str, text: str) -> str:
+    """End as a program does that was given no memory, and says so."""
+    os.write(2, text.encode())
+    os.kill(os.getpid(), getattr(signal, name))
+    return _wait()
+
+
 def leave(code: int) -> None:
     os._exit(code)
