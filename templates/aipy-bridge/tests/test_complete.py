@@ -5,6 +5,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+from loguru import logger
 
 from aipy_bridge import complete
 
@@ -59,6 +60,15 @@ def test_the_model_is_asked_and_its_answer_is_given(server):
 def test_what_the_server_says_against_it_is_an_error(server):
     with pytest.raises(ConnectionError, match="wrong key"):
         complete("a question", model=model(server, api_key="bad-key"))
+
+
+def test_the_key_is_in_no_log(server):
+    lines = []
+    sink = logger.add(lines.append)
+    with pytest.raises(ConnectionError):
+        complete("a question", model=model(server, api_key="bad-key"))
+    logger.remove(sink)
+    assert not lines
 
 
 @pytest.mark.parametrize(("of", "message"), [({"type": "openai"}, "no `api_key`"), ({"type": "odd"}, "no such `type`")])

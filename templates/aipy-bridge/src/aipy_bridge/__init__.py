@@ -21,6 +21,10 @@ def complete(prompt: str, *, model: dict[str, Any]) -> str:
         ValueError: aipyapp knows no such model, or it has no key.
         ConnectionError: the model was asked in vain.
     """
+    from loguru import logger
+
+    logger.disable("aipyapp")  # What it logs of a failure has the values of variables in it, and so the key.
+
     # Importing them takes a second.
     from aipyapp.llm import ErrorMessage, UserMessage, create_client_config
     from aipyapp.llm.manager import CLIENTS
