@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from plughost._process import find_program
 from plughost._templates import templates
 from plughost.authoring import make_project, your_name
+from plughost.cli._printer import home_as_tilde
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def _tell(printer: Printer, made: Made, shown: str, template: str) -> None:
     what = f"`{shown}` from the template `{template}`{repository.get(made.repository, '')}"
     printer.line(f"{out.paint('green', 'Made')} {out.highlight(what)}")
     steps = [*([(f"cd {shlex.quote(shown)}", "")] if shown != "." else []), *((_runnable(run), what) for run, what in made.steps)]
+    steps = [(home_as_tilde(run), what) for run, what in steps]  # as they will be printed, which says how wide they are
     width = max(len(run) for run, what in steps if what)
     printer.line()
     printer.line("Next:")
