@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from plughost import Host, SandboxError
-from plughost.errors import LimitExceeded
+from plughost.errors import LimitExceeded, PluginCrashed
 from plughost.policy import DEFAULT, TRUSTED, Policy
 from plughost.sandbox import Machine, Ways, WorkFolders, known_machine, unenforceable
 from plughost.worker._launch import RUNNER
@@ -40,8 +40,8 @@ def open_host(nosy_store: Path) -> Iterator[Callable[[Policy], Host]]:
     """`open_host(policy)` is a host in which `nosy` has that policy."""
     opened: list[Host] = []
 
-    def open_one(policy: Policy = DEFAULT) -> Host:
-        opened.append(Host(store=nosy_store, policy=policy))
+    def open_one(policy: Policy = DEFAULT, **options: object) -> Host:
+        opened.append(Host(store=nosy_store, policy=policy, **options))
         return opened[-1]
 
     yield open_one
@@ -126,6 +126,27 @@ def test_a_path_through_a_link_leads_where_it_does_outside(open_host, tmp_path):
     assert host.call("nosy", "read", str(tmp_path / "link" / "note")) == "read me"
 
 
+@pytest.mark.parametrize("field", ["read", "execute"])
+def test_what_lies_in_a_folder_that_a_plugin_writes_to_leads_nowhere_else(open_host, tmp_path, field):
+    tmp_path.chmod(0o755)
+    (tmp_path / "secret").write_text("swordfish")
+    project = tmp_path / "project"
+    (project / "tools" / "inner").mkdir(parents=True)
+    for folder in (project, project / "tools", project / "tools" / "inner"):
+        folder.chmod(0o777)
+    policy = Policy(write=(str(project),), processes=4).replace(**{field: (str(project / "tools" / "inner"),)})
+    host = open_host(policy)
+    code = (
+        "import os, sys; os.chdir(sys.argv[1]); os.rename('tools', 'old'); os.mkdir('tools'); os.symlink('../..', 'tools/inner')"
+    )
+    host.call("nosy", "run", f"{host.info('nosy').environment}/bin/python", "-c", code, str(project))
+    host.close()
+    assert (project / "tools" / "inner" / "secret").read_text() == "swordfish"
+    for path in (tmp_path / "secret", project / "tools" / "inner" / "secret"):
+        with pytest.raises(FileNotFoundError):
+            host.call("nosy", "read", str(path))
+
+
 def test_a_process_of_its_own_has_a_folder_of_its_own(nosy_store):
     with Host(store=nosy_store, isolation="call") as host:
         host.warm("nosy")
@@ -180,6 +201,29 @@ def test_nothing_is_started_where_its_policy_cannot_be_enforced(open_host, nosy_
         (nosy_store / "cache" / "machine.json").unlink()
     assert "`file-names` (that names of other files can't be told): unshare: not permitted" in raised.value.causes[0]
     assert raised.value.exit_code == 7
+
+
+@pytest.mark.parametrize("options", [{}, {"isolation": "call"}, {"concurrency": 2}])
+def test_a_process_that_can_t_be_confined_as_planned_is_refused_with_the_step_that_failed(open_host, tmp_path, options):
+    given = tmp_path / "given"
+    given.write_text("for a while")
+    host = open_host(Policy(read=(str(given),)), **options)
+    assert host.call("nosy", "read", str(given)) == "for a while"
+    given.unlink()
+    host.close()
+    with pytest.raises(SandboxError) as caught:
+        host.call("nosy", "read", str(given))
+    assert (caught.value.reference, caught.value.exit_code) == ("confinement-failed", 7)
+    assert f"The step `enter tree` failed: [Errno 2] `{given}` (bind)" in caught.value.causes[0]
+    given.write_text("back again")
+    assert host.call("nosy", "read", str(given)) == "back again"
+
+
+def test_what_a_plugin_says_of_its_confinement_is_no_refusal(open_host):
+    text = "plughost: this process can't be confined: enter tree: it says so itself"
+    with pytest.raises(PluginCrashed) as caught:
+        open_host(Policy()).call("nosy", "leave", 77, text)
+    assert caught.value.reference == "plugin-crashed"
 
 
 def test_by_rules_alone_other_files_are_refused(nosy_store, tmp_path):

@@ -12,8 +12,8 @@ import pytest
 from plughost import SandboxError
 from plughost.policy import DEFAULT, TRUSTED, Policy
 from plughost.sandbox import Machine, Ways, unenforceable
+from plughost.sandbox._base_python import python_parts
 from plughost.sandbox._seatbelt import PROGRAM, Seatbelt, examine, profile
-from plughost.sandbox._tree import python_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable

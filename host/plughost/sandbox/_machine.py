@@ -138,7 +138,7 @@ def _is_of_now(found: Mapping[str, object]) -> bool:
 
 def _probe_seatbelt() -> dict[str, object]:
     from plughost.sandbox import _seatbelt
-    from plughost.sandbox._tree import python_parts
+    from plughost.sandbox._base_python import python_parts
 
     return {"abi": 0, "seatbelt": _seatbelt.examine(python_parts(_process.own_python()))}
 

@@ -106,7 +106,7 @@ class Ways:
         files = self._files_of(policy, venv, tuple(own))
         has_tree = machine.has_own_tree
         if not has_tree:
-            _make_temporary(work, user)
+            os.makedirs(os.path.join(work, ".tmp"), 0o700, exist_ok=True)
         number, group = (user, user) if user is not None else (os.getuid(), os.getgid())
         has_hosts = isinstance(policy.network, tuple) and bool(policy.network) and machine.has_own_network
         flags = 0 if machine.bubblewrap else self._namespaces(has_hosts=has_hosts)
@@ -196,14 +196,6 @@ def _under_seatbelt(policy: Policy) -> dict[str, object]:
     """What is left to a process that was confined before it began."""
     limits = [[_OF_MACOS[kind], most] for kind, most in _limits(policy, is_alone=False) if kind in _OF_MACOS]
     return {"outside": True, "limits": limits}
-
-
-def _make_temporary(work: str, user: int | None) -> None:
-    """A folder for temporary files, where there can be no file system in memory for them."""
-    folder = os.path.join(work, ".tmp")
-    os.makedirs(folder, 0o700, exist_ok=True)
-    if user is not None:
-        os.chown(folder, user, user)
 
 
 def _temporary_bytes(policy: Policy) -> int:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 
 from plughost.paths import scan
+from plughost.policy import is_within
+from plughost.sandbox._base_python import base_python
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
     Step = list[object]
 
-__all__ = ["DEVICES", "EXECUTE", "OWN_MAPS", "READ", "SYSTEM", "WRITE", "Files", "base_python", "maps_of_forks", "python_parts"]
+__all__ = ["DEVICES", "EXECUTE", "OWN_MAPS", "READ", "SYSTEM", "WRITE", "Files", "maps_of_forks"]
 
 #: Ways of access to files, as Landlock numbers them; see linux/landlock.h.
 EXECUTE = 1 << 0
@@ -77,7 +79,6 @@ _RESOLVER = (
 _MOST_LINKS = 40  # on the way to a file, as the kernel has it
 _TEMPORARY = "/tmp"  # noqa: S108 - where programs expect it; each process has one of its own
 _MOST_TEMPORARY = 1 << 14  # files
-_SHARED = ("/", "/usr", "/usr/local")  # prefixes of a Python that is not alone there
 
 
 class Files:
@@ -88,14 +89,16 @@ class Files:
 
     def __init__(self, policy: Policy, venv: str, own: Sequence[str]) -> None:
         self._python, self.bases = base_python(venv)
-        self._executables = [os.path.join(venv, "bin"), self._python] if policy.processes != 1 else []
-        if self._executables:
-            self._executables += [*policy.execute, *_loaders()]
+        self._executables, self._changeable = [], []
+        if policy.processes != 1:
+            execute = _not_in(policy.write, policy.execute)
+            self._executables = [os.path.join(venv, "bin"), self._python, *execute, *_loaders()]
+            self._changeable = [path for path in policy.execute if path not in execute]
         everything = [entry.path for entry in os.scandir("/") if entry.path != _TEMPORARY]
         hidden = [os.path.realpath(path) for path in policy.hide]
-        write = [*(everything if "/" in policy.write else ()), *_kept(policy.write, policy.write)]
+        write = [*(everything if "/" in policy.write else ()), *_not_in(policy.write, policy.write)]
         read = [*SYSTEM, *(_RESOLVER if policy.network == "on" else ()), *self.bases, venv, *own, *self._executables]
-        read += [*(everything if "/" in policy.read else ()), *_kept(policy.read, policy.write)]
+        read += [*(everything if "/" in policy.read else ()), *_not_in(policy.write, policy.read)]
         self._aliases = [path for path in _ALIASES if os.path.islink(path) and os.path.realpath(path) in policy.execute]
         self.write = list(_without(hidden, write))
         self.read = list(_without(hidden, read))
@@ -150,7 +153,9 @@ class Files:
         """What of them may be opened, and how; in a tree of their own, all that isn't said to be written."""
         readable = ["/"] if has_tree else [*self.read, *_PROCESS]
         rules: list[list[object]] = [[path, READ] for path in readable]
-        rules += [[path, EXECUTE | READ] for path in self._executables]
+        # In a tree, what the plugin has made a link to something else leads to nothing that isn't there anyway.
+        executables = [*self._executables, *(self._changeable if has_tree else ())]
+        rules += [[path, EXECUTE | READ] for path in executables]
         rules += [[path, READ | WRITE] for path in (*self.write, work)]
         return [*rules, *([path, READ | WRITE] for path in (*DEVICES, *([_TEMPORARY] if has_tree else ())))]
 
@@ -241,10 +246,14 @@ def _first_link(path: str) -> str:
     return ""
 
 
-def _kept(paths: Sequence[str], writable: Sequence[str]) -> list[str]:
-    """The paths without those that lead through a link in a folder which the plugin may write to: it may have made that."""
-    folders = tuple(os.path.join(path, "") for path in writable if path != "/")
-    return [path for path in paths if not (folders and _first_link(path).startswith(folders))]
+def _not_in(writable: Sequence[str], paths: Sequence[str]) -> list[str]:
+    """The paths but for what lies in a folder that the plugin may write to: that is there with it, or led elsewhere by now."""
+    return [path for path in paths if not any(_is_below(folder, path) for folder in writable)]
+
+
+def _is_below(folder: str, path: str) -> bool:
+    """Whether it is there by the folder alone; `/` doesn't stand for the temporary files of others."""
+    return path != folder and is_within(folder, path) and not (folder == "/" and is_within(_TEMPORARY, path))
 
 
 def _without(hidden: Sequence[str], paths: Iterable[str]) -> Iterator[str]:
@@ -266,35 +275,3 @@ def _loaders() -> list[str]:
     return [
         entry.path for folder in (*folders, *below) for entry in scan(folder) if entry.name.startswith(("ld-linux", "ld-musl-"))
     ]
-
-
-def base_python(venv: str) -> tuple[str, list[str]]:
-    """The program that the environment's Python is, and what belongs to it, by all names that lead there."""
-    link = os.path.join(venv, "bin", "python")
-    program = os.path.realpath(link)
-    prefixes = {os.path.dirname(os.path.dirname(program))}
-    prefixes.update(os.path.dirname(home) for home in [_home(venv)] if home)
-    return program, [program, *(part for prefix in prefixes for part in _parts(prefix))]
-
-
-def python_parts(program: str) -> list[str]:
-    """What belongs to a Python that is no environment's."""
-    return [program, *_parts(os.path.dirname(os.path.dirname(program)))]
-
-
-def _home(venv: str) -> str:
-    """Where the Python is that the environment was made from, as its own configuration has it."""
-    try:
-        with open(os.path.join(venv, "pyvenv.cfg"), encoding="utf-8") as file:
-            lines = [line.partition("=") for line in file]
-    except (OSError, ValueError):
-        return ""
-    return next((value.strip() for key, _, value in lines if key.strip() == "home"), "")
-
-
-def _parts(prefix: str) -> list[str]:
-    """What belongs to a Python, which may live among other programs."""
-    if prefix not in _SHARED:
-        return [prefix]
-    programs = [entry.path for entry in scan(os.path.join(prefix, "bin")) if entry.name.startswith("python3")]
-    return [*programs, os.path.join(prefix, "lib")]
