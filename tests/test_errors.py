@@ -1342,6 +1342,19 @@ def test_a_machine_that_forbids_what_a_policy_takes(lab):
     return lab.run("run", "weather", "city=Bern", PLUGHOST_POLICY="default")
 
 
+@tells("confinement-failed", exit_code=7)
+def test_a_policy_whose_limits_leave_no_room_to_begin(lab):
+    """
+    `weather` is not started: its process can't be confined as its policy says
+      Caused by: The step `restrict files` failed: [Errno 24] Too many open files…
+
+    hint: `plughost doctor` tries all that policies take; files that this one names have to be there, and its limits to …
+    """
+    lab.add(lab.wheel(), PLUGHOST_POLICY="default")
+    lab.run("policy", "set", "weather", "open-files=4")
+    return lab.run("run", "weather", "city=Bern", PLUGHOST_POLICY="default")
+
+
 @tells("venv-damaged", exit_code=5)
 def test_a_file_of_an_environment_that_was_deleted(lab):
     """

@@ -344,4 +344,4 @@ class SandboxError(PlughostError):
     """What a policy says can't be enforced on this machine, so nothing of the plugin was started."""
 
     exit_code = 7
-    references = ("policy-unenforceable",)
+    references = ("policy-unenforceable", "confinement-failed")

@@ -48,7 +48,10 @@ def enter(steps: Iterable[Step]) -> None:
     numbered("pivot_root", base.encode(), (base + _OLD).encode())
     os.chdir("/")
     for kind, path, *details in steps:
-        _do(str(kind), str(path), details)
+        try:
+            _do(str(kind), str(path), details)
+        except OSError as error:
+            raise OSError(error.errno, "`{}` ({}): {}".format(path, kind, error)) from error
     _have_a_number()
     call("umount2", _OLD.encode(), _MNT_DETACH)
     os.rmdir(_OLD)

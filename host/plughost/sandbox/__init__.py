@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from plughost.sandbox._machine import Machine, found_machine, known_machine
     from plughost.sandbox._missing import Missing, unenforceable
     from plughost.sandbox._plan import Ways
+    from plughost.sandbox._unconfined import confinement_failed
     from plughost.sandbox._work import WorkFolders, abandoned, clear
     from plughost.sandbox._workshop import Workshop
 
@@ -34,6 +35,7 @@ __all__ = [
     "Workshop",
     "abandoned",
     "clear",
+    "confinement_failed",
     "find_root",
     "found_machine",
     "known_machine",
@@ -54,6 +56,7 @@ __getattr__ = lazily(
         "_confinement": ("Confinement",),
         "_missing": ("Missing", "unenforceable"),
         "_plan": ("Ways",),
+        "_unconfined": ("confinement_failed",),
         "_work": ("WorkFolders", "abandoned", "clear"),
         "_workshop": ("Workshop",),
     },

@@ -499,6 +499,8 @@ class Worker:
             self._let_go()
         tail = b"" if self._is_tail_of_another() else self._tail
         last = tail.decode("utf-8", "replace").strip().splitlines()[-3:]
+        if (refused := self._not_confined(what, code, last)) is not None:
+            return refused
         causes = [f"It printed last: {line[-MOST_SHOWN:]}" for line in last]
         if self.guard is not None:
             return self.guard.crashed(what, code, causes)
@@ -507,3 +509,11 @@ class Worker:
             causes=causes,
             hint="The next call starts a new process",
         )
+
+    def _not_confined(self, what: str, code: int | None, last: list[str]) -> PlughostError | None:
+        """The error for a child that couldn't confine itself, which it does before it answers anything."""
+        if self.confinement is None or not (self._greeting in self._awaited or self.confinement.is_fork):
+            return None
+        from plughost.sandbox import confinement_failed
+
+        return confinement_failed(what, code, last)

@@ -1,0 +1,32 @@
+"""A process that couldn't carry out its plan: it has ended before it ran anything of a plugin's, and said why.
+
+Above it: the workers, when one has ended before its first answer; below it: errors. The other side is the runner's `_confine`.
+"""
+
+from __future__ import annotations
+
+from plughost.errors import SandboxError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["NOT_CONFINED", "confinement_failed"]
+
+#: As the runner's `_confine.give_up` has it: the exit code, and how what it prints begins.
+NOT_CONFINED = 77
+_PRINTED = "plughost: this process can't be confined: "
+
+
+def confinement_failed(what: str, code: int | None, printed: Sequence[str]) -> SandboxError | None:
+    """The error for a process that ended so, if that is what it did; `printed` are its last lines."""
+    reason = next((line[len(_PRINTED) :] for line in printed if line.startswith(_PRINTED)), "")
+    if code != NOT_CONFINED or not reason:
+        return None
+    step, _, why = reason.partition(": ")
+    return SandboxError(
+        f"{what} is not started: its process can't be confined as its policy says",
+        reference="confinement-failed",
+        causes=[f"The step `{step}` failed: {why}"],
+        hint="`doctor` tries all that policies take; files that this one names have to be there, and its limits to leave room",
+    )
