@@ -1345,7 +1345,7 @@ def test_a_machine_that_forbids_what_a_policy_takes(lab):
 @tells("confinement-failed", exit_code=7)
 def test_a_policy_whose_limits_leave_no_room_to_begin(lab):
     """
-    `weather` is not started: its process can't be confined as its policy says
+    `weather:forecast` is not started: its process can't be confined as its policy says
       Caused by: The step `restrict files` failed: [Errno 24] Too many open files…
 
     hint: `plughost doctor` tries all that policies take; files that this one names have to be there, and its limits to …
