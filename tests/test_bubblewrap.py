@@ -18,7 +18,7 @@ import pytest
 from plughost import Host
 from plughost.errors import CallTimeout, PluginCrashed
 from plughost.policy import DEFAULT, Policy
-from plughost.sandbox import known_machine, unenforceable
+from plughost.sandbox import Machine, known_machine, unenforceable
 from plughost.sandbox._bubblewrap import examine, identity
 
 if TYPE_CHECKING:
@@ -79,6 +79,12 @@ def test_all_of_the_default_policy_can_be_enforced(bubbled_store):
     machine = known_machine(str(bubbled_store / "cache" / "machine.json"))
     assert machine.bubblewrap
     assert unenforceable(DEFAULT, machine) == []
+
+
+def test_where_bubblewrap_may_have_none_either_both_reasons_are_told():
+    tried = {"landlock": "", "seccomp": "", **REFUSED, "wrapped-users": "bwrap: denied", "wrapped-tree": "bwrap: denied"}
+    (missing,) = unenforceable(DEFAULT, Machine(6, tried, bubblewrap="/usr/bin/bwrap"))
+    assert (missing.name, missing.why) == ("file-names", "unshare: Operation not permitted; bwrap: denied")
 
 
 def test_a_plugin_has_its_own_files_and_no_others(open_host, bubbled_store, tmp_path, monkeypatch):

@@ -16,9 +16,11 @@ __all__ = ["Missing", "unenforceable"]
 
 _NO_SUCH_THING = "this system has no such thing"
 _HOW_SPACES = (
-    "user namespaces (`sysctl user.max_user_namespaces` and, on Ubuntu, `kernel.apparmor_restrict_unprivileged_userns`), "
-    "or bubblewrap (`bwrap`) where that may have them"
+    "bubblewrap (on Ubuntu 24.04 with `bwrap-userns-restrict`, the profile of AppArmor that comes with `apparmor-profiles`), "
+    "or user namespaces (`sysctl user.max_user_namespaces` and, on Ubuntu, `kernel.apparmor_restrict_unprivileged_userns`)"
 )
+#: What bubblewrap was asked for: a tree of files, and a network.
+_BY_BUBBLEWRAP = {"user-tree": "wrapped-tree", "user-net": "wrapped-net"}
 
 
 class Missing:
@@ -75,4 +77,6 @@ def _beyond_seatbelt(policy: Policy) -> Iterator[Missing]:
 
 
 def _why(machine: Machine, *names: str) -> str:
-    return next((machine.why_not[name] for name in (*names, "seatbelt") if machine.why_not.get(name)), _NO_SUCH_THING)
+    """What the first of these has failed with; and bubblewrap, where that was asked for it, too."""
+    known = next((machine.why_not[name] for name in (*names, "seatbelt") if machine.why_not.get(name)), _NO_SUCH_THING)
+    return "; ".join(filter(None, (known, machine.why_not.get(_BY_BUBBLEWRAP.get(names[0], "")))))
