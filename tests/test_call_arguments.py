@@ -126,6 +126,8 @@ def test_an_unknown_argument_is_told_before_the_one_that_it_was_meant_for():
     assert causes == ["Its arguments are `city`, `days`"]
     assert hint == "Did you mean `city`?"
     assert refusal(tool(), z=1) == ("`weather:forecast` has no argument `z`", ["It takes no arguments"], LOOK)
+    _, causes, hint = refusal({**tool(), "variadic": True}, z=1)
+    assert (causes, hint) == (["It takes arguments by position alone"], "`run weather:forecast --args '[…]'` gives them")
 
 
 def test_what_is_missing_is_listed_with_what_it_takes():

@@ -205,6 +205,7 @@ def test_an_app_has_the_commands_among_its_own(tmp_path):
         return CliRunner().invoke(app, ["plugins", *argv], prog_name="app")
 
     assert run("list").output == "Nothing is installed yet\n\nhint: `app plugins add SOURCE` adds a plugin\n"
+    assert run("info", "weather").output.endswith("hint: Nothing is installed yet: `app plugins add SOURCE` adds a plugin\n")
     unknown = run("info", "weather")
     assert (unknown.exit_code, unknown.output.splitlines()[0]) == (3, "error: No plugin named `weather` is installed")
     assert "Usage: app plugins [OPTIONS] COMMAND" in run("--help").output

@@ -45,7 +45,7 @@ def check(plugin: str, tool: Mapping[str, object], args: Sequence[object], kwarg
     if further is False:
         for name in named:
             if name not in properties:
-                raise _unknown(label, name, properties)
+                raise _unknown(label, name, properties, variadic=bool(tool.get("variadic")))
     missing = [name for name in schema.get("required", ()) if name not in named]
     if missing:
         raise _error(
@@ -210,12 +210,18 @@ def argument_not_sendable(label: str, tool: Mapping[str, object], error: WireErr
     return not_sendable(f"The argument `{step}` of `{label}`", WireError(f"`{path_text([step, *rest])}` {error.reason}"))
 
 
-def _unknown(label: str, name: str, properties: Mapping[str, object]) -> UsageError:
+def _unknown(label: str, name: str, properties: Mapping[str, object], *, variadic: bool) -> UsageError:
     import difflib
 
     near = difflib.get_close_matches(name, properties, n=1)
-    takes = f"Its arguments are {_listing(properties)}" if properties else "It takes no arguments"
-    return _error(f"`{label}` has no argument `{name}`", [takes], label, f"Did you mean `{near[0]}`?" if near else "")
+    hint = f"Did you mean `{near[0]}`?" if near else ""
+    if properties:
+        takes = f"Its arguments are {_listing(properties)}"
+    elif variadic:
+        takes, hint = "It takes arguments by position alone", f"`run {label} --args '[…]'` gives them"
+    else:
+        takes = "It takes no arguments"
+    return _error(f"`{label}` has no argument `{name}`", [takes], label, hint)
 
 
 def _count(number: int) -> str:

@@ -190,7 +190,7 @@ def unknown(store: Store, name: str) -> UnknownError:
             + (", …" if len(names) > _MOST_SHOWN else "")
         )
     else:
-        hint = "Nothing is installed yet: `plughost add SOURCE` adds a plugin"
+        hint = "Nothing is installed yet: `add SOURCE` adds a plugin"
     return UnknownError(f"No plugin named `{name}` is installed", reference="plugin-unknown", hint=hint)
 
 
