@@ -137,6 +137,24 @@ def test_files_are_kept_where_that_is_asked_for(host, tmp_path):
     assert not Path(session.folder).exists()
 
 
+def test_a_folder_that_can_t_be_written_is_refused_before_there_are_files_to_keep(host, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(UsageError, match="The files of the session can't be kept in"):
+        host.session("stateful", keep=tmp_path / "file" / "kept")
+    assert len(host.sessions) == 0
+
+
+def test_the_record_of_a_call_has_what_was_said_of_its_session(root):
+    with Host(store=root, settings=Settings(), record_arguments=True) as host:
+        given = {"policy": {"open-files": 100}, "memory_bytes": 300 << 20, "env": {"COLOUR": "red"}}
+        with host.session("stateful", **given) as session:
+            session.call("around")
+        record = host.calls()[-1]
+        assert record.arguments.policy == {"open-files": 100, "memory": "300 MiB"}
+        assert record.variables == ("COLOUR",)
+        assert host.replay(record.id).error is None
+
+
 def test_names_and_paths_as_long_as_can_be_keep_no_other_file_from_being_kept(session, tmp_path):
     longest, deepest = "n" * 255, "/".join(["d" * 250] * 15)
     session.call("write", {"a.txt": "", longest: "", f"{deepest}/f": ""})

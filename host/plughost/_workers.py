@@ -183,10 +183,12 @@ class Workers:
         kwargs: Mapping[str, object],
         *,
         timeout_s: float | None = None,
+        env: Mapping[str, str] | None = None,
+        said: Mapping[str, object] | None = None,
     ) -> Recording:
-        """The record of a call that begins now."""
+        """The record of a call that begins now. `said` is what its caller said of the policy, see `Policies`."""
         journal = self.journal
-        kept = journal.keep(args, kwargs, timeout_s=timeout_s) if journal.keeps_arguments else b""
+        kept = journal.keep(args, kwargs, timeout_s=timeout_s, env=env, said=said) if journal.keeps_arguments else b""
         return Recording(journal, installed, worker, tool, kept)
 
     def recorded(self, installed: Installed, worker: Worker, tool: str, began_ns: int) -> Recording:

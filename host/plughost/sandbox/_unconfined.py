@@ -18,8 +18,8 @@ NOT_CONFINED = 77
 _PRINTED = "plughost: this process can't be confined: "
 
 
-def confinement_failed(what: str, code: int | None, printed: Sequence[str]) -> SandboxError | None:
-    """The error for a process that ended so, if that is what it did; `printed` are its last lines."""
+def confinement_failed(plugin: str, what: str, code: int | None, printed: Sequence[str]) -> SandboxError | None:
+    """The error for a process of the plugin's that ended so, if that is what it did; `printed` are its last lines."""
     reason = next((line[len(_PRINTED) :] for line in printed if line.startswith(_PRINTED)), "")
     if code != NOT_CONFINED or not reason:
         return None
@@ -28,5 +28,6 @@ def confinement_failed(what: str, code: int | None, printed: Sequence[str]) -> S
         f"{what} is not started: its process can't be confined as its policy says",
         reference="confinement-failed",
         causes=[f"The step `{step}` failed: {why}"],
-        hint="`doctor` tries all that policies take; files that this one names have to be there, and its limits to leave room",
+        hint=f"`doctor {plugin}` tries what this machine offers; what `policy show {plugin}` names has to be there, and "
+        "its limits to leave room for a start",
     )

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from plughost.session._artifacts import Artifact
     from plughost.session._files import Found
 
-__all__ = ["copy_files"]
+__all__ = ["copy_files", "make_writable"]
 
 _PART_BYTES = 1 << 24
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
 def copy_files(folder: str, to: str) -> list[Artifact]:
@@ -50,18 +51,41 @@ def copy_files(folder: str, to: str) -> list[Artifact]:
             finally:
                 os.close(fd)
     except OSError as error:
-        raise UsageError(
-            f"The files of the session can't be kept in `{to}`",
-            causes=[error.strerror or str(error)],
-            hint="Name a folder that can be written",
-        ) from error
+        raise _unwritable(to, error) from error
     return artifacts_of(os.path.abspath(to), copied.items())
+
+
+def make_writable(folder: str) -> None:
+    """Make the folder, unless it is there, and find out whether files can be made in it.
+
+    Raises: UsageError: they can't.
+    """
+    try:
+        os.makedirs(folder, exist_ok=True)
+        path = _beside(folder)
+        os.close(os.open(path, _NEW_FILE, 0o600))
+        os.unlink(path)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
+def _unwritable(folder: str, error: OSError) -> UsageError:
+    return UsageError(
+        f"The files of the session can't be kept in `{folder}`",
+        causes=[error.strerror or str(error)],
+        hint="Name a folder that can be written",
+    )
+
+
+def _beside(folder: str) -> str:
+    """A name for a file there that is not to stay under it."""
+    return os.path.join(folder, f".{os.urandom(8).hex()}.new")  # its own may be as long as names are
 
 
 def _copy(source: int, path: str) -> None:
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    beside = os.path.join(os.path.dirname(path), f".{os.urandom(8).hex()}.new")  # its own may be as long as names are
-    target = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    beside = _beside(os.path.dirname(path))
+    target = os.open(beside, _NEW_FILE, 0o666)
     try:
         try:
             _copy_data(source, target)

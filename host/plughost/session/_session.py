@@ -57,6 +57,8 @@ class Session:
         *,
         limits: SessionLimits,
         policy: Policy,
+        said: Mapping[str, object],
+        env: Mapping[str, str],
         folder: Folder,
         start: Callable[[], Worker],
         check: Callable[[], object],
@@ -69,6 +71,9 @@ class Session:
         self.limits = limits
         self.policy = policy
         self.folder = folder.files
+        #: What its caller said of the policy, and its variables: for the records of calls.
+        self._said = said
+        self._env = env
         self._folder = folder
         self._workers = workers
         self._installed = installed
@@ -207,7 +212,9 @@ class Session:
         name = str(chosen["name"])
         with (
             workers.blaming(self._installed),
-            workers.recording(self._installed, task.worker, name, args, kwargs, timeout_s=task.timeout_s),
+            workers.recording(
+                self._installed, task.worker, name, args, kwargs, timeout_s=task.timeout_s, env=self._env, said=self._said
+            ),
         ):
             try:
                 yield chosen

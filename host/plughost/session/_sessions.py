@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 
 from plughost import _process
 from plughost.errors import SessionError, StoreError, UnknownError
-from plughost.policy import narrowest
+from plughost.policy import narrowest, written
 from plughost.session import _ends
 from plughost.session._folder import Folder, sweep
+from plughost.session._keep import make_writable
 from plughost.session._memory import resident_bytes
 from plughost.session._session import Session
 from plughost.session._stats import SessionTotals
@@ -81,8 +82,13 @@ class Sessions:
         """
         installed = workers.find(plugin)
         chosen = workers.confining.policies.of(installed, caller=policy)
+        said = dict(workers.confining.policies.said(policy))
         if limits.memory is not None and (is_memory_given or not chosen.is_trusted):
             chosen = narrowest(chosen, chosen.replace(memory_bytes=limits.memory))
+            said["policy"] = _with_memory(said.get("policy"), chosen)
+        kept_in = None if keep is None else os.path.abspath(os.fspath(keep))
+        if kept_in is not None:
+            make_writable(kept_in)
         self._make_room(limits.max_sessions)
         try:
             folder = self._make_folder(workers.store)
@@ -98,11 +104,13 @@ class Sessions:
                 installed,
                 limits=limits,
                 policy=chosen,
+                said=said,
+                env=env or {},
                 folder=folder,
                 start=start,
                 check=partial(workers.find, plugin),
                 make_output=make_output,
-                keep=None if keep is None else os.path.abspath(os.fspath(keep)),
+                keep=kept_in,
                 on_clear=self._forget_one,
             )
             try:
@@ -263,6 +271,11 @@ def _writing_to(store: Store) -> Iterator[None]:
             causes=[error.strerror or str(error)],
             hint="Use another store: `PLUGHOST_HOME`",
         ) from error
+
+
+def _with_memory(table: object, policy: Policy) -> dict[str, object]:
+    """What was said of the policy, with the memory that the session leaves."""
+    return {**(table if isinstance(table, dict) else {}), **written({"memory_bytes": policy.memory_bytes})}
 
 
 def _variables(env: Mapping[str, str] | None, policy: Policy, folder: Folder) -> dict[str, str]:

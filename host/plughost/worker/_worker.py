@@ -516,4 +516,4 @@ class Worker:
             return None
         from plughost.sandbox import confinement_failed
 
-        return confinement_failed(what, code, last)
+        return confinement_failed(self._name, what, code, last)
