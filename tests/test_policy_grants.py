@@ -315,7 +315,7 @@ def test_policy_show_set_and_reset(command, wheel, tmp_path):
     command("add", wheel("1.0", ASKED), "--grant", "none")
     lines = dict(line.split("  ", 1) for line in command("policy", "show", "weather").stdout.splitlines() if "  " in line[1:])
     assert lines["memory"].split() == ["4", "GiB"]
-    assert "`policy set weather --grant all` grants that" in command("policy", "show", "weather").stdout
+    assert "`plughost policy set weather --grant all` grants that" in command("policy", "show", "weather").stdout
     told = command("policy", "set", "weather", "--allow-net", "a.example.com", "--read", "data", "wall=5s", cwd=tmp_path).stdout
     assert told == f"`weather` is granted network a.example.com, read {tmp_path}/data, wall 5 s\n"
     command("policy", "set", "weather", "--read", f"{tmp_path}/home/maps")

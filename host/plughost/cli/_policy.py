@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from plughost.cli._context import Context
     from plughost.cli._declaration import Values
-    from plughost.cli._terminal import Stream
+    from plughost.cli._printer import Printer
     from plughost.host import Host
     from plughost.policy import Policy
     from plughost.registry import Installed
@@ -42,7 +42,7 @@ def show(context: Context, values: Values) -> int:
     if values.flag("json"):
         context.printer.json(record)
     else:
-        for line in _page(record, context.printer.out):
+        for line in _page(record, context.printer):
             context.printer.line(line.rstrip())
     return 0
 
@@ -142,7 +142,8 @@ def _unenforceable(host: Host, policy: Policy) -> list[dict[str, object]]:
     ]
 
 
-def _page(record: Mapping[str, object], out: Stream) -> Iterator[str]:
+def _page(record: Mapping[str, object], printer: Printer) -> Iterator[str]:
+    out = printer.out
     name = record["name"] or "A plugin that nobody has granted anything"
     yield f"{out.paint('bold', str(name))}  {record['preset'] or ''}"
     yield ""
@@ -159,7 +160,7 @@ def _page(record: Mapping[str, object], out: Stream) -> Iterator[str]:
         yield "It asks for more:"
         for key in lacking:
             yield f"  {key}: {visible(_shown(asked.get(key, asked)))}"
-        yield out.highlight(f"`policy set {record['name']} --grant all` grants that")
+        yield out.highlight(printer.typed(f"`policy set {record['name']} --grant all` grants that"))
     if not_given := record["not_given"]:
         assert isinstance(not_given, list)
         yield ""
