@@ -1,7 +1,7 @@
 """Wheels of what there are none of: dependencies, and what is needed to build, of which an index has the source alone.
 
-Above it: whoever locks and installs; below it: the stages wheel and lock, pip, which fetches, and the store's cache. What is
-fetched is not looked into by the program that fetches it; it is built as a plugin is, and its wheel is kept.
+Above it: whoever locks and installs; below it: the stages wheel and lock, what fetches sources, and the store's cache. All of it
+is built as a plugin is, and its wheel is kept.
 """
 
 from __future__ import annotations
@@ -9,23 +9,23 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from urllib.parse import unquote, urlsplit
 
 from packaging.utils import canonicalize_version
 
-from plughost import _interpreters as interpreters
 from plughost import lock as locks
 from plughost import wheel as wheels
-from plughost._installing import UNTOLD_VERSION
+from plughost._fetching import fetch
+from plughost._installing import UNTOLD_VERSION, sha256_of
 from plughost.errors import BuildError, InstallError, ResolveError
+from plughost.paths import read_file, replace_file
 from plughost.source import Origin, SourceTree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from plughost._installer import Installer
     from plughost._interpreters import Interpreter
@@ -79,44 +79,51 @@ class Foundry:
         Raises: InstallError: it can't be had or built, or what comes of it is something else. SandboxError: not confined.
         """
         is_exact = bool(file.sha256) or file.url.startswith("git+")
-        made_from = [file.name, file.sha256 or file.url, self._python.executable, self._python.version]
+        contents = f"{file.sha256}#{file.subdirectory}" if file.sha256 else file.url
+        made_from = [file.name, contents, self._python.executable, self._python.version]
         if is_exact and (kept := wheels.find_kept(self._store.built_wheels, made_from)):
             with suppress(OSError):
                 os.utime(kept.wheel.path.parent)
             return kept.wheel
-        scratch = _made(self._installer.scratch or self._store.tmp)
-        with TemporaryDirectory(dir=scratch, prefix="source-") as folder:
-            wheel = self._build(file, Path(folder))
+        with self._folder("source-") as folder:
+            wheel = self._build(file, folder)
             if not is_exact:  # a folder may be another one tomorrow
-                stays = _made(os.path.join(scratch, "wheels", os.urandom(8).hex()))
+                stays = _made(os.path.join(self._scratch, "wheels", os.urandom(8).hex()))
                 return wheels.read(Path(shutil.move(wheel.path, stays)))
-            wheels.keep(self._store.built_wheels, made_from, wheel, self._python, stage=Path(folder), lock=None, days=_KEPT_DAYS)
+            among = self._store.built_wheels
+            wheels.keep(among, made_from, wheel, self._python, stage=folder, lock=None, days=_KEPT_DAYS, first_stays=True)
         kept = wheels.find_kept(self._store.built_wheels, made_from)
         if kept is None:
             raise InstallError(f"The wheel of `{file.name}` can't be kept", reference="install-failed", log=self._log)
         return kept.wheel
 
     def digest_of(self, name: str, place: str) -> str:
-        """The SHA-256 of the archive of `name` at the URL `place`.
+        """The SHA-256 of the archive of `name` at the URL `place`; offline, what it was when it was last asked for.
 
         Raises: InstallError: it can't be had.
         """
-        with TemporaryDirectory(dir=_made(self._installer.scratch or self._store.tmp), prefix="source-") as folder:
-            tree = self._fetched(locks.LockedFile(name=name, version="", wheel="", url=place, sha256=""), Path(folder))
-            return _sha256(tree.path)
+        told = Path(self._store.built_wheels, hashlib.sha256(place.encode()).hexdigest()[:32], "archive.sha256")
+        if self._offline and told.is_file():
+            return read_file(told).decode()
+        with self._folder("source-") as folder:
+            archive = locks.LockedFile(name=name, version="", wheel="", url=place, sha256="")
+            digest = sha256_of(self._fetch(archive, folder).path)
+        _made(str(told.parent))
+        replace_file(str(told), digest.encode(), durable=False)
+        return digest
 
     def furnish(self, venv: str, requirements: Sequence[str]) -> None:
         """Make a venv with what a build needs, though not all of that has wheels.
 
         Raises: InstallError: it can't be had or built.
         """
-        with TemporaryDirectory(dir=_made(self._installer.scratch or self._store.tmp), prefix="needed-") as folder:
+        with self._folder("needed-") as folder:
             first, *others = requirements
             lock = locks.resolve(
                 first,
                 installer=self._installer,
                 python=self._python,
-                into=Path(folder),
+                into=folder,
                 log=self._log,
                 with_=others,
                 offline=self._offline,
@@ -140,10 +147,9 @@ class Foundry:
                 causes=["What it takes to build it has to be built in its turn, and so on without end"],
                 log=self._log,
             )
-        tree = self._fetched(file, folder)
         for_it = Foundry(self._installer, self._python, offline=self._offline, log=self._log, within=(*self._within, file.url))
         wheel = wheels.build(
-            tree,
+            self._fetch(file, folder),
             installer=self._installer,
             python=self._python,
             into=folder / "wheel",
@@ -161,72 +167,20 @@ class Foundry:
             )
         return wheel
 
-    def _fetched(self, file: LockedFile, folder: Path) -> SourceTree:
-        """The archive or the folder, as it is locked, below `folder`."""
-        place, _, fragment = file.url.partition("#")
-        subdirectory = fragment.removeprefix("subdirectory=")
-        local = unquote(urlsplit(place).path) if place.startswith("file:") else ""
+    def _fetch(self, file: LockedFile, folder: Path) -> SourceTree:
         into = folder / "fetched"
         into.mkdir()
-        if local and os.path.isdir(local):
-            shutil.copytree(local, into / "source", symlinks=True)
-        elif local:
-            shutil.copyfile(local, into / os.path.basename(local))
-        else:
-            self._download(file, into)
-        (path,) = into.iterdir()
-        if path.is_file():
-            _check(path, file)
-            origin = Origin(kind="sdist", url=place, sha256=file.sha256, subdirectory=subdirectory)
-            return SourceTree(path=path, origin=origin, name=file.name)
-        _forget_origin(path / ".git")
-        commit = place.rpartition("@")[2] if place.startswith("git+") else ""
-        origin = Origin(kind="git" if commit else "folder", url=place, commit_id=commit, subdirectory=subdirectory)
-        return SourceTree(path=path, origin=origin, name=file.name)
+        return fetch(file, into, installer=self._installer, python=self._python, offline=self._offline, log=self._log)
 
-    def _download(self, file: LockedFile, into: Path) -> None:
-        """By pip, which knows proxies, and indexes that ask for a password; none of the package's code is run for it."""
-        from plughost import _uv_settings
-        from plughost._pip import Pip
+    @property
+    def _scratch(self) -> str:
+        return self._installer.scratch or self._store.tmp
 
-        by_uv = self._installer.name == "uv"
-        if self._offline or (by_uv and _uv_settings.is_offline()):
-            raise InstallError(
-                f"`{file.name}` {file.version} has no wheel, and its source is not on this machine",
-                reference="offline",
-                hint="Repeat the command without `--offline`",
-                log=self._log,
-            )
-        pip = Pip(self._store, self._installer.scratch)
-        env, python = _uv_settings.for_pip() if by_uv else {}, interpreters.own() or self._python
-        pip.fetch_source(file.requirement, into, python=python, log=self._log, env=env)
-
-
-def _check(path: Path, file: LockedFile) -> None:
-    found = _sha256(path)
-    if file.sha256 and found != file.sha256:
-        raise ResolveError(
-            f"`{path.name}` is not what is locked",
-            reference="hash-mismatch",
-            causes=[f"Its SHA-256 is `{found}`, and it should be `{file.sha256}`"],
-        )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _forget_origin(repository: Path) -> None:
-    """Leave of a repository what tells the version, and nothing of where it is from, which may have a password in it."""
-    if repository.is_symlink() or not repository.is_dir():
-        repository.unlink(missing_ok=True)
-        return
-    for name in ("config", "FETCH_HEAD", "ORIG_HEAD"):
-        (repository / name).unlink(missing_ok=True)
-    for name in ("hooks", "logs", "modules"):
-        shutil.rmtree(repository / name, ignore_errors=True)
-    (repository / "config").write_text("[core]\n\trepositoryformatversion = 0\n")
+    @contextmanager
+    def _folder(self, prefix: str) -> Iterator[Path]:
+        """A folder for the time of a block."""
+        with TemporaryDirectory(dir=_made(self._scratch), prefix=prefix) as folder:
+            yield Path(folder)
 
 
 def _made(folder: str) -> str:

@@ -47,6 +47,8 @@ __all__ = [
     "passed_on",
     "pinned",
     "redact",
+    "rooted",
+    "sha256_of",
     "within",
     "without_passwords",
     "write_log",
@@ -144,10 +146,13 @@ def _from_file(package: dict[str, object], built: Mapping[str, Path]) -> dict[st
     path = built.get(str(package["name"]))
     if path is None:
         return package
-    with path.open("rb") as file:
-        hashes = {"sha256": hashlib.file_digest(file, "sha256").hexdigest()}
     kept = {name: value for name, value in package.items() if name not in _PLACES}
-    return {**kept, "archive": {"path": str(path), "hashes": hashes}}
+    return {**kept, "archive": {"path": str(path), "hashes": {"sha256": sha256_of(path)}}}
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def rooted(places: Iterable[str]) -> list[str]:

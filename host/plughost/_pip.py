@@ -1,10 +1,8 @@
 """The one module that knows pip's and virtualenv's commands and flags: the way to install where uv is missing or refused.
 
-Above it: the stages, through `_installer.Installer`; below it: `_pip_errors`, `_pip_lock` and `_process`. Slower than uv, and
-with less: nothing is shared between venvs, and offline there is only what the configured folders of files hold.
-
-pip itself comes from the wheel that virtualenv has for the interpreter in question, unpacked once into the store: the host's own
-environment may have no pip, or one that the plugin's Python is too old for. It runs on the plugin's Python.
+Above it: the stages, through `_installer.Installer`; below it: pip itself (`_pip_program`), its environment (`_pip_settings`),
+its errors (`_pip_errors`), `_pip_lock` and `_process`. Slower than uv, and with less: nothing is shared between venvs, and
+offline there is only what the configured folders of files hold.
 """
 
 from __future__ import annotations
@@ -14,18 +12,18 @@ import os
 import shutil
 import sys
 import tomllib
-import zipfile
 from dataclasses import replace
 from glob import glob
 from pathlib import Path
 
 from plughost import _process
 from plughost._failures import Doing
-from plughost._installing import NETWORK, lock_with, passed_on, pinned, rooted, within, write_log
+from plughost._installing import lock_with, pinned, within, write_log
 from plughost._pip_errors import failure
 from plughost._pip_lock import locked_versions, metadata_file, pylock, requirements
+from plughost._pip_program import program_for
+from plughost._pip_settings import environment
 from plughost.errors import BuildError, InstallError, ResolveError, UsageError, VenvError
-from plughost.paths import locked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,37 +35,6 @@ if TYPE_CHECKING:
     from plughost.paths import Store
 
 __all__ = ["Pip"]
-
-#: Where packages come from and how to get there. What changes how pip installs (`PIP_TARGET`, `PIP_USER`) is left out.
-_USERS_OWN = (
-    "CURL_CA_BUNDLE",
-    "PIP_CERT",
-    "PIP_CLIENT_CERT",
-    "PIP_CONFIG_FILE",
-    "PIP_DEFAULT_TIMEOUT",
-    "PIP_EXTRA_INDEX_URL",
-    "PIP_FIND_LINKS",
-    "PIP_INDEX_URL",
-    "PIP_KEYRING_PROVIDER",
-    "PIP_NO_INDEX",
-    "PIP_PROXY",
-    "PIP_RETRIES",
-    "PIP_TRUSTED_HOST",
-    "REQUESTS_CA_BUNDLE",
-)
-
-_FIXED = {
-    "GIT_TERMINAL_PROMPT": "0",
-    "NO_COLOR": "1",
-    "PIP_BREAK_SYSTEM_PACKAGES": "1",  # nothing is installed but into environments of our own
-    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-    "PIP_NO_COLOR": "1",
-    "PIP_NO_INPUT": "1",
-    "PIP_PROGRESS_BAR": "off",
-    "PIP_REQUIRE_VIRTUALENV": "0",
-    "PIP_USER": "0",
-    "PYTHONNOUSERSITE": "1",
-}
 
 #: What pip says where versions don't fit, or where they might if they had a wheel.
 _MAYBE_NO_WHEEL = frozenset({"package-not-found", "version-not-found", "resolution-conflict"})
@@ -294,17 +261,13 @@ class Pip:
 
         The `way` is what `_pip_sources` does about what would have to be built, and a folder for it; "build" has pip build it.
         """
-        program = self._program(python)
+        program = program_for(python, self.store)
         command, *rest = arguments
         kind, folder = way
         start = [executable, program] if kind == "build" else [executable, "-I", _SOURCES, folder, program, kind]
         argv = [*start, command, *(["--no-index"] if offline else []), *rest]
         argv = ["/bin/sh", "-c", 'cd "$0" && exec "$@"', str(cwd), *argv] if cwd else [*within(self.store.root, argv)]
-        env = {**_process.base_environment(self._temporary), **passed_on((*NETWORK, *_USERS_OWN)), **_FIXED}
-        if places := env.get("PIP_FIND_LINKS"):
-            env["PIP_FIND_LINKS"] = " ".join(rooted(places.split()))
-        env["PIP_CACHE_DIR"] = self._cache
-        env.update(extra or {})
+        env = environment(cache=self._cache, extra={**self._temporary, **(extra or {})})
         try:
             completed = _process.run(argv, env=env, keep=keep)
         except OSError as error:
@@ -318,41 +281,8 @@ class Pip:
             )
         raise failure(completed, doing, offline=offline, log=log)
 
-    def _program(self, python: Interpreter) -> str:
-        """The folder to run as pip for `python`, unpacked once: run from the wheel it would be compiled anew each time."""
-        wheel = _pip_wheel(python)
-        folder = os.path.join(self.store.root, "cache", "pip-programs", os.path.basename(wheel).removesuffix(".whl"))
-        if not os.path.isdir(folder):
-            with locked(self.store.lock("pip-programs")):
-                if not os.path.isdir(folder):
-                    aside = f"{folder}.{os.getpid()}.new"
-                    with zipfile.ZipFile(wheel) as archive:
-                        archive.extractall(aside)
-                    os.rename(aside, folder)
-        return os.path.join(folder, "pip")
-
 
 def _formats(from_source: frozenset[str]) -> list[str]:
     if ":all:" in from_source:
         return []
     return ["--only-binary=:all:", *(f"--no-binary={name}" for name in sorted(from_source))]
-
-
-def _pip_wheel(python: Interpreter) -> str:
-    """A pip that runs on `python`: virtualenv's, else the one that came with the interpreter.
-
-    Raises: ResolveError: there is none.
-    """
-    from virtualenv.seed.wheels.embed import get_embed_wheel
-
-    if embedded := get_embed_wheel("pip", python.series):
-        return os.fspath(embedded.path)
-    base = os.path.dirname(os.path.dirname(python.executable))
-    bundled = glob(os.path.join(base, "lib", f"python{python.series}", "ensurepip", "_bundled", "pip-*.whl"))
-    if bundled:
-        return max(bundled, key=lambda path: [int(part) for part in os.path.basename(path).split("-")[1].split(".")])
-    raise ResolveError(
-        f"There is no pip for Python {python.version}",
-        reference="python-incompatible",
-        hint="Use `--installer uv`, or another interpreter with `--python VERSION`",
-    )

@@ -99,10 +99,10 @@ def failure(completed: Completed, doing: Doing, *, offline: bool, log: str | Pat
     report = _BACKEND_OUTPUT.sub("lines]\n", said)
     causes = _causes(report) or [f"`pip` ended with exit code {completed.returncode}"]
     error = to_error(report, _RULES, doing, causes=causes, complaint=backend_complaint(backend), log=log)
-    error.without_wheel = tuple(sorted({normalized(name) for name in _WITHOUT_WHEEL.findall(report)}))
     if offline and error.reference in ("package-not-found", "version-not-found", "build-requires"):
         hint = "Repeat the command without `--offline`, or use `--installer uv`, which keeps what it has fetched"
-        return InstallError(doing.message, reference="offline", causes=error.causes, hint=hint, log=log)
+        error = InstallError(doing.message, reference="offline", causes=error.causes, hint=hint, log=log)
+    error.without_wheel = tuple(sorted({normalized(name) for name in _WITHOUT_WHEEL.findall(report)}))
     return error
 
 

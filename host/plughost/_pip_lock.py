@@ -7,7 +7,6 @@ Source: PEP 751; the installation report, version 1.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 import tomllib
@@ -16,7 +15,7 @@ from urllib.parse import unquote
 
 from packaging.utils import canonicalize_name
 
-from plughost._installing import without_passwords
+from plughost._installing import sha256_of, without_passwords
 from plughost.paths import read_file
 
 TYPE_CHECKING = False
@@ -77,19 +76,18 @@ def _package(item: Table, request: LockRequest) -> Table:
     package: Table = {"name": canonicalize_name(str(metadata["name"])), "version": str(metadata["version"])}
     url = without_passwords(str(download["url"]))
     if request.wheel and package["name"] == request.wheel_name:
-        return {**package, "archive": {"path": request.wheel.name, "hashes": {"sha256": _sha256(request.wheel)}}}
+        return {**package, "archive": {"path": request.wheel.name, "hashes": {"sha256": sha256_of(request.wheel)}}}
+    inside = {"subdirectory": download["subdirectory"]} if "subdirectory" in download else {}
     if "vcs_info" in download:
         vcs = _table(download["vcs_info"])
-        place: Table = {"type": vcs["vcs"], "url": url, "commit-id": vcs["commit_id"]}
+        place: Table = {"type": vcs["vcs"], "url": url, "commit-id": vcs["commit_id"], **inside}
         if "requested_revision" in vcs:
             place["requested-revision"] = vcs["requested_revision"]
-        if "subdirectory" in download:
-            place["subdirectory"] = download["subdirectory"]
         return {**package, "vcs": place}
     if "dir_info" in download:
         return {**package, "directory": {"path": _local(url)}}
     if item.get("is_direct"):
-        return {**package, "archive": {**_place(url), "hashes": _hashes(download)}}
+        return {**package, "archive": {**_place(url), **inside, "hashes": _hashes(download)}}
     file: Table = {"name": unquote(url.rpartition("/")[2]), **_place(url), "hashes": _hashes(download)}
     return {**package, "wheels": [file]} if url.endswith(".whl") else {**package, "sdist": file}
 
@@ -109,13 +107,8 @@ def _hashes(download: Table) -> Table:
     archive = _table(download["archive_info"])
     digest = _table(archive.get("hashes", {})).get("sha256") or str(archive.get("hash", "")).removeprefix("sha256=")
     if not digest and url.startswith("file://"):
-        digest = _sha256(Path(_local(url)))
+        digest = sha256_of(Path(_local(url)))
     return {"sha256": digest}
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _lines(table: Table) -> Iterator[str]:

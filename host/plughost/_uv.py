@@ -3,9 +3,9 @@
 Above it: the stages, through `_installer.Installer`; below it: uv's environment (`_uv_settings`), its errors (`_uv_errors`) and
 `_process`. It knows nothing of sources and receipts.
 
-A lock is made by generating a project that has the plugin's wheel as a path dependency, and locking that: `uv sync` of such a
-project makes the venv and fills it in one call. `pylock.toml` is exported from it. uv is asked offline first wherever its cache
-may know the answer; what is resolved anew is resolved online.
+A lock is made by generating a project (`_uv_project`), and locking that: `uv sync` of it makes the venv and fills it in one call.
+`pylock.toml` is exported from it. uv is asked offline first wherever its cache may know the answer; what is resolved anew is
+resolved online.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import _thread
 import os
 import re
 import shutil
-import sys
 from functools import partial
 
 from plughost import _process
@@ -22,7 +21,8 @@ from plughost._failures import Doing
 from plughost._installing import lock_with, pinned, within, without_passwords, write_log
 from plughost._uv_cache import cached_packages
 from plughost._uv_errors import failure
-from plughost._uv_lock import begin_with, write_metadata
+from plughost._uv_lock import begin_with, write_lock
+from plughost._uv_project import write_metadata, write_project
 from plughost._uv_settings import environment
 from plughost.errors import BuildError, InstallError, ResolveError, VenvError
 
@@ -137,11 +137,10 @@ class Uv:
             self._call(arguments, doing, python=python, offline=offline, log=log)
 
     def lock(self, request: LockRequest) -> None:
-        _write_project(request)
+        write_project(request)
         if request.previous:
             begin_with(request.previous, request.folder, exclude_newer=request.exclude_newer)
-        exported = self._lock_and_export(request)
-        (request.folder / "pylock.toml").write_text(without_passwords(exported), encoding="utf-8")
+        write_lock(without_passwords(self._lock_and_export(request)), request.folder)
 
     def _lock_and_export(self, request: LockRequest) -> str:
         """`uv export` that isn't told to be frozen writes `uv.lock` first: one call instead of two."""
@@ -163,7 +162,7 @@ class Uv:
         return call(arguments, doing, python=request.python, offline=request.offline, log=request.log, extra=extra).stdout
 
     def lock_ahead(self, request: LockRequest) -> UvAhead | None:
-        _write_project(request)
+        write_project(request)
         arguments = ["sync", "-q", "--no-build", "--no-dev", "--directory", str(request.folder), *_newer(request)]
         env = self._environment(request.python, {"UV_PROJECT_ENVIRONMENT": str(request.folder / "venv")})
         argv = [self.binary, *arguments, *(["--offline"] if request.offline else [])]
@@ -295,35 +294,6 @@ class Uv:
                 reference="uv-missing",
                 hint=f"Update it with `pip install 'uv>={'.'.join(map(str, OLDEST))}'`, or use `--installer pip`",
             )
-
-
-def _write_project(request: LockRequest) -> None:
-    """The project whose only purpose is its dependencies, for this platform and this interpreter."""
-    import tomli_w
-
-    version = request.python.version
-    major, minor = request.python.series.split(".")
-    settings: dict[str, object] = {
-        "package": False,
-        "environments": [f"sys_platform == '{sys.platform}' and platform_machine == '{os.uname().machine}'"],
-    }
-    if request.constraints:
-        settings["constraint-dependencies"] = list(request.constraints)
-    if request.digests:
-        named = request.digests.items()
-        settings["override-dependencies"] = [f"{name} @ {request.places[name]}#sha256={sha256}" for name, sha256 in named]
-    if request.wheel:
-        settings["sources"] = {request.wheel_name: {"path": request.wheel.name}}
-    project = {
-        "name": "plughost-environment",
-        "version": "0",
-        # Not `==3.11.*`: a package that needs 3.11.4 would then not fit into a 3.11.7.
-        "requires-python": f">={version},<{major}.{int(minor) + 1}",
-        "dependencies": list(request.requirements),
-    }
-    text = tomli_w.dumps({"project": project, "tool": {"uv": settings}})
-    request.folder.mkdir(parents=True, exist_ok=True)
-    (request.folder / "pyproject.toml").write_text(text, encoding="utf-8")
 
 
 def _newer(request: LockRequest) -> list[str]:

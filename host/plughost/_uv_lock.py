@@ -1,25 +1,24 @@
-"""Beginning a lock with an earlier one: uv keeps its versions where they still fit, and resolves the rest anew.
+"""The files of locks that uv reads and writes: what a lock begins with, and what is kept of it.
 
-Above it: `_uv`; below it: the files of locks. A lock that isn't uv's own, but pip's, a bundle's or a set's, becomes a `uv.lock`
-that says no more than which versions there are, which is all that uv takes from one that doesn't fit as a whole.
+Above it: `_uv`; below it: the formats. uv keeps the versions of an earlier lock where they still fit, and resolves the rest anew.
+One that isn't uv's own, but pip's, a bundle's or a set's, becomes a `uv.lock` that says no more than which versions there are,
+which is all that uv takes from one that doesn't fit as a whole.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import tomllib
 
-from plughost._installing import UNTOLD_VERSION
 from plughost.paths import read_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from plughost._installing import LockRequest, SourceMetadata
-
-__all__ = ["begin_with", "write_metadata"]
+__all__ = ["begin_with", "write_lock"]
 
 
 def begin_with(previous: Path, folder: Path, *, exclude_newer: str = "") -> None:
@@ -42,34 +41,26 @@ def begin_with(previous: Path, folder: Path, *, exclude_newer: str = "") -> None
     (folder / "uv.lock").write_text(text, encoding="utf-8")
 
 
-def write_metadata(request: LockRequest) -> str:
-    """The path of a file of settings that says what there is to know of the packages `from_source`; uv builds none of these.
+def write_lock(exported: str, folder: Path) -> None:
+    """Put the `pylock.toml` that uv has `exported` into `folder`, which may be moved afterwards.
 
-    An entry without a version is for all versions but those that have one of their own. What is from a place of its own has a
-    single entry, with any version: uv heeds no other, and where there are several, none.
+    uv's paths begin at the folder. Of what lies outside they are made whole; a `uv.lock` can't have those, and goes.
     """
     import tomli_w
 
-    exact: dict[str, list[dict[str, object]]] = {}
-    for built in request.built:
-        exact.setdefault(built.name, []).append(_metadata(built))
-    entries: list[dict[str, object]] = []
-    for name in sorted(request.from_source):
-        known = exact.get(name, [])
-        if name in request.places:
-            entries.append(known[-1] if known else {"name": name, "version": UNTOLD_VERSION})
-        else:
-            entries += [{"name": name}, *known]
-    path = request.folder / "uv-metadata.toml"
-    path.write_text(tomli_w.dumps({"dependency-metadata": entries}), encoding="utf-8")
-    return str(path)
+    lock = tomllib.loads(exported)
+    outside = [place for package in lock["packages"] for place in _places(package) if place.get("path", "").startswith("../")]
+    for place in outside:
+        place["path"] = os.path.normpath(folder / place["path"])
+    if outside:
+        (folder / "uv.lock").unlink()
+    (folder / "pylock.toml").write_text(tomli_w.dumps(lock) if outside else exported, encoding="utf-8")
 
 
-def _metadata(built: SourceMetadata) -> dict[str, object]:
-    table: dict[str, object] = {"name": built.name, "version": built.version, "requires-dist": list(built.requires_dist)}
-    if built.requires_python:
-        table["requires-python"] = built.requires_python
-    return {**table, "provides-extra": list(built.extras)}
+def _places(package: dict[str, list[dict[str, str]]]) -> Iterator[dict[str, str]]:
+    for kind in ("archive", "directory", "sdist", "wheels"):
+        place = package.get(kind, [])
+        yield from [place] if isinstance(place, dict) else place
 
 
 def _preferred(package: Mapping[str, object]) -> dict[str, object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 from plughost._names import normalized
@@ -31,7 +31,7 @@ class LockedFile:
     """What a package is installed from: a wheel, or if `wheel` is "", what one is built from.
 
     `wheel` is the wheel's file name. `url` is where the file is, of a commit `git+URL@COMMIT`; `sha256` is that of the file, ""
-    for what has none.
+    for what has none. `credentials` are those that a server asks for, `USER:PASSWORD`, which no lock has.
     """
 
     name: str
@@ -39,11 +39,18 @@ class LockedFile:
     wheel: str
     url: str
     sha256: str
+    credentials: str = field(default="", repr=False)
+
+    @property
+    def subdirectory(self) -> str:
+        """The folder in the archive or the repository."""
+        return self.url.partition("#subdirectory=")[2]
 
     @property
     def requirement(self) -> str:
-        """The place as a requirement, with the hash if there is one."""
-        return f"{self.name} @ {self.url}" + (f" --hash=sha256:{self.sha256}" if self.sha256 else "")
+        """The place as a requirement, with the credentials, and the hash if there is one."""
+        url = self.url.replace("://", f"://{self.credentials}@", 1) if self.credentials else self.url
+        return f"{self.name} @ {url}" + (f" --hash=sha256:{self.sha256}" if self.sha256 else "")
 
 
 def files(folder: Path, *, python: Interpreter) -> tuple[LockedFile, ...]:

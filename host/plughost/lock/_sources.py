@@ -7,6 +7,7 @@ first may have to be locked again, as often as a version turns up that was not b
 from __future__ import annotations
 
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 from plughost._installing import LockRequest, SourceMetadata
 from plughost.errors import InstallError, ResolveError
@@ -61,7 +62,7 @@ def lock_with_sources(request: LockRequest, installer: Installer, foundry: Found
         if not unknown:
             return lockfile
         request = replace(request, from_source=request.from_source | {file.name for file in unknown})
-        built.update((file.url, _metadata(foundry.wheel_of(file))) for file in unknown)
+        built.update((file.url, _metadata(foundry.wheel_of(_with_credentials(file, request)))) for file in unknown)
     raise ResolveError(
         f"Failed to lock the dependencies of {request.subject}",
         reference="resolution-conflict",
@@ -79,7 +80,15 @@ def _without_wheels(request: LockRequest, names: set[str], foundry: Foundry) -> 
 
 def _is_archive(place: str) -> bool:
     """Whether that is a file on a server, of which the digest isn't known."""
-    return place.startswith(("https:", "http:")) and "#sha256=" not in place
+    url = urlsplit(place)
+    return url.scheme in {"http", "https"} and "sha256=" not in url.fragment
+
+
+def _with_credentials(file: LockedFile, request: LockRequest) -> LockedFile:
+    """The file, with what whoever named its place has said there of user and password."""
+    named, locked = urlsplit(request.places.get(file.name, "")), urlsplit(file.url)
+    is_server = named.scheme.endswith(("http", "https")) and named.hostname == locked.hostname
+    return replace(file, credentials=named.netloc.rpartition("@")[0] if is_server else "")
 
 
 def _metadata(wheel: BuiltWheel) -> SourceMetadata:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from plughost.source._parse import parse
     from plughost.source._records import Origin, Source, SourceTree
     from plughost.source._signers import AllowedSigners, demand_signature, is_signature_demanded
+    from plughost.source._tree import project_folder
 
 __all__ = [
     "AllowedSigners",
@@ -21,6 +22,7 @@ __all__ = [
     "demand_signature",
     "is_signature_demanded",
     "parse",
+    "project_folder",
     "resolve",
 ]
 
@@ -29,6 +31,7 @@ _HOMES = {
     "_parse": ("parse",),
     "_records": ("Origin", "Source", "SourceTree"),
     "_signers": ("AllowedSigners", "demand_signature", "is_signature_demanded"),
+    "_tree": ("project_folder",),
 }
 
 

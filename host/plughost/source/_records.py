@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
+from pathlib import Path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
     from typing import Literal
 
     from plughost.source._signatures import Signer
@@ -100,3 +101,9 @@ class SourceTree:
     signer: Signer | None = None
     versioned_by_tags: bool = False
     declared: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def top(self) -> Path:
+        """The folder of all that came with the project's own: a build may need what is above that, such as `.git`."""
+        depth = len(Path(os.path.normpath(self.origin.subdirectory)).parts)
+        return Path(os.path.normpath(self.path.joinpath(*[os.pardir] * depth)))

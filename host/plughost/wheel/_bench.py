@@ -44,10 +44,12 @@ class Bench:
 
     def unpacked(self, tree: SourceTree) -> SourceTree:
         """The tree as a folder, with what its files say of its build."""
-        top = tree.path if tree.path.is_dir() else unpack(tree.path, self._folder / "source")
-        source = top / tree.origin.subdirectory
-        if not source.is_dir() or not source.resolve().is_relative_to(top.resolve()):
-            raise BuildError(f"`{tree.path.name}` has no folder `{tree.origin.subdirectory}`", reference="build-failed")
+        source = tree.path
+        if not source.is_dir():
+            top = unpack(tree.path, self._folder / "source")
+            source = top / tree.origin.subdirectory
+            if not source.is_dir() or not source.resolve().is_relative_to(top.resolve()):
+                raise BuildError(f"`{tree.path.name}` has no folder `{tree.origin.subdirectory}`", reference="build-failed")
         return replace(tree, path=source, build_requires=build_system_of(source).requires)
 
     def kept_environment(self, tree: SourceTree, requires: Sequence[str]) -> str:
@@ -64,7 +66,7 @@ class Bench:
 
     def build_kept(self, tree: SourceTree, environment: str, into: Path) -> bool:
         """Build in a kept environment. False if that failed, for whatever reason: a build that has its own then decides."""
-        completed = ask_for_wheel(tree.path, environment=environment, into=into, epoch=tree.epoch, shop=self._installer.shop)
+        completed = ask_for_wheel(tree, environment=environment, into=into, shop=self._installer.shop)
         write_log(self._log, completed)
         if completed.returncode == 0:
             return True
@@ -79,14 +81,12 @@ class Bench:
         """
         hook, shop = EDITABLE if editable else WHEEL, self._installer.shop
         environment = self._furnish("first", requires)
-        asked, further = further_requirements(
-            tree.path, environment=environment, into=self._folder / "asked", shop=shop, hook=hook
-        )
+        asked, further = further_requirements(tree, environment=environment, into=self._folder / "asked", shop=shop, hook=hook)
         write_log(self._log, asked)
         if further:
             environment = self._furnish("second", [*requires, *further])
         if asked.returncode == 0:
-            asked = ask_for_wheel(tree.path, environment=environment, into=into, epoch=tree.epoch, shop=shop, hook=hook)
+            asked = ask_for_wheel(tree, environment=environment, into=into, shop=shop, hook=hook)
             write_log(self._log, asked)
         if asked.returncode != 0:
             raise _failed(subject, asked, self._log, is_confined=shop is not None)

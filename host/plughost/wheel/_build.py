@@ -56,8 +56,8 @@ def build(
     into.mkdir(parents=True, exist_ok=True)
     with _folder_beside(into) as folder, _limits_told(_subject(tree), log):
         bench = Bench(folder, installer=installer, python=python, offline=offline, log=log, furnish=furnish)
-        # Where it is trusted, uv and pip unpack by themselves.
-        tree = bench.unpacked(tree) if installer.shop and not tree.path.is_dir() else tree
+        if tree.path.is_dir() or installer.shop or tree.origin.subdirectory:  # all other archives uv and pip unpack themselves
+            tree = bench.unpacked(tree)
         requires = _requires(tree)
         environment = bench.kept_environment(tree, requires)
         if not (environment and bench.build_kept(tree, environment, into)):

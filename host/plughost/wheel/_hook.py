@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from plughost._installing import Shop
     from plughost._process import Completed
-
+    from plughost.source import SourceTree
 
 __all__ = ["EDITABLE", "WHEEL", "ask_for_wheel", "build_system_of", "further_requirements"]
 
@@ -62,25 +62,23 @@ class BuildSystem:
         self.paths = paths
 
 
-def ask_for_wheel(
-    source: Path, *, environment: str, into: Path, epoch: int | None, shop: Shop | None = None, hook: str = WHEEL
-) -> Completed:
-    """Have the backend that the project in `source` names put its wheel into the folder `into`.
+def ask_for_wheel(tree: SourceTree, *, environment: str, into: Path, shop: Shop | None = None, hook: str = WHEEL) -> Completed:
+    """Have the backend that the project names put its wheel into the folder `into`.
 
     Raises: OSError: the environment's interpreter can't be started. SandboxError: it can't be confined.
     """
-    return _ask(hook, source, environment=environment, into=into, epoch=epoch, shop=shop)
+    return _ask(hook, tree, environment=environment, into=into, shop=shop)
 
 
 def further_requirements(
-    source: Path, *, environment: str, into: Path, shop: Shop | None, hook: str = WHEEL
+    tree: SourceTree, *, environment: str, into: Path, shop: Shop | None, hook: str = WHEEL
 ) -> tuple[Completed, tuple[str, ...]]:
     """What the backend wants besides what the project says; nothing where it can't be asked, as its output then says.
 
     Raises: as `ask_for_wheel` does.
     """
     into.mkdir(parents=True, exist_ok=True)
-    completed = _ask(f"get_requires_for_{hook}", source, environment=environment, into=into, epoch=None, shop=shop)
+    completed = _ask(f"get_requires_for_{hook}", tree, environment=environment, into=into, shop=shop)
     try:
         with open(into / "requires.json", "rb", opener=_itself) as file:
             said = json.loads(file.read(_MOST_BYTES))
@@ -89,15 +87,15 @@ def further_requirements(
     return completed, tuple(each for each in said if isinstance(each, str)) if isinstance(said, list) else ()
 
 
-def _ask(hook: str, source: Path, *, environment: str, into: Path, epoch: int | None, shop: Shop | None) -> Completed:
-    env = _process.base_environment({} if epoch is None else {"SOURCE_DATE_EPOCH": str(epoch)})
+def _ask(hook: str, tree: SourceTree, *, environment: str, into: Path, shop: Shop | None) -> Completed:
+    env = _process.base_environment({} if tree.epoch is None else {"SOURCE_DATE_EPOCH": str(tree.epoch)})
     env["PATH"] = os.pathsep.join(filter(None, (os.path.join(environment, "bin"), env.get("PATH"))))
     python = os.path.join(environment, "bin", "python")
-    system = build_system_of(source)
-    argv = [python, "-I", "-c", _SCRIPT, str(source), str(into), system.backend, json.dumps(system.paths), hook]
+    system = build_system_of(tree.path)
+    argv = [python, "-I", "-c", _SCRIPT, str(tree.path), str(into), system.backend, json.dumps(system.paths), hook]
     if shop is None:
         return _process.run(argv, env=env)
-    return shop.run(argv, env=env, venv=environment, write=[str(source), str(into)])
+    return shop.run(argv, env=env, venv=environment, write=[str(tree.top), str(into)])
 
 
 def build_system_of(source: Path) -> BuildSystem:

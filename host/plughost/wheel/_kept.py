@@ -84,10 +84,11 @@ def keep(
     versioned_by_tags: bool = False,
     declared: Mapping[str, object] | None = None,
     days: int = 7,
+    first_stays: bool = False,
 ) -> None:
     """Put a copy of the wheel into the folder `among`, by way of the folder `stage`, with what uv locked in the folder `lock`.
 
-    What was kept more than `days` ago goes.
+    What was kept more than `days` ago goes. If the `first_stays`, a whole wheel that is there already isn't replaced.
     """
     made = stage / "kept"
     made.mkdir()
@@ -110,7 +111,8 @@ def keep(
     try:
         made.rename(folder)
     except OSError:  # it is kept already: built once more, or by another add that was first
-        _renew(folder, made)
+        if not (first_stays and find_kept(among, made_from)):
+            _renew(folder, made)
 
 
 def _renew(folder: Path, made: Path) -> None:
