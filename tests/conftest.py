@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import select
@@ -295,5 +296,32 @@ def plughost_command(tmp_path: Path, store: Path, clean_environment: dict[str, s
             stdout=completed.stdout.decode("utf-8", "replace"),
             stderr=completed.stderr.decode("utf-8", "replace"),
         )
+
+    return run
+
+
+@pytest.fixture
+def plughost_here(
+    tmp_path: Path, store: Path, clean_environment: dict[str, str], capfd: pytest.CaptureFixture[str]
+) -> Callable[..., Completed]:
+    """As `plughost_command`, in this process: for tests of what is said and done, and not of how a process starts and ends."""
+    from plughost.__main__ import run as run_command
+
+    def run(*arguments: str, env: Mapping[str, str] | None = None, cwd: Path = tmp_path) -> Completed:
+        capfd.readouterr()
+        with pytest.MonkeyPatch.context() as patch:
+            for name in os.environ.keys() - clean_environment.keys():
+                patch.delenv(name)
+            for name, value in {**clean_environment, "PLUGHOST_HOME": str(store), **(env or {})}.items():
+                patch.setenv(name, value)
+            patch.chdir(cwd)
+            handler = signal.getsignal(signal.SIGTERM)
+            try:
+                returncode = run_command(arguments)
+            finally:
+                signal.signal(signal.SIGTERM, handler)
+                gc.enable()
+        told = capfd.readouterr()
+        return Completed(returncode=returncode, stdout=told.out, stderr=told.err)
 
     return run

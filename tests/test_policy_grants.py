@@ -65,22 +65,18 @@ def digest(text: str) -> str:
 
 
 @pytest.fixture
-def make_folder(tmp_path):
-    """`make_folder(name, code, target)` is the folder of a project with one module, a project that any machine builds."""
-
-    def make(name: str, code: str, target: str):
-        folder = tmp_path / f"{name}-project"
-        folder.mkdir()
-        (folder / f"{name}.py").write_text(code)
-        (folder / "pyproject.toml").write_text(
-            '[build-system]\nrequires = ["setuptools>=70"]\nbuild-backend = "setuptools.build_meta"\n\n'
-            f'[project]\nname = "{name}"\nversion = "1.0"\n\n'
-            f'[project.entry-points.plughost]\n{target.partition(":")[2]} = "{target}"\n\n'
-            f'[tool.setuptools]\npy-modules = ["{name}"]\n'
-        )
-        return folder
-
-    return make
+def project(tmp_path):
+    """The folder of a project `weather`, with a tool that writes a file."""
+    folder = tmp_path / "weather-project"
+    (folder / "weather").mkdir(parents=True)
+    (folder / "weather" / "__init__.py").write_text("def put(path: str) -> None:\n    open(path, 'w').write('sun')\n")
+    (folder / "pyproject.toml").write_text(
+        '[build-system]\nrequires = ["uv_build>=0.9,<1"]\nbuild-backend = "uv_build"\n\n'
+        '[project]\nname = "weather"\nversion = "1.0"\n\n'
+        '[project.entry-points.plughost]\nput = "weather:put"\n\n'
+        '[tool.uv.build-backend]\nmodule-root = ""\n'
+    )
+    return folder
 
 
 @pytest.fixture
@@ -91,8 +87,8 @@ def sober_host(store):
 
 
 @pytest.fixture
-def command(plughost_command):
-    return lambda *argv, **more: plughost_command(*argv, env={"PLUGHOST_POLICY": "", **more.pop("env", {})}, **more)
+def command(plughost_here):
+    return lambda *argv, **more: plughost_here(*argv, env={"PLUGHOST_POLICY": "", **more.pop("env", {})}, **more)
 
 
 def test_a_source_tree_asks_in_its_pyproject_and_nothing_is_installed_unless_somebody_answers(
@@ -386,10 +382,9 @@ def test_a_file_of_the_users_folder_is_found_where_it_is_granted_and_else_the_us
     assert "hint" not in command("run", "weather:size", "file=nowhere.txt", cwd=tmp_path).stderr
 
 
-def test_an_editable_plugin_is_run_from_its_folder_and_a_plugin_writes_where_only_its_user_may(sober_host, tmp_path, make_folder):
-    folder = make_folder("weather", "def put(path: str) -> None:\n    open(path, 'w').write('sun')\n", "weather:put")
-    folder.chmod(0o700)
-    sober_host.add(str(folder), editable=True)
+def test_an_editable_plugin_is_run_from_its_folder_and_a_plugin_writes_where_only_its_user_may(sober_host, tmp_path, project):
+    project.chmod(0o700)
+    sober_host.add(str(project), editable=True)
     kept = tmp_path / "kept"
     kept.mkdir(mode=0o700)
     with pytest.raises(OSError, match=r"Permission|No such file"):
