@@ -229,16 +229,16 @@ def test_the_command_is_told_commands_with_and_without_the_daemon(plughost_comma
         plughost_command("down", env=home)
 
 
-def test_a_call_is_made_again_with_what_its_command_line_said_and_never_with_more(plughost_command, store, notes):
+def test_a_call_is_made_again_with_what_its_command_line_said_and_never_with_more(plughost_here, store, notes):
     home = {"PLUGHOST_HOME": str(store / "plughost")}
     notes.parent.chmod(0o755)
 
     def run(*arguments: str) -> tuple[int, str]:
-        done = plughost_command(*arguments, env=home)
+        done = plughost_here(*arguments, env=home)
         return done.returncode, done.stdout + done.stderr
 
     def latest() -> str:
-        return str(plughost_command("logs", "--json", env=home).json()[-1]["id"])
+        return str(plughost_here("logs", "--json", env=home).json()[-1]["id"])
 
     look = ("run", "scout:look", "--record-arguments", "--args", f'["{notes}"]')
     assert run(*look, "--read", str(notes)) == (0, '"swordfish"\n')
@@ -270,31 +270,31 @@ def test_a_call_is_made_again_with_what_its_command_line_said_and_never_with_mor
         (("--allow-net", "http://a.example.com/"), "\n\nhint: A host is a name or an address, no URL; `:PORT` may follow"),
     ],
 )
-def test_a_limit_that_can_be_none_is_refused_before_anything_is_called(plughost_command, store, tmp_path, options, said):
-    done = plughost_command("run", "scout:look", "path=x", *options, env={"PLUGHOST_HOME": str(store / "plughost")})
+def test_a_limit_that_can_be_none_is_refused_before_anything_is_called(plughost_here, store, tmp_path, options, said):
+    done = plughost_here("run", "scout:look", "path=x", *options, env={"PLUGHOST_HOME": str(store / "plughost")})
     assert done.returncode == 2
     assert said.format(tmp_path) in done.stderr
 
 
-def test_what_was_granted_everything_reads_it_but_for_the_temporary_files_of_others(plughost_command, store, notes):
+def test_what_was_granted_everything_reads_it_but_for_the_temporary_files_of_others(plughost_here, store, notes):
     home = {"PLUGHOST_HOME": str(store / "plughost")}
-    done = plughost_command("run", "scout:look", "path=/etc/os-release", "--read", "/", env=home)
+    done = plughost_here("run", "scout:look", "path=/etc/os-release", "--read", "/", env=home)
     assert (done.json(), done.stderr) == (Path("/etc/os-release").read_text(), "")
     if notes.is_relative_to("/tmp"):
-        done = plughost_command("run", "scout:look", "--args", f'["{notes}"]', "--read", "/", env=home)
+        done = plughost_here("run", "scout:look", "--args", f'["{notes}"]', "--read", "/", env=home)
         assert f"`--read {notes}` lets it read that" in done.stderr
 
 
-def test_an_entry_point_that_names_nothing_is_to_be_corrected(plughost_command, wheel):
-    done = plughost_command("add", wheel, "--entry-point", "look=scout:nothing")
+def test_an_entry_point_that_names_nothing_is_to_be_corrected(plughost_here, wheel):
+    done = plughost_here("add", wheel, "--entry-point", "look=scout:nothing")
     assert done.returncode == 5
     assert done.stderr.endswith("hint: Correct the entry point, or name what is there: `--entry-point NAME=MODULE:OBJECT`\n")
 
 
-def test_a_name_that_is_a_folder_too_is_asked_of_the_index_and_that_is_said(plughost_command, tmp_path):
+def test_a_name_that_is_a_folder_too_is_asked_of_the_index_and_that_is_said(plughost_here, tmp_path):
     (tmp_path / "scout-of-nobody").mkdir()
     (tmp_path / "scout-of-nobody" / "pyproject.toml").touch()
-    done = plughost_command("add", "scout-of-nobody", "--offline")
+    done = plughost_here("add", "scout-of-nobody", "--offline")
     assert done.stderr.startswith(
         "note: `scout-of-nobody` is asked of the index; the folder of that name is `./scout-of-nobody`\nerror: "
     )
@@ -312,10 +312,28 @@ def test_files_that_libraries_keep_for_themselves_are_no_artifacts(app):
             assert [artifact.path for artifact in artifacts] == ["plots/.last", "plots/one.png"]
 
 
-def test_what_a_plugin_is_denied_while_it_is_added_is_to_be_granted_there(plughost_command, tmp_path, make_wheel):
+def test_what_a_plugin_is_denied_while_it_is_added_is_to_be_granted_there(plughost_here, tmp_path, make_wheel):
     wheel = make_wheel("import socket\nsocket.create_connection(('a.example.com', 80))\n")
-    refused = plughost_command("add", wheel, "--entry-point", "look=scout:look")
+    refused = plughost_here("add", wheel, "--entry-point", "look=scout:look")
     assert "`--grant network=a.example.com:80` would allow it" in refused.stderr
     with Host("app", store=tmp_path / "app") as host, pytest.raises(DescribeError) as told:
         host.add(wheel)
     assert '`grant={"network": ["a.example.com:80"]}` would allow it' in str(told.value)
+
+
+def test_a_file_that_a_plugin_is_denied_when_it_is_imported_is_to_be_granted_too(plughost_command, tmp_path, make_wheel):
+    words = tmp_path / "words.txt"
+    wheel = make_wheel(f"open({str(words)!r}).close()\n{CODE}")
+    words.write_text("words")
+    refused = plughost_command("add", wheel, "--entry-point", "look=scout:look")
+    assert f"The plugin may not use `{words}`: `--grant read={words}` lets it read that" in refused.stderr
+    with Host("app", store=tmp_path / "app") as host:
+        with pytest.raises(DescribeError) as told:
+            host.add(wheel)
+        assert f'`grant={{"read": ["{words}"]}}` lets it read that' in told.value.hint
+        host.add(wheel, grant={"read": [str(words)]})
+    with Host("app", store=tmp_path / "app", policy={"read": []}) as host:
+        for way in (lambda: host.call("scout", "look", "."), lambda: host.warm("scout")):
+            with pytest.raises(PluginError, match="can't be imported") as denied:
+                way()
+            assert f"The plugin may not use `{words}`" in denied.value.hint

@@ -320,7 +320,8 @@ def _requirement_name(requirement: str) -> str:
 
 def _advice(error: PluginError | PluginCrashed | CallTimeout, targets: Iterable[str]) -> str:
     """What to do about a plugin that can't say what it offers; `targets` are those of its entry points."""
-    if isinstance(error, CallTimeout | LimitExceeded) and error.hint:
+    says_how = isinstance(error, CallTimeout | LimitExceeded) or (isinstance(error, PluginError) and error.was_denied)
+    if says_how and error.hint:
         return error.hint
     for module, _, path in (target.partition(":") for target in targets):
         name = path.partition(".")[0]

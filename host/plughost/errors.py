@@ -151,7 +151,7 @@ class PluginError(PlughostError):
     Where the original type is a built-in one, the error is an instance of that too, so `except ValueError` works.
     `type_name` is the original's qualified name, `builtin_name` that of the nearest built-in type, `remote_message` what it said,
     and `remote_traceback` its traceback as text, which is shown as the error's cause, too. `remote_args` are its arguments, if
-    all of them are plain values.
+    all of them are plain values. If it `was_denied` something by its policy, the hint says what would allow it.
     """
 
     exit_code = 1
@@ -161,6 +161,7 @@ class PluginError(PlughostError):
     remote_args: tuple[object, ...] | None = None
     remote_message: str = ""
     remote_traceback: str = ""
+    was_denied: bool = False
 
     def record(self) -> dict[str, object]:
         return {**super().record(), "type": self.type_name, "traceback": self.remote_traceback or None}

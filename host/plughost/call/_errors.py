@@ -54,8 +54,11 @@ def error_from(error: Mapping[str, object], *, what: str, types: Mapping[str, ty
     if isinstance(args := data.get("args"), list):
         raised.remote_args = tuple(args)
         _make_as_the_original(raised)
-    if isinstance(raised, OSError) and isinstance(name := data.get("filename"), str):
-        raised.filename = name
+    if isinstance(name := data.get("filename"), str):
+        if isinstance(raised, OSError):
+            raised.filename = name
+        else:
+            vars(raised).update(filename=name, errno=data.get("errno"))
     raised.remote_message = message
     raised.remote_traceback = str(data.get("traceback") or "")
     if raised.remote_traceback:

@@ -269,7 +269,7 @@ def load(worker: Worker, plugin: str, manifest: Mapping[str, object], *, timeout
         message = exchange.step()[1]
         problem = message.get("error") if isinstance(message, dict) else None
         if isinstance(problem, dict):
-            raise error_from(problem, what=f"`{plugin}`")
+            raise exchange.explained(error_from(problem, what=f"`{plugin}`"))
 
     return finish
 
@@ -287,7 +287,7 @@ def describe(worker: Worker, plugin: str, entry_points: Mapping[str, str], *, ti
     reply = worker.request("describe", {"entry_points": dict(entry_points)}, what=f"`{plugin}`", timeout_s=timeout_s)
     problem = reply.get("error")
     if isinstance(problem, dict):
-        raise error_from(problem, what=f"`{plugin}`")
+        raise worker.explained(error_from(problem, what=f"`{plugin}`"))
     manifest = reply["result"]
     if (
         not isinstance(manifest, dict)

@@ -27,7 +27,7 @@ _cause, _context, _hides_context = (
 _traceback_of = vars(BaseException)["__traceback__"].__get__
 _code = vars(SystemExit)["code"].__get__
 _args = vars(BaseException)["args"].__get__
-_filename = vars(OSError)["filename"].__get__
+_errno, _filename = (vars(OSError)[name].__get__ for name in ("errno", "filename"))
 _module, _qualname = (vars(type)[name].__get__ for name in ("__module__", "__qualname__"))
 
 
@@ -51,11 +51,20 @@ def record_of(error: BaseException, stage: str) -> dict[str, object]:
         plain = code is None or (type(code) is int and abs(code) < _MOST_CODE)
         record["code"] = code if plain else _text(code)
     if _is_own(error):
+        record.update(_file_of(_causes(error)))
         for name in ("parameter", "path", "entry_point", "target"):
             value = getattr(error, name, None)
             if isinstance(value, (str, list)):
                 record[name] = value
     return record
+
+
+def _file_of(causes: list[BaseException]) -> dict[str, object]:
+    """Which file it was that one of them is about, and what of it."""
+    for cause in causes:
+        if issubclass(type(cause), OSError) and type(_filename(cause)) is str and type(_errno(cause)) is int:
+            return {"filename": _text(_filename(cause)), "errno": _errno(cause)}
+    return {}
 
 
 def _is_plain(value: object) -> bool:

@@ -71,7 +71,8 @@ sent.
 **Errors** are JSON-RPC error objects. The plugin's own have code -32000 and in `data`: `stage` (`import`, `arguments`, `call`,
 `result`), `type` (qualified name), `builtin` (the nearest built-in exception type, or null), `message`, `args` (if all of them
 are plain), `traceback` (text, the
-runner's own frames left out), `causes` (a list of `type` and `message`, nearest first), and for `sys.exit` `code`. Other codes
+runner's own frames left out), `causes` (a list of `type` and `message`, nearest first), for `sys.exit` `code`, and the `filename`
+of an OSError; of one that is the cause of an entry point that can't be loaded also its `errno`. Other codes
 are JSON-RPC's: -32601, -32602, and -32700 with a null `id` for a message that this Python can't read (it is nested too deeply, or
 has too long an integer). The process ends after that one, since it can't know where the next message begins.
 

@@ -157,7 +157,7 @@ def explain(guard: Guard, error: PlughostError) -> PlughostError:
             _tell_of_full_folder(guard, error)
         elif limit and getattr(guard.policy, limit) is not None:
             error.causes = (_reached(guard, limit), *error.causes)
-            error.hint = _how_to_allow(guard, limit)
+            error.hint, error.was_denied = _how_to_allow(guard, limit), True
     return error
 
 
@@ -190,4 +190,4 @@ def _tell_of_full_folder(guard: Guard, error: PluginError) -> None:
             f"It reached a limit: `{guard.meter.temporary}` holds at most {quantity('disk_bytes', size)}",
             *error.causes,
         )
-        error.hint = _OUT_OF_MEMORY_FILES
+        error.hint, error.was_denied = _OUT_OF_MEMORY_FILES, True

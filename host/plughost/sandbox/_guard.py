@@ -161,7 +161,7 @@ class Guard:
         from plughost.sandbox._ends import explain
 
         error = explain(self, error)
-        if isinstance(error, PluginError) and isinstance(error, OSError) and not error.hint:
+        if isinstance(error, PluginError) and not error.was_denied and isinstance(getattr(error, "filename", None), str):
             from plughost.sandbox._hidden import explain_file
 
             explain_file(error, self.plugin, self._confinement)

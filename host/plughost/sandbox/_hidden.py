@@ -31,20 +31,27 @@ _TEMPORARY = "/tmp"  # noqa: S108 - each process has one of its own
 
 def explain_file(error: PluginError, plugin: str, confinement: Confinement) -> None:
     """Give the error a hint, if it is about such a file. A relative name may be meant for a file of this process's folder."""
+    hint = _how_to_allow(error, plugin, confinement)
+    if hint:
+        error.hint, error.was_denied = hint, True
+
+
+def _how_to_allow(error: PluginError, plugin: str, confinement: Confinement) -> str:
     name: object = getattr(error, "filename", None)
     number: object = getattr(error, "errno", None)
     if not isinstance(name, str) or not name or "\n" in name or confinement.remedy is None:
-        return
+        return ""
     path = os.path.abspath(name)
     if any(is_within(folder, path) for folder in (*_NOBODYS, confinement.work)):
-        return
+        return ""
     if number in (*_NOT_THERE, errno.EACCES) and (hint := _how_to_execute(name, confinement)):
-        error.hint = hint
-    elif number in _NOT_THERE:
-        error.hint = _how_to_find(path, plugin, confinement, is_whole=os.path.isabs(name))
-    elif number in _NOT_WRITABLE and os.path.isabs(name):
+        return hint
+    if number in _NOT_THERE:
+        return _how_to_find(path, plugin, confinement, is_whole=os.path.isabs(name))
+    if number in _NOT_WRITABLE and os.path.isabs(name):
         place = path if os.path.exists(path) else os.path.dirname(path)
-        error.hint = f"The plugin may not write to `{place}`: {confinement.remedy.for_file(place, 'write')}"
+        return f"The plugin may not write to `{place}`: {confinement.remedy.for_file(place, 'write')}"
+    return ""
 
 
 def may_read(policy: Policy, path: str) -> bool:

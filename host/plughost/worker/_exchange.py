@@ -166,14 +166,8 @@ class Exchange:
             raise self._worker.crashed(self._what)
 
     def explained(self, error: PlughostError) -> PlughostError:
-        """What the plugin has raised, with the limit that it met, if it was one."""
-        guard = self._worker.guard
-        if guard is None:
-            return error
-        explained = guard.explained(error)
-        if guard.is_full:  # what is still in use, a further call would trip over
-            self._worker.reusable = False
-        return explained
+        """As the worker has it."""
+        return self._worker.explained(error)
 
     def descriptors(self) -> list[tuple[int, int]]:
         """What to wait for before `advance` can get on: descriptors with their events, as for `select.poll`."""

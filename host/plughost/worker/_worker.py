@@ -484,6 +484,15 @@ class Worker:
             except Exception as error:
                 raise Raised(error) from error
 
+    def explained(self, error: PlughostError) -> PlughostError:
+        """What the plugin has raised, with the limit that it met, if it was one, or what would allow what it was denied."""
+        if self.guard is None:
+            return error
+        explained = self.guard.explained(error)
+        if self.guard.is_full:  # what is still in use, a further call would trip over
+            self.reusable = False
+        return explained
+
     def crashed(self, what: str) -> PlughostError:
         """The error for a child that went away during `what`; whatever is left of it is gone afterwards."""
         if self._is_copy:
