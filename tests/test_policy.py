@@ -201,6 +201,8 @@ def test_one_thing_is_said_on_a_command_line() -> None:
     assert read_term("memory=1g", option="--grant") == {"memory_bytes": 1024 * MIB}
     assert read_term("network=on", option="--grant") == {"network": "on"}
     assert read_term("read=data", option="--grant", folder="/srv") == {"read": ("/srv/data",)}
+    assert read_term("read=none") == read_term("read=") == {"read": ()}
+    assert read_term("network=none") == {"network": "off"}
     assert read_term("preset=trusted", option="--grant") == terms_of("trusted") == TRUSTED.as_record()
     with pytest.raises(errors.UsageError, match="says nothing"):
         read_term("network", option="--grant")

@@ -51,7 +51,9 @@ def table_of(terms: Mapping[str, object]) -> dict[str, object]:
 
 
 def read_term(text: str, *, option: str = "", folder: str = "") -> dict[str, object]:
-    """What `NAME=VALUE` says; lists are written with commas. `option` is the one that it is given by, for messages.
+    """What `NAME=VALUE` says; lists are written with commas, and an empty one as `none`.
+
+    `option` is the one that it is given by, for messages.
 
     Raises: UsageError: it is no such text, or says what can't be.
     """
@@ -63,5 +65,6 @@ def read_term(text: str, *, option: str = "", folder: str = "") -> dict[str, obj
         return of_preset(value, PRESETS, at=f"{option} {key}".strip())
     field = field_called(key, option)
     is_list = field not in NUMBERS and not (field == "network" and value in {"on", "off"})
-    values: object = [item.strip() for item in value.split(",") if item.strip()] if is_list else value
+    items = [item.strip() for item in value.split(",") if item.strip()]
+    values: object = value if not is_list else [] if items == ["none"] else items
     return {field: field_value(field, values, key=f"{option} {key}".strip(), folder=folder)}
