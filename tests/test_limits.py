@@ -63,11 +63,11 @@ def ended(host: Host, tool: str, **kwargs: object) -> LimitExceeded:
 @pytest.mark.parametrize(
     ("limit", "allowed", "tool", "kwargs", "more"),
     [
-        ("cpu_s", 0.3, "spin", {}, {}),
-        ("cpu_s", 0.3, "spin", {"threads": 3}, {}),
-        ("wall_s", 0.5, "sleep", {"seconds": 20.0}, {}),
+        ("cpu_s", 0.2, "spin", {}, {}),
+        ("cpu_s", 0.2, "spin", {"threads": 3}, {}),
+        ("wall_s", 0.2, "sleep", {"seconds": 20.0}, {}),
         ("disk_bytes", 20 * MIB, "write", {"mib": 25}, {}),
-        ("disk_bytes", 4 * MIB, "write-many", {"files": 2000}, {}),
+        ("disk_bytes", 2 * MIB, "write-many", {"files": 1000}, {}),
         ("disk_bytes", 20 * MIB, "write-many", {"files": 100, "kib": 300}, {}),
         ("disk_bytes", 20 * MIB, "write-unnamed", {"files": 3, "mib": 10}, {}),
         ("disk_bytes", 20 * MIB, "write-unnamed", {"files": 3, "mib": 10, "close": True}, {}),
@@ -121,7 +121,7 @@ def limit_met(way: Callable[..., object], host: Host, tool: str, **kwargs: objec
 
 @pytest.mark.parametrize("way", [by_call, by_invoke, by_loop, by_stream, by_submission])
 def test_every_way_to_call_has_the_limits(limited: Callable[..., Host], way: Callable[..., object]) -> None:
-    host = limited(cpu_s=0.3, output_bytes=MIB, result_bytes=MIB)
+    host = limited(cpu_s=0.1, output_bytes=MIB, result_bytes=MIB)
     way(host, "echo", value=1)
     assert limit_met(way, host, "spin") == "cpu_s"
     assert limit_met(way, host, "print-much", mib=3) == "output_bytes"
@@ -163,7 +163,7 @@ def test_processes_of_any_kind_have_the_limits(
     host = limited(options, output_bytes=MIB, result_bytes=MIB)
     way(host, "echo", value=1)
     way(host, "echo", value=2)
-    assert limit_met(way, limited(options, wall_s=0.3), "sleep", seconds=20.0) == "wall_s"
+    assert limit_met(way, limited(options, wall_s=0.1), "sleep", seconds=20.0) == "wall_s"
     assert limit_met(way, host, "print-much", mib=3) == "output_bytes"
     assert limit_met(way, host, "give", mib=3) == "result_bytes"
 
@@ -175,8 +175,8 @@ def test_no_other_process_is_ended_with_one_that_reached_a_limit(
     host = limited(options, processes=4, output_bytes=MIB)
     host.call("hungry", "echo", value=1)
     with ThreadPoolExecutor(4) as threads:
-        others = [threads.submit(host.call, "hungry", "sleep", seconds=1.5) for _ in range(3)]
-        for _ in range(4):
+        others = [threads.submit(host.call, "hungry", "sleep", seconds=1.0) for _ in range(3)]
+        for _ in range(2):
             assert limit_met(by_call, host, "print-much", mib=3) == "output_bytes"
             assert host.call("hungry", "echo", value=1) == 1
         assert [other.result() for other in others] == ["awake"] * 3
@@ -188,8 +188,8 @@ def test_memory_that_processes_share_is_counted_once(limited: Callable[..., Host
 
 
 def test_many_short_calls_count_one_by_one(limited: Callable[..., Host]) -> None:
-    host = limited(cpu_s=1.0, wall_s=1.0)
-    until = time.monotonic() + 1.6
+    host = limited(cpu_s=0.4, wall_s=0.4)
+    until = time.monotonic() + 0.7
     pid = host.call("hungry", "pid")
     while time.monotonic() < until:
         host.call("hungry", "echo", value=1)
