@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import sys
 
-from ._denial import Denial
 from ._events import when_imported
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from ._denial import Denial
 
 __all__ = ["explain_denials"]
 
@@ -25,15 +26,19 @@ def explain_denials(plugin: str, network: str | Sequence[str], port: int, for_ho
     Without a port, this process has the network of the machine, by somebody's leave, and nothing is to be explained. `for_host`
     says what would allow a host, for which `{}` stands; `for_all` what would allow all of the network.
     """
-    denial = Denial(plugin, network, for_host, for_all)
-    if network == "off":
-        when_imported("socket", lambda: _explain(denial))
-    elif port:
-        when_imported("socket", lambda: _explain(denial, port))
+
+    def explain() -> None:
+        from ._denial import Denial
+
+        _explain(Denial(plugin, network, for_host, for_all), port)
+
+    if port or network == "off":
+        when_imported("socket", explain)
+    if port:
         when_imported("urllib.request", lambda: _leave_out_proxy(port))
 
 
-def _explain(denial: Denial, port: int = 0) -> None:
+def _explain(denial: Denial, port: int) -> None:
     from ._socket_errors import put_into_words
 
     put_into_words(sys.modules["socket"], denial)

@@ -14,7 +14,6 @@ from __future__ import annotations
 import os
 import sys
 
-from ._anonymous import stand_in_for_anonymous
 from ._events import when_imported
 from ._standing_in import replace
 
@@ -33,9 +32,15 @@ _KINDS = {"x86_64": 0x0303, "aarch64": 0x0A03}
 def stand_in(*, is_alone: bool) -> None:
     """From now on. `is_alone` says that no process can be started."""
     when_imported("ctypes.util", lambda: _find_libraries(sys.modules["ctypes.util"]))
-    when_imported("mmap", lambda: stand_in_for_anonymous(is_alone=is_alone))
+    when_imported("mmap", lambda: _count_anonymous(is_alone=is_alone))
     if is_alone:
         when_imported("multiprocessing.resource_tracker", lambda: _track_nothing(sys.modules["multiprocessing.resource_tracker"]))
+
+
+def _count_anonymous(*, is_alone: bool) -> None:
+    from ._anonymous import stand_in_for_anonymous
+
+    stand_in_for_anonymous(is_alone=is_alone)
 
 
 def _find_libraries(module: ModuleType) -> None:
