@@ -5,12 +5,17 @@ from __future__ import annotations
 import io
 import os
 import select
+import shutil
 import socket
 import subprocess
 import sys
 import tarfile
+import threading
 import time
+from base64 import b64encode
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -53,6 +58,21 @@ setup(name="{name}", version="1.0", py_modules=["{module}"], entry_points={{"plu
 """
 
 
+#: What a backend does to put a wheel into the folder `out`.
+BUILT = """
+    dist = "{name}-1.0.dist-info/"
+    with ZipFile(out + "/{name}-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("{name}.py", "def hello() -> str: return 'hello'")
+        wheel.writestr(dist + "METADATA", "Metadata-Version: 2.1\\nName: {name}\\nVersion: 1.0\\n")
+        wheel.writestr(dist + "WHEEL", "Wheel-Version: 1.0\\nGenerator: x\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        wheel.writestr(dist + "entry_points.txt", "[plughost]\\nhello = {name}:hello\\n")
+        wheel.writestr(dist + "RECORD", "".join(name + ",,\\n" for name in [*wheel.namelist(), dist + "RECORD"]))
+"""
+
+#: The settings of a project that has such a backend in its own folder, and needs nothing else.
+ALONE = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+
+
 @pytest.fixture
 def hostile(tmp_path, monkeypatch):
     """`hostile(name)` is such a `setup.py`; where it ends, nothing of it must be left."""
@@ -87,13 +107,20 @@ def check(came_of) -> None:
     assert came_of["program"] == "0"
 
 
+@pytest.fixture(scope="module")
+def pip_programs(tmp_path_factory):
+    """pip, unpacked and compiled once."""
+    return tmp_path_factory.mktemp("pip-programs")
+
+
 @pytest.fixture
-def links(tmp_path, monkeypatch):
+def links(tmp_path, monkeypatch, store, pip_programs):
     """`links(name, files)` puts an sdist where uv and pip find it."""
     folder = tmp_path / "links"
     folder.mkdir()
     monkeypatch.setenv("UV_FIND_LINKS", str(folder))
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    (store / "cache" / "pip-programs").symlink_to(pip_programs)
 
     def add(name: str, files: dict[str, str]) -> Path:
         stem = f"{name.replace('-', '_')}-1.0"
@@ -110,21 +137,23 @@ def links(tmp_path, monkeypatch):
 
 @pytest.fixture
 def user(tmp_path):
-    """`user(requirement)` is a plugin that has it, and offers what its module does."""
+    """`user(requirement, …)` is the wheel of a plugin that has these, and offers `hello`, and what the first one has."""
 
-    def write(requirement: str, module: str) -> str:
-        project = tmp_path / "user"
-        project.mkdir()
-        (project / "pyproject.toml").write_text(
-            '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
-            f'[project]\nname = "user"\nversion = "1.0"\ndependencies = ["{requirement}"]\n'
-            "[tool.hatch.metadata]\nallow-direct-references = true\n"
-            '[project.entry-points.plughost]\ncame_of = "user:came_of"\nhello = "user:hello"\n'
-        )
-        (project / "user.py").write_text(
-            f"def hello(): return 'hello'\nfrom {module} import *\ncame_of = globals().get('came_of', hello)\n"
-        )
-        return str(project)
+    def write(*requirements: str) -> str:
+        path = tmp_path / "user-1.0-py3-none-any.whl"
+        module = requirements[0].partition(" ")[0].replace("-", "_")
+        needed = "".join(f"Requires-Dist: {requirement}\n" for requirement in requirements)
+        files = {
+            "user.py": f"def hello(): return 'hello'\nfrom {module} import *\ncame_of = globals().get('came_of', hello)\n",
+            "user-1.0.dist-info/METADATA": f"Metadata-Version: 2.1\nName: user\nVersion: 1.0\n{needed}",
+            "user-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+            "user-1.0.dist-info/entry_points.txt": "[plughost]\ncame_of = user:came_of\nhello = user:hello\n",
+        }
+        with ZipFile(path, "w") as wheel:
+            for name, text in files.items():
+                wheel.writestr(name, text)
+            wheel.writestr("user-1.0.dist-info/RECORD", "".join(f"{name},,\n" for name in [*files, "user-1.0.dist-info/RECORD"]))
+        return str(path)
 
     return write
 
@@ -142,10 +171,11 @@ def test_a_dependency_that_has_to_be_built_is_confined_as_well_and_its_wheel_kep
     hostile, links, user, tmp_path, store, installer
 ):
     sdist = links("hostile-dependency", {"setup.py": hostile("hostile-dependency")})
-    project = user("hostile-dependency", "hostile_dependency")
+    project = user("hostile-dependency")
     with Host(store=store) as host:
         host.add(project, installer=installer)
         check(host.call("user", "came_of"))
+        host.add(project, installer=installer, offline=True, force=True)
         sdist.rename(tmp_path / "elsewhere.tar.gz")  # what was built is there without it
         exported = host.export("user", tmp_path)
         host.remove("user")
@@ -172,37 +202,116 @@ from zipfile import ZipFile
 with suppress(OSError):
     open({outside!r}, "w").close()
 def build_wheel(out, settings=None, metadata=None):
-    name = "always"
     {built}
-    with ZipFile(out + "/always-1.0-py3-none-any.whl", "a") as wheel:
-        wheel.writestr("always.pth", {always!r})
-    return "always-1.0-py3-none-any.whl"
+    with ZipFile(out + "/{name}-1.0-py3-none-any.whl", "a") as wheel:
+        wheel.writestr("{name}.pth", {always!r})
+    return "{name}-1.0-py3-none-any.whl"
 """
 
 
 @pytest.mark.parametrize("installer", ["uv", "pip"])
-@pytest.mark.parametrize("is_place", [True, False])
-def test_nothing_of_a_dependency_is_run_to_lock_or_install_it(links, user, tmp_path, store, installer, is_place):
+def test_nothing_of_a_dependency_is_run_to_lock_or_install_it(links, user, tmp_path, store, installer):
     outside = str(tmp_path / "outside")
-    files = {
-        "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n',
-        "backend.py": TRACING.format(
-            outside=outside,
-            always=f"import pathlib; pathlib.Path({outside!r}).touch()\n",
-            built=BUILT.format(name="always").strip(),
-        ),
-    }
-    links("always", files)
-    if is_place:
-        (tmp_path / "dependency").mkdir()
-        for name, text in files.items():
-            (tmp_path / "dependency" / name).write_text(text)
-    requirement = f"always @ file://{tmp_path}/dependency" if is_place else "always"
+
+    def files(name: str) -> dict[str, str]:
+        always = f"import pathlib; pathlib.Path({outside!r}).touch()\n"
+        built = BUILT.format(name=name).strip()
+        return {"pyproject.toml": ALONE, "backend.py": TRACING.format(name=name, outside=outside, always=always, built=built)}
+
+    links("always", files("always"))
+    archived = links("archived", files("archived")).rename(tmp_path / "archived.tar.gz")
+    (tmp_path / "placed").mkdir()
+    for name, text in files("placed").items():
+        (tmp_path / "placed" / name).write_text(text)
     with Host(store=store) as host:
-        host.add(user(requirement, "always"), installer=installer)
+        host.add(user("always", f"placed @ file://{tmp_path}/placed", f"archived @ file://{archived}"), installer=installer)
         assert host.call("user", "hello") == "hello"
+        host.export("user", tmp_path)  # which finds the folder, wherever it looks from
     assert list(store.rglob("always.pth"))
+    assert list(store.rglob("placed.pth"))
+    assert list(store.rglob("archived.pth"))
     assert not Path(outside).exists()
+
+
+#: A backend that asks git, as those do that take the version from it, and packs the file of a submodule beside its own.
+ASKING = """
+import os, subprocess
+from zipfile import ZipFile
+def build_wheel(out, settings=None, metadata=None):
+    subprocess.run(["git", "status", "--porcelain"], check=True, capture_output=True)
+    assert subprocess.run(["git", "describe", "--tags"], check=True, capture_output=True).stdout == b"v1.0\\n"
+    assert "not-to-be-seen" not in "".join(open(path).read() for path in ("../.git/config", "../.git/modules/inner/config"))
+    os.stat("../inner/inner.py")
+    {built}
+    return "{name}-1.0-py3-none-any.whl"
+"""
+
+
+def test_a_dependency_is_built_from_a_folder_of_a_repository_with_all_that_is_above_it(user, tmp_path, store, monkeypatch):
+    def git(folder: Path, *arguments: str) -> None:
+        subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True)
+
+    settings = {"protocol.file.allow": "always", "user.name": "A", "user.email": "a@example.org", "commit.gpgsign": "false"}
+    monkeypatch.setenv("GIT_CONFIG_COUNT", str(len(settings)))
+    for number, (key, value) in enumerate(settings.items()):
+        monkeypatch.setenv(f"GIT_CONFIG_KEY_{number}", key)
+        monkeypatch.setenv(f"GIT_CONFIG_VALUE_{number}", value)
+    inner, outer = tmp_path / "not-to-be-seen-inner", tmp_path / "not-to-be-seen-outer"
+    for folder in (inner, outer / "package"):
+        folder.mkdir(parents=True)
+    (inner / "inner.py").write_text("")
+    (outer / "package" / "pyproject.toml").write_text(ALONE)
+    (outer / "package" / "backend.py").write_text(ASKING.format(name="nested", built=BUILT.format(name="nested").strip()))
+    for folder in (inner, outer):
+        git(folder, "init", "--quiet")
+        if folder == outer:
+            git(outer, "submodule", "add", "--name", "inner", inner.as_uri(), "inner")
+        git(folder, "add", "--all")
+        git(folder, "commit", "--quiet", "--message=A package")
+    git(outer, "tag", "v1.0")
+    with Host(store=store) as host:
+        host.add(user(f"nested @ git+{outer.as_uri()}#subdirectory=package"))
+        assert host.call("user", "hello") == "hello"
+
+
+def test_an_archive_is_fetched_with_the_password_that_its_url_has_and_found_again_offline(links, user, store):
+    archive = links("behind", {"pyproject.toml": ALONE, "backend.py": GIVING.format(built=BUILT.format(name="behind").strip())})
+    content = archive.read_bytes()
+
+    class Server(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            known = self.headers.get("Authorization") == "Basic " + b64encode(b"ann:se/cret").decode()
+            self.send_response(200 if known else 401)
+            self.send_header("WWW-Authenticate", 'Basic realm="test"')
+            self.send_header("Content-Length", str(len(content) if known else 0))
+            self.end_headers()
+            self.wfile.write(content if known else b"")
+
+        do_HEAD = do_GET  # noqa: N815 - as the base class has it
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        plugin = user(f"behind @ http://ann:se%2Fcret@127.0.0.1:{server.server_port}/{archive.name}")
+        with Host(store=store) as host:
+            host.add(plugin)
+            server.shutdown()
+            host.add(plugin, offline=True, force=True)
+            assert host.call("user", "hello") == "hello"
+    locks = list(store.glob("plugins/plughost/user/*/pylock.toml"))
+    assert locks
+    assert not any("cret@" in lock.read_text() for lock in locks)
+
+
+#: A backend that does what is asked of it.
+GIVING = """
+from zipfile import ZipFile
+def build_wheel(out, settings=None, metadata=None):
+    {built}
+    return "behind-1.0-py3-none-any.whl"
+"""
 
 
 def test_a_build_is_over_when_its_program_is_whoever_holds_its_pipes(backend, store, tmp_path):
@@ -283,17 +392,6 @@ def backend(tmp_path):
     return write
 
 
-BUILT = """
-    dist = "{name}-1.0.dist-info/"
-    with ZipFile(out + "/{name}-1.0-py3-none-any.whl", "w") as wheel:
-        wheel.writestr("{name}.py", "def hello() -> str: return 'hello'")
-        wheel.writestr(dist + "METADATA", "Metadata-Version: 2.1\\nName: {name}\\nVersion: 1.0\\n")
-        wheel.writestr(dist + "WHEEL", "Wheel-Version: 1.0\\nGenerator: x\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
-        wheel.writestr(dist + "entry_points.txt", "[plughost]\\nhello = {name}:hello\\n")
-        wheel.writestr(dist + "RECORD", "".join(name + ",,\\n" for name in [*wheel.namelist(), dist + "RECORD"]))
-"""
-
-
 def test_a_backend_that_comes_along_may_need_nothing(backend, store):
     with Host(store=store) as host:
         host.add(backend("alone", built=BUILT.format(name="alone").strip()))
@@ -332,17 +430,22 @@ def test_folders_deeper_than_python_can_descend_are_deleted(backend, store):
         assert list((store / "tmp").iterdir()) == []
 
 
-def test_a_build_ends_with_its_host(backend, store, clean_environment):
-    project = backend("slow", asked="import time; time.sleep(600)")
-    command = [sys.executable, "-m", "plughost", "add", project]
+def test_a_build_ends_with_its_host_and_nothing_is_kept_of_it(links, backend, user, store, clean_environment):
+    def pack(asked: str) -> None:
+        project = Path(backend("slow", asked=asked, built=BUILT.format(name="slow").strip()))
+        links("slow", {name: (project / name).read_text() for name in ("pyproject.toml", "backend.py")})
+        shutil.rmtree(project)
 
     def is_there() -> bool:
         running = subprocess.run(["ps", "-eww", "-o", "args"], capture_output=True, text=True, check=True).stdout
         lines = [line for line in running.splitlines() if str(store) in line and "--confined" not in line]
         return any("get_requires_for_build_wheel" in line for line in lines)
 
+    pack("import time; time.sleep(600)")
+    command = [sys.executable, "-m", "plughost", "add", user("slow")]
+    env = {**clean_environment, "PLUGHOST_HOME": str(store), "UV_FIND_LINKS": os.environ["UV_FIND_LINKS"]}
     deadline = time.monotonic() + 60
-    with subprocess.Popen(command, env={**clean_environment, "PLUGHOST_HOME": str(store)}, stderr=subprocess.DEVNULL) as host:
+    with subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL) as host:
         try:
             while not is_there():
                 assert time.monotonic() < deadline
@@ -352,6 +455,11 @@ def test_a_build_ends_with_its_host(backend, store, clean_environment):
     while is_there():
         assert time.monotonic() < deadline
         select.select([], [], [], 0.01)
+    assert not (store / "cache" / "built").exists()
+    pack("return []")
+    with Host(store=store) as again:
+        again.add(user("slow"))
+        assert again.call("user", "hello") == "hello"
 
 
 @pytest.mark.parametrize("has_filter", [True, False])

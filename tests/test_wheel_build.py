@@ -1,13 +1,13 @@
 import sys
 import textwrap
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from plughost import _installer, _interpreters, wheel
 from plughost.errors import BuildError, InstallError
 from plughost.paths import Store
+from plughost.source import Origin, SourceTree
 from plughost.wheel._environment import keepable
 
 PYTHON = _interpreters.own()
@@ -44,8 +44,8 @@ def tree(folder: Path, pyproject: str, requires: tuple[str, ...] = (), **files: 
     (folder / "pyproject.toml").write_text(textwrap.dedent(pyproject))
     for name, text in files.items():
         (folder / f"{name}.py").write_text(textwrap.dedent(text))
-    origin = SimpleNamespace(commit_id="3f2a1c0d" * 5)
-    return SimpleNamespace(path=folder, origin=origin, epoch=1_700_000_000, build_requires=requires, name="weather")
+    origin = Origin(kind="git", commit_id="3f2a1c0d" * 5)
+    return SourceTree(path=folder, origin=origin, epoch=1_700_000_000, build_requires=requires, name="weather")
 
 
 def flit_tree(folder: Path, **options):

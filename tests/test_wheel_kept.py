@@ -35,10 +35,10 @@ def a_wheel(folder: Path, content: bytes) -> wheel.BuiltWheel:
     return wheel.BuiltWheel(path=path, sha256=sha256, requires_dist=(), extras=(), entry_points={}, **values)
 
 
-def keep(store: Store, made_from: str, built: wheel.BuiltWheel, *, lock: Path | None = None) -> None:
+def keep(store: Store, made_from: str, built: wheel.BuiltWheel, *, lock: Path | None = None, first_stays: bool = False) -> None:
     stage = Path(store.tmp, os.urandom(4).hex())
     stage.mkdir(parents=True)
-    wheel.keep(store.kept_wheels, [made_from], built, PYTHON, stage=stage, lock=lock)
+    wheel.keep(store.kept_wheels, [made_from], built, PYTHON, stage=stage, lock=lock, first_stays=first_stays)
 
 
 def test_a_wheel_that_is_kept_again_stays_where_a_reader_has_found_it(store: Store, built: wheel.BuiltWheel) -> None:
@@ -57,6 +57,22 @@ def test_another_wheel_of_the_same_commit_takes_its_place(store: Store, built: w
     kept = wheel.find_kept(store.kept_wheels, ["commit"])
     assert kept is not None
     assert (kept.wheel.sha256, kept.wheel.path.read_bytes()) == (again.sha256, b"built once more")
+
+
+def test_of_two_that_build_the_same_the_first_is_kept_unless_it_is_damaged(
+    store: Store, built: wheel.BuiltWheel, tmp_path: Path
+) -> None:
+    keep(store, "sdist", built, first_stays=True)
+    again = a_wheel(tmp_path / "again", b"built by another one")
+    keep(store, "sdist", again, first_stays=True)
+    first = wheel.find_kept(store.kept_wheels, ["sdist"])
+    assert first is not None
+    assert first.wheel.sha256 == built.sha256
+    first.wheel.path.write_bytes(b"a whee!")
+    keep(store, "sdist", again, first_stays=True)
+    second = wheel.find_kept(store.kept_wheels, ["sdist"])
+    assert second is not None
+    assert second.wheel.sha256 == again.sha256
 
 
 def test_a_kept_wheel_that_is_damaged_is_not_used(store: Store, built: wheel.BuiltWheel) -> None:

@@ -140,7 +140,7 @@ class Uv:
         write_project(request)
         if request.previous:
             begin_with(request.previous, request.folder, exclude_newer=request.exclude_newer)
-        write_lock(without_passwords(self._lock_and_export(request)), request.folder)
+        write_lock(without_passwords(self._lock_and_export(request)), request)
 
     def _lock_and_export(self, request: LockRequest) -> str:
         """`uv export` that isn't told to be frozen writes `uv.lock` first: one call instead of two."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import tomllib
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from plughost.paths import read_file
 
@@ -17,6 +18,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    from plughost._installing import LockRequest
 
 __all__ = ["begin_with", "write_lock"]
 
@@ -41,20 +44,36 @@ def begin_with(previous: Path, folder: Path, *, exclude_newer: str = "") -> None
     (folder / "uv.lock").write_text(text, encoding="utf-8")
 
 
-def write_lock(exported: str, folder: Path) -> None:
-    """Put the `pylock.toml` that uv has `exported` into `folder`, which may be moved afterwards.
+def write_lock(exported: str, request: LockRequest) -> None:
+    """Put the `pylock.toml` that uv has `exported` into the folder of `request`, which may be moved afterwards.
 
-    uv's paths begin at the folder. Of what lies outside they are made whole; a `uv.lock` can't have those, and goes.
+    uv's paths begin at the folder. Of what lies outside they are made whole; a `uv.lock` can't have those, and goes. Archives
+    come into the places of the folders that stand for them.
     """
     import tomli_w
 
-    lock = tomllib.loads(exported)
+    folder, lock = request.folder, tomllib.loads(exported)
+    for package in lock["packages"]:
+        if package["name"] in request.digests and "directory" in package:
+            del package["directory"]
+            package["archive"] = _archive(package["name"], request)
     outside = [place for package in lock["packages"] for place in _places(package) if place.get("path", "").startswith("../")]
     for place in outside:
         place["path"] = os.path.normpath(folder / place["path"])
     if outside:
         (folder / "uv.lock").unlink()
     (folder / "pylock.toml").write_text(tomli_w.dumps(lock) if outside else exported, encoding="utf-8")
+
+
+def _archive(name: str, request: LockRequest) -> dict[str, object]:
+    """An archive on this machine, with a path like those of uv. Source: PEP 751."""
+    url = urlsplit(request.places[name])
+    archive: dict[str, object] = {
+        "path": os.path.relpath(unquote(url.path), request.folder),
+        "hashes": {"sha256": request.digests[name]},
+    }
+    subdirectory = dict(parse_qsl(url.fragment)).get("subdirectory")
+    return {**archive, "subdirectory": subdirectory} if subdirectory else archive
 
 
 def _places(package: dict[str, list[dict[str, str]]]) -> Iterator[dict[str, str]]:

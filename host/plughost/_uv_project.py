@@ -14,7 +14,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from plughost._installing import LockRequest, SourceMetadata
 
-__all__ = ["write_metadata", "write_project"]
+__all__ = ["STAND_INS", "write_metadata", "write_project"]
+
+#: The folder of empty folders that stand for archives on this machine.
+STAND_INS = "archives"
 
 
 def write_project(request: LockRequest) -> None:
@@ -30,8 +33,7 @@ def write_project(request: LockRequest) -> None:
     if request.constraints:
         settings["constraint-dependencies"] = list(request.constraints)
     if request.digests:
-        named = request.digests.items()
-        settings["override-dependencies"] = [f"{name} @ {_with_hash(request.places[name], sha256)}" for name, sha256 in named]
+        settings["override-dependencies"] = [f"{name} @ {_hashed_place(name, request)}" for name in request.digests]
     if request.wheel:
         settings["sources"] = {request.wheel_name: {"path": request.wheel.name}}
     project = {
@@ -46,8 +48,14 @@ def write_project(request: LockRequest) -> None:
     (request.folder / "pyproject.toml").write_text(text, encoding="utf-8")
 
 
-def _with_hash(url: str, sha256: str) -> str:
-    return f"{url}{'&' if '#' in url else '#'}sha256={sha256}"
+def _hashed_place(name: str, request: LockRequest) -> str:
+    """The URL of an archive with its hash: uv need not look into it then. Into a local one it would, but not into a folder."""
+    url = request.places[name]
+    if url.startswith("file:"):
+        stands_for_it = request.folder.absolute() / STAND_INS / name
+        stands_for_it.mkdir(parents=True, exist_ok=True)
+        return stands_for_it.as_uri()
+    return f"{url}{'&' if '#' in url else '#'}sha256={request.digests[name]}"
 
 
 def write_metadata(request: LockRequest) -> str:

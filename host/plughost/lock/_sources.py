@@ -6,8 +6,9 @@ first may have to be locked again, as often as a version turns up that was not b
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from plughost._installing import LockRequest, SourceMetadata
 from plughost.errors import InstallError, ResolveError
@@ -79,8 +80,10 @@ def _without_wheels(request: LockRequest, names: set[str], foundry: Foundry) -> 
 
 
 def _is_archive(place: str) -> bool:
-    """Whether that is a file on a server, of which the digest isn't known."""
+    """Whether that is a file of which the digest isn't known."""
     url = urlsplit(place)
+    if url.scheme == "file":
+        return os.path.isfile(unquote(url.path))
     return url.scheme in {"http", "https"} and "sha256=" not in url.fragment
 
 
