@@ -6,8 +6,8 @@ only adds to that. The output is a JSON object: of each attempt what was answere
 seen.
 
 `--without-namespaces` has the kernel refuse them to this process and its children, as many a container does. `--trusted`
-confines nothing, by which one sees that attempts do get through. `--only GLOB`, as often as one likes, tries some. `--outlive`
-has a worker try to outlive its host, and waits to be killed.
+confines nothing, by which one sees that attempts do get through. `--only GLOB`, as often as one likes, tries some. `--outlive`,
+in a folder in which something was tried before, has a worker try to outlive its host, and waits to be killed.
 """
 
 from __future__ import annotations
@@ -424,8 +424,8 @@ def do_without_namespaces() -> None:
     assert libc.prctl(22, 2, header) == 0
 
 
-def outlive(trial: Trial) -> None:
-    with trial.host(DEFAULT.replace(**trial.options.policy)) as host:
+def outlive(store: Path, policy: Policy) -> None:
+    with Host(store=store, policy=policy) as host:
         host.invoke("attacker", "attempt", args=["inherited.outlive"], on_output=lambda data: os.write(1, data) and None)
 
 
@@ -445,12 +445,13 @@ def main() -> None:
     adopt_orphans()
     if options.without_namespaces:
         do_without_namespaces()
+    store = options.folder / "store"
+    if options.outlive:
+        outlive(store, DEFAULT.replace(**options.policy))
     outside = Outside(options.folder)
-    trial = Trial(options, outside, options.folder / "store")
+    trial = Trial(options, outside, store)
     try:
         trial.install(options.folder)
-        if options.outlive:
-            outlive(trial)
         trial.run(attempts(options.only or ["*"]))
     except SandboxError as error:
         trial.results["refused"] = {"answer": "", "seen": [error.message, *error.causes]}

@@ -90,9 +90,9 @@ def start() -> Iterator[Callable[..., Trial]]:
         Path(root).chmod(0o755)
         trials: list[Trial] = []
 
-        def begin(*options: str, **how: Any) -> Trial:
-            folder = Path(root) / str(len(trials))
-            folder.mkdir()
+        def begin(*options: str, folder: Path | None = None, **how: Any) -> Trial:
+            folder = folder or Path(root) / str(len(trials))
+            folder.mkdir(exist_ok=True)
             trials.append(Trial(folder, *options, **how))
             return trials[-1]
 
@@ -147,11 +147,19 @@ def test_where_nothing_is_confined_the_same_attempts_get_through(start: Callable
     assert {module for module, count in least.items() if through[module] < count} == set()
 
 
+@pytest.fixture(scope="module")
+def installed(start: Callable[..., Trial]) -> Path:
+    """A folder in whose store the plugin is, and in which nothing was tried yet."""
+    trial = start(*only("nothing"))
+    trial.results()
+    return trial.folder
+
+
 @pytest.mark.parametrize("processes", [1, 4])
 def test_a_plugin_that_lets_go_of_its_lifeline_ends_with_its_host_and_so_does_all_that_it_started(
-    start: Callable[..., Trial], is_gone: Callable[[int], bool], processes: int
+    start: Callable[..., Trial], installed: Path, is_gone: Callable[[int], bool], processes: int
 ) -> None:
-    trial = start("--outlive", "--policy", json.dumps({"processes": processes}))
+    trial = start("--outlive", "--policy", json.dumps({"processes": processes}), folder=installed)
     assert trial.process.stdout is not None
     worker, started = trial.process.stdout.readline().split()
     assert (started == "nothing") == (processes == 1)
