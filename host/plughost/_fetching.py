@@ -1,6 +1,7 @@
 """The source of what a lock has no wheel of, put on disk as it is locked; nothing of it is run for that.
 
-Above it: `_foundry`, which builds it; below it: pip, which knows proxies, and indexes that ask for a password.
+Above it: `_foundry`, which builds it; below it: the stages source and wheel, and pip, which knows proxies, and indexes that ask
+for a password.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from plughost._installing import sha256_of
 from plughost._pip import Pip
 from plughost.errors import InstallError, ResolveError
 from plughost.source import Origin, SourceTree, project_folder
+from plughost.wheel import build_system_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,7 +54,8 @@ def fetch(file: LockedFile, into: Path, *, installer: Installer, python: Interpr
     _forget_origin(path / ".git")
     commit = place.rpartition("@")[2] if place.startswith("git+") else ""
     origin = Origin(kind="git" if commit else "folder", url=place, commit_id=commit, subdirectory=file.subdirectory)
-    return SourceTree(path=project_folder(path, origin), origin=origin, name=file.name)
+    folder = project_folder(path, origin)
+    return SourceTree(path=folder, origin=origin, name=file.name, build_requires=build_system_of(folder).requires)
 
 
 def _download(file: LockedFile, into: Path, *, installer: Installer, python: Interpreter, offline: bool, log: Path) -> None:

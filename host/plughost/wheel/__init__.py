@@ -10,6 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from plughost.wheel._build import build, build_again, build_editable
     from plughost.wheel._contents import WheelContents, contents_of, differences
+    from plughost.wheel._hook import build_system_of
     from plughost.wheel._kept import KeptWheel, find_kept, keep
     from plughost.wheel._read import check, read
     from plughost.wheel._record import BuiltWheel
@@ -21,6 +22,7 @@ __all__ = [
     "build",
     "build_again",
     "build_editable",
+    "build_system_of",
     "check",
     "contents_of",
     "differences",
@@ -34,6 +36,7 @@ __getattr__ = lazily(
     {
         "_build": ("build", "build_again", "build_editable"),
         "_contents": ("WheelContents", "contents_of", "differences"),
+        "_hook": ("build_system_of",),
         "_kept": ("KeptWheel", "find_kept", "keep"),
         "_read": ("check", "read"),
         "_record": ("BuiltWheel",),

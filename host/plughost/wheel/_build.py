@@ -56,7 +56,7 @@ def build(
     into.mkdir(parents=True, exist_ok=True)
     with _folder_beside(into) as folder, _limits_told(_subject(tree), log):
         bench = Bench(folder, installer=installer, python=python, offline=offline, log=log, furnish=furnish)
-        if tree.path.is_dir() or installer.shop or tree.origin.subdirectory:  # all other archives uv and pip unpack themselves
+        if tree.path.is_file() and (installer.shop or tree.origin.subdirectory):  # uv and pip unpack all others themselves
             tree = bench.unpacked(tree)
         requires = _requires(tree)
         environment = bench.kept_environment(tree, requires)

@@ -99,6 +99,7 @@ def _ask(hook: str, tree: SourceTree, *, environment: str, into: Path, shop: Sho
 
 
 def build_system_of(source: Path) -> BuildSystem:
+    """What the project in the folder `source` says. Never raises: what can't be read says nothing."""
     try:
         with open(source / "pyproject.toml", "rb", opener=regular) as file:
             system = tomllib.loads(file.read(_MOST_BYTES).decode())["build-system"]
