@@ -42,6 +42,7 @@ _OF_COMPUTING = ("MKL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "
 _THREAD_BYTES, _ALL_PROCESSORS = 32 << 20, 1 << 16
 _FOR_ALL = 0o005  # of a folder's mode: all may read and enter it
 _MOST_TEMPORARY_BYTES = 256 << 20
+_TEMPORARY = ".tmp"  # in the work directory, where there is no file system in memory for it
 #: Where a worker's network is its own, the one port in it at which something listens: the broker.
 BROKER_PORT = 3128
 
@@ -98,58 +99,73 @@ class Ways:
     ) -> Confinement:
         """`variables` are those of the host's that there are to choose from; `own` what else the plugin is made of.
 
-        `remedy` is what would allow it what it is denied, for messages.
-
-        What can't be kept on this machine isn't: that is for `refuse_unenforceable` to see first.
+        `remedy` is what would allow it what it is denied, for messages. What can't be kept on this machine isn't: that is for
+        `refuse_unenforceable` to see first.
         """
         machine = self._machine
         files = self._files_of(policy, venv, tuple(own))
-        has_tree = machine.has_own_tree
-        if not has_tree:
-            os.makedirs(os.path.join(work, ".tmp"), 0o700, exist_ok=True)
-        number, group = (user, user) if user is not None else (os.getuid(), os.getgid())
         has_hosts = isinstance(policy.network, tuple) and bool(policy.network) and machine.has_own_network
-        flags = 0 if machine.bubblewrap else self._namespaces(has_hosts=has_hosts)
-        has_users = machine.can("wrapped-users") if machine.bubblewrap else bool(flags & _NEWUSER)
         plan: dict[str, object] = {
             "sources": self._sources,
             "folder": work,
-            "limits": _limits(policy, is_alone=user is not None or has_users),
             "filter": "" if machine.has_seatbelt else _filter(policy, machine, is_nursery=is_nursery),
+            **self._spaces(policy, user, has_hosts=has_hosts),
+            **_denials(policy, plugin, remedy, has_hosts=has_hosts),
         }
-        plan["unshare"], plan["map"] = flags, [os.getuid(), os.getgid()]
-        if policy.network != "on" and remedy is not None:
-            plan["denied"] = [plugin, policy.network, BROKER_PORT if has_hosts else 0, *remedy.for_hosts()]
-        if policy.processes == 1:
-            plan["alone"] = [] if remedy is None else [plugin, *remedy.for_processes()]
-        environment = _environment(policy, venv, work, variables, has_tree=has_tree)
-        if has_hosts:
-            plan["port"] = BROKER_PORT
-            environment.update(proxy_variables(BROKER_PORT))
         if machine.has_seatbelt:
             plan.update(_under_seatbelt(policy))
-        size = _temporary_bytes(policy)
-        steps = files.tree(work, temporary_bytes=size, user=number, group=group, has_forks=is_nursery) if has_tree else []
+        steps = self._steps(policy, files, work, user, is_nursery=is_nursery)
         wrapper = self._wrapper(policy, files, steps, work, has_hosts=has_hosts)
         if wrapper is None:
             plan["tree"] = steps
-        if user is not None:
-            plan["ids"] = [user, user]
         if machine.abi:
             scopes = _SCOPES if machine.has_scopes else 0
-            plan["landlock"] = {"abi": machine.abi, "rules": files.rules(work, has_tree=has_tree), "scopes": scopes}
+            plan["landlock"] = {"abi": machine.abi, "rules": files.rules(work, has_tree=machine.has_own_tree), "scopes": scopes}
         if is_nursery:
             plan["fork"] = _of_forks(policy, files, work, machine)
         return Confinement(
             policy,
             encode(plan).encode(),
             work=work,
-            environment=environment,
+            environment=self._environment(policy, venv, work, variables, has_hosts=has_hosts),
             waived=waived,
             has_hosts=has_hosts,
             remedy=remedy,
             wrapper=wrapper,
         )
+
+    def _spaces(self, policy: Policy, user: int | None, *, has_hosts: bool) -> dict[str, object]:
+        """Which namespaces and which user the process has for its own, and what the kernel therefore counts for it."""
+        machine = self._machine
+        flags = 0 if machine.bubblewrap else self._namespaces(has_hosts=has_hosts)
+        has_users = machine.can("wrapped-users") if machine.bubblewrap else bool(flags & _NEWUSER)
+        plan: dict[str, object] = {
+            "unshare": flags,
+            "map": [os.getuid(), os.getgid()],
+            "limits": _limits(policy, is_alone=user is not None or has_users),
+        }
+        if user is not None:
+            plan["ids"] = [user, user]
+        if has_hosts:
+            plan["port"] = BROKER_PORT
+        return plan
+
+    def _steps(self, policy: Policy, files: Files, work: str, user: int | None, *, is_nursery: bool) -> list[Step]:
+        """What makes its tree of files; nothing where it can have none."""
+        if not self._machine.has_own_tree:
+            os.makedirs(os.path.join(work, _TEMPORARY), 0o700, exist_ok=True)
+            return []
+        number, group = (user, user) if user is not None else (os.getuid(), os.getgid())
+        size = _temporary_bytes(policy)
+        return files.tree(work, temporary_bytes=size, user=number, group=group, has_forks=is_nursery)
+
+    def _environment(
+        self, policy: Policy, venv: str, work: str, variables: Mapping[str, str], *, has_hosts: bool
+    ) -> dict[str, str]:
+        environment = _environment(policy, venv, work, variables, has_tree=self._machine.has_own_tree)
+        if has_hosts:
+            environment.update(proxy_variables(BROKER_PORT))
+        return environment
 
     def _wrapper(self, policy: Policy, files: Files, steps: Sequence[Step], work: str, *, has_hosts: bool) -> Wrapper | None:
         """What a process is started through; None where it confines itself alone."""
@@ -177,6 +193,16 @@ class Ways:
         if files is None:
             files = self._files[key] = Files(policy, venv, [*self._own, *own])
         return files
+
+
+def _denials(policy: Policy, plugin: str, remedy: Remedy | None, *, has_hosts: bool) -> dict[str, object]:
+    """What the process says of what it is denied."""
+    plan: dict[str, object] = {}
+    if policy.network != "on" and remedy is not None:
+        plan["denied"] = [plugin, policy.network, BROKER_PORT if has_hosts else 0, *remedy.for_hosts()]
+    if policy.processes == 1:
+        plan["alone"] = [] if remedy is None else [plugin, *remedy.for_processes()]
+    return plan
 
 
 def _seatbelt(policy: Policy, files: Files, work: str) -> Wrapper:
@@ -256,7 +282,7 @@ def _environment(policy: Policy, venv: str, work: str, variables: Mapping[str, s
     passed = {name: value for name, value in variables.items() if name in exact or (prefixes and name.startswith(prefixes))}
     passed["PATH"] = os.pathsep.join((os.path.join(venv, "bin"), "/usr/local/bin", "/usr/bin", "/bin"))
     passed["HOME"] = work
-    passed["TMPDIR"] = "/tmp" if has_tree else os.path.join(work, ".tmp")  # noqa: S108 - of its own
+    passed["TMPDIR"] = "/tmp" if has_tree else os.path.join(work, _TEMPORARY)  # noqa: S108 - of its own
     passed["VIRTUAL_ENV"] = venv
     return {**_fewer_threads(policy), **passed}
 
