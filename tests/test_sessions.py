@@ -145,13 +145,14 @@ def test_a_folder_that_can_t_be_written_is_refused_before_there_are_files_to_kee
 
 
 def test_the_record_of_a_call_has_what_was_said_of_its_session(root):
-    with Host(store=root, settings=Settings(), record_arguments=True) as host:
+    with Host(store=root, settings=Settings(), record_arguments=True, allow_unenforced=["file-names"]) as host:
         given = {"policy": {"open-files": 100}, "memory_bytes": 300 << 20, "env": {"COLOUR": "red"}}
         with host.session("stateful", **given) as session:
             session.call("around")
         record = host.calls()[-1]
         assert record.arguments.policy == {"open-files": 100, "memory": "300 MiB"}
         assert record.variables == ("COLOUR",)
+        assert record.record(whole=True)["allow_unenforced"] == ["file-names"]
         assert host.replay(record.id).error is None
 
 

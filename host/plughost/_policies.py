@@ -96,15 +96,17 @@ class Policies:
     def said(self, caller: GivenPolicy | None) -> dict[str, object]:
         """What the caller and the command line say, as a record of a call keeps it; nothing where they say nothing.
 
-        `policy` is a table of what is set, `leave` one of what is added to what the plugin has.
+        `policy` is a table of what is set, `leave` one of what is added to what the plugin has; `waived` are the names of limits
+        that may go unenforced here, whoever has said so.
         """
+        waived = {"waived": sorted(self.waived)} if self.waived else {}
         terms = {**(_terms(caller) if caller is not None else {}), **(self.command.said if self.command else {})}
         more = self.command.more if self.command else {}
         if not (terms or more):
-            return {}
+            return {**waived}
         from plughost.policy import table_of, written
 
-        return {**({"policy": table_of(terms)} if terms else {}), **({"leave": written(more)} if more else {})}
+        return {**waived, **({"policy": table_of(terms)} if terms else {}), **({"leave": written(more)} if more else {})}
 
     def remedy(self, name: str, *, caller: GivenPolicy | None = None, is_new: bool = False) -> Remedy:
         """What would allow a plugin, maybe one that is being added, what it is denied, where the caller has said this."""

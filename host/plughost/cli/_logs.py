@@ -162,7 +162,8 @@ def _facts(call: CallRecord) -> list[tuple[str, str]]:
 
 def _policy_of(arguments: Arguments) -> list[tuple[str, str]]:
     """What the caller said of the plugin's policy."""
-    return [(name, _table_text(table)) for name, table in (("policy", arguments.policy), ("leave", arguments.leave))]
+    tables = [(name, _table_text(table)) for name, table in (("policy", arguments.policy), ("leave", arguments.leave))]
+    return [*tables, ("unenforced", ", ".join(arguments.waived))]
 
 
 def _table_text(table: Mapping[str, object]) -> str:

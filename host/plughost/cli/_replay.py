@@ -74,4 +74,6 @@ def _verdict(replayed: Replayed) -> str:
     variables = f", with the variables {had}" if had else ""
     leave = ", ".join(f"`{name}`" for name in record.arguments.leave) if record.arguments else ""
     leave = f", with leave for more by its command line: {leave}" if leave else ""
-    return f"{name} ended otherwise before: {was}{variables}{leave}"
+    waived = ", ".join(f"`{name}`" for name in record.arguments.waived) if record.arguments else ""
+    waived = f", with leave to go without {waived}" if waived else ""
+    return f"{name} ended otherwise before: {was}{variables}{leave}{waived}"

@@ -20,10 +20,11 @@ LARGEST_BYTES = 1 << 20
 class Arguments:
     """By position and by name; and what the caller said of the plugin's policy, as a table.
 
-    `policy` is the most that it was to have, `leave` what it was to have besides. Both are empty where nothing was said.
+    `policy` is the most that it was to have, `leave` what it was to have besides, `waived` the limits that might go unenforced.
+    They are empty where nothing was said.
     """
 
-    __slots__ = ("args", "kwargs", "leave", "policy")
+    __slots__ = ("args", "kwargs", "leave", "policy", "waived")
 
     def __init__(
         self,
@@ -32,11 +33,13 @@ class Arguments:
         *,
         policy: Mapping[str, object] | None = None,
         leave: Mapping[str, object] | None = None,
+        waived: Sequence[object] = (),
     ) -> None:
         self.args = list(args)
         self.kwargs = dict(kwargs)
         self.policy = dict(policy or {})
         self.leave = dict(leave or {})
+        self.waived = tuple(map(str, waived))
 
     @classmethod
     def restored(cls, message: str, frames: bytes) -> Arguments:
@@ -56,10 +59,10 @@ class Arguments:
         args, kwargs = (params.get("args"), params.get("kwargs")) if isinstance(params, dict) else (None, None)
         if not (isinstance(args, list) and isinstance(kwargs, dict)):
             raise WireError("it holds no arguments")
-        policy, leave = record.get("policy", {}), record.get("leave", {})
-        if not (isinstance(policy, dict) and isinstance(leave, dict)):
+        policy, leave, waived = record.get("policy", {}), record.get("leave", {}), record.get("waived", [])
+        if not (isinstance(policy, dict) and isinstance(leave, dict) and isinstance(waived, list)):
             raise WireError("it holds no policy")
-        return cls(args, kwargs, policy=policy, leave=leave)
+        return cls(args, kwargs, policy=policy, leave=leave, waived=waived)
 
     def record(self) -> dict[str, object]:
         """As plain JSON values, with bytes as base64 text."""
@@ -71,7 +74,7 @@ class Arguments:
 def kept_arguments(args: Sequence[object], kwargs: Mapping[str, object], said: Mapping[str, object] | None = None) -> bytes:
     """The fields of a record, as JSON with a comma before each: the arguments, or why they are not there.
 
-    `said` are the `policy` and the `leave` of the `Arguments`, if there are some.
+    `said` are the `policy`, the `leave` and the `waived` of the `Arguments`, if there are some.
     """
     try:
         line, *frames = pack({"params": {"args": list(args), "kwargs": dict(kwargs)}, **(said or {})})

@@ -79,6 +79,7 @@ class CallRecord:
             kept["arguments_lost"] = self.arguments_lost or None
             kept["policy"] = self.arguments.policy if self.arguments else None
             kept["leave"] = self.arguments.leave if self.arguments else None
+            kept["allow_unenforced"] = list(self.arguments.waived) if self.arguments else None
             kept["timeout_s"] = self.timeout_s
             kept["variables"] = list(self.variables)
         return kept
