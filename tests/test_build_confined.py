@@ -235,7 +235,7 @@ def test_nothing_of_a_dependency_is_run_to_lock_or_install_it(links, user, tmp_p
 
 #: A backend that asks git, as those do that take the version from it, and packs the file of a submodule beside its own.
 ASKING = """
-import os, subprocess
+import idna, os, subprocess
 from zipfile import ZipFile
 def build_wheel(out, settings=None, metadata=None):
     subprocess.run(["git", "status", "--porcelain"], check=True, capture_output=True)
@@ -260,7 +260,7 @@ def test_a_dependency_is_built_from_a_folder_of_a_repository_with_all_that_is_ab
     for folder in (inner, outer / "package"):
         folder.mkdir(parents=True)
     (inner / "inner.py").write_text("")
-    (outer / "package" / "pyproject.toml").write_text(ALONE)
+    (outer / "package" / "pyproject.toml").write_text(ALONE.replace("[]", '["idna"]', 1))
     (outer / "package" / "backend.py").write_text(ASKING.format(name="nested", built=BUILT.format(name="nested").strip()))
     for folder in (inner, outer):
         git(folder, "init", "--quiet")
