@@ -1330,7 +1330,7 @@ def test_an_environment_that_was_deleted(lab):
 def test_a_machine_that_forbids_what_a_policy_takes(lab):
     """
     `weather` is not started: its policy can't be enforced on this machine
-      Caused by: `file-names` (that names of other files can't be told): unshare: Operation not permitted; it takes user …
+      Caused by: `file-names` (that names of other files can't be told): unshare: Operation not permitted; it takes …
 
     hint: Have what it takes; or do without, by the variable `PLUGHOST_ALLOW_UNENFORCED=file-names` or the setting `…`
     """
