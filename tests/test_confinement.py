@@ -190,6 +190,7 @@ def test_work_directories_go_with_their_workers_and_those_of_a_killed_host_with_
 
 
 def test_nothing_is_started_where_its_policy_cannot_be_enforced(open_host, nosy_store):
+    open_host().call("nosy", "about")  # for which the machine is looked at
     host = open_host()
     machine = json.loads((nosy_store / "cache" / "machine.json").read_text())
     machine["found"].update({"tree": "unshare: not permitted", "user-tree": "unshare: not permitted"})

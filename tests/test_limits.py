@@ -78,7 +78,7 @@ def ended(host: Host, tool: str, **kwargs: object) -> LimitExceeded:
         ("result_bytes", 1000, "echo", {"value": "x" * 2000}, {}),
         ("memory_bytes", 150 * MIB, "fill-memory-files", {"mib": 300}, {}),
         ("processes", 4, "start-processes", {"count": 8}, {}),
-        ("threads", 6, "start-threads", {"count": 20}, {"processes": 20}),
+        ("threads", 6, "start-threads", {"count": 20}, {"processes": 40}),
         ("memory_bytes", 150 * MIB, "allocate-in-children", {"count": 3, "mib": 80}, {"processes": 5}),
     ],
 )
