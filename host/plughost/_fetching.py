@@ -13,9 +13,9 @@ from urllib.parse import unquote, urlsplit
 
 from plughost import _interpreters as interpreters
 from plughost import _uv_settings
-from plughost._installing import sha256_of
 from plughost._pip import Pip
 from plughost.errors import InstallError, ResolveError
+from plughost.paths import sha256_of
 from plughost.source import Origin, SourceTree, project_folder
 from plughost.wheel import build_system_of
 

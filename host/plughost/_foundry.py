@@ -18,9 +18,9 @@ from packaging.utils import canonicalize_version
 from plughost import lock as locks
 from plughost import wheel as wheels
 from plughost._fetching import fetch
-from plughost._installing import UNTOLD_VERSION, sha256_of
+from plughost._installing import UNTOLD_VERSION
 from plughost.errors import BuildError, InstallError, ResolveError
-from plughost.paths import read_file, replace_file
+from plughost.paths import BUILT_DAYS, read_file, replace_file, sha256_of
 from plughost.source import Origin, SourceTree
 
 TYPE_CHECKING = False
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Foundry"]
 
-#: As long as nobody has asked for it.
-_KEPT_DAYS = 90
 #: How deep it goes where what a build needs has to be built in its turn.
 _DEEPEST = 5
 
@@ -91,7 +89,7 @@ class Foundry:
                 stays = _made(os.path.join(self._scratch, "wheels", os.urandom(8).hex()))
                 return wheels.read(Path(shutil.move(wheel.path, stays)))
             among = self._store.built_wheels
-            wheels.keep(among, made_from, wheel, self._python, stage=folder, lock=None, days=_KEPT_DAYS, first_stays=True)
+            wheels.keep(among, made_from, wheel, self._python, stage=folder, lock=None, days=BUILT_DAYS, first_stays=True)
         kept = wheels.find_kept(self._store.built_wheels, made_from)
         if kept is None:
             raise InstallError(f"The wheel of `{file.name}` can't be kept", reference="install-failed", log=self._log)

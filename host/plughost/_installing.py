@@ -6,7 +6,6 @@ program's flags.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import tomllib
@@ -14,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from plughost.paths import read_file
+from plughost.paths import read_file, sha256_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,7 +47,6 @@ __all__ = [
     "pinned",
     "redact",
     "rooted",
-    "sha256_of",
     "within",
     "without_passwords",
     "write_log",
@@ -148,11 +146,6 @@ def _from_file(package: dict[str, object], built: Mapping[str, Path]) -> dict[st
         return package
     kept = {name: value for name, value in package.items() if name not in _PLACES}
     return {**kept, "archive": {"path": str(path), "hashes": {"sha256": sha256_of(path)}}}
-
-
-def sha256_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def rooted(places: Iterable[str]) -> list[str]:

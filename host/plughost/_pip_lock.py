@@ -15,8 +15,8 @@ from urllib.parse import unquote
 
 from packaging.utils import canonicalize_name
 
-from plughost._installing import sha256_of, without_passwords
-from plughost.paths import read_file
+from plughost._installing import without_passwords
+from plughost.paths import read_file, sha256_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -32,7 +32,7 @@ from plughost.errors import (
     ResolveError,
     StoreError,
 )
-from plughost.health import recover_receipt, sha256_of
+from plughost.health import digest_of, recover_receipt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ class Remaking:
         It is of no use for installing: uv wants the project that it was made for.
         """
         kept = self.revision.folder / "uv.lock"
-        is_same = lockfile.digest == receipt.lock_sha256 and sha256_of(kept) == receipt.uv_lock_sha256
+        is_same = lockfile.digest == receipt.lock_sha256 and digest_of(kept) == receipt.uv_lock_sha256
         return kept if is_same else lockfile.folder / "uv.lock"
 
     def _venv(self, receipt: Receipt, lockfile: Lockfile, python: Interpreter, installer: Installer) -> PluginVenv:
@@ -270,7 +270,7 @@ class Remaking:
             wheel=made.wheel.path.name if made.wheel else "",
             wheel_sha256=made.wheel.sha256 if made.wheel else "",
             lock_sha256=made.lockfile.digest,
-            uv_lock_sha256=sha256_of(folder / "uv.lock"),
+            uv_lock_sha256=digest_of(folder / "uv.lock"),
             installer=made.installer,
             built_from_source=tuple(made.lockfile.built_from_source),
             venv=made.environment.key,

@@ -17,7 +17,7 @@ from plughost import venv as venvs
 from plughost import wheel as wheels
 from plughost._foundry import Foundry
 from plughost.errors import StoreError
-from plughost.health import sha256_of
+from plughost.health import digest_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def find_wheel(store: Store, plugin: str, receipt: Receipt) -> Path | None:
     folders = [os.path.join(escape(folder), "*") for folder in (store.plugin(plugin), store.kept_wheels)]
     for folder in folders:
         for path in glob(os.path.join(folder, escape(os.path.basename(receipt.wheel or "-")))):
-            if sha256_of(path) == receipt.wheel_sha256:
+            if digest_of(path) == receipt.wheel_sha256:
                 return Path(path)
     return None
 

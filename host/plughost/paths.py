@@ -50,8 +50,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Self
 
-__all__ = ["RUNNER", "Store", "default_store", "is_held", "locked", "read_file", "regular", "replace_file", "scan", "sync_folder"]
+__all__ = [
+    "BUILT_DAYS",
+    "KEPT_DAYS",
+    "RUNNER",
+    "Store",
+    "default_store",
+    "is_held",
+    "locked",
+    "read_file",
+    "regular",
+    "replace_file",
+    "scan",
+    "sha256_of",
+    "sync_folder",
+]
 
+#: How long wheels are kept to be used once more: of plugins and of what was fetched, and of what was built of dependencies.
+KEPT_DAYS, BUILT_DAYS = 7, 90
 #: The program of the child's side.
 RUNNER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "runner", "__main__.py")
 
@@ -235,6 +251,17 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
     """
     with open(path, "rb", opener=regular) as file:
         return file.read()
+
+
+def sha256_of(path: str | os.PathLike[str]) -> str:
+    """The SHA-256 of what is in the file at `path`, in hexadecimal; never waits for a pipe in its place.
+
+    Raises: OSError.
+    """
+    import hashlib
+
+    with open(path, "rb", opener=regular) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def replace_file(path: str, data: bytes, *, durable: bool = True) -> None:

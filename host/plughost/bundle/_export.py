@@ -19,7 +19,7 @@ from plughost.bundle._archive import write
 from plughost.bundle._contents import CONTENTS, Contents, Member
 from plughost.bundle._wheels import gather
 from plughost.errors import InstallError, UsageError
-from plughost.paths import read_file, regular
+from plughost.paths import read_file, sha256_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -216,7 +216,6 @@ def _write(target: Path, texts: dict[str, bytes], files: dict[str, Path]) -> str
 
 def _digest(path: Path) -> str:
     try:
-        with open(path, "rb", opener=regular) as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(path)
     except FileNotFoundError:
         return "no file"

@@ -8,7 +8,6 @@ Above it: `add`; below it: the archive, and the readers of wheels, locks and rec
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -26,6 +25,7 @@ from plughost.bundle._archive import opened, refuse
 from plughost.bundle._contents import CONTENTS, read_contents
 from plughost.contract import declared_in
 from plughost.errors import BuildError, BundleError, ResolveError, SourceError, StoreError, UsageError
+from plughost.paths import sha256_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def unpack(bundle: Source, request: Request, *, project: str, into: Path) -> Unp
     """
     _check_options(request)
     path = Path(bundle.path)
-    if bundle.sha256 and bundle.sha256 != (found := _digest(path)):
+    if bundle.sha256 and bundle.sha256 != (found := sha256_of(path)):
         refuse(path, f"Its SHA-256 is `{found}`, and `{bundle.sha256}` is asked for")
     into.mkdir()
     try:
@@ -199,8 +199,8 @@ def _receipt(path: Path, contents: Contents, into: Path) -> registry.Receipt:
         "version": (receipt.version, contents.version),
         "project": (receipt.project, contents.project),
         "python_version": (receipt.python_version, contents.python_version),
-        "lock_sha256": (receipt.lock_sha256, _digest(into / "pylock.toml")),
-        "manifest_sha256": (receipt.manifest_sha256 or _digest(into / "manifest.json"), _digest(into / "manifest.json")),
+        "lock_sha256": (receipt.lock_sha256, sha256_of(into / "pylock.toml")),
+        "manifest_sha256": (receipt.manifest_sha256 or sha256_of(into / "manifest.json"), sha256_of(into / "manifest.json")),
     }
     for key, (said, found) in facts.items():
         if said != found:
@@ -342,8 +342,3 @@ def _options(receipt: registry.Receipt, request: Request, python: Interpreter) -
         "python": request.python or asked,
         "installer": request.installer or receipt.request.get("installer", ""),
     }
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

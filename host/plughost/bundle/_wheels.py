@@ -9,7 +9,6 @@ Above it: the export; below it: the lock, and the store's cache.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import time
@@ -21,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 from plughost import lock as locks
 from plughost._names import normalized
 from plughost.errors import ResolveError
-from plughost.paths import regular, scan
+from plughost.paths import KEPT_DAYS, scan, sha256_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Gathered", "gather"]
 
-_WEEK_S = 7 * 86400
+_DAY_S = 86400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +93,7 @@ def _fetched(file: LockedFile, into: Path) -> Path:
     found = [path for path in into.glob("*.whl") if normalized(path.name.partition("-")[0]) == file.name]
     if len(found) != 1:
         raise ResolveError(f"No wheel of `{file.name}` {file.version} could be had", reference="wheel-missing")
-    _check(found[0], _sha256(found[0]), file.sha256)
+    _check(found[0], sha256_of(found[0]), file.sha256)
     return found[0]
 
 
@@ -108,7 +107,7 @@ def _copied(path: Path, sha256: str, into: Path, *, name: str = "") -> Path:
             f"`{path}` is locked, and not there any more", reference="wheel-missing", hint="Put it back, or add the plugin again"
         ) from error
     try:
-        _check(path, _sha256(copy), sha256)
+        _check(path, sha256_of(copy), sha256)
     except ResolveError:
         copy.unlink()
         raise
@@ -135,13 +134,8 @@ def _keep(store: Store, file: LockedFile, wheel: Path) -> None:
 
 
 def _drop_old(store: Store) -> None:
-    """Delete what has been kept for more than a week."""
+    """Delete what has been kept for longer than it is to be."""
     for entry in list(scan(store.fetched_wheels)):
         with suppress(FileNotFoundError):  # another process is at it too
-            if entry.stat().st_mtime < time.time() - _WEEK_S:
+            if entry.stat().st_mtime < time.time() - KEPT_DAYS * _DAY_S:
                 shutil.rmtree(entry.path, ignore_errors=True)
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb", opener=regular) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -8,7 +8,7 @@ from plughost._lazy import lazily
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from plughost.health._digest import sha256_of
+    from plughost.health._digest import digest_of
     from plughost.health._environment import ExaminedVenv
     from plughost.health._examine import Examiner
     from plughost.health._fault import Fault
@@ -24,17 +24,17 @@ __all__ = [
     "Examiner",
     "Fault",
     "Machine",
+    "digest_of",
     "examine_machine",
     "first_fault",
     "recover_receipt",
     "recover_state",
-    "sha256_of",
 ]
 
 __getattr__ = lazily(
     __name__,
     {
-        "_digest": ("sha256_of",),
+        "_digest": ("digest_of",),
         "_environment": ("ExaminedVenv",),
         "_examine": ("Examiner",),
         "_fault": ("Fault",),

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-
-from plughost.paths import regular
+from plughost.paths import sha256_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
 
-__all__ = ["sha256_of"]
+__all__ = ["digest_of"]
 
 
-def sha256_of(path: str | os.PathLike[str] | None) -> str:
+def digest_of(path: str | os.PathLike[str] | None) -> str:
     """The SHA-256 of the file at `path`, in hexadecimal; "" where it is missing or can't be read."""
     try:
-        with open(path or "", "rb", opener=regular) as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(path or "")
     except OSError:
         return ""

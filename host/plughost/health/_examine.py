@@ -13,7 +13,7 @@ from plughost.errors import PlughostError, StoreError, UnknownError
 from plughost.health._environment import ExaminedVenv, Venvs
 from plughost.health._fault import Fault
 from plughost.health._plugin import ExaminedPlugin, ExaminedRevision
-from plughost.paths import read_file, regular, scan
+from plughost.paths import read_file, regular, scan, sha256_of
 from plughost.runner import wire
 
 TYPE_CHECKING = False
@@ -289,8 +289,7 @@ def _shape_fault(manifest: Mapping[str, object]) -> str:
 
 def _digest_fault(path: Path, sha256: str, *, where: str) -> str:
     try:
-        with open(path, "rb", opener=regular) as file:
-            same = hashlib.file_digest(file, "sha256").hexdigest() == sha256
+        same = sha256_of(path) == sha256
     except OSError as error:
         return _said(error)
     return "" if same else f"Its SHA-256 is not the one in the {where}"

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from plughost import __version__, registry
 from plughost import venv as venvs
-from plughost.health._digest import sha256_of
+from plughost.health._digest import digest_of
 from plughost.paths import regular
 from plughost.runner import wire
 
@@ -90,8 +90,8 @@ def recover_receipt(store: Store, plugin: ExaminedPlugin, revision: ExaminedRevi
         direct_url=_table(origin["direct_url"]),
         request=_table(request),
         wheel=revision.wheel.name if revision.wheel else "",
-        wheel_sha256=sha256_of(revision.wheel),
-        lock_sha256=sha256_of(revision.lock),
+        wheel_sha256=digest_of(revision.wheel),
+        lock_sha256=digest_of(revision.lock),
         installer=str(_table(request).get("installer") or "uv"),
         built_from_source=(),
         venv=key,

@@ -6,11 +6,10 @@ shows in the other.
 
 from __future__ import annotations
 
-import hashlib
 import os
 
 from plughost.errors import StoreError
-from plughost.paths import regular
+from plughost.paths import sha256_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,8 +45,7 @@ def check_file(folder: str | os.PathLike[str], receipt: Receipt, name: str, sha2
     """
     path = os.path.join(folder, name)
     try:
-        with open(path, "rb", opener=regular) as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = sha256_of(path)
     except OSError as error:
         raise _altered(receipt, path, error.strerror or str(error)) from error
     if found != sha256 and sha256:

@@ -10,7 +10,7 @@ import os
 import time
 from dataclasses import dataclass, replace
 
-from plughost.paths import Store, read_file, scan
+from plughost.paths import BUILT_DAYS, KEPT_DAYS, Store, read_file, scan
 from plughost.registry._aside import aside_since
 from plughost.registry._garbage import users_of_venvs
 from plughost.registry._state import read_whole_state
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["Leftover", "find_leftovers", "measured", "trimmed", "whole_state"]
 
 _DAY_S = 86400.0
-#: As `wheel` and `bundle` have it for what they keep; there it goes when the next one is kept, which may never be.
-_KEPT_DAYS = 7
-_BUILT_DAYS = 90
 #: Long enough to be asked about: what failed, and what was damaged.
 _LOG_DAYS = 30
 _ASIDE_DAYS = 30
@@ -53,9 +50,9 @@ def find_leftovers(store: Store, keep_revisions: int) -> list[Leftover]:
         *_environments(store, keep_revisions),
         *_old("set aside", store.set_aside, _ASIDE_DAYS),
         *_old("log", store.logs, _LOG_DAYS),
-        *_old("kept wheel", store.kept_wheels, _KEPT_DAYS),
-        *_old("kept wheel", store.fetched_wheels, _KEPT_DAYS),
-        *_old("kept wheel", store.built_wheels, _BUILT_DAYS),
+        *_old("kept wheel", store.kept_wheels, KEPT_DAYS),
+        *_old("kept wheel", store.fetched_wheels, KEPT_DAYS),
+        *_old("kept wheel", store.built_wheels, BUILT_DAYS),
         *_build_environments(store),
         *_half_written(store),
     ]

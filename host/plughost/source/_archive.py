@@ -5,7 +5,6 @@ Above it: `resolve`, `check_out`; below it: the disk and HTTP. Of an sdist it re
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import tarfile
@@ -17,6 +16,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from plughost.errors import ResolveError, SourceError
+from plughost.paths import sha256_of
 from plughost.source._records import Origin, Source, SourceTree
 
 __all__ = ["check_out", "resolve"]
@@ -72,8 +72,7 @@ def _name(source: Source) -> str:
 
 def _digest(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(path)
     except OSError as error:
         raise SourceError(f"`{path}` can't be read", reference="source-missing", causes=[str(error)]) from error
 

@@ -5,14 +5,13 @@ Above it: `Host`; below it: the checks, the receipts and the locks. All plugins 
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from plughost import lock as locks
 from plughost import registry
 from plughost._interpreters import Interpreter
 from plughost.errors import PlughostError, StoreError
-from plughost.paths import regular
+from plughost.paths import sha256_of
 from plughost.trust._contents import examine
 from plughost.trust._environment import read_environment
 from plughost.trust._findings import Audit, Finding
@@ -116,7 +115,7 @@ class _Audited:
         if self.is_editable:
             message = f"Its code is the folder `{receipt.source}`, which may change at any time"
             yield Finding(level="info", kind="editable", message=message, package=receipt.package)
-        if receipt.wheel and _sha256(self.folder / receipt.wheel) != receipt.wheel_sha256:
+        if receipt.wheel and sha256_of(self.folder / receipt.wheel) != receipt.wheel_sha256:
             yield self._altered("Its wheel is not the one that the receipt has", receipt.wheel)
 
     def _lock(self) -> Iterator[Finding]:
@@ -154,8 +153,3 @@ class _Audited:
 
 def _of(package: LockedPackage, level: Level, kind: str, message: str) -> Finding:
     return Finding(level=level, kind=kind, message=message, package=package.name, version=package.version)
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb", opener=regular) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from plughost.paths import read_file, regular, scan
+from plughost.paths import KEPT_DAYS, read_file, scan, sha256_of
 from plughost.wheel._record import BuiltWheel
 
 TYPE_CHECKING = False
@@ -51,9 +51,8 @@ def find_kept(among: str, made_from: Sequence[str]) -> KeptWheel | None:
     try:
         record = json.loads(read_file(folder / "kept.json"))
         path = folder / str(record["filename"])
-        with open(path, "rb", opener=regular) as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != record["sha256"]:
-                return None
+        if sha256_of(path) != record["sha256"]:
+            return None
         wheel = BuiltWheel(
             path=path,
             name=str(record["name"]),
@@ -83,7 +82,7 @@ def keep(
     lock: Path | None,
     versioned_by_tags: bool = False,
     declared: Mapping[str, object] | None = None,
-    days: int = 7,
+    days: int = KEPT_DAYS,
     first_stays: bool = False,
 ) -> None:
     """Put a copy of the wheel into the folder `among`, by way of the folder `stage`, with what uv locked in the folder `lock`.

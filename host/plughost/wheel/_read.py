@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import zipfile
 from configparser import ConfigParser
 from configparser import Error as ConfigError
@@ -19,7 +18,7 @@ from packaging.utils import (
 )
 
 from plughost.errors import BuildError
-from plughost.paths import regular
+from plughost.paths import sha256_of
 from plughost.wheel._record import BuiltWheel
 
 TYPE_CHECKING = False
@@ -63,13 +62,11 @@ def read(path: Path) -> BuiltWheel:
     own_name, own_version = _header(metadata, "Name"), _header(metadata, "Version")
     if canonicalize_name(own_name) != name or canonicalize_version(own_version) != canonicalize_version(version):
         _refuse(path, f"The metadata in it is that of `{own_name}` {own_version}")
-    with open(path, "rb", opener=regular) as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return BuiltWheel(
         path=path,
         name=name,
         version=own_version,
-        sha256=sha256,
+        sha256=sha256_of(path),
         requires_python=_requires_python(path, metadata),
         requires_dist=_requires_dist(path, metadata),
         extras=tuple(sorted(canonicalize_name(extra) for extra in metadata.get_all("Provides-Extra", []))),
