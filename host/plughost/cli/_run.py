@@ -153,6 +153,12 @@ class Call:
         """What makes the call."""
         return self.context.calling(record_arguments=self.record_arguments, command=self.command, waived=self.waived)
 
+    def prepare(self, host: Callee) -> None:
+        """What there is to do ahead."""
+
+    def explain(self, error: PluginError, host: Callee) -> None:
+        """Add to what the plugin raised what is known here of the user's side."""
+
     def _invoke(
         self,
         host: Callee,
@@ -161,6 +167,7 @@ class Call:
         on_item: Callable[[object], None],
         on_event: Callable[[Event], None],
     ) -> Outcome:
+        self.prepare(host)
         try:
             return host.invoke(
                 self.found_by,
@@ -173,6 +180,9 @@ class Call:
                 on_item=on_item,
                 on_event=on_event,
             )
+        except PluginError as error:
+            self.explain(error, host)
+            raise
         finally:
             self.context.surroundings.check()
 
@@ -182,26 +192,17 @@ class _CallOfHost(Call):
 
     schema: Mapping[str, object] = {}
 
-    def _invoke(
-        self,
-        host: Callee,
-        *,
-        on_output: Callable[[bytes], None],
-        on_item: Callable[[object], None],
-        on_event: Callable[[Event], None],
-    ) -> Outcome:
+    def prepare(self, host: Callee) -> None:
         given = [*self.args, *self.kwargs.values()]
         if any(isinstance(value, str | list) for value in given):
             self._place_files(host)
-        try:
-            return super()._invoke(host, on_output=on_output, on_item=on_item, on_event=on_event)
-        except PluginError as error:
-            from plughost.cli._paths import explain_missing, takes_paths
 
-            given = [*self.args, *self.kwargs.values()]
-            whole = takes_paths(self.schema)
-            explain_missing(error, given, lambda: self._policy(host), self._folder, is_made_whole=whole)
-            raise
+    def explain(self, error: PluginError, host: Callee) -> None:
+        from plughost.cli._paths import explain_missing, takes_paths
+
+        given = [*self.args, *self.kwargs.values()]
+        whole = takes_paths(self.schema)
+        explain_missing(error, given, lambda: self._policy(host), self._folder, is_made_whole=whole)
 
     def _place_files(self, host: Callee) -> None:
         from plughost.cli._paths import make_whole, takes_paths

@@ -55,23 +55,12 @@ class _SessionCall(Call):
     def calling(self) -> AbstractContextManager[Callee]:
         return nullcontext(_Callee(self.session))
 
-    def _invoke(
-        self,
-        host: Callee,
-        *,
-        on_output: Callable[[bytes], None],
-        on_item: Callable[[object], None],
-        on_event: Callable[[Event], None],
-    ) -> Outcome:
-        try:
-            return super()._invoke(host, on_output=on_output, on_item=on_item, on_event=on_event)
-        except PluginError as error:
-            name: object = getattr(error, "filename", None)
-            if not error.hint and isinstance(name, str) and not os.path.isabs(name):
-                path = os.path.normpath(self.context.surroundings.path(name))
-                if os.path.exists(path):
-                    error.hint = f"The session works in a folder of its own: name the file by its whole path, `{path}`"
-            raise
+    def explain(self, error: PluginError, host: Callee) -> None:  # noqa: ARG002
+        name: object = getattr(error, "filename", None)
+        if not error.hint and isinstance(name, str) and not os.path.isabs(name):
+            path = os.path.normpath(self.context.surroundings.path(name))
+            if os.path.exists(path):
+                error.hint = f"The session works in a folder of its own: name the file by its whole path, `{path}`"
 
     def tell(self, outcome: Outcome) -> None:
         if not isinstance(outcome, SessionOutcome) or self.printer.quiet:

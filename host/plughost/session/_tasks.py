@@ -238,10 +238,8 @@ class Tasks:
     def end(self, why: End, *, asker: Asker | None = None) -> None:
         """Make no more calls, end the one that is made, and clear up."""
         self._set_end(why)
-        if self._turn.is_held_by(
-            asker or Asker()
-        ):  # in a function that the plugin has called back, or in a stream: cleared up after that
-            self._life.interrupt()
+        if self._turn.is_held_by(asker or Asker()):
+            self._life.interrupt()  # in a function that the plugin has called back, or in a stream: cleared up after that
             return
         deadline = time.monotonic() + _NOTICED_WITHIN_S
         while not self._turn.take(_LOOKS_EVERY_S):
