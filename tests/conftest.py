@@ -199,25 +199,31 @@ def shared_host(
 
 
 @pytest.fixture(scope="session")
-def lively_store(tmp_path_factory: pytest.TempPathFactory, uv_cache: Path, session_repository: Callable[[str], str]) -> Path:
-    """A store with `lively`, for hosts of any kind; to be called, not to be changed."""
+def store_with(
+    tmp_path_factory: pytest.TempPathFactory, uv_cache: Path, session_repository: Callable[[str], str]
+) -> Callable[..., Path]:
+    """`store_with("echo")` is a new store with that package, added with what is said besides, for several tests to share."""
     from plughost import Host
 
-    store = _store(tmp_path_factory.mktemp("lively") / "store", uv_cache)
-    with Host(store=store) as host:
-        host.add(session_repository("lively"))
-    return store
+    def make(package: str, **options: object) -> Path:
+        store = _store(tmp_path_factory.mktemp(package) / "store", uv_cache)
+        with Host(store=store) as host:
+            host.add(session_repository(package), **options)
+        return store
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def lively_store(store_with: Callable[..., Path]) -> Path:
+    """A store with `lively`, for hosts of any kind; to be called, not to be changed."""
+    return store_with("lively")
 
 
 @pytest.fixture(scope="module")
-def stateful_store(tmp_path_factory: pytest.TempPathFactory, uv_cache: Path, session_repository: Callable[[str], str]) -> Path:
+def stateful_store(store_with: Callable[..., Path]) -> Path:
     """A store with `stateful`; to be called, not to be changed."""
-    from plughost import Host
-
-    store = _store(tmp_path_factory.mktemp("stateful") / "store", uv_cache)
-    with Host(store=store) as host:
-        host.add(session_repository("stateful"))
-    return store
+    return store_with("stateful")
 
 
 @pytest.fixture(scope="session")

@@ -28,11 +28,8 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def nosy_store(tmp_path_factory: pytest.TempPathFactory, session_repository: Callable[[str], str]) -> Path:
-    store = tmp_path_factory.mktemp("nosy") / "store"
-    with Host(store=store) as host:
-        host.add(session_repository("nosy"))
-    return store
+def nosy_store(store_with: Callable[..., Path]) -> Path:
+    return store_with("nosy")
 
 
 @pytest.fixture

@@ -30,13 +30,8 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory, uv_cache: Path, session_repository: Callable[[str], str]) -> Path:
-    root = tmp_path_factory.mktemp("forger") / "store"
-    (root / "cache").mkdir(parents=True)
-    (root / "cache" / "uv").symlink_to(uv_cache, target_is_directory=True)
-    with Host(store=root) as host:
-        host.add(session_repository("forger"), grant=Policy(environment=["FORGER_WISH"]))
-    return root
+def root(store_with: Callable[..., Path]) -> Path:
+    return store_with("forger", grant=Policy(environment=["FORGER_WISH"]))
 
 
 def line(method: str, **params: object) -> str:

@@ -31,13 +31,8 @@ AT_ONCE_S = 10
 
 
 @pytest.fixture(scope="module")
-def hungry_store(tmp_path_factory: pytest.TempPathFactory, uv_cache: Path, session_repository: Callable[[str], str]) -> Path:
-    store = tmp_path_factory.mktemp("hungry") / "store"
-    (store / "cache").mkdir(parents=True)
-    (store / "cache" / "uv").symlink_to(uv_cache, target_is_directory=True)
-    with Host(store=store) as host:
-        host.add(session_repository("hungry"))
-    return store
+def hungry_store(store_with: Callable[..., Path]) -> Path:
+    return store_with("hungry")
 
 
 @pytest.fixture

@@ -32,11 +32,8 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory, session_repository: Callable[[str], str]) -> Path:
-    store = tmp_path_factory.mktemp("networked") / "store"
-    with Host(store=store) as host:
-        host.add(session_repository("networked"))
-    return store
+def store(store_with: Callable[..., Path]) -> Path:
+    return store_with("networked")
 
 
 @pytest.fixture(scope="module")

@@ -22,11 +22,8 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory, session_repository: Callable[[str], str]) -> Path:
-    store = tmp_path_factory.mktemp("ordinary") / "store"
-    with Host(store=store) as host:
-        host.add(session_repository("ordinary"))
-    return store
+def store(store_with: Callable[..., Path]) -> Path:
+    return store_with("ordinary")
 
 
 @pytest.fixture
