@@ -190,6 +190,8 @@ def test_a_generator_ends_when_its_reader_leaves(plugin: Plugin, tmp_path: Path,
 def test_a_generator_that_is_busy_ends_too_when_its_reader_leaves(plugin: Plugin, tmp_path: Path) -> None:
     items = plugin.stream("wait_in_vain", str(tmp_path / "end"))
     assert next(items) == 0
+    while text_of(tmp_path / "end") != "busy":  # until then it would be closed at its `yield`
+        time.sleep(0.005)
 
     started = time.monotonic()
     items.close()

@@ -64,6 +64,7 @@ def wait_after(n: int, path: str):
 def wait_in_vain(path: str):
     yield 0
     try:
+        _note(path, "busy")
         while True:
             time.sleep(3600)
     finally:
