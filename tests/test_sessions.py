@@ -259,6 +259,14 @@ def test_an_error_of_the_plugin_and_a_mistake_of_the_caller_leave_the_state_alon
     assert session.stats.failed == 1
 
 
+def test_a_first_call_that_is_refused_is_none_and_what_the_process_says_of_its_start_is_no_end(session):
+    with pytest.raises(UnknownError):
+        session.call("subtract")
+    until(lambda: select.select([session.life.run().channel.out_fd], [], [], 0)[0])
+    assert session.call("add") == 1
+    assert (session.stats.tasks, session.stats.restarts) == (1, 0)
+
+
 def test_a_limit_of_the_policy_loses_the_state_and_is_called_by_its_name(host):
     with host.session("stateful", policy={"cpu": "0.3 s"}) as session:
         session.call("add", 5)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from plughost._workers import DESCRIBE_TIMEOUT_S
 from plughost.call import describe
-from plughost.errors import CallTimeout, LimitExceeded, PluginCrashed
+from plughost.errors import CallTimeout, LimitExceeded, PluginCrashed, UnknownError, UsageError
 from plughost.worker import IS_POSSIBLE
 
 TYPE_CHECKING = False
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from plughost.session._turn import Turn
     from plughost.worker import Worker
 
-__all__ = ["Life"]
+__all__ = ["Life", "is_refusal"]
 
 
 class Life:
@@ -106,6 +106,9 @@ class Life:
         worker = self._worker
         if worker is None:
             return
+        if is_refusal(error) and worker.alive:  # it has not even said that it has started, perhaps: that is still to be read
+            worker.leave()
+            return
         self._calls += 1
         is_over = is_called_off or isinstance(error, CallTimeout)  # an event loop leaves the process to us
         if worker.alive and (is_over or not self._may_go_on(worker, error)):
@@ -170,6 +173,11 @@ class Life:
             finally:
                 self._turn.give_back()
         return False
+
+
+def is_refusal(error: BaseException | None) -> bool:
+    """Whether it says that the call was none: the plugin was not asked."""
+    return isinstance(error, UsageError | UnknownError)
 
 
 def _lost(error: PlughostError) -> PlughostError:

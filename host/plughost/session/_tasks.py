@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from math import inf
 from typing import TYPE_CHECKING
 
-from plughost.errors import CallCancelled, CallTimeout, PluginCrashed, SessionEnded, SessionError, UnknownError, UsageError
+from plughost.errors import CallCancelled, CallTimeout, PluginCrashed, SessionEnded, SessionError
 from plughost.session import _ends
+from plughost.session._life import is_refusal
 from plughost.session._turn import Asker
 from plughost.worker import CUSTODY, DEADLINE
 
@@ -170,7 +171,7 @@ class Tasks:
     def _conclude(self, task: Task, error: BaseException) -> None:
         """Count what went wrong, and say of it what it means here. Raises: SessionEnded: that is why it did."""
         self._life.note(error, is_called_off=task.is_called_off)
-        if isinstance(error, UsageError | UnknownError) and task.worker.alive:  # nothing was asked
+        if is_refusal(error) and task.worker.alive:
             self.made -= 1
             return
         if isinstance(error, GeneratorExit):  # a stream that nobody wants more of
