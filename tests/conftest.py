@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
@@ -27,9 +28,9 @@ if TYPE_CHECKING:
 PACKAGES = Path(__file__).parent / "packages"
 
 #: Far more than any test takes, also on a busy machine: a hang becomes a failure that shows where.
-LIMIT_S = 120
+LIMIT_S = 240
 #: How long another process is waited for.
-WAIT_S = 30
+WAIT_S = 60
 
 #: What git and the installers need of the machine: where programs are, and how its network is reached.
 PASSED_ON = (
@@ -85,18 +86,38 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     return report
 
 
-@pytest.fixture(autouse=True)
-def limit() -> Iterator[None]:
-    """No test hangs."""
+@contextlib.contextmanager
+def _limit() -> Iterator[None]:
+    """No test hangs, nor what several share; and not either when what it leaves waits for the same."""
 
     def stop(*_: object) -> None:
         pytest.fail(f"took longer than {LIMIT_S} s")
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.alarm(LIMIT_S)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
+    signal.setitimer(signal.ITIMER_REAL, LIMIT_S, WAIT_S)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Generator[None, object, object]:
+    with _limit():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, object, object]:
+    with _limit():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Generator[None, object, object]:
+    with _limit():
+        return (yield)
 
 
 @pytest.fixture(scope="session")
@@ -238,6 +259,32 @@ def wait_for() -> Callable[[Path], int]:
         return int(path.read_text())
 
     return wait_for
+
+
+@pytest.fixture(scope="session")
+def ever_longer() -> Callable[[Path], Iterator[float]]:
+    """`for limit_s in ever_longer(begun)`: times after which to give a call up, until one let it begin and write that file.
+
+    On a machine that is busy with something else, the first may be over before the plugin's process has its turn.
+    """
+
+    def ever_longer(begun: Path) -> Iterator[float]:
+        for limit_s in (0.3, 3, WAIT_S):
+            yield limit_s
+            if begun.exists():
+                return
+        pytest.fail(f"{begun.name} was not written")
+
+    return ever_longer
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is told to end is killed only much later: how it ends by itself is then no matter of how fast that is."""
+    for module in ("_exchange", "_seats", "_worker"):
+        monkeypatch.setattr(f"plughost.worker.{module}.CANCEL_GRACE_S", WAIT_S)
+    for module in ("_exchange", "_forked", "_worker"):
+        monkeypatch.setattr(f"plughost.worker.{module}.STOP_GRACE_S", WAIT_S)
 
 
 @pytest.fixture(scope="session")

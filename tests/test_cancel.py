@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,9 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-WAIT_S = 30
-#: The grace, and what a busy machine may add to it.
-AT_MOST_S = 1.0 + 4.0
+WAIT_S = 60
 
 
 @pytest.fixture
@@ -29,23 +26,25 @@ def host(lively_store: Path) -> Iterator[plughost.Host]:
         yield host
 
 
+@pytest.mark.usefixtures("unhurried")
 @pytest.mark.parametrize("tool", ["rest", "arest"])
-def test_at_a_deadline_the_tool_ends_in_good_order_and_its_worker_is_replaced(host, tool, tmp_path, wait_for, is_gone):
-    began = time.monotonic()
-    with pytest.raises(CallTimeout) as caught, host.deadline(0.3):
-        host.call("lively", tool, 60, begun=str(tmp_path / "begun"), ended=str(tmp_path / "ended"))
-    assert time.monotonic() - began < 0.3 + AT_MOST_S
-    assert caught.value.message == f"`lively:{tool}` was not done by its deadline, which was 0.3 s"
-    busy = wait_for(tmp_path / "ended")
+def test_at_a_deadline_the_tool_ends_in_good_order_and_its_worker_is_replaced(
+    host, tool, tmp_path, ever_longer, wait_for, is_gone
+):
+    begun, ended = tmp_path / "begun", tmp_path / "ended"
+    for limit_s in ever_longer(begun):
+        with pytest.raises(CallTimeout) as caught, host.deadline(limit_s):
+            host.call("lively", tool, 3600, begun=str(begun), ended=str(ended))
+        assert caught.value.message == f"`lively:{tool}` was not done by its deadline, which was {limit_s:g} s"
+    busy = wait_for(ended)
     assert is_gone(busy)
     assert host.call("lively", "pid") != busy
 
 
-def test_what_minds_no_interrupt_is_killed_after_the_grace(host, tmp_path, wait_for, is_gone):
-    began = time.monotonic()
-    with pytest.raises(CallTimeout), host.deadline(0.2):
-        host.call("lively", "spin", str(tmp_path / "begun"))
-    assert time.monotonic() - began < 0.2 + AT_MOST_S
+def test_what_minds_no_interrupt_is_killed_after_the_grace(host, tmp_path, ever_longer, wait_for, is_gone):
+    for limit_s in ever_longer(tmp_path / "begun"):
+        with pytest.raises(CallTimeout), host.deadline(limit_s):
+            host.call("lively", "spin", str(tmp_path / "begun"))
     assert is_gone(wait_for(tmp_path / "begun"))
 
 
@@ -65,11 +64,12 @@ def test_a_deadline_that_is_none_is_refused(host):
 
 
 def test_a_call_is_submitted_and_its_result_taken_later(host, tmp_path, wait_for):
-    call = host.submit("lively", "rest", 0.3, begun=str(tmp_path / "begun"))
+    call = host.submit("lively", "rest_until", str(tmp_path / "go"), begun=str(tmp_path / "begun"))
     pid = wait_for(tmp_path / "begun")
     assert not call.done()
     with pytest.raises(TimeoutError, match=r"has not answered within 0.01 s, and goes on"):
         call.result(0.01)
+    (tmp_path / "go").touch()
     assert call.result() == call.result() == pid
     assert call.done()
     assert not call.cancelled()
@@ -77,11 +77,13 @@ def test_a_call_is_submitted_and_its_result_taken_later(host, tmp_path, wait_for
     assert host.submit("lively", "count", 3).result() == [0, 1, 2]
 
 
-def test_calls_that_are_submitted_run_side_by_side(host):
-    began = time.monotonic()
-    calls = [host.submit("lively", "rest", 1.0) for _ in range(4)]
-    assert len({call.result() for call in calls}) == 4
-    assert time.monotonic() - began < 3.0
+def test_calls_that_are_submitted_run_side_by_side(host, tmp_path, wait_for):
+    begun = [tmp_path / f"begun-{number}" for number in range(4)]
+    calls = [host.submit("lively", "rest_until", str(tmp_path / "go"), begun=str(path)) for path in begun]
+    pids = {wait_for(path) for path in begun}
+    (tmp_path / "go").touch()
+    assert {call.result() for call in calls} == pids
+    assert len(pids) == 4
 
 
 def test_an_error_of_a_submitted_call_is_raised_by_its_result(host):
@@ -91,6 +93,7 @@ def test_an_error_of_a_submitted_call_is_raised_by_its_result(host):
     assert isinstance(call.exception(), PluginError)
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_a_call_is_cancelled_from_any_thread(host, tmp_path, wait_for, is_gone):
     call = host.submit("lively", "rest", 60, ended=str(tmp_path / "ended"), begun=str(tmp_path / "begun"))
     pid = wait_for(tmp_path / "begun")

@@ -26,6 +26,14 @@ def rest(seconds: float, begun: str = "", ended: str = ""):
     return os.getpid()
 
 
+def rest_until(go: str, begun: str = ""):
+    """Rest until that file is there."""
+    _write(begun)
+    while not os.path.exists(go):
+        time.sleep(0.005)
+    return os.getpid()
+
+
 async def arest(seconds: float, begun: str = "", ended: str = ""):
     try:
         _write(begun)
