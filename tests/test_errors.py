@@ -1514,7 +1514,7 @@ def test_a_session_that_was_closed(opening):
     """
     Session `…` of `echo` has ended: it was closed
 
-    hint: `session start echo` opens another
+    hint: `session start echo`, or `host.session("echo")` from Python, opens another
     """
     with opening.session("echo") as session:
         pass
@@ -1526,7 +1526,7 @@ def test_a_session_that_is_too_old(opening):
     """
     Session `…` of `hazards` has ended: it was open for … s, and may be for 0.2 s
 
-    hint: `session start hazards` opens another; `--lifetime`, or `lifetime_s=` from Python, gives it more time
+    hint: `session start hazards`, or `host.session("hazards")` from Python, opens another; `--lifetime`, or …
     """
     return refused(opening.session("hazards", lifetime_s=0.2).call, "sleep")
 
@@ -1536,7 +1536,7 @@ def test_a_session_that_nobody_called(opening, is_gone):
     """
     Session `…` of `echo` has ended: nobody has called it for … s, and it waits for 0.1 s
 
-    hint: `session start echo` opens another; `--idle-timeout`, or `idle_timeout_s=` from Python, has it wait for longer
+    hint: `session start echo`, or `host.session("echo")` from Python, opens another; `--idle-timeout`, or …
     """
     session = opening.session("echo", idle_timeout_s=0.1)
     assert is_gone(session.life.pid)
@@ -1546,9 +1546,9 @@ def test_a_session_that_nobody_called(opening, is_gone):
 @tells("session-tasks", exit_code=4)
 def test_a_session_that_has_made_its_calls(opening):
     """
-    Session `…` of `echo` has ended: it has made 1 calls, and may make 1
+    Session `…` of `echo` has ended: it has made 1 call, and may make 1
 
-    hint: `session stop … --keep FOLDER` keeps its files; `session start echo` opens another, and `--max-tasks`, or …
+    hint: `session stop … --keep FOLDER`, or its `keep`, saves its files; `session start echo`, or `host.session("echo")` …
     """
     session = opening.session("echo", max_tasks=1)
     session.call("add", 1)
@@ -1558,9 +1558,9 @@ def test_a_session_that_has_made_its_calls(opening):
 @tells("session-evicted", exit_code=4)
 def test_a_session_that_made_room_for_another(opening):
     """
-    Session `…` of `echo` has ended: it made room for another: there may be 1 sessions at once, and it was idle for the …
+    Session `…` of `echo` has ended: it made room for another: there may be 1 session at once, and it was idle for the …
 
-    hint: `session start echo` opens another; the setting `session-count`, or `Host(max_sessions=…)`, allows more at once
+    hint: `session start echo`, or `host.session("echo")` from Python, opens another; the setting …
     """
     session = opening.session("echo")
     opening.session("echo")

@@ -13,16 +13,18 @@ if TYPE_CHECKING:
 
 __all__ = ["closed", "evicted", "idle", "lifetime", "tasks"]
 
+_ANOTHER = '`session start {plugin}`, or `host.session("{plugin}")` from Python, opens another'
+
 
 def closed() -> End:
-    return _end("session-closed", "it was closed", "`session start {plugin}` opens another")
+    return _end("session-closed", "it was closed", _ANOTHER)
 
 
 def lifetime(age_s: float, limit_s: float) -> End:
     return _end(
         "session-lifetime",
         f"it was open for {age_s:.3g} s, and may be for {limit_s:g} s",
-        "`session start {plugin}` opens another; `--lifetime`, or `lifetime_s=` from Python, gives it more time",
+        _ANOTHER + "; `--lifetime`, or `lifetime_s=`, gives it more time",
         figure=age_s,
         limit=limit_s,
     )
@@ -32,7 +34,7 @@ def idle(idle_s: float, limit_s: float) -> End:
     return _end(
         "session-idle",
         f"nobody has called it for {idle_s:.3g} s, and it waits for {limit_s:g} s",
-        "`session start {plugin}` opens another; `--idle-timeout`, or `idle_timeout_s=` from Python, has it wait for longer",
+        _ANOTHER + "; `--idle-timeout`, or `idle_timeout_s=`, has it wait for longer",
         figure=idle_s,
         limit=limit_s,
     )
@@ -41,9 +43,9 @@ def idle(idle_s: float, limit_s: float) -> End:
 def tasks(count: float, limit: float) -> End:
     return _end(
         "session-tasks",
-        f"it has made {count:g} calls, and may make {limit:g}",
-        "`session stop {id} --keep FOLDER` keeps its files; `session start {plugin}` opens another, and `--max-tasks`, or "
-        "`max_tasks=` from Python, allows it more calls",
+        f"it has made {_counted(count, 'call')}, and may make {limit:g}",
+        "`session stop {id} --keep FOLDER`, or its `keep`, saves its files; " + _ANOTHER + ", and `--max-tasks`, or "
+        "`max_tasks=`, allows it more calls",
         figure=count,
         limit=limit,
     )
@@ -52,11 +54,16 @@ def tasks(count: float, limit: float) -> End:
 def evicted(idle_s: float, limit: float) -> End:
     return _end(
         "session-evicted",
-        f"it made room for another: there may be {limit:g} sessions at once, and it was idle for the longest, {idle_s:.3g} s",
-        "`session start {plugin}` opens another; the setting `session-count`, or `Host(max_sessions=…)`, allows more at once",
+        f"it made room for another: there may be {_counted(limit, 'session')} at once, and it was idle for the longest, "
+        f"{idle_s:.3g} s",
+        _ANOTHER + "; the setting `session-count`, or `Host(max_sessions=…)`, allows more at once",
         figure=limit,
         limit=limit,
     )
+
+
+def _counted(count: float, noun: str) -> str:
+    return f"{count:g} {noun}" if count == 1 else f"{count:g} {noun}s"
 
 
 def _end(reference: str, why: str, hint: str, *, figure: float | None = None, limit: float | None = None) -> End:
