@@ -18,6 +18,7 @@ from plughost.errors import CallTimeout, PluginCrashed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    Longer = Callable[[Path], Iterator[float]]
     Many = Callable[[plughost.Host, str, Sequence[tuple[object, ...]]], list[object]]
 
 PACKAGE = Path(__file__).parent / "packages" / "crowded"
@@ -144,12 +145,14 @@ def test_an_event_loop_has_streams_beside_one_another(host: plughost.Host, tool:
     assert asyncio.run(asyncio.wait_for(all_of_them(), WAIT_S)) == [list(range(2000))] * 8
 
 
-def test_a_deadline_ends_one_coroutine_and_no_other(host: plughost.Host):
+@pytest.mark.usefixtures("unhurried")
+def test_a_deadline_ends_one_coroutine_and_no_other(host: plughost.Host, tmp_path: Path, ever_longer: Longer):
     with ThreadPoolExecutor(1) as pool:
         process = host.call("crowded", "pid")
         other = pool.submit(host.call, "crowded", "await_open")
-        with pytest.raises(CallTimeout) as caught, host.deadline(0.1):
-            host.call("crowded", "await_open")
+        for limit_s in ever_longer(tmp_path / "begun"):
+            with pytest.raises(CallTimeout) as caught, host.deadline(limit_s):
+                host.call("crowded", "await_open", str(tmp_path / "begun"))
         assert caught.value.causes == ("It was told to end, and other calls of its process go on",)
         assert host.call("crowded", "ended") == ["await_open"]
         host.call("crowded", "aopen")
@@ -174,10 +177,13 @@ def test_a_cancelled_task_leaves_the_others(host: plughost.Host):
     asyncio.run(asyncio.wait_for(main(), WAIT_S))
 
 
-def test_a_thread_that_does_not_end_costs_its_process_once_the_others_have_their_answers(host: plughost.Host):
+def test_a_thread_that_does_not_end_costs_its_process_once_the_others_have_their_answers(
+    host: plughost.Host, tmp_path: Path, ever_longer: Longer
+):
     process = host.call("crowded", "pid")
-    with pytest.raises(CallTimeout), host.deadline(0.1):
-        host.call("crowded", "wait")
+    for limit_s in ever_longer(tmp_path / "begun"):
+        with pytest.raises(CallTimeout), host.deadline(limit_s):
+            host.call("crowded", "wait", str(tmp_path / "begun"))
     deadline = time.monotonic() + WAIT_S
     while host.call("crowded", "pid") == process:
         assert time.monotonic() < deadline
@@ -197,6 +203,14 @@ def test_a_crash_is_told_to_those_whose_call_had_begun(host: plughost.Host):
         ends = [each.exception(WAIT_S) for each in waiting if isinstance(each.exception(WAIT_S), PluginCrashed)]
         assert len(ends) == len(waiting)
         assert host.call("crowded", "pid") != process
+
+
+def test_a_call_under_way_is_moved_to_a_process_whose_descriptors_have_the_same_numbers(host: plughost.Host):
+    for number in range(5):
+        process = host.call("crowded", "pid")
+        assert isinstance(process, int)
+        os.kill(process, 9)
+        assert host.submit("crowded", "echo", number).result(WAIT_S) == number
 
 
 def test_a_call_that_a_stopped_process_has_not_read_is_made_by_another(host: plughost.Host):
@@ -231,19 +245,19 @@ def test_large_values_and_errors_find_their_callers(host: plughost.Host, many: M
         many(host, "boom", [("of its own",)])
 
 
-def test_more_calls_than_places_wait_for_one(store: Path):
+def test_more_calls_than_places_wait_for_one(store: Path, tmp_path: Path):
     with plughost.Host(store=store, workers=(0, 1), concurrency=4) as host:
         assert by_threads(host, "echo", [(number,) for number in range(20)]) == list(range(20))
         assert by_tasks(host, "echo", [(number,) for number in range(20)]) == list(range(20))
+        go = tmp_path / "go"
         with ThreadPoolExecutor(4) as pool:
-            waiting = [pool.submit(host.call, "crowded", "rest", 0.3) for _ in range(4)]
-
-            def ask() -> None:
-                while not all(each.done() for each in waiting):
-                    host.call("crowded", "echo", 1)
-
+            begun = [tmp_path / f"begun-{number}" for number in range(4)]
+            waiting = [pool.submit(host.call, "crowded", "rest_until", str(go), str(path)) for path in begun]
+            while not all(path.exists() for path in begun):
+                time.sleep(0.005)
             with pytest.raises(CallTimeout, match="as many calls as they take"), host.deadline(0.05):
-                ask()
+                host.call("crowded", "echo", 1)
+            go.touch()
             assert [each.result(WAIT_S) for each in waiting] == [None] * 4
 
 

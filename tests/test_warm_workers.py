@@ -143,6 +143,48 @@ def test_a_worker_that_is_killed_while_idle_is_replaced_and_nobody_notices(livel
         assert host.call("lively", "pid") != pid
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda host: host.call("lively", "pid"),
+        lambda host: host.invoke("lively", "pid").result,
+        lambda host: host.submit("lively", "pid").result(),
+        lambda host: next(host.stream("lively", "pid")),
+    ],
+    ids=["call", "invoke", "submit", "stream"],
+)
+def test_a_call_that_comes_while_its_worker_is_dying_is_answered_by_another(lively, call):
+    host = lively()
+    for _ in range(10):
+        pid = host.call("lively", "pid")
+        os.kill(pid, signal.SIGKILL)
+        assert call(host) != pid
+
+
+def test_a_worker_that_is_killed_while_idle_makes_room_for_another(lively):
+    host = lively(workers=(0, 1))
+    pid = host.call("lively", "pid")
+    os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + WAIT_S
+    while os.path.exists(f"/proc/{pid}"):  # until it is waited for
+        assert time.monotonic() < deadline
+        select.select([], [], [], 0.005)
+    with host.deadline(WAIT_S):
+        assert host.call("lively", "pid") != pid
+
+
+def test_the_end_of_a_worker_is_not_taken_for_that_of_another_by_the_number_of_its_descriptor(lively):
+    host = lively()
+    pid = host.call("lively", "pid")
+    watcher = host._workers.pool.watcher
+    (descriptor,) = watcher._living
+    watcher._meet_end(descriptor)  # as when the thread was told of it before the number was given anew
+    is_later = threading.Event()
+    watcher.call_later(0.05, is_later.set)
+    assert is_later.wait(WAIT_S)
+    assert host.call("lively", "pid") == pid
+
+
 def test_a_worker_that_is_killed_in_a_call_is_a_crash_at_once(lively, tmp_path, wait_for):
     host = lively()
     errors: list[PluginCrashed] = []

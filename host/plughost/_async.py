@@ -227,7 +227,7 @@ class _Loop:
     ) -> object:
         """What a quick call goes on with where the first words that came aren't the plain answer."""
         workers, worker, installed = self._workers, line.worker, stop.installed
-        if not chunk and not worker.channel.has_read_it():
+        if worker.channel.is_unheard(chunk):
             worker.kill()  # it had ended before it was asked
             self.give_back(installed, worker)
             return await slowly()

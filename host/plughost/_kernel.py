@@ -15,7 +15,9 @@ __all__ = [
     "LINUX",
     "await_ends",
     "borne_marks",
+    "has_ended",
     "how_it_ended",
+    "is_dying",
     "may_have_left_some",
     "members",
     "open_pidfd",
@@ -32,6 +34,10 @@ if TYPE_CHECKING:
 LINUX = sys.platform == "linux"
 
 NUMBERS_LAST_S = 60.0
+
+_STAT_BYTES = 1024
+_EXITING = 0x4  # PF_EXITING, among the flags
+_KILLED = 1 << 8  # SIGKILL, among the signals that wait
 
 #: In every child's environment, with a value of its own: how `kill_tree` finds a grandchild that left the group and its parent.
 FAMILY_MARK = "PLUGHOST_FAMILY"
@@ -137,6 +143,23 @@ def open_pidfd(pid: int) -> int:
         return os.pidfd_open(pid)
     except OSError:
         return -1
+
+
+def has_ended(pidfd: int) -> bool:
+    """Whether the process has, whose descriptor that is."""
+    poller = select.poll()
+    poller.register(pidfd, select.POLLIN)
+    return bool(poller.poll(0))
+
+
+def is_dying(pid: int) -> bool:
+    """Whether the process was killed, though it may go on for as long as it takes the kernel to clear its memory away."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
+            fields = file.read(_STAT_BYTES).rpartition(b")")[2].split()
+        return bool(int(fields[6]) & _EXITING or int(fields[28]) & _KILLED)
+    except (OSError, IndexError):  # gone, or there is no such file here: who asks it will see
+        return False
 
 
 def await_ends(pidfds: list[int], timeout_s: float) -> None:

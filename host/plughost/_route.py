@@ -258,7 +258,7 @@ def open_route(  # noqa: C901, PLR0915 - see above
         kwargs: Mapping[str, object],
     ) -> object:
         """What `call` goes on with where the first words that came aren't the plain answer."""
-        if not chunk and not worker.channel.has_read_it():
+        if worker.channel.is_unheard(chunk):
             worker.kill()  # it had ended before it was asked
             return slowly_instead_of(worker, args, kwargs)
         worker.channel.sent_bytes = len(line)

@@ -188,12 +188,16 @@ class Connection:
         Raises: Ended: nothing will.
         """
         size = _READ_BYTES
+        first = b""
         while True:
             try:
                 arena = self.bulk.sending
                 if arena is not None and arena.keeps_more:
                     self.bulk.rest(self.requests)
-                chunk = _read(self.requests, size)
+                # A process that is killed while it waits takes what has come meanwhile, and dies. The rest tells the host that
+                # it can't have begun with it.
+                first = first or _read(self.requests, 1)
+                chunk = first and first + _read(self.requests, size)
             except BlockingIOError:  # as in `send`
                 os.set_blocking(self.requests, True)
             except OSError:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Channel", "ChannelClosed", "Raised"]
 
+#: By what whoever reads is woken: no message is empty.
+_WAKING = b"\n"
 #: What a message may have besides a result.
 _ENVELOPE_BYTES = 256
 _READ_BYTES = 1 << 16  # as much as a pipe holds; for more, each read takes ten times as long, however little there is
@@ -146,14 +148,20 @@ class Channel:
 
     def take_in(self, chunk: bytes) -> None:
         """What `ask` gave is for `receive` to understand."""
-        if self._is_woken:
-            return
-        self.received_bytes += len(chunk)
-        self._assembler.feed(chunk)
+        if self._says_something(chunk):
+            self.received_bytes += len(chunk)
+            self._assembler.feed(chunk)
 
-    def has_read_it(self) -> bool:
-        """Whether the child, which is gone, has read what it was asked last, and may have begun with it."""
-        return bool(self._outgoing) or self.unread_bytes() < self._asked_bytes
+    def is_unheard(self, chunk: bytes) -> bool:
+        """Whether the child is gone, as `chunk` says, that `ask` gave, and can't have begun with what it was asked.
+
+        Its first byte may have been read all the same: by that the child is woken, which it is even to die.
+        """
+        return not (self._says_something(chunk) or self._outgoing) and self.unread_bytes() >= self._asked_bytes - 1
+
+    def _says_something(self, chunk: bytes) -> bool:
+        """Whether what was read is more than the end, or the newline that stands for that."""
+        return bool(chunk) and not (self._is_woken and chunk == _WAKING)
 
     # For those who share the worker, and see to order themselves.
 
@@ -167,7 +175,7 @@ class Channel:
         Raises: ChannelClosed: nothing will be.
         """
         chunk = os.read(self.out_fd, _READ_BYTES) if self.out_fd >= 0 else b""
-        if not chunk or self._is_woken:
+        if not self._says_something(chunk):
             raise ChannelClosed
         return chunk
 
@@ -206,13 +214,17 @@ class Channel:
 
     def wake(self) -> None:
         """From another thread: the child has ended, and `ask` is not to wait any longer for whoever holds its end of the pipe."""
+        poller = select.poll()
+        poller.register(self.out_fd, select.POLLIN)
+        if poller.poll(0):  # it doesn't wait: this is what the child has said last, or the end
+            return
         self._is_woken = True
         try:
             fd = os.open(f"/proc/self/fd/{self.out_fd}", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError:
             return
         try:
-            os.write(fd, b"\n")
+            os.write(fd, _WAKING)
         except OSError:  # it is full: there is something to read
             pass
         finally:
@@ -324,7 +336,7 @@ class Channel:
 
     def _read_message_bytes(self) -> None:
         chunk = os.read(self.out_fd, _READ_BYTES)
-        if not chunk or self._is_woken:
+        if not self._says_something(chunk):
             raise ChannelClosed
         self.received_bytes += len(chunk)
         self._assembler.feed(chunk)

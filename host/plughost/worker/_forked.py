@@ -6,7 +6,6 @@ Above it: the nursery, which has it forked, and alone can reap it; below it: `Wo
 from __future__ import annotations
 
 import os
-import select
 import time
 
 from plughost import _kernel, _process
@@ -84,9 +83,7 @@ class ForkedWorker(Worker):
 
     def is_over(self) -> bool:
         """Whether the process has ended, and waits to be reaped."""
-        poller = select.poll()
-        poller.register(self.channel.exit_fd, select.POLLIN)
-        return bool(poller.poll(0))
+        return _kernel.has_ended(self.channel.exit_fd)
 
     def is_young(self) -> bool:
         """Whether all processes that it may have started have numbers beyond its own."""

@@ -27,7 +27,7 @@ _CGROUPS = "/sys/fs/cgroup/cgroup.controllers"
 TICK_S = 0.015
 #: How often workers are looked at when there are no calls, unless there are so many that a round takes more than a hundredth of
 #: that; at the latest; and how long there have to be no calls for that.
-_ROUND_EVERY_S = 0.25
+_ROUND_EVERY_S = 0.1
 _TIMES_ITS_COST = 100
 _ASLEEP_S = 1.0
 _LINGERS_S = 1.0

@@ -126,6 +126,16 @@ class Lane(Channel):
         if on_end is not None:
             on_end()
 
+    def move_to(self, shared: Shared) -> None:
+        """Be heard of by another worker. That one's descriptors may have the numbers of those that were waited for."""
+        with self.shared.lock:
+            before = self._pipe
+            if before is not None:
+                self._pipe = _open_pipe()  # while the first is open: by its numbers, whoever waits sees that all are others
+        for fd in before or ():
+            os.close(fd)
+        self.shared = shared
+
     def close(self) -> None:
         """No descriptors are waited for any more."""
         with self.shared.lock:
@@ -236,15 +246,20 @@ class Lane(Channel):
     def descriptors(self) -> list[tuple[int, int]]:
         with self.shared.lock:
             if self._pipe is None:
-                self._pipe = os.pipe()
-                for fd in self._pipe:
-                    os.set_blocking(fd, False)
+                self._pipe = _open_pipe()
             if self._come or self._is_cut or self.shared.failure is not None:
                 _fill(self._pipe[1])
         return [(self._pipe[0], select.POLLIN), *self.shared.descriptors()]
 
 
 def _nothing() -> None: ...
+
+
+def _open_pipe() -> tuple[int, int]:
+    pipe = os.pipe()
+    for fd in pipe:
+        os.set_blocking(fd, False)
+    return pipe
 
 
 def _fill(fd: int) -> None:

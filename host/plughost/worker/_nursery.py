@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import _thread
 import os
-import select
 import time
 
 from plughost import _kernel
@@ -196,9 +195,7 @@ class Nursery:
             self._lock.release()
 
     def _has_ended(self) -> bool:
-        poller = select.poll()
-        poller.register(self._parent.channel.exit_fd, select.POLLIN)
-        return bool(poller.poll(0))
+        return _kernel.has_ended(self._parent.channel.exit_fd)
 
     def _taken(self) -> Worker:
         """With the lock. Raises: ChannelClosed: what forks them has ended."""

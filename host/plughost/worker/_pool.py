@@ -11,7 +11,7 @@ import _thread
 import time
 
 from plughost import _process
-from plughost._kernel import borne_marks
+from plughost._kernel import borne_marks, is_dying
 from plughost._limits import Limits
 from plughost.errors import CallTimeout
 from plughost.worker._custody import CUSTODY, Held
@@ -132,7 +132,7 @@ class Pool:
                 worker = crew.idle.pop()
             except IndexError:
                 return None
-            if worker.alive and not worker.has_ended():
+            if worker.alive and not (worker.has_ended() or is_dying(worker.pid)):
                 return worker
             self._left(worker, crew)
             worker.kill()  # it went away by itself: killed, say, or by an alarm of the plugin's
@@ -243,7 +243,7 @@ class Pool:
 
     def watch(self, worker: Worker) -> None:
         """Have the worker looked after while nobody, or only a read, waits for it."""
-        worker.leave_idle = self._leave_idle
+        worker.leave_idle = self._lose_idle
         self.watcher.watch(worker)
         self._look_later(worker)
 
@@ -279,6 +279,14 @@ class Pool:
         except ValueError:
             return False
         return crew is not None
+
+    def _lose_idle(self, worker: Worker) -> bool:
+        """The watcher's: it has ended, and counts no more; false where it doesn't wait."""
+        crew = worker.crew
+        if crew is None or not self._leave_idle(worker):
+            return False
+        self._left(worker, crew)
+        return True
 
     # Holding.
 
@@ -346,7 +354,7 @@ class Pool:
         """See to it that what stays idle ends in time."""
         if self.limits.idle_s is None or not IS_POSSIBLE:
             return
-        worker.leave_idle = self._leave_idle
+        worker.leave_idle = self._lose_idle
         self.watcher.watch(worker)
         if self._look_at is None:
             _process.own(self)

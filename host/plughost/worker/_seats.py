@@ -285,7 +285,7 @@ class Seat(Worker):
             return False
         self._has_left = False
         self.shared = other
-        lane.shared = other
+        lane.move_to(other)
         other.ask(lane, message)
         return True
 

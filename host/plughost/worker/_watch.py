@@ -16,6 +16,7 @@ import time
 from functools import partial
 
 from plughost import _process
+from plughost._kernel import has_ended
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -270,9 +271,10 @@ class Watcher:
                 self._arm(fd)
 
     def _meet_end(self, fd: int) -> None:
-        worker = self._living.get(fd)
-        if worker is None:
-            return
+        with self._lock:  # for as long as it is held, the descriptor is this worker's
+            worker = self._living.get(fd)
+            if worker is None or not has_ended(fd):  # the event was of another one, that had the number before
+                return
         if worker in self._leaving:
             self._end(worker)
         else:

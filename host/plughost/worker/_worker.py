@@ -138,7 +138,7 @@ class Worker:
         self.goodbye_until = 0.0
         #: When it was given back for the last time: a `time.perf_counter_ns()`.
         self.used_ns = 0
-        #: Takes it out of the pool, where it is there and idle; whether it was.
+        #: Has whoever keeps it idle do so no longer, since it has ended; false where somebody else has it.
         self.leave_idle: Callable[[Worker], bool] | None = None
         self.watcher: Watcher | None = None
         #: Among which workers of the pool it counts.
@@ -343,8 +343,10 @@ class Worker:
             return
         if self.leave_idle is not None and self.leave_idle(self):
             self.kill()
-        elif not self._attended:
-            self.channel.wake()
+            return
+        with self._tending:
+            if self.alive and not self._attended:
+                self.channel.wake()
 
     def await_exit(self, deadline: float) -> None:
         self._child.wait(max(0.0, deadline - time.monotonic()))
@@ -447,7 +449,8 @@ class Worker:
             self.alive = False
             self._is_copy = True
             self.on_close = None
-            self.watcher = None  # whose lock somebody may have held when the copy was made
+            # Somebody may have held these locks when the copy was made.
+            self.watcher, self._tending = None, _thread.RLock()
             self._close()
 
     def _let_go(self) -> None:
@@ -470,7 +473,8 @@ class Worker:
         if self.watcher is not None:
             self.watcher.unwatch(self)
         self._child.close()
-        self.channel.close()
+        with self._tending:  # their numbers are others' afterwards
+            self.channel.close()
 
     def _silent(self, fd: int) -> None:
         if self.watcher is not None:
