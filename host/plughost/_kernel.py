@@ -13,6 +13,7 @@ import time
 __all__ = [
     "FAMILY_MARK",
     "LINUX",
+    "UNKNOWN",
     "await_ends",
     "borne_marks",
     "has_ended",
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 LINUX = sys.platform == "linux"
 
 NUMBERS_LAST_S = 60.0
+#: In the place of the exit code of a process that had nobody to wait for it.
+UNKNOWN = 1 << 16
 
 _STAT_BYTES = 1024
 _EXITING = 0x4  # PF_EXITING, among the flags
@@ -187,9 +190,11 @@ def signal_group(group: int, number: int) -> None:
 
 
 def how_it_ended(code: int | None) -> str:
-    """What is said of a process that ended with that code, below 0 for a signal; None: it has not ended."""
+    """What is said of a process that ended with that code, below 0 for a signal, or `UNKNOWN`; None: it has not ended."""
     if code is None:
         return "closed its protocol stream and lived on"
+    if code == UNKNOWN:
+        return "ended"
     if code >= 0:
         return f"ended with exit code {code}"
     import signal as signals

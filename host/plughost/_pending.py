@@ -174,10 +174,16 @@ class _Pending:
         if waits_for != before:
             for fd, _ in before:
                 self._selector.unregister(fd)
-            for fd, events in waits_for:
-                self._selector.register(fd, _event(events), asked)
+            waits_for = [each for each in waits_for if self._register(*each, asked)]
         if waits_for:
             self._waiting[asked] = waits_for
+
+    def _register(self, fd: int, events: int, asked: Asked) -> bool:
+        try:
+            self._selector.register(fd, _event(events), asked)
+        except OSError:  # closed meanwhile by another of those who share a worker, which its own descriptor tells of
+            return False
+        return True
 
 
 def _is_done(asked: Asked) -> bool:

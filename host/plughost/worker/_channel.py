@@ -198,10 +198,11 @@ class Channel:
     def has_room(self, timeout_ms: int | None) -> bool:
         """Wait for room to write, or, without a time, until something can be read; whether there is room."""
         poller = select.poll()
-        poller.register(self._in, select.POLLOUT)
-        if timeout_ms is None:
-            poller.register(self.out_fd, select.POLLIN)
-        return any(fd == self._in for fd, _ in poller.poll(timeout_ms))
+        in_fd = self._in
+        for fd, events in ((in_fd, select.POLLOUT), (self.out_fd if timeout_ms is None else -1, select.POLLIN)):
+            if fd >= 0:
+                poller.register(fd, events)
+        return in_fd < 0 or any(fd == in_fd for fd, _ in poller.poll(timeout_ms))
 
     def unread_bytes(self) -> int:
         """How much of what was written the child has not read."""

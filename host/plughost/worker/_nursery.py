@@ -327,7 +327,7 @@ class Nursery:
         with self._lock:
             if child.returncode is not None:  # another thread was faster
                 return child.returncode
-            code = 0  # nobody knows it any more once the nursery is gone
+            code = _kernel.UNKNOWN  # to all once the nursery is gone
             if self._parent.alive and not child.wants_code:
                 self._tell_to_reap(child.pid)
             elif self._parent.alive:

@@ -301,7 +301,7 @@ class Shared:
 
     def drain(self) -> None:
         """Write what was said: one does it for all; what another says meanwhile goes with what is next."""
-        while self._out and self._writing.acquire(blocking=False):
+        while self._out and self.failure is None and self._writing.acquire(blocking=False):
             try:
                 while self.drain_nowait():
                     self._make_room()
@@ -343,4 +343,5 @@ class Shared:
 
     def descriptors(self) -> list[tuple[int, int]]:
         """What somebody who reads without waiting waits for. An event loop does that by itself."""
-        return [(self._channel.out_fd, select.POLLIN)] if self.flush_soon is None else []
+        fd = self._channel.out_fd if self.flush_soon is None and self.failure is None else -1
+        return [(fd, select.POLLIN)] if fd >= 0 else []
