@@ -62,6 +62,12 @@ GIT_ENVIRONMENT = {
 }
 
 
+def pytest_configure() -> None:
+    """A shell starts what runs in the background with Ctrl-C ignored, and so would be what the tests start and interrupt."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completed:
     """How the command ended, and what it printed."""
@@ -271,7 +277,7 @@ def ever_longer() -> Callable[[Path], Iterator[float]]:
     def ever_longer(begun: Path) -> Iterator[float]:
         for limit_s in (0.3, 3, WAIT_S):
             yield limit_s
-            if begun.exists():
+            if begun.exists() and begun.read_text():
                 return
         pytest.fail(f"{begun.name} was not written")
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-WAIT_S = 30
+WAIT_S = 60
 
 SCRIPT = """
 import asyncio, logging, multiprocessing, os, pluggy, plughost, sys, threading
@@ -64,7 +64,7 @@ class Script:
 
     def see_plugins_end(self) -> None:
         for pidfd in self._pidfds:
-            assert select.select([pidfd], [], [], WAIT_S / 6)[0], "a plugin's process lives on"
+            assert select.select([pidfd], [], [], WAIT_S)[0], "a plugin's process lives on"
             os.close(pidfd)
         self._pidfds.clear()
 

@@ -36,7 +36,7 @@ def wait_until_gone(pid: int) -> None:
     except ProcessLookupError:
         return
     try:
-        assert select.select([fd], [], [], 10)[0], f"process {pid} lives on"
+        assert select.select([fd], [], [], 60)[0], f"process {pid} lives on"
     finally:
         os.close(fd)
 

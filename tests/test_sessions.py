@@ -29,12 +29,12 @@ from plughost.errors import (
 )
 from plughost.paths import Store
 
-WAIT_S = 30
+WAIT_S = 60
 
 pytestmark = pytest.mark.usefixtures("confined")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def root(stateful_store):
     return stateful_store
 
@@ -44,6 +44,15 @@ def host(root):
     with Host(store=root, settings=Settings()) as host:
         yield host
     assert folders(root) == []
+
+
+@pytest.fixture(scope="module")
+def enough_s(root):
+    """More time than a process needs to start and to answer here and now."""
+    began = time.monotonic()
+    with Host(store=root, settings=Settings()) as host, host.session("stateful") as session:
+        session.call("add")
+    return round(1 + 10 * (time.monotonic() - began), 1)
 
 
 @pytest.fixture
@@ -234,11 +243,11 @@ def test_a_process_that_ends_between_two_calls_is_no_secret(session, is_gone):
     assert session.call("add") == 1
 
 
-def test_a_call_that_takes_too_long_loses_the_state_and_may_be_given_less_time_but_not_more(host):
-    with host.session("stateful", task_timeout_s=0.8) as session:  # in which the process has to start, too
+def test_a_call_that_takes_too_long_loses_the_state_and_may_be_given_less_time_but_not_more(host, enough_s):
+    with host.session("stateful", task_timeout_s=enough_s) as session:
         session.call("add", 5)
-        with pytest.raises(CallTimeout, match=r"longer than 0\.8 s") as caught:
-            session.invoke("sleep", timeout_s=60)
+        with pytest.raises(CallTimeout, match=f"longer than {enough_s:g} s") as caught:
+            session.invoke("sleep", timeout_s=3600)
         assert caught.value.causes[-1] == "The state of its session is lost; the session's files are kept"
         assert "task_timeout_s=" in caught.value.hint
         assert session.call("add") == 1
@@ -268,11 +277,11 @@ def test_a_first_call_that_is_refused_is_none_and_what_the_process_says_of_its_s
 
 
 def test_a_limit_of_the_policy_loses_the_state_and_is_called_by_its_name(host):
-    with host.session("stateful", policy={"cpu": "0.3 s"}) as session:
+    with host.session("stateful", policy={"cpu": "0.5 s"}) as session:
         session.call("add", 5)
         with pytest.raises(LimitExceeded) as caught:
             session.call("spin")
-        assert (caught.value.limit, caught.value.allowed) == ("cpu_s", 0.3)
+        assert (caught.value.limit, caught.value.allowed) == ("cpu_s", 0.5)
         assert "`policy show stateful`" in caught.value.hint
         assert caught.value.hint.endswith("; the next call starts afresh")
         assert caught.value.causes[-1] == "The state of its session is lost; the session's files are kept"
@@ -289,7 +298,7 @@ def test_memory_that_is_used_up_is_the_plugins_to_give_back(host):
 
 
 def test_a_plugin_that_keeps_nearly_all_memory_is_still_asked(host):
-    with host.session("stateful", memory_bytes=100 << 20, policy={"wall": "5 s"}) as session:
+    with host.session("stateful", memory_bytes=100 << 20, policy={"wall": "60 s"}) as session:
         session.call("add", 5)
         with pytest.raises(MemoryError):
             session.call("hoard-all", 1 << 14)
@@ -371,16 +380,16 @@ def test_tasks_of_an_event_loop_take_turns_and_one_in_its_own_stream_is_refused(
         asyncio.run(anext(items))
 
 
-def test_what_is_awaited_has_the_sessions_time_and_its_deadlines(host):
+def test_what_is_awaited_has_the_sessions_time_and_its_deadlines(host, enough_s):
     async def use():
-        async with host.session("stateful", task_timeout_s=0.8) as session:
+        async with host.session("stateful", task_timeout_s=enough_s) as session:
             await session.acall("add", 5)
-            with pytest.raises(CallTimeout) as caught, host.deadline(0.1):
+            with pytest.raises(CallTimeout) as caught, host.deadline(0.5):
                 await session.acall("sleep")
             assert caught.value.causes[-1] == "The state of its session is lost; the session's files are kept"
             assert caught.value.hint == "The next call starts afresh"
             assert await session.acall("add", 5) == 5
-            with pytest.raises(CallTimeout, match=r"longer than 0\.8 s") as caught:
+            with pytest.raises(CallTimeout, match=f"longer than {enough_s:g} s") as caught:
                 [item async for item in session.astream("sleep")]
             assert "task_timeout_s=" in caught.value.hint
             assert await session.acall("add") == 1
@@ -392,11 +401,12 @@ def test_a_call_that_is_cancelled_before_its_turn_leaves_the_state(session):
     started = os.path.join(session.folder, "started")
 
     async def use():
-        first = asyncio.ensure_future(session.acall("sleep", started, 0.2))
+        first = asyncio.ensure_future(session.acall("rest", started))
         await asyncio.to_thread(until, lambda: os.path.exists(started))
         second = asyncio.ensure_future(session.acall("add"))
         await asyncio.sleep(0)  # it waits now
         second.cancel()
+        os.unlink(started)
         await first
         assert await session.acall("add", 5) == 5
         assert second.cancelled()
@@ -431,20 +441,20 @@ def test_no_more_calls_than_it_may_make_and_the_files_are_there_still(host, tmp_
 
 
 def test_a_session_that_nobody_calls_ends_by_itself(host, root, is_gone):
-    session = host.session("stateful", idle_timeout_s=0.2)
+    session = host.session("stateful", idle_timeout_s=1.5)
     pid = session.call("pid")
     assert is_gone(pid)
     until(lambda: not host.sessions)
     assert folders(root) == []
     with pytest.raises(SessionEnded) as caught:
         session.call("add")
-    assert (caught.value.reference, caught.value.limit) == ("session-idle", 0.2)
-    assert 0.2 <= caught.value.figure < WAIT_S
+    assert (caught.value.reference, caught.value.limit) == ("session-idle", 1.5)
+    assert caught.value.figure >= 1.5
 
 
 def test_a_session_that_is_called_does_not_end_for_being_idle(host):
-    with host.session("stateful", idle_timeout_s=0.5) as session:
-        session.call("sleep", seconds=0.7)
+    with host.session("stateful", idle_timeout_s=1.5) as session:
+        session.call("sleep", seconds=2.0)
         assert session.call("add") == 1
 
 
@@ -629,7 +639,10 @@ def test_many_sessions_some_of_them_killed_in_mid_call_leave_nothing(root):
     def use(number):
         session = host.session("stateful", max_tasks=5)
         pids.add(session.life.pid)
-        session.call("write", {f"{number}.txt": "…"})
+        try:
+            session.call("write", {f"{number}.txt": "…"})
+        except SessionEnded:  # while this thread had no turn, the others have opened so many that it made room
+            return
         if number % 4 == 0:
             started = os.path.join(session.folder, "started")
             with ThreadPoolExecutor(1) as caller:

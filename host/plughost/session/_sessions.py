@@ -115,6 +115,7 @@ class Sessions:
             )
             try:
                 session.life.run()
+                session.tasks.begin_time()
             except BaseException:
                 session.close()
                 raise

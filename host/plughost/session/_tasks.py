@@ -112,6 +112,10 @@ class Tasks:
         """For how long no call was made; 0 while one is."""
         return 0.0 if self._turn.is_taken else time.monotonic() - self._used_at
 
+    def begin_time(self) -> None:
+        """It is open from now on: how long its process took to start counts for neither its age nor its rest."""
+        self._opened_at = self._used_at = time.monotonic()
+
     @contextmanager
     def one(self, timeout_s: float | None = None, *, asker: Asker | None = None) -> Iterator[Task]:
         """The turn for one call, `asker`'s. What the call raises says of the session what there is to say.

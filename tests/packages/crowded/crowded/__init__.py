@@ -41,7 +41,7 @@ def plughost_tools():
         atotal,
         left_open,
         size,
-        rest,
+        rest_until,
     ]
 
 
@@ -61,8 +61,9 @@ def pid():
     return os.getpid()
 
 
-def wait():
+def wait(begun=""):
     """Until `open_gate` is called."""
+    _note(begun)
     return GATE.wait(60)
 
 
@@ -70,12 +71,22 @@ def open_gate():
     GATE.set()
 
 
-def rest(seconds):
-    time.sleep(seconds)
+def rest_until(go, begun):
+    """Until that file is there."""
+    _note(begun)
+    while not os.path.exists(go):
+        time.sleep(0.005)
 
 
-async def await_open():
+def _note(begun):
+    if begun:
+        with open(begun, "w", encoding="utf-8") as file:
+            file.write("begun")
+
+
+async def await_open(begun=""):
     """As `wait`, in the event loop."""
+    _note(begun)
     WAITING.append(None)
     try:
         while not GATE.is_set():  # noqa: ASYNC110 - a thread sets it

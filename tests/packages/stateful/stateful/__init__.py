@@ -99,6 +99,13 @@ def sleep(started: str = "", seconds: float = 60.0) -> None:
     time.sleep(seconds)
 
 
+def rest(started: str) -> None:
+    """Tell by a file that it has begun, and go on once somebody has deleted it."""
+    sleep(started, 0)
+    while os.path.exists(started):
+        time.sleep(0.005)
+
+
 def count(up_to: int = 3):
     yield from range(up_to)
 
