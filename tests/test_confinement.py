@@ -166,6 +166,18 @@ def test_programs_are_started_where_processes_are_granted_and_others_are_not(ope
         host.call("nosy", "run", "/usr/bin/find", "/")
 
 
+def test_programs_of_the_system_come_with_those_that_they_execute_themselves(open_host):
+    repository = "git init --quiet here && git -C here gc --quiet && git clone --quiet here there && ls -d there"
+    host = open_host(Policy(processes=16, execute=("/usr/bin",)))
+    assert host.call("nosy", "run", "/bin/sh", "-c", repository) == "there\n"
+
+
+def test_who_starts_processes_has_terminals_and_signals_sessions(open_host):
+    host = open_host(Policy(processes=4, execute=("/usr/bin",)))
+    assert host.call("nosy", "run_on_a_terminal", "/bin/sh", "-c", "tty; stty size") == "/dev/pts/0\r\n24 80\r\n"
+    assert host.call("nosy", "end_a_session", "/bin/sleep", "60") == -signal.SIGTERM
+
+
 def test_work_directories_go_with_their_workers_and_those_of_a_killed_host_with_the_next(nosy_store):
     code = (
         "import os, signal, sys; from plughost import Host\n"

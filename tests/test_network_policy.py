@@ -218,6 +218,12 @@ def test_a_plugin_may_listen_at_its_own_loopback_and_nobody_outside_finds_it(cal
         socket.create_connection(("127.0.0.1", port))
 
 
+@pytest.mark.parametrize("hosts", [("api.example.com",), ("localhost:*", "127.0.0.1:*")])
+def test_a_plugin_reaches_its_own_servers_first_whatever_its_policy_names(calling, site, hosts):
+    call = calling(*hosts)
+    assert call("serve_itself", "127.0.0.1", site) == ["mine", "mine"]
+
+
 def test_processes_for_one_call_each_reach_the_same_hosts(calling, site, caplog):
     call = calling(f"127.0.0.1:{site}", isolation="call")
     for _ in range(3):

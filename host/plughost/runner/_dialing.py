@@ -63,7 +63,7 @@ def dial_named(module: ModuleType, denial: Denial, port: int) -> None:
         target = book.target(address) if own.family in _INET and own.type == _socket.SOCK_STREAM else None
         if target is None or (target[1] == port and target[0] in LOOPBACK):  # the broker itself
             connect(own, address)
-        else:
+        elif target[0] not in LOOPBACK or not _reaches_own(own, address):
             _dial(own, target, port, denial)
 
     def dial_ex(own: _socket.socket, address: object) -> int:
@@ -117,6 +117,23 @@ def _report(port: int, host: object, at: object) -> None:
     finally:
         if asking is not None:
             asking.close()
+
+
+def _reaches_own(own: _socket.socket, address: object) -> bool:
+    """Connect to what the plugin itself listens at, if it does: that comes before what listens on the machine's loopback."""
+    assert isinstance(address, tuple)
+    waits = _socket.socket.gettimeout(own)
+    if waits == 0:
+        _socket.socket.settimeout(own, _NEAR_S)
+    try:
+        _socket.socket.connect(own, address)
+    except ConnectionRefusedError:
+        if waits is not None:  # the kernel tells who doesn't wait for it once more, and only then lets the socket be used again
+            _socket.socket.connect_ex(own, address)
+        return False
+    finally:
+        _socket.socket.settimeout(own, waits)
+    return True
 
 
 def _dial(own: _socket.socket, target: Target, port: int, denial: Denial) -> None:

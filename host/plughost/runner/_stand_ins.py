@@ -1,11 +1,12 @@
 """What the standard library does by means that a confined process hasn't, done by such as it has.
 
-Above it: the confinement; below it: `ctypes.util`, `mmap` and `multiprocessing`, once the plugin has imported them.
+Above it: the confinement; below it: `os`; `ctypes.util`, `mmap` and `multiprocessing`, once the plugin has imported them.
 
 | where | it would | instead |
 |---|---|---|
 | `ctypes.util.find_library` | have programs list the libraries | the list that those would read, of the loader's |
 | `mmap.mmap(-1, …)` | share memory that no limit counts | memory that is counted, see `_anonymous` |
+| `os.killpg`, `os.getpgid` | signal the group that a child has begun | the child alone, which has begun none |
 | `multiprocessing.shared_memory` | have a process clean up | nothing, if there is no other process: it goes with this one |
 """
 
@@ -33,7 +34,9 @@ def stand_in(*, is_alone: bool) -> None:
     """From now on. `is_alone` says that no process can be started."""
     when_imported("ctypes.util", lambda: _find_libraries(sys.modules["ctypes.util"]))
     when_imported("mmap", lambda: _count_anonymous(is_alone=is_alone))
-    if is_alone:
+    if not is_alone:
+        _signal_leaders()
+    else:
         when_imported("multiprocessing.resource_tracker", lambda: _track_nothing(sys.modules["multiprocessing.resource_tracker"]))
 
 
@@ -41,6 +44,27 @@ def _count_anonymous(*, is_alone: bool) -> None:
     from ._anonymous import stand_in_for_anonymous
 
     stand_in_for_anonymous(is_alone=is_alone)
+
+
+def _signal_leaders() -> None:
+    """Nobody leaves the group that ends with the host, though `setsid` says so: who has started a session is signalled itself."""
+    signal_group, find_group = os.killpg, os.getpgid
+
+    def killpg(pgid: int, signal: int, /) -> None:
+        try:
+            signal_group(pgid, signal)
+        except ProcessLookupError:
+            os.kill(pgid, signal)
+
+    def getpgid(pid: int) -> int:
+        try:
+            return find_group(pid)
+        except PermissionError:
+            os.kill(pid, 0)  # which raises if there is none
+            return pid
+
+    replace(os, "killpg", killpg)
+    replace(os, "getpgid", getpgid)
 
 
 def _find_libraries(module: ModuleType) -> None:

@@ -9,6 +9,7 @@ each a list, in the order in which they are done:
 | `link`, path, target | a symbolic link |
 | `file`, path, text | a file that says so |
 | `tmpfs`, path, bytes, files | at a folder, an empty file system in memory, of that size, which anybody may write to |
+| `terminals`, path, count | at a folder, pseudo-terminals of its own, so many at most |
 | `bind`, path, mode, source | what is at `source` outside, in the place of what is at `path`; the mode is `ro`, `rw`, or `dev` |
 """
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["enter"]
 
 #: Source: linux/mount.h.
-_MS_BIND, _MS_REC, _MS_SLAVE, _MS_NOSUID, _MS_NODEV = 1 << 12, 1 << 14, 1 << 19, 2, 4
+_MS_BIND, _MS_REC, _MS_SLAVE, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 1 << 12, 1 << 14, 1 << 19, 2, 4, 8
 _MNT_DETACH = 2
 _RDONLY, _NOSUID, _NODEV = 1, 2, 4
 _MODES = {"ro": _RDONLY | _NOSUID | _NODEV, "rw": _NOSUID | _NODEV, "dev": _NOSUID}
@@ -70,6 +71,9 @@ def _do(kind: str, path: str, details: list[object]) -> None:
     elif kind == "tmpfs":
         options = "mode=1777,size={},nr_inodes={}".format(*details).encode()
         call("mount", b"tmpfs", os.fsencode(path), b"tmpfs", _MS_NOSUID | _MS_NODEV, options)
+    elif kind == "terminals":
+        options = "newinstance,ptmxmode=0666,mode=600,max={}".format(*details).encode()
+        call("mount", b"devpts", os.fsencode(path), b"devpts", _MS_NOSUID | _MS_NOEXEC, options)
     elif kind == "bind":
         mode, source = map(str, details)
         call("mount", os.fsencode(_OLD + source), os.fsencode(path), None, _MS_BIND | _MS_REC, None)

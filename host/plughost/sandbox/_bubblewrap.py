@@ -137,6 +137,8 @@ class Bubblewrap:
             return ("--perms", "1777", *(("--size", details[0]) if self._is_sized else ()), "--tmpfs", path)
         if kind == "dir":
             return ("--dir", path)
+        if kind == "terminals":  # which it makes with all else of its `/dev`
+            return ()
         # An empty file is where something is bound: bubblewrap makes those by itself.
         return ("--file", str(self._readable(details[0])), path) if details[0] else ()
 

@@ -38,9 +38,11 @@ _SET_ID_BITS = 0o6000
 _KIND_BITS = 0o060000  # in the modes of all that is neither a plain file nor a named pipe
 _O_CREAT_OR_TMPFILE = 0o100 | 0o20000000
 
-_CLONE_THREAD = 0x10000
+_CLONE_FILES, _CLONE_THREAD = 0x400, 0x10000
 #: New namespaces, and to be traced by, or a sibling of, who called.
 _CLONE_NEVER = 0x7E020000 | 0x2000 | 0x8000
+
+_CLOSE_RANGE_UNSHARE = 2
 
 _MAP_SHARED, _MAP_ANONYMOUS = 0x1, 0x20
 #: MAP_GROWSDOWN, MAP_LOCKED, MAP_HUGETLB: memory that RLIMIT_DATA doesn't count, or that can't be swapped out.
@@ -65,6 +67,14 @@ _TYING_COMMANDS = (8, 10)
 
 #: TCGETS (and as of newer libcs), TIOCGWINSZ, FIONREAD, FIONBIO, TIOCOUTQ, FIONCLEX, FIOCLEX.
 _IOCTL_COMMANDS = (0x5401, 0x802C542A, 0x5413, 0x541B, 0x5421, 0x5411, 0x5450, 0x5451)
+#: Of pseudo-terminals, which a process has none of but its own: TCSETS, TCSETSW, TCSETSF (and as of newer libcs), TCSBRK, TCXONC,
+#: TCFLSH, TIOCSWINSZ, TIOCGPTN, TIOCSPTLCK, TIOCGPTPEER. Not: to type for somebody (TIOCSTI), other disciplines (TIOCSETD).
+_TERMINAL_COMMANDS = (
+    *(0x5402, 0x5403, 0x5404, 0x402C542B, 0x402C542C, 0x402C542D, 0x5409, 0x540A, 0x540B, 0x5414),
+    *(0x80045430, 0x40045431, 0x5441),
+)
+#: TIOCSCTTY, TIOCNOTTY: to have it for a session of one's own, which there is none of.
+_SESSION_COMMANDS = (0x540E, 0x5422)
 #: SIOCGIFNAME, SIOCGIFCONF, SIOCGIFFLAGS, SIOCGIFADDR, SIOCGIFNETMASK, SIOCGIFMTU, SIOCGIFINDEX.
 _INTERFACE_COMMANDS = (0x8910, 0x8912, 0x8913, 0x8915, 0x891B, 0x8921, 0x8933)
 
@@ -74,6 +84,12 @@ _INTERFACE_COMMANDS = (0x8910, 0x8912, 0x8913, 0x8915, 0x891B, 0x8921, 0x8933)
 #: Not PR_SET_DUMPABLE: it would keep the host from looking at the process.
 _PRCTL_OPTIONS = (2, 3, 15, 16, 21, 23, 29, 30, 38, 39, 41, 42, 50, 51, 54, 55, 56, 0x53564D41)
 _PR_SET_SECCOMP = 22
+
+#: Clocks by a process's number: the process's own is known by 0 as well, and of threads there are none but its own.
+_CLOCKS_OF_PROCESSES, _CLOCK_OF_THREAD, _OWN_CLOCK = 1 << 31, 4, 0xFFFFFFFA
+#: FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE.
+_GIVE_BACK = 3
+_RENAME_WHITEOUT = 4  # leaves a device behind
 
 _PRIO_PROCESS = 0
 _IOPRIO_PROCESS = 1
@@ -172,6 +188,9 @@ def _of_files(rules: Rules) -> dict[str, Code]:
         "fchmod": mode(1, changed),
         "fchmodat": mode(2, changed),
         "fchmodat2": mode(2, changed),
+        "renameat2": has_bits(4, _RENAME_WHITEOUT, _REFUSED, ALLOW),
+        # What is on the disk at once, and not as fast as it is written, nobody can watch. A libc then writes instead.
+        "fallocate": one_of(1, (_GIVE_BACK,), ALLOW, refuse(errno.EOPNOTSUPP)),
         "truncate": _allowed_if(rules.private_tree),  # by its name; Landlock knows it since ABI 3
         "inotify_add_watch": _allowed_if(rules.private_tree),
         "sync": PRETEND,  # of all files of the machine
@@ -188,23 +207,27 @@ def _of_descriptors(rules: Rules) -> dict[str, Code]:
 
     commands = one_of(1, (*_FCNTL_COMMANDS, *(_TYING_COMMANDS if rules.nursery else ())), ALLOW, _REFUSED)
     below = is_below(0, max(held) + 1, _UNKNOWN, ALLOW) if held else ALLOW
-    terminal = (*_IOCTL_COMMANDS, *(_INTERFACE_COMMANDS if rules.network else ()))
+    closed = is_at_least(1, min(held), below, ALLOW) if held else ALLOW
+    has_terminals = rules.children and rules.private_tree
+    allowed = (*_IOCTL_COMMANDS, *(_INTERFACE_COMMANDS if rules.network else ()), *(_TERMINAL_COMMANDS if has_terminals else ()))
+    session = one_of(1, _SESSION_COMMANDS if has_terminals else (), PRETEND, refuse(errno.ENOTTY))
     return {
         "close": unless_held(0, PRETEND, ALLOW),
-        "close_range": is_at_least(1, min(held), below, ALLOW) if held else ALLOW,
+        "close_range": has_bits(2, _CLOSE_RANGE_UNSHARE, _REFUSED, closed),
         "dup": unless_held(0, _REFUSED, ALLOW),
         "dup2": unless_held(0, _REFUSED, unless_held(1, _REFUSED, ALLOW)),
         "dup3": unless_held(0, _REFUSED, unless_held(1, _REFUSED, ALLOW)),
         "flock": unless_held(0, _REFUSED, ALLOW),
         "fcntl": unless_held(0, one_of(1, (_F_GETFD, _F_GETFL), ALLOW, _REFUSED), commands),
-        "ioctl": one_of(1, terminal, ALLOW, refuse(errno.ENOTTY)),
+        "ioctl": one_of(1, allowed, ALLOW, session),
     }
 
 
 def _of_processes(rules: Rules) -> dict[str, Code]:
     signal = ALLOW if rules.children or rules.nursery else _own(0)
     forked = ALLOW if rules.children or rules.nursery else _REFUSED
-    thread = ALLOW if rules.threads else refuse(errno.EAGAIN)
+    # With a table of its own, a thread could have as many descriptors again, of which nobody outside sees any.
+    thread = has_bits(0, _CLONE_FILES, ALLOW, _REFUSED) if rules.threads else refuse(errno.EAGAIN)
     options = (*_PRCTL_OPTIONS, *((_PR_SET_SECCOMP,) if rules.nursery else ()))
     return {
         "clone": has_bits(0, _CLONE_NEVER, _REFUSED, has_bits(0, _CLONE_THREAD, thread, forked)),
@@ -221,14 +244,25 @@ def _of_processes(rules: Rules) -> dict[str, Code]:
         "prctl": one_of(0, options, ALLOW, _REFUSED),
         "prlimit64": _own(0),
         "personality": one_of(0, _PERSONALITIES, ALLOW, _REFUSED),
+        "futex": _of_futexes(),
     }
+
+
+def _of_futexes() -> Code:
+    """All but those that lend their owner a priority (6, 7, 8, 11, 12, 13): an owner is named by number, whoever that is."""
+    from_four = has_bits(1, 2, _UNKNOWN, ALLOW)
+    from_eight = has_bits(1, 2, has_bits(1, 1, _UNKNOWN, ALLOW), has_bits(1, 1, ALLOW, _UNKNOWN))
+    return has_bits(1, 8, has_bits(1, 4, _UNKNOWN, from_eight), has_bits(1, 4, from_four, ALLOW))
 
 
 def _of_scheduling() -> dict[str, Code]:
     """Of itself only: even to ask would tell which processes there are."""
+    numbered = has_bits(0, _CLOCK_OF_THREAD, ALLOW, one_of(0, (_OWN_CLOCK,), ALLOW, refuse(errno.EINVAL)))
+    clock = is_at_least(0, _CLOCKS_OF_PROCESSES, numbered, ALLOW)
     calls = ("setaffinity", "setscheduler", "getscheduler", "setparam", "getparam", "setattr", "getattr", "rr_get_interval")
     return {
         **dict.fromkeys((f"sched_{call}" for call in calls), _own(0)),
+        **dict.fromkeys(("clock_gettime", "clock_getres", "clock_nanosleep", "timer_create"), clock),
         "sched_getaffinity": _own(0, _UNKNOWN),  # asked of a thread by a libc, which does without if there is no such call
         "getpriority": one_of(0, (_PRIO_PROCESS,), _own(1), _REFUSED),
         "setpriority": one_of(0, (_PRIO_PROCESS,), _own(1), _REFUSED),

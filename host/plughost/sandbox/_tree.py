@@ -27,6 +27,7 @@ EXECUTE = 1 << 0
 READ = 1 << 2 | 1 << 3
 #: All but to execute, to make devices, and to command them.
 WRITE = (1 << 15) - 1 & ~(EXECUTE | 1 << 6 | 1 << 11)
+_COMMAND = 1 << 15
 
 #: What a program needs of a system, and what is of nobody's. What isn't there is left out.
 SYSTEM = (
@@ -65,10 +66,14 @@ _PROCESS = tuple(
 _PROGRAM = "/proc/self/exe"
 #: What the kernel shows of a process to that alone; and where a nursery finds its own.
 _MAPS, _ROLLUP, OWN_MAPS = "/proc/self/maps", "/proc/self/smaps_rollup", "/proc/maps"
+#: What programs of the system execute, in other folders than their own: git's commands, a compiler's passes.
+_PROGRAMS, _HELPERS = "/usr/bin", ("/usr/lib", "/usr/libexec")
 #: Other names of folders of programs, by which `sh` is known.
 _ALIASES = ("/bin", "/sbin")
 #: Not `/dev/zero`: what is mapped from it is shared memory that no limit counts.
 DEVICES = ("/dev/null", "/dev/full", "/dev/random", "/dev/urandom")
+#: Pseudo-terminals of a worker's own, which have no number but among themselves; how many, since their buffers are the kernel's.
+_TERMINALS, _MOST_TERMINALS = "/dev/pts", 16
 _RESOLVER = (
     "/etc/gai.conf",
     "/etc/host.conf",
@@ -92,13 +97,16 @@ class Files:
         self._executables, self._changeable = [], []
         if policy.processes != 1:
             execute = _not_in(policy.write, policy.execute)
-            self._executables = [os.path.join(venv, "bin"), self._python, *execute, *_loaders()]
+            helpers = _HELPERS if _PROGRAMS in execute else ()
+            self._executables = [os.path.join(venv, "bin"), self._python, *execute, *helpers, *_loaders()]
             self._changeable = [path for path in policy.execute if path not in execute]
         everything = [entry.path for entry in os.scandir("/") if entry.path != _TEMPORARY]
         hidden = [os.path.realpath(path) for path in policy.hide]
         write = [*(everything if "/" in policy.write else ()), *_not_in(policy.write, policy.write)]
         read = [*SYSTEM, *(_RESOLVER if policy.network == "on" else ()), *self.bases, venv, *own, *self._executables]
         read += [*(everything if "/" in policy.read else ()), *_not_in(policy.write, policy.read)]
+        taken = (*policy.read, *policy.write)
+        self._has_terminals = policy.processes != 1 and not any(_overlap(path, _TERMINALS) for path in taken)
         self._aliases = [path for path in _ALIASES if os.path.islink(path) and os.path.realpath(path) in policy.execute]
         self.write = list(_without(hidden, write))
         self.read = list(_without(hidden, read))
@@ -132,6 +140,9 @@ class Files:
             tree.place(path, "ro")
         for path in DEVICES:
             tree.place(path, "dev")
+        if self._has_terminals:
+            tree.add(_TERMINALS, ["terminals", _TERMINALS, _MOST_TERMINALS])
+            tree.add("/dev/ptmx", ["link", "/dev/ptmx", _TERMINALS + "/ptmx"])
         if not self._executables:  # else `self` may be several, and each another program
             tree.add(_PROGRAM, ["link", _PROGRAM, self._python])
         return tree
@@ -157,6 +168,8 @@ class Files:
         executables = [*self._executables, *(self._changeable if has_tree else ())]
         rules += [[path, EXECUTE | READ] for path in executables]
         rules += [[path, READ | WRITE] for path in (*self.write, work)]
+        if has_tree and self._has_terminals:
+            rules.append([_TERMINALS, READ | WRITE | _COMMAND])
         return [*rules, *([path, READ | WRITE] for path in (*DEVICES, *([_TEMPORARY] if has_tree else ())))]
 
 
@@ -204,7 +217,7 @@ class _Tree:
         if path in self._modes or self._is_bound(path):
             return
         self._make_way(path)
-        if step[0] == "tmpfs":
+        if step[0] in {"tmpfs", "terminals"}:
             self.steps.append(["dir", path])
         self.steps.append(step)
         self._modes[path] = ""
@@ -254,6 +267,10 @@ def _not_in(writable: Sequence[str], paths: Sequence[str]) -> list[str]:
 def _is_below(folder: str, path: str) -> bool:
     """Whether it is there by the folder alone; `/` doesn't stand for the temporary files of others."""
     return path != folder and is_within(folder, path) and not (folder == "/" and is_within(_TEMPORARY, path))
+
+
+def _overlap(one: str, other: str) -> bool:
+    return is_within(one, other) or is_within(other, one)
 
 
 def _without(hidden: Sequence[str], paths: Iterable[str]) -> Iterator[str]:

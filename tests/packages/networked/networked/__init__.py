@@ -48,6 +48,18 @@ def listen(host, port):
         return server.getsockname()[1]
 
 
+async def serve_itself(host, port):
+    """By a server of its own, once by an event loop and once by a socket that waits."""
+
+    async def greet(_, writer):
+        writer.write(b"mine")
+        writer.close()
+
+    async with await asyncio.start_server(greet, host, port) as server:
+        port = server.sockets[0].getsockname()[1]
+        return [await send_async(host, port), await asyncio.get_running_loop().run_in_executor(None, send, host, port)]
+
+
 def look_up(name):
     return socket.gethostbyname(name)
 

@@ -1,8 +1,14 @@
 """Looks around, as far as it is let."""
 
+import contextlib
+import fcntl
 import os
+import pty
+import signal
+import struct
 import subprocess
 import tempfile
+import termios
 
 
 def about():
@@ -44,3 +50,22 @@ def leave(code, text):
 
 def run(*argv):
     return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+
+
+def run_on_a_terminal(*argv):
+    child, terminal = pty.fork()
+    if not child:
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
+        os.execv(argv[0], argv)
+    text = b""
+    with contextlib.suppress(OSError):  # which it fails with when nobody has the other end any more
+        while chunk := os.read(terminal, 4096):
+            text += chunk
+    os.waitpid(child, 0)
+    return text.decode()
+
+
+def end_a_session(*argv):
+    child = subprocess.Popen(argv, start_new_session=True)
+    os.killpg(os.getpgid(child.pid), signal.SIGTERM)
+    return child.wait(10)
