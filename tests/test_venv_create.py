@@ -115,6 +115,28 @@ def test_packages_that_bring_a_file_of_the_same_name_are_installed(installer, ma
     assert venv.find_damage(str(made.path), None) != []
 
 
+@pytest.mark.parametrize(
+    ("brought", "text"),
+    [
+        ("data/pyvenv.cfg", "home = /tmp\nversion = 3.11\n"),
+        ("data/pyvenv.cfg", f"HOME = /tmp\nhome = {os.path.dirname(PYTHON.executable)}\n"),
+        ("data/pyvenv.cfg", "home = bin\n"),
+        ("scripts/python", "#!/bin/sh\n"),
+        ("data/bin/python3", "#!/bin/sh\n"),
+    ],
+)
+def test_no_package_brings_another_python(brought, text, make_lock, tmp_path, unpacked_pip):
+    (tmp_path / "store" / "cache").mkdir(parents=True)
+    (tmp_path / "store" / "cache" / "pip-programs").symlink_to(unpacked_pip, target_is_directory=True)
+    installer = _installer.choose(Store(tmp_path / "store"), "pip" if "python" in brought else "uv")  # uv refuses those itself
+    lockfile = make_lock(installer, more=lambda name: {f"sky-1.0.data/{brought}": text} if name == "sky" else {})
+    with pytest.raises(VenvError) as caught:
+        create(lockfile, installer, tmp_path)
+    part = "pyvenv.cfg" if "pyvenv" in brought else f"bin/{os.path.basename(brought)}"
+    assert caught.value.causes == (f"A package has a file for `{part}`",)
+    assert not os.listdir(installer.store.venvs)
+
+
 def test_the_same_lock_is_installed_once(uv, make_lock, tmp_path):
     lockfile = make_lock(uv)
     made = create(lockfile, uv, tmp_path)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from packaging.specifiers import SpecifierSet
 
-__all__ = ["Interpreter", "ask", "available", "find", "own"]
+__all__ = ["Interpreter", "ask", "available", "find", "foreign_part", "own"]
 
 #: Printed by an interpreter about itself. `-I -S` keeps it from running anything of the machine's or the user's.
 _QUESTION = (
@@ -35,6 +35,8 @@ _QUESTION = (
 )
 _ANSWER_TIMEOUT_S = 20.0
 _THINKABLE_MINORS = 100
+_CONFIGURATION = "pyvenv.cfg"
+_MOST_LINKS = 40  # one after another, as the kernel has it
 _NAME = re.compile(r"python3\.(\d+)\Z")
 
 
@@ -229,6 +231,43 @@ def _fits(interpreter: Interpreter, needs: SpecifierSet) -> bool:
 def _may_fit(minor: int, needs: SpecifierSet) -> bool:
     """Whether some patch release of this series fits: so that the others need not be started."""
     return any(needs.contains(f"3.{minor}.{patch}", prereleases=True) for patch in range(40))
+
+
+def foreign_part(venv: str, python: Interpreter) -> str:
+    """The file by which the environment would start another Python than this, or with another standard library; "" if none does.
+
+    A package may bring files for any place in an environment, and what starts there isn't confined yet.
+    """
+    program = os.path.realpath(python.executable)
+    for name in ("python", "python3", f"python{python.series}"):
+        link = os.path.join(venv, "bin", name)
+        if os.path.lexists(link) and not (os.path.islink(link) and os.path.realpath(link) == program):
+            return f"bin/{name}"
+    folders = {os.path.realpath(os.path.dirname(path)) for path in (program, *_steps(os.path.join(venv, "bin", "python")))}
+    homes = _homes(os.path.join(venv, _CONFIGURATION))
+    is_own = bool(homes) and all(os.path.isabs(home) and os.path.realpath(home) in folders for home in homes)
+    return "" if is_own else _CONFIGURATION
+
+
+def _steps(link: str) -> Iterator[str]:
+    """Where a link leads, step by step, out of the folder that it is in."""
+    folder = os.path.realpath(os.path.dirname(link))
+    for _ in range(_MOST_LINKS):
+        if not os.path.islink(link):
+            return
+        link = os.path.join(os.path.dirname(link), os.readlink(link))
+        if os.path.realpath(os.path.dirname(link)) != folder:
+            yield link
+
+
+def _homes(configuration: str) -> list[str]:
+    """Every value of `home`, as Python reads it: the first one counts, in whatever letters its name is."""
+    try:
+        with open(configuration, encoding="utf-8", errors="replace") as file:
+            pairs = [line.partition("=") for line in file]
+    except OSError:
+        return []
+    return [value.strip() for key, _, value in pairs if key.strip().lower() == "home"]
 
 
 def _is_shim(path: str) -> bool:

@@ -35,7 +35,8 @@ def _home(venv: str) -> str:
             lines = [line.partition("=") for line in file]
     except (OSError, ValueError):
         return ""
-    return next((value.strip() for key, _, value in lines if key.strip() == "home"), "")
+    homes = (value.strip() for key, _, value in lines if key.strip().lower() == "home")
+    return next(filter(os.path.isabs, homes), "")
 
 
 def _parts(prefix: str) -> list[str]:

@@ -14,7 +14,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from plughost._interpreters import Interpreter
+from plughost._interpreters import Interpreter, foreign_part
 from plughost.errors import StoreError, VenvError
 from plughost.paths import locked, read_file, replace_file
 from plughost.venv._contents import verify
@@ -99,6 +99,7 @@ def create(
             else:
                 built = build(lock) if lock.built_from_source or editable else {}
                 installer.install(lock.folder, path, python=python, built=built, offline=offline, log=log, keep=keep)
+            _check_python(path, python, log)
             verify(path, first=plugin, log=log)
             _check_packages(lock, path, log)
             _mark(key, path, python)
@@ -164,6 +165,16 @@ def _mark(key: str, path: str, python: Interpreter) -> None:
         "others": fingerprint.others,
     }
     replace_file(os.path.join(path, MARKER), json.dumps(marker, indent=1).encode())
+
+
+def _check_python(path: str, python: Interpreter, log: Path) -> None:
+    if part := foreign_part(path, python):
+        raise VenvError(
+            "What was installed has replaced the environment's Python",
+            reference="venv-failed",
+            causes=[f"A package has a file for `{part}`"],
+            log=log,
+        )
 
 
 def _check_packages(lock: Lockfile, path: str, log: Path) -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from plughost._installing import write_log
 from plughost.errors import BuildError, InstallError
-from plughost.wheel._environment import keepable, obtain
+from plughost.wheel._environment import check_python, keepable, obtain
 from plughost.wheel._hook import EDITABLE, WHEEL, ask_for_wheel, build_system_of, further_requirements
 from plughost.wheel._unpack import unpack
 
@@ -100,6 +100,7 @@ class Bench:
                 raise
             folder += "-built"
             self._furnish_otherwise(folder, requires)
+        check_python(folder, python=self._python, log=self._log)
         return folder
 
 

@@ -15,7 +15,9 @@ import time
 
 from packaging.requirements import InvalidRequirement, Requirement
 
+from plughost._interpreters import foreign_part
 from plughost._names import normalized
+from plughost.errors import BuildError
 from plughost.paths import locked, read_file, replace_file, scan
 
 TYPE_CHECKING = False
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from plughost._installer import Installer
     from plughost._interpreters import Interpreter
 
-__all__ = ["discard", "keepable", "obtain", "pins_of"]
+__all__ = ["check_python", "discard", "keepable", "obtain", "pins_of"]
 
 #: Not `uv_build`: uv builds with it in its own process.
 _BACKENDS = frozenset(
@@ -79,8 +81,20 @@ def obtain(requires: Sequence[str], *, installer: Installer, python: Interpreter
             discard(folder, installer)
             _sweep(installer, week)
             installer.furnish(folder, requires, python=python, offline=offline, log=log)
+            check_python(folder, python=python, log=log)
             replace_file(marker, json.dumps({"week": week, "made_from": made_from}).encode())
     return folder
+
+
+def check_python(folder: str, *, python: Interpreter, log: Path) -> None:
+    """Raises: BuildError: what was installed into the environment at `folder` has replaced its Python."""
+    if part := foreign_part(folder, python):
+        raise BuildError(
+            "What the build requires has replaced its environment's Python",
+            reference="build-requires",
+            causes=[f"A package has a file for `{part}`"],
+            log=log,
+        )
 
 
 def discard(folder: str, installer: Installer) -> None:
