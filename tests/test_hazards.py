@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,10 +12,10 @@ import plughost
 from plughost.worker import Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 #: Every case must be over by then, on a busy machine too; none is given a timeout of its own, unless it is about that.
-AT_ONCE_S = 20
+AT_ONCE_S = 60
 
 
 @pytest.fixture(autouse=True)
@@ -149,16 +148,14 @@ def test_a_result_that_cannot_travel_is_named_by_its_place(shared_host: plughost
 
 @pytest.mark.parametrize("tool", ["sleep", "spin", "spin-in-c", "ignore-signals", "wait-for-grandchild"])
 def test_a_timeout_ends_the_call_whatever_it_does(shared_host: plughost.Host, tool: str) -> None:
-    started = time.monotonic()
     with pytest.raises(TimeoutError) as caught:
         shared_host.invoke("hazards", tool, timeout_s=0.5)
     assert isinstance(caught.value, plughost.CallTimeout)
     assert caught.value.message == f"`hazards:{tool}` took longer than 0.5 s"
-    assert time.monotonic() - started < 5
 
 
 def test_a_timeout_ends_what_the_plugin_started_in_another_session(
-    shared_host: plughost.Host, monkeypatch: pytest.MonkeyPatch
+    shared_host: plughost.Host, monkeypatch: pytest.MonkeyPatch, is_gone: Callable[[int], bool]
 ) -> None:
     killed: list[Worker] = []
     kill = Worker.kill
@@ -167,14 +164,15 @@ def test_a_timeout_ends_what_the_plugin_started_in_another_session(
     with pytest.raises(plughost.CallTimeout):
         shared_host.invoke("hazards", "sleep", timeout_s=0.2)
     assert killed
-    assert not Path(f"/proc/{pid}").exists() or " Z " in Path(f"/proc/{pid}/stat").read_text()
+    assert is_gone(pid)
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_a_thread_that_the_plugin_left_does_not_hold_up_the_end(shared_host: plughost.Host) -> None:
     with plughost.Host(store=shared_host.store.root) as host:
         assert host.call("hazards", "leave-thread") == "done"
         started = time.monotonic()
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < AT_ONCE_S / 2
 
 
 def test_items_come_before_the_error_that_follows_them(shared_host: plughost.Host) -> None:
@@ -192,12 +190,8 @@ def test_a_stream_that_is_left_early_costs_no_more_than_what_was_taken(shared_ho
 
 
 def test_calls_from_many_threads_run_side_by_side(shared_host: plughost.Host) -> None:
-    results: list[object] = []
-    slow = threading.Thread(target=lambda: results.append(shared_host.call("hazards", "sleep", seconds=1.5)))
-    slow.start()
-    started = time.monotonic()
-    assert shared_host.call("hazards", "print-partly") == "done"
-    assert time.monotonic() - started < 1.4
-    assert not results
-    slow.join()
-    assert results == ["awake"]
+    slow = shared_host.submit("hazards", "sleep", seconds=3600)
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda _: shared_host.call("hazards", "print-partly"), range(8))) == ["done"] * 8
+    assert not slow.done()
+    assert slow.cancel()

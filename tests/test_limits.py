@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 MIB = 1 << 20
-#: A process that has reached a limit is gone by then, on a busy machine too; else it would wait for far longer.
-AT_ONCE_S = 10
+WAIT_S = 60
 
 
 @pytest.fixture(scope="module")
@@ -47,11 +46,10 @@ def limited(hungry_store: Path, confined: None) -> Iterator[Callable[..., Host]]
 
 
 def ended(host: Host, tool: str, **kwargs: object) -> LimitExceeded:
-    started = time.monotonic()
     with pytest.raises(LimitExceeded) as caught:
         host.call("hungry", tool, **kwargs)
-    assert time.monotonic() - started < AT_ONCE_S
-    assert host.call("hungry", "echo", value="as ever") == "as ever"
+    if caught.value.limit != "wall_s":  # a little of which the next call may take on a busy machine
+        assert host.call("hungry", "echo", value="as ever") == "as ever"
     return caught.value
 
 
@@ -60,7 +58,7 @@ def ended(host: Host, tool: str, **kwargs: object) -> LimitExceeded:
     [
         ("cpu_s", 0.2, "spin", {}, {}),
         ("cpu_s", 0.2, "spin", {"threads": 3}, {}),
-        ("wall_s", 0.2, "sleep", {"seconds": 20.0}, {}),
+        ("wall_s", 0.2, "sleep", {"seconds": 3600.0}, {}),
         ("disk_bytes", 20 * MIB, "write", {"mib": 25}, {}),
         ("disk_bytes", 2 * MIB, "write-many", {"files": 1000}, {}),
         ("disk_bytes", 20 * MIB, "write-many", {"files": 100, "kib": 300}, {}),
@@ -116,7 +114,7 @@ def limit_met(way: Callable[..., object], host: Host, tool: str, **kwargs: objec
 
 @pytest.mark.parametrize("way", [by_call, by_invoke, by_loop, by_stream, by_submission])
 def test_every_way_to_call_has_the_limits(limited: Callable[..., Host], way: Callable[..., object]) -> None:
-    host = limited(cpu_s=0.1, output_bytes=MIB, result_bytes=MIB)
+    host = limited(cpu_s=0.3, output_bytes=MIB, result_bytes=MIB)
     way(host, "echo", value=1)
     assert limit_met(way, host, "spin") == "cpu_s"
     assert limit_met(way, host, "print-much", mib=3) == "output_bytes"
@@ -158,7 +156,7 @@ def test_processes_of_any_kind_have_the_limits(
     host = limited(options, output_bytes=MIB, result_bytes=MIB)
     way(host, "echo", value=1)
     way(host, "echo", value=2)
-    assert limit_met(way, limited(options, wall_s=0.1), "sleep", seconds=20.0) == "wall_s"
+    assert limit_met(way, limited(options, wall_s=0.1), "sleep", seconds=3600.0) == "wall_s"
     assert limit_met(way, host, "print-much", mib=3) == "output_bytes"
     assert limit_met(way, host, "give", mib=3) == "result_bytes"
 
@@ -170,7 +168,7 @@ def test_no_other_process_is_ended_with_one_that_reached_a_limit(
     host = limited(options, processes=4, output_bytes=MIB)
     host.call("hungry", "echo", value=1)
     with ThreadPoolExecutor(4) as threads:
-        others = [threads.submit(host.call, "hungry", "sleep", seconds=1.0) for _ in range(3)]
+        others = [threads.submit(host.call, "hungry", "sleep", seconds=2.0) for _ in range(3)]
         for _ in range(2):
             assert limit_met(by_call, host, "print-much", mib=3) == "output_bytes"
             assert host.call("hungry", "echo", value=1) == 1
@@ -183,8 +181,8 @@ def test_memory_that_processes_share_is_counted_once(limited: Callable[..., Host
 
 
 def test_many_short_calls_count_one_by_one(limited: Callable[..., Host]) -> None:
-    host = limited(cpu_s=0.4, wall_s=0.4)
-    until = time.monotonic() + 0.7
+    host = limited(cpu_s=1.5, wall_s=1.5)
+    until = time.monotonic() + 2.5
     pid = host.call("hungry", "pid")
     while time.monotonic() < until:
         host.call("hungry", "echo", value=1)
@@ -195,7 +193,7 @@ def test_a_call_after_a_long_rest_has_the_limits_too(limited: Callable[..., Host
     host = limited(cpu_s=0.3)
     host.call("hungry", "echo", value=1)
     guards = host._workers.pool.guards
-    deadline = time.monotonic() + AT_ONCE_S
+    deadline = time.monotonic() + WAIT_S
     while not guards.is_asleep:
         assert time.monotonic() < deadline
         select.select([], [], [], 0.01)
@@ -224,9 +222,9 @@ def test_what_an_idle_process_does_is_limited_and_logged(
 
 
 def test_the_deadline_of_a_caller_is_not_the_policy_s(limited: Callable[..., Host]) -> None:
-    host = limited(wall_s=20.0)
+    host = limited(wall_s=60.0)
     with pytest.raises(CallTimeout) as caught:
-        host.invoke("hungry", "sleep", kwargs={"seconds": 20.0}, timeout_s=0.2)
+        host.invoke("hungry", "sleep", kwargs={"seconds": 3600.0}, timeout_s=0.2)
     assert "took longer than 0.2 s" in caught.value.message
 
 
@@ -300,7 +298,11 @@ CXX = "terminate called after throwing an instance of 'std::bad_alloc'\n  what()
 @pytest.mark.parametrize(
     ("tool", "kwargs", "told"),
     [
-        ("allocate-natively", {"mib": 300}, r"was killed by SIGSEGV when it had 1[45]\d MiB of the 150 MiB of memory"),
+        (
+            "allocate-natively",
+            {"mib": 300, "slowly_from": 125},
+            r"was killed by SIGSEGV when it had 1[45]\d MiB of the 150 MiB of memory",
+        ),
         (
             "give-up",
             {"name": "SIGABRT", "text": RUST},
@@ -323,7 +325,7 @@ def test_an_end_for_want_of_memory_is_told_as_the_limit(
 
 
 def test_an_end_for_want_of_room_in_memory_for_files_is_told_as_the_limit(limited: Callable[..., Host]) -> None:
-    error = ended(limited(disk_bytes=32 * MIB), "map-temporary", mib=64)
+    error = ended(limited(disk_bytes=32 * MIB), "map-temporary", mib=64, slowly_from=25)
     assert (error.limit, error.allowed) == ("memory_bytes", 32 * MIB)
     assert re.search(r"was killed by SIGBUS when `/tmp` held [23]\d MiB of 32 MiB", error.message)
     assert "work directory" in error.hint
@@ -338,7 +340,7 @@ def test_a_program_that_is_ended_by_the_kernel_for_a_large_file_is_told_of_as_th
 
 def test_calls_that_a_limit_has_ended_are_recorded_with_it(limited: Callable[..., Host]) -> None:
     host = limited(wall_s=0.2)
-    ended(host, "sleep", seconds=20.0)
+    ended(host, "sleep", seconds=3600.0)
     record = next(call for call in host.calls() if call.tool == "sleep" and call.outcome == "limited")
     assert (record.reference, record.exit_code) == ("limit-wall", 4)
     assert next(tool.failed for plugin in host.stats() for tool in plugin.tools if tool.tool == "sleep")

@@ -11,7 +11,9 @@ import time
 
 MIB = 1 << 20
 #: How long is waited to be noticed: far more than it takes.
-_NOTICED_WITHIN_S = 20
+_NOTICED_WITHIN_S = 60
+#: How long something lasts that has to be seen before it ends.
+_SEEN_WITHIN_S = 0.7
 
 kept = []
 
@@ -194,20 +196,20 @@ def open_files(count: int) -> str:
 def end_by(name: str, mib: int = 0) -> str:
     """By a signal that it sends itself, with that much memory in use for long enough to be seen."""
     kept.append(bytearray(b"x") * (mib * MIB))
-    time.sleep(0.2 if mib else 0)
+    time.sleep(_SEEN_WITHIN_S if mib else 0)
     os.kill(os.getpid(), getattr(signal, name))
     return _wait()
 
 
-def allocate_natively(mib: int) -> str:
+def allocate_natively(mib: int, slowly_from: int) -> str:
     """By functions of the C library, without looking at what they give."""
     import ctypes
 
     library = ctypes.CDLL(None)
     library.malloc.restype = ctypes.c_void_p
-    for _ in range(mib):
+    for taken in range(mib):
         ctypes.memset(library.malloc(MIB), 1, MIB)
-        time.sleep(0.001)
+        time.sleep(_SEEN_WITHIN_S / 7 if taken > slowly_from else 0)
     return _wait()
 
 
@@ -216,14 +218,14 @@ def map_memory(mib: int) -> str:
     return _wait()
 
 
-def map_temporary(mib: int) -> str:
+def map_temporary(mib: int, slowly_from: int) -> str:
     """A file in the temporary folder, by memory that shows it."""
     with tempfile.TemporaryFile() as file:
         file.truncate(mib * MIB)
         shown = mmap.mmap(file.fileno(), mib * MIB)
-        for place in range(0, mib * MIB, MIB):
-            shown[place : place + MIB] = b"x" * MIB
-            time.sleep(0.002)
+        for taken in range(mib):
+            shown[taken * MIB : (taken + 1) * MIB] = b"x" * MIB
+            time.sleep(_SEEN_WITHIN_S / 7 if taken > slowly_from else 0)
     return _wait()
 
 
