@@ -15,7 +15,7 @@ import pytest
 
 import plughost
 from plughost import _process
-from plughost.call import Output, describe, invoke, tools_of
+from plughost.call import Output, ToolCall, describe, invoke, tools_of
 from plughost.worker import Pool, Worker, launch
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 PACKAGES = Path(__file__).parent / "packages"
 PYTHONS = Path("~/.pyenv/versions").expanduser()
-AT_ONCE_S = 20
+AT_ONCE_S = 60
 ANSWER = [b"x", 1.5, {1, 2}]
 
 
@@ -44,7 +44,8 @@ class Plugin:
     def call(self, tool: str, **kwargs: object) -> object:
         worker = self.pool.take(("hostile", ""), self.launch)
         try:
-            return invoke(worker, "hostile", self.tools[tool], kwargs=kwargs, output=Output(None), timeout_s=AT_ONCE_S).result
+            asked = ToolCall("hostile", self.tools[tool], [], kwargs, output=Output(None), timeout_s=AT_ONCE_S)
+            return invoke(worker, asked).result
         finally:
             self.pool.give_back(("hostile", ""), worker)
 
@@ -84,7 +85,7 @@ def wait_for_end(pid: object) -> None:
     except ProcessLookupError:
         return
     try:
-        assert select.select([fd], [], [], 10)[0], f"process {pid} lives on"
+        assert select.select([fd], [], [], AT_ONCE_S)[0], f"process {pid} lives on"
     finally:
         os.close(fd)
 
@@ -191,20 +192,22 @@ def test_after_an_import_that_fails_the_next_call_has_a_new_process(plugin: Plug
     assert plugin.call("exit_in_copy") == 3
 
 
+@pytest.mark.usefixtures("unhurried")
 @pytest.mark.parametrize("tool", ["leave_daemon", "leave_pool"])
 def test_what_a_plugin_left_is_gone_when_its_worker_is(plugin: Plugin, tool: str) -> None:
     pid = plugin.call(tool)
     started = time.monotonic()
     plugin.pool.close()
-    assert time.monotonic() - started < 1.8  # less than the time after which it is killed
+    assert time.monotonic() - started < AT_ONCE_S / 2  # less than the time after which it is killed
     wait_for_end(pid)
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_a_copy_of_the_process_holds_nothing_up(plugin: Plugin) -> None:
     assert plugin.call("sleep_in_copy") == "done"
     started = time.monotonic()
     plugin.pool.close()
-    assert time.monotonic() - started < 1.8
+    assert time.monotonic() - started < AT_ONCE_S / 2
 
 
 @pytest.mark.parametrize("tool", ["forge", "announce_bytes", "greet_for_ever", "begin_a_line"])
@@ -220,6 +223,7 @@ def test_a_process_that_became_another_program_is_a_crash(plugin: Plugin) -> Non
         plugin.call("become_another_program")
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_a_forked_copy_of_the_host_does_not_hold_up_the_end_of_a_worker(plugin: Plugin) -> None:
     assert plugin.call("exit_in_copy") == 3
     r, w = os.pipe()
@@ -234,7 +238,7 @@ def test_a_forked_copy_of_the_host_does_not_hold_up_the_end_of_a_worker(plugin: 
     taken_s = time.monotonic() - started
     os.close(w)
     os.waitpid(copy, 0)
-    assert taken_s < 1.8
+    assert taken_s < AT_ONCE_S / 2
 
 
 def test_a_child_is_given_nothing_but_what_the_list_allows(plugin: Plugin, monkeypatch: pytest.MonkeyPatch) -> None:

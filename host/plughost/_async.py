@@ -16,20 +16,20 @@ from typing import TYPE_CHECKING
 from plughost._awaiting import ainvoke, astream, see_through
 from plughost._line import Free, Line
 from plughost._route import LOOK_EVERY_NS, NOT_PLAIN, Stop, composer, enclosed, head_of, plain_result, stop_at
-from plughost.call import choose_tool, is_stream
+from plughost.call import ToolCall, choose_tool, is_stream
 from plughost.worker import DEADLINE, IS_POSSIBLE, Custody
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
     from typing import TypeVar
 
+    from plughost._shared_async import AsyncRoute
     from plughost._workers import Workers
     from plughost.call import Outcome, Output
     from plughost.registry import Installed
     from plughost.worker import Seats, Worker
 
     T = TypeVar("T")
-    Call = Callable[[Sequence[object], Mapping[str, object]], Coroutine[None, None, object]]
 
 __all__ = ["AsyncCalls"]
 
@@ -80,7 +80,7 @@ class _Loop:
         self._workers = calls.workers
         self.lane = lane
         self._ran_ns = 0  # when the loop has gone on for the last time, as far as is known
-        self._quick: dict[tuple[str, str | None], Call] = {}
+        self._quick: dict[tuple[str, str | None], AsyncRoute] = {}
         self._lines: dict[Worker, Line] = {}
 
     def call(
@@ -89,7 +89,7 @@ class _Loop:
         call = self._quick.get((plugin, tool)) or self._open(plugin, tool)
         return call(args, kwargs)
 
-    def _open(self, plugin: str, tool: str | None) -> Call:
+    def _open(self, plugin: str, tool: str | None) -> AsyncRoute:
         """The quick way to a tool, if it is one to which there is one."""
 
         async def slowly(args: Sequence[object], kwargs: Mapping[str, object]) -> object:
@@ -112,11 +112,11 @@ class _Loop:
         call = self._quick[plugin, tool] = open_call(stop, chosen, reopen=reopen, slowly=slowly)
         return call
 
-    def _open_shared(self, stop: Stop, tool: Mapping[str, object], *, reopen: Call, slowly: Call) -> Call:
-        from plughost._shared_async import open_shared_call
+    def _open_shared(self, stop: Stop, tool: Mapping[str, object], *, reopen: AsyncRoute, slowly: AsyncRoute) -> AsyncRoute:
+        from plughost._shared_async import open_shared_route
 
         self._places(stop.installed)
-        return open_shared_call(
+        return open_shared_route(
             self._workers,
             stop,
             loop=self._loop,
@@ -137,8 +137,8 @@ class _Loop:
         return seats
 
     def _open_quick(  # noqa: C901, PLR0915 - as in `_route`, whose twin it is
-        self, stop: Stop, tool: Mapping[str, object], *, reopen: Call, slowly: Call
-    ) -> Call:
+        self, stop: Stop, tool: Mapping[str, object], *, reopen: AsyncRoute, slowly: AsyncRoute
+    ) -> AsyncRoute:
         workers, installed, compose, lines, pool = self._workers, stop.installed, composer(stop), self._lines, self._workers.pool
         crew = pool.crew((installed.name, installed.revision, self.lane))
         take, put, is_limited = crew.idle.pop, crew.idle.append, pool.is_limited
@@ -249,7 +249,7 @@ class _Loop:
         try:
             with workers.blaming(installed), workers.recording(installed, worker, str(chosen["name"]), args, kwargs):
                 output = self._calls.make_output(installed.name, chosen)
-                return await ainvoke(worker, installed.name, chosen, args, kwargs, output=output)
+                return await ainvoke(worker, ToolCall(installed.name, chosen, args, kwargs, output=output))
         finally:
             self.give_back(installed, worker)
 
@@ -271,7 +271,8 @@ class _Loop:
             chosen = choose_tool(installed.name, installed.manifest, tool)
             with workers.blaming(installed), workers.recording(installed, worker, str(chosen["name"]), args, kwargs):
                 output = self._calls.make_output(installed.name, chosen)
-                async with aclosing(astream(worker, installed.name, chosen, args, kwargs, output=output)) as items:
+                asked = ToolCall(installed.name, chosen, args, kwargs, output=output)
+                async with aclosing(astream(worker, asked)) as items:
                     async for item in items:
                         yield item
         finally:

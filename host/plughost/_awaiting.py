@@ -10,46 +10,28 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from plughost._pending import Steps
-from plughost.call import begin_call, is_stream, result_of
+from plughost.call import is_stream, result_of
 from plughost.errors import CallTimeout, PlughostError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 
-    from plughost.call import Output
+    from plughost.call import ToolCall
     from plughost.worker import Exchange, Worker
 
 __all__ = ["ainvoke", "astream", "see_through"]
 
 
-async def ainvoke(
-    worker: Worker,
-    plugin: str,
-    tool: Mapping[str, object],
-    args: Sequence[object],
-    kwargs: Mapping[str, object],
-    *,
-    timeout_s: float | None = None,
-    output: Output,
-) -> object:
+async def ainvoke(worker: Worker, call: ToolCall) -> object:
     """The tool's value; of a stream, the list of its items. Cancelled, it calls the call off: the worker is about to end."""
-    async with _asked(worker, plugin, tool, args, kwargs, timeout_s, output) as exchange:
-        return await see_through(exchange, worker, plugin, tool)
+    async with _asked(worker, call) as exchange:
+        return await see_through(exchange, worker, call.plugin, call.tool)
 
 
-async def astream(
-    worker: Worker,
-    plugin: str,
-    tool: Mapping[str, object],
-    args: Sequence[object],
-    kwargs: Mapping[str, object],
-    *,
-    timeout_s: float | None = None,
-    output: Output,
-) -> AsyncGenerator[object, None]:
+async def astream(worker: Worker, call: ToolCall) -> AsyncGenerator[object, None]:
     """The items as they come; a tool that is no stream gives its value as the only item. Closed early, it closes the child's."""
-    async with _asked(worker, plugin, tool, args, kwargs, timeout_s, output) as exchange:
-        streamed = is_stream(tool)
+    async with _asked(worker, call) as exchange:
+        streamed = is_stream(call.tool)
         with Steps(exchange) as steps:
             try:
                 done, message = await steps.step()
@@ -65,7 +47,7 @@ async def astream(
             except (asyncio.CancelledError, CallTimeout):
                 worker.cancel_nowait()
                 raise
-        result = result_of(message, plugin, tool, exchange)
+        result = result_of(message, call.plugin, call.tool, exchange)
         if not streamed or result is not None:
             yield result
 
@@ -91,23 +73,15 @@ async def see_through(exchange: Exchange, worker: Worker, plugin: str, tool: Map
 
 
 @asynccontextmanager
-async def _asked(
-    worker: Worker,
-    plugin: str,
-    tool: Mapping[str, object],
-    args: Sequence[object],
-    kwargs: Mapping[str, object],
-    timeout_s: float | None,
-    output: Output,
-) -> AsyncIterator[Exchange]:
+async def _asked(worker: Worker, call: ToolCall) -> AsyncIterator[Exchange]:
     try:
-        exchange = begin_call(worker, plugin, tool, args, kwargs, timeout_s, output)
+        exchange = call.begin(worker)
         try:
             yield exchange
         finally:
             await exchange.aclose()
     finally:
-        output.leave(worker)
+        call.output.leave(worker)
 
 
 async def _close(exchange: Exchange, steps: Steps, worker: Worker) -> None:

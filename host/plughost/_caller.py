@@ -6,9 +6,8 @@ Above it: `Host`, and the twin of it that runs a plugin in process; below it: th
 from __future__ import annotations
 
 import _thread
-import time
 
-from plughost.errors import PluginCrashed, PluginError, UsageError
+from plughost.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
     from plughost._async import AsyncCalls
     from plughost._policies import GivenPolicy
-    from plughost._route import Call as Route
+    from plughost._route import Route
     from plughost._submit import Call
     from plughost._workers import Workers
     from plughost.call import Event, IsolatedPlugin, Outcome, Output
@@ -116,7 +115,7 @@ class Caller:
 
         Raises: as `invoke` does, an error of the plugin's after the items that came before it.
         """
-        from plughost.call import choose_tool, stream
+        from plughost.call import ToolCall, choose_tool, stream
 
         installed = self._workers.find(plugin)
         worker, manifest = self._workers.take(installed)
@@ -125,7 +124,7 @@ class Caller:
             name = str(chosen["name"])
             with self._workers.blaming(installed), self._workers.recording(installed, worker, name, args, kwargs):
                 output = self._output(installed.name, chosen)
-                yield from stream(worker, installed.name, chosen, args=args, kwargs=kwargs, output=output)
+                yield from stream(worker, ToolCall(installed.name, chosen, args, kwargs, output=output))
         finally:
             self._workers.give_back(installed, worker)
 
@@ -208,43 +207,28 @@ class Caller:
         tool raised; an instance of the built-in exception's type too. PluginCrashed, CallTimeout: the process and all that it
         started are gone. StoreError, VenvError: the plugin's environment is missing or damaged.
         """
-        from plughost.call import choose_tool, invoke
+        from plughost.call import ToolCall, choose_tool, invoke
 
-        installed = self._workers.find(plugin)
+        workers, kwargs = self._workers, kwargs or {}
+        installed = workers.find(plugin)
         chosen = None if installed.manifest.get("editable") else choose_tool(installed.name, installed.manifest, tool)
-        worker, manifest = self._workers.take(installed, env=env, policy=policy)
+        worker, manifest = workers.take(installed, env=env, policy=policy)
         try:
             chosen = chosen or choose_tool(installed.name, manifest, tool)
-            journal = self._workers.journal
-            kept = b""
-            if journal.keeps_arguments:
-                said = self._workers.confining.policies.said(policy)
-                kept = journal.keep(args, kwargs or {}, timeout_s=timeout_s, env=env, said=said)
-            began_ns = time.perf_counter_ns()
-            try:
-                outcome = invoke(
-                    worker,
-                    installed.name,
-                    chosen,
-                    args=args,
-                    kwargs=kwargs or {},
-                    timeout_s=timeout_s,
-                    on_item=on_item,
-                    output=self._output(installed.name, chosen, on_output, on_event),
-                )
-            except BaseException as error:
-                journal.note(installed, str(chosen["name"]), worker, began_ns, kept, error)
-                raise
-        except (PluginError, PluginCrashed) as error:
-            self._workers.blame_environment(installed, error)
-            raise
-        else:
-            if kept and not (on_item and outcome.is_stream):
-                kept = journal.keep_result(kept, outcome.result)
-            journal.note(installed, outcome.tool, worker, began_ns, kept)
-            return outcome
+            name = str(chosen["name"])
+            said = workers.confining.policies.said(policy) if workers.journal.keeps_arguments else None
+            with (
+                workers.blaming(installed),
+                workers.recording(installed, worker, name, args, kwargs, timeout_s=timeout_s, env=env, said=said) as recording,
+            ):
+                output = self._output(installed.name, chosen, on_output, on_event)
+                asked = ToolCall(installed.name, chosen, args, kwargs, output=output, timeout_s=timeout_s)
+                outcome = invoke(worker, asked, on_item=on_item)
+                if not (on_item and outcome.is_stream):
+                    recording.keep_result(outcome.result)
+                return outcome
         finally:
-            self._workers.give_back(installed, worker, reuse=not env and policy is None)
+            workers.give_back(installed, worker, reuse=not env and policy is None)
 
     def session(
         self,

@@ -17,7 +17,7 @@ from plughost.errors import ContractError, PluginDisabled
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping, Sequence
 
-    from plughost._route import Call
+    from plughost._route import Route
     from plughost._workers import Workers
     from plughost.contract import HookImplementation
     from plughost.journal import Recording
@@ -44,7 +44,7 @@ class Door:
         self._found_by = found_by
         #: The revision in force, as last seen, and those that may be called in it: by identity.
         self._sound: tuple[Installed, set[HookImplementation]] = (installed, set(implementations))
-        self._routes: dict[HookImplementation, Call] = {}
+        self._routes: dict[HookImplementation, Route] = {}
         self._terms = Terms(offers=workers.offers, types=workers.exception_types, timeout_s=timeout_s)
 
     def call(self, implementation: HookImplementation, args: Sequence[object], kwargs: Mapping[str, object]) -> object:
@@ -58,7 +58,7 @@ class Door:
                 return None
         return self._finish(begun)
 
-    def _open_route(self, implementation: HookImplementation) -> Call:
+    def _open_route(self, implementation: HookImplementation) -> Route:
         """The quick way to an implementation, if there is one to it."""
 
         def slowly(args: Sequence[object], kwargs: Mapping[str, object]) -> object:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from plughost.registry import Installed
     from plughost.worker import Exchange, Worker
 
-    Call = Callable[[Sequence[object], Mapping[str, object]], object]
+    Route = Callable[[Sequence[object], Mapping[str, object]], object]
     Composer = Callable[[Sequence[object], Mapping[str, object]], str | None]
 
 __all__ = ["LOOK_EVERY_NS", "NOT_PLAIN", "Stop", "composer", "enclosed", "head_of", "open_route", "plain_result", "stop_at"]
@@ -150,8 +150,8 @@ def plain_result(chunk: bytes, number: int, worker: Worker) -> object:
 
 
 def open_route(  # noqa: C901, PLR0915 - see above
-    workers: Workers, stop: Stop, *, reopen: Call, slowly: Call, conclude: Callable[[Exchange], object]
-) -> Call:
+    workers: Workers, stop: Stop, *, reopen: Route, slowly: Route, conclude: Callable[[Exchange], object]
+) -> Route:
     """A function that calls what is at the `stop`.
 
     It calls `reopen` once the plugin is another, and `slowly` where it isn't sure of a call. `conclude` takes an answer that is

@@ -21,22 +21,22 @@ if TYPE_CHECKING:
     from plughost._workers import Workers
     from plughost.worker import Exchange, Seat, Shared
 
-    Call = Callable[[Sequence[object], Mapping[str, object]], Coroutine[None, None, object]]
+    AsyncRoute = Callable[[Sequence[object], Mapping[str, object]], Coroutine[None, None, object]]
 
-__all__ = ["Reading", "open_shared_call"]
+__all__ = ["Reading", "open_shared_route"]
 
 
-def open_shared_call(
+def open_shared_route(
     workers: Workers,
     stop: Stop,
     *,
     loop: asyncio.AbstractEventLoop,
     lane: str,
     enter: Callable[[], Awaitable[Shared]],
-    reopen: Call,
-    slowly: Call,
+    reopen: AsyncRoute,
+    slowly: AsyncRoute,
     conclude: Callable[[Exchange, Seat], Awaitable[object]],
-) -> Call:
+) -> AsyncRoute:
     """A function that calls what is at the `stop`; `enter` gives a place in a worker, once there is one."""
     common = SharedCall(workers, stop, lane=lane)
     compose, now_ns, enter_nowait, leave = common.compose, time.perf_counter_ns, common.seats.enter_nowait, common.seats.leave

@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from plughost._route import Call, Stop
+    from plughost._route import Route, Stop
     from plughost._workers import Workers
     from plughost.worker import Exchange, Lane, Seats
 
@@ -107,8 +107,8 @@ class SharedCall:
         seat.give_back()
 
 
-def open_route(workers: Workers, stop: Stop, *, reopen: Call, slowly: Call, conclude: Callable[[Exchange], object]) -> Call:
-    """As `open_route`."""
+def open_route(workers: Workers, stop: Stop, *, reopen: Route, slowly: Route, conclude: Callable[[Exchange], object]) -> Route:
+    """As `_route.open_route`, to workers that serve several calls at once."""
     common = SharedCall(workers, stop)
     compose, enter, leave, now_ns = common.compose, common.seats.enter, common.seats.leave, time.perf_counter_ns
 

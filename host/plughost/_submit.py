@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from plughost._pending import see_through
-from plughost.call import begin_call, choose_tool, conclude
+from plughost.call import ToolCall, choose_tool, conclude
 from plughost.errors import CallCancelled, PluginCrashed, PluginError
 from plughost.worker import CANCEL_GRACE_S
 
@@ -168,7 +168,7 @@ def submit(
         recording = workers.recording(installed, worker, str(chosen["name"]), args, kwargs)
         output = make_output(installed.name, chosen)
         try:
-            exchange = begin_call(worker, installed.name, chosen, args, kwargs, None, output)
+            exchange = ToolCall(installed.name, chosen, args, kwargs, output=output).begin(worker)
         except BaseException as error:
             recording.end(error)
             raise

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     )
     from plughost.call._fit import Fit
     from plughost.call._hooks import HookCall, HookWrapping, Terms, conclude_hook
-    from plughost.call._invoke import Outcome, Output, begin_call, conclude, describe, invoke, is_stream, load, result_of, stream
-    from plughost.call._proxies import Begun, HookDoor, IsolatedPlugin, begin_ahead, make_plugin
+    from plughost.call._invoke import Outcome, conclude, describe, invoke, load, stream
+    from plughost.call._output import Output
+    from plughost.call._proxies import Begun, IsolatedPlugin, begin_ahead, make_plugin
     from plughost.call._schema import resolved, type_text
+    from plughost.call._tool_call import ToolCall, is_stream, result_of
     from plughost.call._tools import choose_tool, split_name, tools_of
 
 __all__ = [
@@ -30,7 +32,6 @@ __all__ = [
     "Event",
     "Fit",
     "HookCall",
-    "HookDoor",
     "HookWrapping",
     "IsolatedPlugin",
     "LogEvent",
@@ -40,8 +41,8 @@ __all__ = [
     "ProgressEvent",
     "ReportingOutput",
     "Terms",
+    "ToolCall",
     "begin_ahead",
-    "begin_call",
     "choose_tool",
     "conclude",
     "conclude_hook",
@@ -78,21 +79,12 @@ __getattr__ = lazily(
             "log_printed",
         ),
         "_hooks": ("HookCall", "HookWrapping", "Terms", "conclude_hook"),
-        "_invoke": (
-            "Outcome",
-            "Output",
-            "begin_call",
-            "conclude",
-            "describe",
-            "invoke",
-            "is_stream",
-            "load",
-            "result_of",
-            "stream",
-        ),
+        "_invoke": ("Outcome", "conclude", "describe", "invoke", "load", "stream"),
+        "_output": ("Output",),
         "_fit": ("Fit",),
-        "_proxies": ("Begun", "HookDoor", "IsolatedPlugin", "begin_ahead", "make_plugin"),
+        "_proxies": ("Begun", "IsolatedPlugin", "begin_ahead", "make_plugin"),
         "_schema": ("resolved", "type_text"),
+        "_tool_call": ("ToolCall", "is_stream", "result_of"),
         "_tools": ("choose_tool", "split_name", "tools_of"),
     },
 )

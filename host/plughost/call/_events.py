@@ -8,7 +8,7 @@ from __future__ import annotations
 import codecs
 import sys
 
-from plughost.call._invoke import Output
+from plughost.call._output import Output
 from plughost.runner.wire import WireError
 
 TYPE_CHECKING = False

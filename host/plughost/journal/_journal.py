@@ -126,10 +126,6 @@ class Journal:
             more += b"," + fields({"timeout_s": timeout_s, "env": " ".join(sorted(env or {}))})
         return more
 
-    def keep_result(self, kept: bytes, result: object) -> bytes:
-        """With what tells the result from another one."""
-        return b'%b,"digest":"%b"' % (kept, digest(result).encode())
-
     def note(
         self,
         plugin: Revision,
@@ -236,6 +232,11 @@ class Recording:
 
     def __exit__(self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None) -> None:
         self.end(error)
+
+    def keep_result(self, result: object) -> None:
+        """Where the arguments are kept, record too what tells the result from another one."""
+        if self._kept:
+            self._kept = b'%b,"digest":"%b"' % (self._kept, digest(result).encode())
 
     def end(self, error: BaseException | None = None, *, ended_ns: int = 0) -> None:
         self._journal.note(self._plugin, self._tool, self._worker, self._began_ns, self._kept, error, ended_ns)

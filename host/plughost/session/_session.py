@@ -12,7 +12,7 @@ from functools import partial
 from math import inf
 from typing import TYPE_CHECKING
 
-from plughost.call import Outcome, choose_tool, invoke, stream
+from plughost.call import ToolCall, choose_tool, invoke, stream
 from plughost.errors import PlughostError
 from plughost.registry import set_aside
 from plughost.session import _ends
@@ -109,8 +109,8 @@ class Session:
 
         Raises: as `invoke` does.
         """
-        with self.tasks.one() as task:
-            return self._invoke(task, tool, args=args, kwargs=kwargs).result
+        with self.tasks.one() as task, self._asked(task, tool, args, kwargs) as asked:
+            return invoke(task.worker, asked).result
 
     async def acall(self, tool: str | None = None, /, *args: object, **kwargs: object) -> object:
         """As `call`, while the event loop goes on. Cancelled, it has the plugin end the call as by Ctrl-C: its state is lost.
@@ -121,9 +121,8 @@ class Session:
         from plughost.session._awaited import one_awaited
 
         async with one_awaited(self.tasks) as task:
-            with self._chosen(task, tool, args, kwargs) as chosen:
-                output = self._make_output(self.plugin, chosen)
-                return await ainvoke(task.worker, self.plugin, chosen, args, kwargs, timeout_s=task.timeout_s, output=output)
+            with self._asked(task, tool, args, kwargs) as asked:
+                return await ainvoke(task.worker, asked)
 
     def stream(self, tool: str | None = None, /, *args: object, **kwargs: object) -> Iterator[object]:
         """Call a tool and give its items as they come; leaving the loop early closes the generator in the child.
@@ -132,9 +131,8 @@ class Session:
 
         Raises: as `invoke` does, an error of the plugin's after the items that came before it.
         """
-        with self.tasks.one() as task, self._chosen(task, tool, args, kwargs) as chosen:
-            output = self._make_output(self.plugin, chosen)
-            yield from stream(task.worker, self.plugin, chosen, args=args, kwargs=kwargs, timeout_s=task.timeout_s, output=output)
+        with self.tasks.one() as task, self._asked(task, tool, args, kwargs) as asked:
+            yield from stream(task.worker, asked)
 
     async def astream(self, tool: str | None = None, /, *args: object, **kwargs: object) -> AsyncGenerator[object, None]:
         """As `stream`, for `async for`. Cancelled while it waits for an item, it ends as `acall` does.
@@ -145,10 +143,8 @@ class Session:
         from plughost.session._awaited import one_awaited
 
         async with one_awaited(self.tasks) as task:
-            with self._chosen(task, tool, args, kwargs) as chosen:
-                output = self._make_output(self.plugin, chosen)
-                items = astream(task.worker, self.plugin, chosen, args, kwargs, timeout_s=task.timeout_s, output=output)
-                async with aclosing(items):
+            with self._asked(task, tool, args, kwargs) as asked:
+                async with aclosing(astream(task.worker, asked)) as items:
                     async for item in items:
                         yield item
 
@@ -173,51 +169,34 @@ class Session:
         """
         with self.tasks.one(timeout_s) as task:
             before = list_files(self.folder)
-            outcome = self._invoke(
-                task, tool, args=args, kwargs=kwargs or {}, on_output=on_output, on_item=on_item, on_event=on_event
-            )
+            with self._asked(task, tool, args, kwargs or {}, on_output, on_event) as asked:
+                outcome = invoke(task.worker, asked, on_item=on_item)
             now = list_files(self.folder)
             artifacts = written(self.folder, before, now)
         return SessionOutcome(outcome, artifacts, artifacts_complete=before.is_whole and now.is_whole)
 
-    def _invoke(
+    @contextmanager
+    def _asked(
         self,
         task: Task,
         tool: str | None,
-        *,
         args: Sequence[object],
         kwargs: Mapping[str, object],
         on_output: Callable[[bytes], None] | None = None,
-        on_item: Callable[[object], None] | None = None,
         on_event: Callable[[Event], object] | None = None,
-    ) -> Outcome:
-        with self._chosen(task, tool, args, kwargs) as chosen:
-            return invoke(
-                task.worker,
-                self.plugin,
-                chosen,
-                args=args,
-                kwargs=kwargs,
-                timeout_s=task.timeout_s,
-                on_item=on_item,
-                output=self._make_output(self.plugin, chosen, on_output, on_event),
-            )
-
-    @contextmanager
-    def _chosen(
-        self, task: Task, tool: str | None, args: Sequence[object], kwargs: Mapping[str, object]
-    ) -> Iterator[Mapping[str, object]]:
-        """The tool, whose call is made in this: the journal has it, and an environment that is damaged is found out."""
+    ) -> Iterator[ToolCall]:
+        """The call, to be made in this block: the journal has it, and an environment that is damaged is found out."""
         chosen, workers = choose_tool(self.plugin, task.manifest, tool), self._workers
-        name = str(chosen["name"])
+        name, limit_s = str(chosen["name"]), task.timeout_s
         with (
             workers.blaming(self._installed),
             workers.recording(
-                self._installed, task.worker, name, args, kwargs, timeout_s=task.timeout_s, env=self._env, said=self._said
+                self._installed, task.worker, name, args, kwargs, timeout_s=limit_s, env=self._env, said=self._said
             ),
         ):
             try:
-                yield chosen
+                output = self._make_output(self.plugin, chosen, on_output, on_event)
+                yield ToolCall(self.plugin, chosen, args, kwargs, output=output, timeout_s=limit_s)
             except PlughostError as error:
                 self.limits.explain(error, self.policy)
                 raise
