@@ -128,8 +128,8 @@ def team(tmp_path, commit):
 
 def test_the_minute_of_the_readme(reader, team):
     team("weather", "1.2", WEATHER, "forecast")
-    examples = README.read_text(encoding="utf-8").partition("## Try it")[0].count("```console")
-    for block in blocks(README, "console")[:examples]:
+    _try_it, *examples = blocks(README, "console")
+    for block in examples:
         reader.type(block)
     (program,) = (block for block in blocks(README, "python") if "host.add(" in block)
     assert reader.execute(program + "    print(warm)\n").endswith("[11.5, 12.0, 9.5]\n")
