@@ -378,7 +378,7 @@ class Trial:
 
     def note_left(self, after: str) -> None:
         """What still runs once the host has ended all of its own; orphans come to this process."""
-        deadline = time.monotonic() + 2
+        deadline = time.monotonic() + 20
         while (left := self._left()) and time.monotonic() < deadline:
             time.sleep(0.02)
         self.results[f"left after {after}"] = {"answer": "", "seen": left}

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 PROGRAM = Path(__file__).parent / "attacks.py"
 #: Where this Python imports from, plughost first, for one that may be another.
 IMPORTED_FROM = os.pathsep.join([str(ROOT / "host"), *filter(None, sys.path)])
-TRIED_WITHIN_S = 100
+TRIED_WITHIN_S = 220
 SOMEBODY = 12345
 #: What a plugin may learn where it has no tree of files of its own, which takes somebody's leave.
 TOLD = {f"files.tell_by_{way}" for way in ("access", "entering", "link", "opening_as_path", "space", "stat")}

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 #: The first calls of a process are lines.
 LINES = 16
+WAIT_S = 60
 #: The calls that a page has room for.
 SLOTS = (SIZE_BYTES - HEADS_BYTES) // 48
 
@@ -116,7 +117,7 @@ def test_a_slot_has_all_that_a_line_has(journal, store):
 
 
 def test_calls_of_a_host_go_to_a_page_after_the_first(script, store):
-    assert script("[call(number) for number in range(100)]\nhost.close()").communicate(timeout=60) == ("", None)
+    assert script("[call(number) for number in range(100)]\nhost.close()").communicate(timeout=WAIT_S) == ("", None)
     assert len(pages(store)) == 1
     assert pages(store)[0].stat().st_size == HEADS_BYTES + (100 - LINES) * 48
     assert runs(noted(store)) == [100]
@@ -150,7 +151,7 @@ def test_a_forked_copy_fills_no_slot_of_the_original(script, store):
         "host.close()\n"
         "if pid: os.waitpid(pid, 0)"
     )
-    assert process.communicate(timeout=60) == ("", None)
+    assert process.communicate(timeout=WAIT_S) == ("", None)
     assert runs(noted(store)) == [50] * 3
 
 
@@ -159,11 +160,14 @@ def test_threads_signals_and_a_journal_that_is_closed_meanwhile_lose_nothing(jou
     writer, each, threads = journal.writer(Plugin, "add"), 3 * SLOTS, 4
     others = count(threads * each)
     handled = []
+    is_over = threading.Event()
 
     def handle(*_: object) -> None:
-        number = next(others)  # before another signal comes
+        number = next(others)
         handled.append(number)
         note(writer, number)
+        if not is_over.is_set():
+            signal.setitimer(signal.ITIMER_REAL, 0.0005)
 
     def run(start: int) -> None:
         for number in range(start, start + each):
@@ -172,7 +176,7 @@ def test_threads_signals_and_a_journal_that_is_closed_meanwhile_lose_nothing(jou
     interval = sys.getswitchinterval()
     before = signal.signal(signal.SIGALRM, handle)
     sys.setswitchinterval(1e-6)
-    signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+    signal.setitimer(signal.ITIMER_REAL, 0.0005)
     try:
         running = [threading.Thread(target=run, args=(number * each,)) for number in range(threads)]
         for thread in running:
@@ -182,6 +186,7 @@ def test_threads_signals_and_a_journal_that_is_closed_meanwhile_lose_nothing(jou
             journal.close()
             refresh(store)
     finally:
+        is_over.set()
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
         sys.setswitchinterval(interval)
@@ -331,7 +336,7 @@ def test_where_a_page_cannot_be_made_there_are_lines(script, store):
     text = (
         "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n[call(number) for number in range(100)]"
     )
-    assert script(text).communicate(timeout=60) == ("", None)
+    assert script(text).communicate(timeout=WAIT_S) == ("", None)
     assert pages(store) == []
     assert len(noted(store)) == 100
 

@@ -218,7 +218,7 @@ def look(store: Path, name: str) -> Model:
 def test_whatever_is_done_and_killed_what_must_be_there_is_there_and_nothing_else(
     tmp_path: Path, store: Path, commit: Callable[[Path], str]
 ) -> None:
-    signal.alarm(max(120, 3 * OPERATIONS))  # the limit of each test is for the usual number
+    signal.alarm(max(240, 3 * OPERATIONS))  # the limit of each test is for the usual number
     lives = [
         Life(number=n, repository=tmp_path / f"repository-{n}", store=store, commit=commit, random=random.Random(SEED + n))
         for n in range(PROCESSES)
@@ -263,7 +263,7 @@ def _call_each(host: plughost.Host, life: Life) -> None:
 
 
 def _expect_nothing_left(store: Path, lives: list[Life]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not registry.collect_garbage(Store(store)) and time.monotonic() < deadline:
         pass  # an installer of a killed process may hold a lock for a moment
     paths = Store(store)

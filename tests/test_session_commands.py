@@ -130,8 +130,11 @@ def test_all_sessions_are_stopped_each_with_a_folder_for_its_files(shell):
 
 
 def test_the_daemon_stays_while_there_are_sessions_and_no_longer(shell, is_gone):
-    daemon = shell.json("up", "--idle", "1")["pid"]
-    folder = Path(shell.json("session", "start", "stateful", "--idle-timeout", "2")["folder"])
+    began = time.monotonic()
+    shell("session", "list")
+    idle_s = 1 + 5 * (time.monotonic() - began)  # in which the next command has to come
+    daemon = shell.json("up", "--idle", f"{idle_s}")["pid"]
+    folder = Path(shell.json("session", "start", "stateful", "--idle-timeout", f"{idle_s + 1}")["folder"])
     status = shell.json("up", "--status")
     assert (status["pid"], status["sessions"]) == (daemon, 1)
     until(lambda: not folder.exists())
