@@ -19,7 +19,7 @@ def run(folder, monkeypatch):
     environment = dict(os.environ)
     monkeypatch.setattr(sys, "path", sys.path[:])
     for module, limit in ((_failures, "_MOST_S"), (_shown, "_MOST_S"), (_values, "_MOST_SHOWN_S")):
-        monkeypatch.setattr(module, limit, 0.2)  # for values that take too long to show
+        monkeypatch.setattr(module, limit, 0.5)  # for values that take too long to show
     _task.make_once.cache_clear()
     yield execute_python_task
     _task.make_once.cache_clear()

@@ -42,15 +42,21 @@ def test_a_syntax_error_has_its_line_and_a_caret(run):
         ("import no_such_module_here", "ModuleNotFoundError", "--with no-such-module-here"),
         ("import json.missing", "ModuleNotFoundError", "`json` is there but has no module"),
         ("from json import missing", "ImportError", "`json` is there but hasn't got this name"),
+        ("import google.cloud.storage", "ModuleNotFoundError", "--with google-cloud-storage"),
+        ("from google.protobuf import any_pb2", "ModuleNotFoundError", "--with protobuf"),
+        ("raise ImportError(\"Missing optional dependency 'yaml'. Use pip.\")", "ImportError", "--with pyyaml"),
         ("from . import sibling", "ImportError", "by full names"),
         ("if True:\nx = 1", "IndentationError", "the indentation"),
-        ("%matplotlib inline", "SyntaxError", "figures are saved as files"),
+        ("%matplotlib_inline", "SyntaxError", "only notebooks"),
         ("x = 1\n!pip install -q -r a.txt requests 'numpy<3'", "SyntaxError", "SOURCE --with requests --with 'numpy<3'`"),
         ("%%time\n1", "SyntaxError", "only notebooks"),
         (">>> 1 + 1\n2", "SyntaxError", "without the prompts"),
         ("```bash\nls\n```", "SyntaxError", "without the Markdown"),
         ("x = '\ud83d'", "SyntaxError", "of line 1"),
         ("np.zeros(3)", "NameError", "`import numpy as np`"),
+        ("{'a': true}", "NameError", "it is `True`"),
+        ("display(1)", "NameError", "`print(…)`"),
+        ("In [1]: 1 + 1", "NameError", "without the prompts"),
         ("number = 1\nnumbre", "NameError", "`number`"),
         ("zzzz", "NameError", "give it in `context`"),
         ("x = [0] * 10 ** 15", "MemoryError", "work in parts"),
@@ -96,6 +102,19 @@ def test_errors_say_what_to_do_next(run, code, kind, suggestion):
     error = run(code)["error"]
     assert error["type"] == kind
     assert suggestion in error["suggestion"]
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="newer ones take it")
+@pytest.mark.parametrize(
+    ("code", "suggestion"),
+    [
+        ("def f[T](x: T) -> T: return x", "for Python 3.12 and later"),
+        ("type Row = list", "for Python 3.12 and later"),
+        ("words = []\nf'{', '.join(words)}'", "other quotes"),
+    ],
+)
+def test_of_what_a_newer_python_would_take_it_is_said(run, code, suggestion):
+    assert suggestion in run(code)["error"]["suggestion"]
 
 
 @pytest.mark.skipif(sys.version_info < (3, 10), reason="older ones don't know the names of their modules")

@@ -60,6 +60,18 @@ def test_an_answer_without_code_is_an_error(run, answer, text):
     assert "`complete`" in done["error"]["suggestion"]
 
 
+def test_an_answer_that_is_no_python_is_called_so(run, answer):
+    answer("I can't do that.")
+    done = run(instruction="do it")
+    assert (done["code"], done["error"]["type"]) == ("I can't do that.", "SyntaxError")
+    assert "`complete` gave is no Python" in done["error"]["suggestion"]
+
+
+def test_an_empty_instruction_is_refused(run):
+    with pytest.raises(ValueError, match="`instruction` is empty"):
+        run(instruction=" ")
+
+
 def test_code_that_fails_is_given_too(run, answer):
     answer("```python\n1 / 0\n```")
     done = run(instruction="do it")

@@ -262,3 +262,23 @@ def test_whatever_code_does_the_next_code_runs(run, code):
     assert set(run(code)) == set(run("1"))
     done = run("import math\nprint(len('abc'))\nmath.floor(1.5) + sum([1])")
     assert (done["success"], done["result"], done["output"]) == (True, 2, "3\n")
+
+
+def test_lines_that_tell_a_notebook_how_to_show_figures_do_nothing(run):
+    done = run("%matplotlib inline\n%config InlineBackend.figure_format = 'retina'\nif True:\n    %matplotlib inline\nx = 1\nx / 0")
+    assert (done["error"]["type"], done["error"]["line"]) == ("ZeroDivisionError", 6)
+    assert run("x, '''\n%matplotlib inline\n'''")["result"] == [1, "\n%matplotlib inline\n"]
+
+
+def test_what_variables_print_when_they_are_shown_is_no_output(run):
+    code = "class Loud:\n    def __repr__(self):\n        print('loud')\n        return 'Loud()'\nloud = Loud()"
+    assert run(code)["output"] == ""
+    assert run("print('quiet')")["output"] == "quiet\n"
+    assert run("loud")["output"] == "loud\n"
+
+
+def test_code_logs_as_anywhere(run, monkeypatch):
+    import logging
+
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])  # pytest has its own
+    assert run("import logging\nlogging.info('a')\nlogging.warning('b')")["output"] == "WARNING:root:b\n"

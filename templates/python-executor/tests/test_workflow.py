@@ -45,6 +45,7 @@ def test_no_step_is_success(run):
     [
         ([{"code": "1"}, {}], 0, "`step 2`: give either `code` or `instruction`"),
         ([{"code": "1", "instruction": "one"}], 0, "`step 1`: give either"),
+        ([{"cod": "1"}], 0, "`cod`, which steps don't have"),
         ([{"code": "1", "contxt": {}}], 0, "`contxt`, which steps don't have"),
         ([{"code": "1", "name": "a"}, {"code": "2", "name": "a"}], 0, "two steps are called `a`"),
         ([{"code": "1", "name": "a"}], "b", "no step `b` to start at, but `a`"),

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 import errno
 import os
 import re
 import socket
-import sys
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from . import _packages
 from ._alarm import TimeIsUp
+from ._missing import of_import, of_name
 from ._syntax import of_syntax
+from ._traces import MOST_FRAMES, frames
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -47,7 +47,6 @@ _BY_TYPE: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str
         KeyboardInterrupt,
         "It was interrupted, by its caller's deadline or a cancel: work on less at a time, in several calls, or allow more time",
     ),
-    (MemoryError, "It needs more memory than there is: work in parts, with smaller types, and `del` what isn't needed any more"),
     (RecursionError, "A function calls itself without an end: give it a case that ends it, or write it as a loop"),
     (UnicodeError, 'The bytes aren\'t of that encoding: name theirs, `open(…, encoding="latin-1")`, or add `errors="replace"`'),
     ((TimeoutError, asyncio.TimeoutError), "It waited for too long: check what it waits for, or wait for longer"),
@@ -69,8 +68,6 @@ _BY_NAME = {
     "bdb.BdbQuit": "Nobody can use a debugger here: print what you want to know",
     "_tkinter.TclError": _NO_SCREEN,
 }
-
-_ALIASES = {"np": "import numpy as np", "pd": "import pandas as pd", "plt": "import matplotlib.pyplot as plt"}
 
 #: What isn't reachable says so in many ways; errors that come by these modules are about nothing else.
 _NETWORK_MODULES = frozenset(
@@ -104,9 +101,11 @@ def _advice(error: BaseException, names: Iterable[str], line: str) -> str:
     if isinstance(error, SyntaxError):
         return of_syntax(error, line)
     if isinstance(error, ImportError):
-        return _of_import(error)
+        return of_import(error) or (_NO_SCREEN if "interactive framework" in str(error) else GENERAL)  # of matplotlib's
     if isinstance(error, NameError) and not isinstance(error, UnboundLocalError):
-        return _of_name(error, names)
+        return of_name(error, names)
+    if isinstance(error, MemoryError):
+        return _of_memory()
     if _is_of_network(error):
         return _NETWORK.format(_way_to_allow(error) or _GRANT_NETWORK)
     if isinstance(error, OSError):
@@ -128,46 +127,23 @@ def _of_running(message: str) -> str:
     return ""
 
 
-def _of_import(error: ImportError) -> str:
-    name = error.name or ""
-    if not isinstance(error, ModuleNotFoundError):
-        return _of_name_in_module(name, str(error))
-    top = name.partition(".")[0]
-    if top in sys.modules and name != top:
-        return "`{}` is there but has no module of that name: look with `help({})`".format(top, top)
-    if top in getattr(sys, "stdlib_module_names", ()):
-        return "`{}` belongs to Python, but isn't a part of this installation or platform: do without it".format(top)
-    package = _packages.package_of(name)
+def _of_memory() -> str:
+    allowed = _memory_bytes()
+    why = "It may have {:,.0f} MiB of memory".format(allowed / 2**20) if allowed else "It needs more memory than there is"
     return (
-        "`{0}` isn't installed here. If it is the package `{1}` that you need, add the executor once more with it, "
-        "`plughost add SOURCE --with {1}`; else do without it, by Python's own library".format(top, package)
+        why + ": work in parts, with smaller types, and `del` what isn't needed any more; or have it given more, by the limit "
+        "`memory` of its session, or of the plugin's policy"
     )
 
 
-def _of_name_in_module(module: str, message: str) -> str:
-    if "relative import" in message:
-        return "Import by full names: what runs here is no part of a package"
-    if "interactive framework" in message:  # of matplotlib's
-        return _NO_SCREEN
-    if not module:
-        return GENERAL
-    return "`{0}` is there but hasn't got this name, or not in this version: look with `dir({0})`".format(module)
-
-
-def _of_name(error: NameError, names: Iterable[str]) -> str:
-    found = re.search(r"name '(\w+)'", str(error))
-    name = getattr(error, "name", None) or (found[1] if found else "")
-    if name in _ALIASES:
-        return "Import it first: `{}`".format(_ALIASES[name])
-    if name == "__file__":
-        return "The code is in no file: use paths relative to the working directory"
-    known = {one for one in names if isinstance(one, str) and not one.startswith("__")}
-    near = difflib.get_close_matches(name, sorted(known), n=3)
-    if name in getattr(sys, "stdlib_module_names", ()):
-        return "Import it first: `import {}`".format(name)
-    if near:
-        return "There is no such name; did you mean {}?".format(" or ".join("`{}`".format(one) for one in near))
-    return "Define `{}` first, or give it in `context`; variables stay from call to call only within a session".format(name)
+def _memory_bytes() -> int:
+    """0 where it isn't limited."""
+    try:
+        import resource
+    except ImportError:
+        return 0
+    allowed = resource.getrlimit(resource.RLIMIT_DATA)[0]
+    return 0 if allowed == resource.RLIM_INFINITY else allowed
 
 
 def _way_to_allow(error: BaseException) -> str:
@@ -225,10 +201,8 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 def _modules(error: BaseException) -> Iterator[str]:
     """The top names of the modules that have to do with it: of its own class, and those that its way went through."""
     yield _top(type(error).__module__)
-    trace = error.__traceback__
-    while trace is not None:
+    for trace in islice(frames(error), MOST_FRAMES):
         yield _top(trace.tb_frame.f_globals.get("__name__"))
-        trace = trace.tb_next
 
 
 def _top(name: object) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import traceback
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from ._advice import GENERAL, advice
 from ._alarm import TimeIsUp, within
 from ._instructions import NotOffered
 from ._shown import kind
+from ._traces import MOST_FRAMES, frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -17,13 +19,16 @@ if TYPE_CHECKING:
 
     IsOwn = Callable[[str], bool]
 
-__all__ = ["failure", "of_instruction"]
+__all__ = ["NO_PYTHON", "failure", "of_instruction"]
+
+#: What to do where a language model's answer isn't code; with what to do about the code, if it was to be some.
+NO_PYTHON = "What `complete` gave is no Python, see `code`: give the instruction again, in other words. Or: {}"
 
 _MOST_MESSAGE = 5_000
 _MOST_TRACEBACK = 20_000
 _MOST_S = 1.0
-#: What is deeper than Python lets functions call each other by default says the same many times: its beginning is shown.
-_MOST_FRAMES, _SHOWN_FRAMES = 1_000, 100
+#: Of what is deeper than anybody has to see, the beginning is shown.
+_SHOWN_FRAMES = 100
 
 _OFFER = (
     "Give `code` in place of `instruction`; or have the app that calls offer what asks a language model: "
@@ -34,31 +39,31 @@ _COMPLETE = "Look at the app's function `complete`, which was to make code of th
 
 def failure(error: BaseException, filename: str, *, is_own: IsOwn, names: Iterable[str]) -> Failure:
     """The record of what the code in `filename` has raised; `is_own` says which files are code of the caller's."""
-    try:
-        with within(_MOST_S):
-            return _told(error, filename, is_own, names)
-    except (Exception, TimeIsUp):  # of methods of an exception class of the code's own
-        return {
-            "type": kind(error),
-            "message": "<it can't be shown>",
-            "line": _line(error, filename),
-            "suggestion": GENERAL,
-            "traceback": "",
-        }
-
-
-def _told(error: BaseException, filename: str, is_own: IsOwn, names: Iterable[str]) -> Failure:
-    limit = None if _depth(error) <= _MOST_FRAMES else _SHOWN_FRAMES
-    told = traceback.TracebackException.from_exception(_shown(error), limit=limit, lookup_lines=False)
-    _reduce(told, is_own, set())
+    shown = _shown(error)
     syntax = (error.text or "") if isinstance(error, SyntaxError) and error.filename == filename else ""
     return {
-        "type": _name(type(_shown(error))),
-        "message": _message(_shown(error)),
+        "type": _unless_it_fails(lambda: _name(type(shown)), kind(error)),
+        "message": _unless_it_fails(lambda: _message(shown), "<it can't be shown>"),
         "line": _line(error, filename),
-        "suggestion": advice(error, names, line=syntax),
-        "traceback": _clipped_front("".join(told.format()), _MOST_TRACEBACK),
+        "suggestion": _unless_it_fails(lambda: advice(error, names, line=syntax), GENERAL),
+        "traceback": _unless_it_fails(lambda: _traceback(shown, is_own), ""),
     }
+
+
+def _unless_it_fails(tell: Callable[[], str], otherwise: str) -> str:
+    """Methods of the exception's class, and of what it was given, may be the code's own."""
+    try:
+        with within(_MOST_S):
+            return tell()
+    except (Exception, TimeIsUp):
+        return otherwise
+
+
+def _traceback(error: BaseException, is_own: IsOwn) -> str:
+    limit = _SHOWN_FRAMES if any(islice(frames(error), MOST_FRAMES, None)) else None
+    told = traceback.TracebackException.from_exception(error, limit=limit, lookup_lines=False)
+    _reduce(told, is_own, set())
+    return _clipped_front("".join(told.format()), _MOST_TRACEBACK)
 
 
 def of_instruction(error: Exception) -> Failure:
@@ -93,20 +98,10 @@ def _line(error: BaseException, filename: str) -> int | None:
     if isinstance(error, SyntaxError) and error.filename == filename:
         return error.lineno
     found = None
-    trace = error.__traceback__
-    while trace is not None:
+    for trace in islice(frames(error), MOST_FRAMES):
         if trace.tb_frame.f_code.co_filename == filename:
             found = trace.tb_lineno
-        trace = trace.tb_next
     return found
-
-
-def _depth(error: BaseException) -> int:
-    """How many frames its traceback has, counted no further than it matters."""
-    trace, depth = error.__traceback__, 0
-    while trace is not None and depth <= _MOST_FRAMES:
-        trace, depth = trace.tb_next, depth + 1
-    return depth
 
 
 def _reduce(told: traceback.TracebackException, is_own: IsOwn, seen: set[int]) -> None:

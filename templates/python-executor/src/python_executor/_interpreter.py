@@ -6,6 +6,7 @@ import asyncio
 import builtins
 import importlib
 import inspect
+import logging
 import os
 import sys
 import threading
@@ -51,6 +52,7 @@ class Interpreter:
         self._lock = threading.RLock()
         self._folder = os.getcwd()
         self._loop = asyncio.new_event_loop()
+        logging.getLogger().setLevel(logging.WARNING)  # as code expects it, whoever else wants to hear more
         _figures.prepare()
         self.forget()
 
@@ -81,16 +83,18 @@ class Interpreter:
             took_s = time.perf_counter() - start
             _figures.save_open(self._folder)
             has_value = value is not _NOTHING
+            result = sendable(value, arrays=arrays) if has_value else None
+            output = printed.text()  # and not what values print that are only shown
             return {
                 "success": error is None,
-                "result": sendable(value, arrays=arrays) if has_value else None,
+                "result": result,
                 "result_type": kind(value) if has_value else None,
                 "error": None if error is None else failure(error, filename, is_own=self._is_own, names=self._names()),
                 "artifacts": files.changed(),
                 "variables": variables(self.namespace),
                 "execution_time": took_s,
                 "code": None,
-                "output": printed.text(),
+                "output": output,
             }
 
     @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import __future__
 import ast
 import linecache
+import re
 import textwrap
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,9 @@ __all__ = ["Sources"]
 
 #: Of so many pieces of code the lines are kept, which tracebacks show and `inspect` finds.
 _MOST_KEPT = 500
+
+#: Figures are saved, and modules are never old here.
+_SHOWING = re.compile(r"\s*%(?:matplotlib|config\s+InlineBackend|(?:load|reload)_ext\s+autoreload|autoreload)\b")
 
 _FUTURE_FLAGS = [getattr(__future__, name).compiler_flag for name in __future__.all_feature_names]
 
@@ -50,13 +54,25 @@ class Sources:
         """
         text = self._kept[filename]
         try:
-            return self._compiled(text, filename)
+            return self._compiled_as_notebook(text, filename)
         except UnicodeEncodeError as error:
             raise _not_allowed("half a character, a lone surrogate,", text, error.start, filename) from None
         except SyntaxError as error:
             if error.text is None and error.filename == filename and error.lineno:
                 error.text = linecache.getline(filename, error.lineno)
             raise
+
+    def _compiled_as_notebook(self, text: str, filename: str) -> tuple[CodeType | None, CodeType | None]:
+        """As it is, but for the lines that only tell a notebook how to show what it shows."""
+        try:
+            return self._compiled(text, filename)
+        except SyntaxError as error:
+            lines = text.splitlines(keepends=True)
+            place = (error.lineno or 0) - 1
+            if not (0 <= place < len(lines) and _SHOWING.match(lines[place])):
+                raise
+        lines[place] = lines[place].partition("%")[0] + "pass\n"
+        return self._compiled_as_notebook("".join(lines), filename)
 
     def _compiled(self, text: str, filename: str) -> tuple[CodeType | None, CodeType | None]:
         tree = self._compile(text, filename, "exec", ast.PyCF_ONLY_AST)

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 
 __all__ = ["of_syntax"]
 
 _MOST_SHOWN = 200
 _ADD = "To have what it installs, add the executor once more with it"
 _PIP = re.compile(r"[%!]\s*(?:\S*python[\d.]*\s+-m\s+)?(?:uv\s+)?pip[\d.]*\s+install\s+(.*)")
+
+_NEWER = (
+    ((3, 12), re.compile(r"type\s+\w+.*=|(?:async\s+def|def|class)\s+\w+\[")),
+    ((3, 11), re.compile(r"except\s*\*")),
+    ((3, 10), re.compile(r"(?:match|case)\s.+:")),
+)
 
 
 def of_syntax(error: SyntaxError, line: str) -> str:
@@ -23,7 +30,18 @@ def of_syntax(error: SyntaxError, line: str) -> str:
         return "Give the code alone, without the Markdown around it"
     if isinstance(error, IndentationError):
         return "Correct the indentation, with four spaces for each level{}".format(_pointed(error, line))
-    return "Correct the syntax{}".format(_pointed(error, line))
+    return "Correct the syntax{}{}".format(_pointed(error, line), _of_newer_python(error, start))
+
+
+def _of_newer_python(error: SyntaxError, start: str) -> str:
+    """What is to be said of a line that a later version of Python would take."""
+    here = sys.version_info[:2]
+    since = next((since for since, pattern in _NEWER if here < since and pattern.match(start)), None)
+    if since is not None:
+        return "\nThat is for Python {}.{} and later; here is {}.{}".format(*since, *here)
+    if here < (3, 12) and re.match("f-string: (?:unmatched|expecting '}')", str(error.msg)):
+        return "\nUse other quotes within the braces than around the text; here is Python {}.{}".format(*here)
+    return ""
 
 
 def _of_notebook(line: str) -> str:

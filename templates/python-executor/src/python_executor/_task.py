@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import keyword
 import threading
 
-from ._failures import of_instruction
+from ._failures import NO_PYTHON, of_instruction
 from ._instructions import code_for
 from ._interpreter import Interpreter
 from ._markdown import code_in, is_markdown
@@ -15,6 +16,8 @@ from ._shown import variables
 __all__ = ["check", "execute_python_task", "interpreter", "run"]
 
 _MAKING = threading.Lock()
+#: How it is told that what a language model gave can't be read as code.
+_NO_CODE = ("SyntaxError", "IndentationError", "TabError")
 
 
 def execute_python_task(
@@ -74,10 +77,12 @@ def check(code: str | None, instruction: str | None, context: dict[str, object] 
     """Raises: ValueError: they make no task."""
     if (code is None) == (instruction is None):
         raise ValueError("give either `code` or `instruction`")
+    if instruction is not None and not instruction.strip():
+        raise ValueError("`instruction` is empty: say what the code should do")
     if timeout_s is not None and not timeout_s > 0:
         raise ValueError("`timeout_s` is to be above 0")
     for name in context or ():
-        if not name.isidentifier():
+        if not name.isidentifier() or keyword.iskeyword(name):
             raise ValueError("`{}` in `context` can't be the name of a variable".format(name))
 
 
@@ -101,6 +106,8 @@ def run(
         code = made = code_in(code)
     done = runs.run(code, context=given, name=name, timeout_s=timeout_s, arrays=arrays)
     done["code"] = made
+    if instruction is not None and done["error"] is not None and done["error"]["type"] in _NO_CODE:
+        done["error"]["suggestion"] = NO_PYTHON.format(done["error"]["suggestion"])
     return done
 
 

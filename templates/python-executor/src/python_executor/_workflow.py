@@ -67,12 +67,12 @@ def _named(steps: list[Step]) -> dict[str, Step]:
     named: dict[str, Step] = {}
     for number, step in enumerate(steps, 1):
         name = step.get("name") or "step {}".format(number)
+        if unknown := step.keys() - Step.__annotations__.keys():
+            raise ValueError("`{}` has `{}`, which steps don't have".format(name, min(unknown)))
         try:
             check(step.get("code"), step.get("instruction"), step.get("context"))
         except ValueError as error:
             raise ValueError("`{}`: {}".format(name, error)) from None
-        if unknown := step.keys() - Step.__annotations__.keys():
-            raise ValueError("`{}` has `{}`, which steps don't have".format(name, min(unknown)))
         if name in named:
             raise ValueError("two steps are called `{}`".format(name))
         named[name] = step
