@@ -43,6 +43,7 @@ _CLONE_FILES, _CLONE_THREAD = 0x400, 0x10000
 _CLONE_NEVER = 0x7E020000 | 0x2000 | 0x8000
 
 _CLOSE_RANGE_UNSHARE = 2
+_LAST_DESCRIPTOR = 0xFFFFFFFF
 
 _MAP_SHARED, _MAP_ANONYMOUS = 0x1, 0x20
 #: MAP_GROWSDOWN, MAP_LOCKED, MAP_HUGETLB: memory that RLIMIT_DATA doesn't count, or that can't be swapped out.
@@ -206,7 +207,10 @@ def _of_descriptors(rules: Rules) -> dict[str, Code]:
         return one_of(argument, held, then, verdict) if held else verdict
 
     commands = one_of(1, (*_FCNTL_COMMANDS, *(_TYING_COMMANDS if rules.nursery else ())), ALLOW, _REFUSED)
-    below = is_below(0, max(held) + 1, _UNKNOWN, ALLOW) if held else ALLOW
+    # Without such a call, a libc that starts a program would look in /proc for what to close, and give up. Python has all it opens
+    # closed by the kernel then anyway.
+    all_above = one_of(1, (_LAST_DESCRIPTOR,), PRETEND, _UNKNOWN)
+    below = is_below(0, max(held) + 1, all_above, ALLOW) if held else ALLOW
     closed = is_at_least(1, min(held), below, ALLOW) if held else ALLOW
     has_terminals = rules.children and rules.private_tree
     allowed = (*_IOCTL_COMMANDS, *(_INTERFACE_COMMANDS if rules.network else ()), *(_TERMINAL_COMMANDS if has_terminals else ()))
