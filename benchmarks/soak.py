@@ -167,27 +167,25 @@ class Soak:
         raise AssertionError("it slept for a minute")
 
     def await_in_a_loop(self, number: int) -> None:
-        """A call that is answered, and one that is cancelled, by turns, each in an event loop of its own, by `asyncio.run`."""
+        """A call that is cancelled, and one that is answered, in an event loop of their own, by `asyncio.run`.
+
+        The worker of the second is left idle, until the next loop ends it.
+        """
 
         async def run() -> None:
-            if number % 2:
-                assert await self.host.acall("soaked", "echo", number) == number
-            else:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self.host.acall("soaked", "sleep"), DEADLINE_S)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.host.acall("soaked", "sleep"), DEADLINE_S)
+            assert await self.host.acall("soaked", "echo", number) == number
 
         asyncio.run(run())
 
     def kill(self, number: int) -> None:
         """A process that waits, and one that is in a call, by turns."""
-        try:
-            if number % 2:
-                os.kill(self.child(), signal.SIGKILL)
-                self.host.call("soaked", "echo", number)
-            else:
+        if number % 2:
+            os.kill(self.child(), signal.SIGKILL)
+        else:
+            with contextlib.suppress(PluginCrashed):
                 self.host.call("soaked", "die")
-        except PluginCrashed:
-            pass
         assert self.host.call("soaked", "echo", number) == number
 
     def use_a_session(self, number: int) -> None:

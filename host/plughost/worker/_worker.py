@@ -50,6 +50,8 @@ PROTOCOL = 1
 #: The last of what the plugin printed, kept to say why it crashed.
 _TAIL_BYTES = 4096
 _WARNING = 30  # `logging.WARNING`
+#: How long the kernel may take to clear away what a killed process had, on a machine that has much else to do.
+_DYING_S = 10.0
 
 
 class Worker:
@@ -506,6 +508,8 @@ class Worker:
             )
         self._child.is_measured = self.on_end is not None
         code = self._child.wait(STOP_GRACE_S)
+        if code is None and _kernel.is_dying(self._child.pid):
+            code = self._child.wait(_DYING_S)
         if self.alive:
             self.alive = False
             self._child.kill_tree()
