@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import sys
 import time
 from pathlib import Path
@@ -170,18 +171,29 @@ def test_an_argument_that_this_python_cannot_read_is_the_callers_error(plugin: P
     plugin.pool.close()
 
 
+def alarm_at_rest(pid: int) -> None:
+    """Send the signal once the process waits for the next request: it has answered before it is done with the last one."""
+    while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "S":
+        select.select([], [], [], 0.001)
+    os.kill(pid, signal.SIGALRM)
+
+
 def test_what_a_signal_handler_raises_between_two_calls_harms_neither(plugin: Plugin, tmp_path: Path) -> None:
     note = tmp_path / "note"
     os.mkfifo(note)
-    pid = plugin.call("interrupt_later", note=str(note))
+    pid = plugin.call("raise_when_alarmed", note=str(note))
+    alarm_at_rest(pid)
     assert note.read_text() == "tick"
-    assert plugin.call("interrupt_later", note=str(note)) == pid
+    assert plugin.call("raise_when_alarmed", note=str(note)) == pid
+    alarm_at_rest(pid)
     assert note.read_text() == "tick"
     plugin.pool.close()
 
 
 def test_a_worker_that_ends_between_two_calls_is_replaced(plugin: Plugin) -> None:
-    wait_for_end(plugin.call("die_later"))
+    pid = plugin.call("die_when_alarmed")
+    os.kill(pid, signal.SIGALRM)
+    wait_for_end(pid)
     assert plugin.call("exit_in_copy") == 3
 
 

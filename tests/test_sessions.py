@@ -236,7 +236,9 @@ def test_a_work_directory_that_is_spoilt_is_mended_for_the_next_process(root, po
 
 
 def test_a_process_that_ends_between_two_calls_is_no_secret(session, is_gone):
-    assert is_gone(session.call("die-later"))
+    pid = session.call("pid")
+    os.kill(pid, signal.SIGKILL)
+    assert is_gone(pid)
     with pytest.raises(PluginCrashed) as caught:
         session.call("add")
     assert caught.value.reference == "session-lost"

@@ -115,8 +115,8 @@ def lift_digits_limit() -> int:
     return 10**5000
 
 
-def interrupt_later(note: str) -> int:
-    """Have a signal handler raise while nobody asks for anything; it writes to the pipe `note` first."""
+def raise_when_alarmed(note: str) -> int:
+    """Have a signal handler raise, which is for a time when nobody asks for anything; it writes to the pipe `note` first."""
 
     def tick(*_args):
         with open(note, "w") as pipe:
@@ -124,14 +124,11 @@ def interrupt_later(note: str) -> int:
         raise ZeroDivisionError("tick")
 
     signal.signal(signal.SIGALRM, tick)
-    signal.setitimer(signal.ITIMER_REAL, 0.01)
     return os.getpid()
 
 
-def die_later() -> int:
-    """Have a signal end the process while nobody asks for anything."""
+def die_when_alarmed() -> int:
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.setitimer(signal.ITIMER_REAL, 0.01)
     return os.getpid()
 
 

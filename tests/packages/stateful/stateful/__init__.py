@@ -3,7 +3,6 @@
 import os
 import signal
 import tempfile
-import threading
 import time
 
 _totals = [0]
@@ -83,12 +82,6 @@ def _dig(name: str, levels: int) -> None:
 
 def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
-
-
-def die_later() -> int:
-    """End between this call and the next."""
-    threading.Timer(0.01, die).start()
-    return os.getpid()
 
 
 def sleep(started: str = "", seconds: float = 60.0) -> None:
