@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PLUGINS = ("one", "three", "two")
-WAIT_S = 30
+WAIT_S = 90
 
 hookspec = pluggy.HookspecMarker("busy")
 hookimpl = pluggy.HookimplMarker("busy")
