@@ -1,6 +1,6 @@
 """The Python that an environment was made from: which program it is, and which files belong to it.
 
-Above it: the files of a worker, and who tries what confines it; below it: nothing but the disk.
+Above it: the files of a worker, and who tries what confines it; below it: what its program names, and the disk.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 
 from plughost.paths import scan
+from plughost.policy import is_within
+from plughost.sandbox._linked import own_libraries
 
 __all__ = ["base_python", "python_parts"]
 
@@ -20,7 +22,9 @@ def base_python(venv: str) -> tuple[str, list[str]]:
     program = os.path.realpath(link)
     prefixes = {os.path.dirname(os.path.dirname(program))}
     prefixes.update(os.path.dirname(home) for home in [_home(venv)] if home)
-    return program, [program, *(part for prefix in prefixes for part in _parts(prefix))]
+    parts = [program, *(part for prefix in prefixes for part in _parts(prefix))]
+    libraries = own_libraries(program)
+    return program, [*parts, *(path for path in libraries if not any(is_within(part, path) for part in parts))]
 
 
 def python_parts(program: str) -> list[str]:
