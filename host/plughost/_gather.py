@@ -7,12 +7,12 @@ implementations run in their turn, results are in its order, its tracing sees ev
 from __future__ import annotations
 
 import asyncio
-import difflib
 from collections.abc import Awaitable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from plughost._pending import see_through, see_through_async
+from plughost._wording import did_you_mean, listed
 from plughost.call import IsolatedPlugin, begin_ahead
 from plughost.errors import UnknownError
 from plughost.worker import Custody
@@ -107,12 +107,12 @@ def _caller(manager: PluginManager, name: str) -> HookCaller:
     caller: HookCaller | None = getattr(manager.hook, name, None)
     if caller is None:
         names = [known for known in vars(manager.hook) if not known.startswith("_")]
-        near = difflib.get_close_matches(name, names, n=1)
+        hint = did_you_mean(name, names, most=1)
         raise UnknownError(
             f"`{manager.project_name}` has no hook `{name}`",
             reference="hook-unknown",
-            causes=[] if near else [f"Its hooks are {', '.join(f'`{known}`' for known in sorted(names))}"],
-            hint=f"Did you mean `{near[0]}`?" if near else "Add its specification, or register a plugin that implements it",
+            causes=[] if hint else [f"Its hooks are {listed(sorted(names))}"],
+            hint=hint or "Add its specification, or register a plugin that implements it",
         )
     return caller
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["normalized", "satisfies"]
+__all__ = ["NAME_RULE", "is_name", "normalized", "required_name", "satisfies"]
+
+#: What `is_name` asks of a name, for people.
+NAME_RULE = "A name has ASCII letters and digits, with single `-`, `_` or `.` between them"
+_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 
 
 def normalized(name: str) -> str:
@@ -12,6 +16,21 @@ def normalized(name: str) -> str:
     """
     parts = name.lower().replace("_", "-").replace(".", "-").split("-")
     return "-".join(part for index, part in enumerate(parts) if part or index in {0, len(parts) - 1})
+
+
+def is_name(name: str) -> bool:
+    """Whether what `normalized` has given is a name: ASCII letters and digits, with single dashes between them."""
+    return bool(name) and _CHARACTERS.issuperset(name) and "-" not in {name[0], name[-1]}
+
+
+def required_name(requirement: str) -> str:
+    """The normalized name of the package that is required.
+
+    Raises: packaging's InvalidRequirement: it can't be read.
+    """
+    from packaging.requirements import Requirement
+
+    return normalized(Requirement(requirement).name)
 
 
 def satisfies(version: str, specifiers: str) -> bool:

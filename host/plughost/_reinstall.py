@@ -12,6 +12,8 @@ from pathlib import Path
 from plughost import lock as locks
 from plughost import venv as venvs
 from plughost._foundry import Foundry
+from plughost._values import texts
+from plughost._wording import listed
 from plughost.errors import InstallError, VenvError
 from plughost.settings import absolute
 
@@ -50,7 +52,7 @@ def lock_again(
     Raises: InstallError: there is none.
     """
     asked = receipt.request
-    constraints = _texts(asked.get("constraints"))
+    constraints = texts(asked.get("constraints"))
     attempts = [([*constraints, *pins], True), ([*constraints, *pins], False), (constraints, False)]
     for number, (lines, from_cache) in enumerate(attempts, 1):
         listed = stage / f"constraints-{number}.txt"
@@ -62,8 +64,8 @@ def lock_again(
                 python=python,
                 into=stage / f"lock-{number}",
                 log=log,
-                extras=_texts(asked.get("extras")),
-                with_=_texts(asked.get("with")),
+                extras=texts(asked.get("extras")),
+                with_=texts(asked.get("with")),
                 constraints=listed,
                 exclude_newer=absolute(str(asked.get("exclude_newer") or "")),
                 offline=from_cache,
@@ -125,11 +127,7 @@ def reinstall(
     raise VenvError(
         f"The environment of `{receipt.name}` comes out damaged each time",
         reference="venv-damaged",
-        causes=[f"Files of {', '.join(f'`{package}`' for package in sorted(damaged))} are not what is locked"],
+        causes=[f"Files of {listed(sorted(damaged))} are not what is locked"],
         hint="Delete the store's `cache` folder, then repeat the command",
         log=log,
     )
-
-
-def _texts(value: object) -> list[str]:
-    return [str(item) for item in value] if isinstance(value, list) else []

@@ -23,6 +23,7 @@ from plughost._reinstall import lock_again, reinstall
 from plughost._request import Progress, nowhere
 from plughost._revision import Made, write_manifest
 from plughost._salvage import find_wheel, fits, installed_pins, lock_requires, lock_series, rebuild_wheel
+from plughost._wording import counted
 from plughost.contract import declared_in
 from plughost.errors import (
     CallTimeout,
@@ -222,7 +223,7 @@ class Remaking:
             if marker.interpreter == python and set(marker.packages) <= locked:
                 return marker.venv(old.path)
         count = len(lockfile.packages)
-        self.tell(Progress(stage="venv", detail=f"Installing {count} package{'s' * (count != 1)}", packages=count))
+        self.tell(Progress(stage="venv", detail=f"Installing {counted(count, 'package')}", packages=count))
         return reinstall(
             lockfile, receipt, old, store=self.store, installer=installer, python=python, log=self.log, offline=self.offline
         )

@@ -413,7 +413,9 @@ class Workers:
     def _offered(self, name: str) -> object:
         if name in self.offers:
             return self.offers[name]
-        offered = ", ".join(f"`{known}`" for known in self.offers) or "nothing"
+        from plughost._wording import listed
+
+        offered = listed(self.offers) or "nothing"
         raise LookupError(f"the app offers no function `{name}`; it offers {offered}")
 
     def describe_new(

@@ -211,10 +211,9 @@ def argument_not_sendable(label: str, tool: Mapping[str, object], error: WireErr
 
 
 def _unknown(label: str, name: str, properties: Mapping[str, object], *, variadic: bool) -> UsageError:
-    import difflib
+    from plughost._wording import did_you_mean
 
-    near = difflib.get_close_matches(name, properties, n=1)
-    hint = f"Did you mean `{near[0]}`?" if near else ""
+    hint = did_you_mean(name, properties, most=1)
     if properties:
         takes = f"Its arguments are {_listing(properties)}"
     elif variadic:
@@ -225,11 +224,15 @@ def _unknown(label: str, name: str, properties: Mapping[str, object], *, variadi
 
 
 def _count(number: int) -> str:
-    return f"{number or 'no'} argument{'s' * (number != 1)}"
+    from plughost._wording import counted
+
+    return counted(number, "argument") if number else "no arguments"
 
 
 def _listing(names: Iterable[object]) -> str:
-    return ", ".join(f"`{name}`" for name in names)
+    from plughost._wording import listed
+
+    return listed(names)
 
 
 def _shown(value: object) -> str:

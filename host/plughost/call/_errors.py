@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 
+from plughost._values import tables
 from plughost.errors import DescribeError, PlughostError, PluginCrashed, PluginError, RemoteTraceback, UsageError
 
 TYPE_CHECKING = False
@@ -46,7 +47,7 @@ def error_from(error: Mapping[str, object], *, what: str, types: Mapping[str, ty
     raised: PluginError = _class_for(kind, data.get("builtin"), types or {})(
         _summary(what, stage, kind, message, data),
         reference="result-unsupported" if stage == "result" else "plugin-raised",
-        causes=[_line(cause.get("type"), cause.get("message")) for cause in _mappings(data.get("causes"))],
+        causes=[_line(cause.get("type"), cause.get("message")) for cause in tables(data.get("causes"))],
         hint=_hint(what, stage),
     )
     raised.type_name = kind
@@ -87,10 +88,6 @@ def _summary(what: str, stage: str, kind: str, message: str, data: Mapping[str, 
 
 def _line(kind: object, message: object) -> str:
     return f"{kind}: {message}" if message else str(kind)
-
-
-def _mappings(items: object) -> list[dict[str, object]]:
-    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
 
 def describe_exception(error: BaseException) -> dict[str, object]:

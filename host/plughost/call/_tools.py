@@ -31,7 +31,11 @@ def choose_tool(plugin: str, manifest: Mapping[str, object], name: str | None) -
     tools = tools_of(manifest)
     if name is not None and name in tools:
         return tools[name]
-    listing = ", ".join(f"`{tool}`" for tool in sorted(tools))
+    if not name and len(tools) == 1:
+        return next(iter(tools.values()))
+    from plughost._wording import listed
+
+    listing = listed(sorted(tools))
     if name:
         raise UnknownError(
             f"`{plugin}` has no tool named `{name}`",
@@ -39,8 +43,6 @@ def choose_tool(plugin: str, manifest: Mapping[str, object], name: str | None) -
             causes=[f"Its tools are {listing}" if tools else "It offers hook implementations only"],
             hint=_example(plugin, tools, name),
         )
-    if len(tools) == 1:
-        return next(iter(tools.values()))
     if not tools:
         raise UnknownError(
             f"`{plugin}` has no tools to run",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from plughost._wording import counted, listed
 from plughost.cli._printer import visible
 from plughost.errors import UsageError
 
@@ -92,7 +93,7 @@ def _tell(context: Context, added: Added) -> None:
         return
     plugin = added.plugin
     count = len(plugin.dependencies) + 1
-    detail = out.paint("dim", f"({count} package{'s' * (count != 1)}, {added.duration_s:.1f} s)")
+    detail = out.paint("dim", f"({counted(count, 'package')}, {added.duration_s:.1f} s)")
     printer.line(f"{out.paint('green', 'Added')} {out.highlight(name)} {added.version} {_origin(plugin)} {detail}")
     _tell_grant(context, plugin)
     _tell_offers(context, plugin)
@@ -135,5 +136,5 @@ def _tell_offers(context: Context, plugin: Plugin) -> None:
         printer.line()
         printer.line(f"Try it: {out.paint('cyan', f'{context.command} run {visible(example(plugin))}')}")
     elif plugin.hooks:
-        hooks = ", ".join(f"`{visible(str(hook['name']))}`" for hook in plugin.hooks)
+        hooks = listed(visible(str(hook["name"])) for hook in plugin.hooks)
         printer.line(f"It implements the hooks {out.highlight(hooks)}")

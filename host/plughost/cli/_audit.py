@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from plughost._wording import counted
 from plughost.cli._printer import visible
 
 TYPE_CHECKING = False
@@ -35,7 +36,7 @@ def audit(context: Context, values: Values) -> int:
 
 
 def _lines(audit: Audit, out: Stream) -> Iterator[str]:
-    count = f"({audit.packages} package{'s' * (audit.packages != 1)})"
+    count = f"({counted(audit.packages, 'package')})"
     yield f"{out.paint('bold', audit.name)} {audit.version} {out.paint('dim', count)}".rstrip()
     for finding in audit.findings:
         level = out.paint(_COLORS[finding.level], finding.level.ljust(len("vulnerable")))
@@ -62,6 +63,6 @@ def _summary(audits: Sequence[Audit]) -> str:
         if (number := levels.count(level))
     ]
     said = " and ".join(counts) or "Nothing to worry about"
-    plugins = f"{len(audits)} plugin{'s' * (len(audits) != 1)}"
+    plugins = counted(len(audits), "plugin")
     asked = all(one.asked for one in audits)
     return f"{said} in {plugins}" + ("" if asked or not audits else "; known vulnerabilities were not asked for")

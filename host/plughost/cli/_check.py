@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from plughost._wording import counted
 from plughost.authoring import check_project, project_of
 from plughost.cli._hooks import app_manager, check_installed
 from plughost.cli._printer import visible
@@ -74,13 +75,15 @@ def _show(printer: Printer, report: Report) -> None:
     out = printer.out
     for finding in report.findings:
         printer.line(_line(printer, finding))
-    counts = [f"{report.count(kind)} {kind}{'s' * (report.count(kind) != 1)}" for kind in ("error", "warning", "note")]
+    counts = [counted(report.count(kind), kind) for kind in ("error", "warning", "note")]
     name = f"`{visible(report.name or report.source)}`"
     verdict = ", ".join(count for count in counts if not count.startswith("0 ")) or "nothing to complain of"
-    offered = f"{_count(report.tools, 'tool')}, {_count(report.hooks, 'hook')}" if report.hooks else _count(report.tools, "tool")
+    offered = (
+        f"{counted(report.tools, 'tool')}, {counted(report.hooks, 'hook')}" if report.hooks else counted(report.tools, "tool")
+    )
     importing = report.importing
     measured = f", imported in {importing.duration_s:.2f} s with {importing.memory_bytes / _MIB:.0f} MiB" if importing else ""
-    detail = f"({offered}, {_count(report.examples, 'example')}{measured})" if report.name else ""
+    detail = f"({offered}, {counted(report.examples, 'example')}{measured})" if report.name else ""
     done = out.paint("red" if report.count("error") else "green", "Checked")
     what = out.highlight(f"{name} for `{report.project}`")
     printer.line(f"{done} {what}: {verdict} {out.paint('dim', detail)}".rstrip())
@@ -92,10 +95,6 @@ def _line(printer: Printer, finding: Finding) -> str:
     said = f"{visible(finding.where)}: {visible(finding.message)}; {finding.advice[:1].lower()}{finding.advice[1:]}"
     reference = out.paint("dim", f"[{finding.reference}]")
     return f"{out.paint(style, finding.severity)}: {out.highlight(' '.join(said.split()))} {reference}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _show_installed(printer: Printer, installed: Installed) -> None:

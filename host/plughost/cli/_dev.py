@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from plughost._wording import listed
 from plughost.authoring import project_of
 from plughost.authoring._developing import Call, Called, Changed, Described, Failed, Installed, develop
 from plughost.authoring._throw_away import throw_away_host
@@ -82,7 +83,7 @@ def _tell(printer: Printer, event: Event) -> None:
     out = printer.out
     match event:
         case Installed(plugin=plugin):
-            tools = ", ".join(f"`{visible(str(tool['name']))}`" for tool in plugin.tools) or "no tools"
+            tools = listed(visible(str(tool["name"])) for tool in plugin.tools) or "no tools"
             what = f"`{plugin.name}` {plugin.version} for `{plugin.receipt.project}`: {tools}"
             printer.message(f"{out.paint('green', 'Installed')} {out.highlight(what)}; Ctrl-C ends it")
         case Changed(paths=paths):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from plughost._wording import counted
 from plughost.cli._printer import visible
 from plughost.cli._remove import size_text
 
@@ -46,7 +47,7 @@ def doctor(context: Context, values: Values) -> int:
     tell_faults(printer, faults)
     sound = len(plugins) - len({fault.plugin for fault in faults if fault.plugin})
     if plugins and sound:
-        printer.message(f"{printer.out.paint('green', 'Sound')}: {sound} plugin{'s' * (sound != 1)}")
+        printer.message(f"{printer.out.paint('green', 'Sound')}: {counted(sound, 'plugin')}")
     return _FAULTY if faults else 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from plughost._wording import counted
 from plughost.cli._remove import size_text
 
 TYPE_CHECKING = False
@@ -25,7 +26,7 @@ def export(context: Context, values: Values) -> int:
 
 def _tell(context: Context, exported: Exported) -> None:
     printer, out = context.printer, context.printer.out
-    wheels = f"{exported.packages} wheel{'s' * (exported.packages != 1)}, {size_text(exported.size_bytes)}"
+    wheels = f"{counted(exported.packages, 'wheel')}, {size_text(exported.size_bytes)}"
     written = f"{out.highlight(f'`{exported.name}`')} {exported.version} to {out.highlight(f'`{exported.path}`')}"
     printer.message(f"{out.paint('green', 'Exported')} {written} {out.paint('dim', f'({wheels})')}")
     printer.message(out.paint("dim", f"  sha256:{exported.sha256}"))

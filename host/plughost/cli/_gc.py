@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from plughost._wording import counted
 from plughost.cli._remove import size_text
 
 TYPE_CHECKING = False
@@ -40,4 +41,4 @@ def _tell(context: Context, collected: Collected) -> None:
     elif collected.dry_run:
         printer.message(f"{freed} would be freed")
     else:
-        printer.message(f"{out.paint('green', 'Deleted')} {count} thing{'s' * (count != 1)} ({freed} freed)")
+        printer.message(f"{out.paint('green', 'Deleted')} {counted(count, 'thing')} ({freed} freed)")

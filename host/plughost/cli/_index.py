@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from plughost import indexes
+from plughost._wording import counted
 from plughost.cli._each import for_each
 from plughost.cli._printer import visible
 from plughost.errors import PlughostError, UnknownError
@@ -24,7 +25,7 @@ def add(context: Context, values: Values) -> int:
         printer.json(origin.record())
     else:
         printer.message(
-            f"{out.paint('green', 'Added')} the index {out.highlight(f'`{origin.name}`')} with {_plugins(origin.count)}"
+            f"{out.paint('green', 'Added')} the index {out.highlight(f'`{origin.name}`')} with {counted(origin.count, 'plugin')}"
         )
     return 0
 
@@ -111,9 +112,5 @@ def _tell(context: Context, updated: Updated) -> None:
         printer.message(f"The index {name} is up to date")
         return
     changes = [f"{len(updated.appeared)} new" if updated.appeared else "", f"{len(updated.gone)} gone" if updated.gone else ""]
-    detail = ", ".join(filter(None, (_plugins(updated.origin.count), *changes)))
+    detail = ", ".join(filter(None, (counted(updated.origin.count, "plugin"), *changes)))
     printer.message(f"{out.paint('green', 'Updated')} the index {name} ({detail})")
-
-
-def _plugins(count: int) -> str:
-    return f"{count} plugin{'s' * (count != 1)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from plughost import indexes
+from plughost._wording import counted
 from plughost.errors import UsageError
 from plughost.paths import replace_file
 
@@ -28,5 +29,5 @@ def build(context: Context, values: Values) -> int:
     except OSError as error:
         raise UsageError(f"`{path}` can't be written", reference="usage", causes=[error.strerror or str(error)]) from error
     count = data.count(b"[[plugins]]")
-    printer.message(f"{out.paint('green', 'Wrote')} {out.highlight(f'`{path}`')} with {count} plugin{'s' * (count != 1)}")
+    printer.message(f"{out.paint('green', 'Wrote')} {out.highlight(f'`{path}`')} with {counted(count, 'plugin')}")
     return 0

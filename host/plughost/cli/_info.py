@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from plughost import registry
+from plughost._values import tables
 from plughost.call import type_text
 from plughost.cli._grants import granted_text
 from plughost.cli._printer import compact, visible
@@ -44,22 +45,22 @@ def _page(plugin: Mapping[str, object], out: Stream) -> Iterator[str]:
     width = max(len(name) for name, _ in facts)
     for name, value in facts:
         yield f"{out.paint('dim', name.ljust(width))}  {visible(value)}"
-    if tools := _records(plugin["tools"]):
+    if tools := tables(plugin["tools"]):
         yield from _section("Tools", out)
         for tool in tools:
             yield from _tool(tool, out)
-    if hooks := _records(plugin["hooks"]):
+    if hooks := tables(plugin["hooks"]):
         yield from _section("Hook implementations", out)
         for hook in hooks:
             yield f"  {out.paint('bold', visible(_signature(hook)))}  {out.paint('dim', visible(str(hook.get('target', ''))))}"
-    if dependencies := _records(plugin["dependencies"]):
+    if dependencies := tables(plugin["dependencies"]):
         yield from _section("Dependencies", out)
         yield from _columns([(str(one["name"]), str(one["version"])) for one in dependencies])
-    kept = [version for version in _records(plugin["kept"]) if version["revision"] != plugin["revision"]]
+    kept = [version for version in tables(plugin["kept"]) if version["revision"] != plugin["revision"]]
     if kept:
         yield from _section("Kept, for a rollback or for a call of NAME@VERSION", out)
         yield from _columns([(str(one["version"]), str(one["commit"])) for one in kept])
-    if history := _records(plugin["history"]):
+    if history := tables(plugin["history"]):
         yield from _section("Before it", out)
         yield from _columns([(str(one["version"]), str(one["commit_id"])[:7], str(one["added_at"])) for one in history])
 
@@ -102,10 +103,6 @@ def _isolation(plugin: Mapping[str, object]) -> str:
 
 def _mapping(value: object) -> Mapping[str, object]:
     return value if isinstance(value, dict) else {}
-
-
-def _records(value: object) -> list[Mapping[str, object]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _section(title: str, out: Stream) -> Iterator[str]:

@@ -6,6 +6,7 @@ import _thread
 import time
 from contextlib import contextmanager
 
+from plughost._wording import counted
 from plughost.cli._terminal import visible
 
 TYPE_CHECKING = False
@@ -49,7 +50,7 @@ class ProgressLine:
 
     def __call__(self, progress: Progress) -> None:
         count = progress.packages
-        of = f" ({count} package{'s' * (count != 1)})" if count and str(count) not in progress.detail else ""
+        of = f" ({counted(count, 'package')})" if count and str(count) not in progress.detail else ""
         self._text = f"{progress.detail}{of}"
 
     @contextmanager

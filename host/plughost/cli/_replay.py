@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from plughost._wording import listed
 from plughost.call import Output
 from plughost.cli._logs import call_number, tool_text
 from plughost.cli._reports import KeptEvents, Reports
@@ -70,10 +71,10 @@ def _verdict(replayed: Replayed) -> str:
         return f"{name} ended as it did before: {was}"
     if replayed.outcome is not None and record.outcome == "ok":
         return f"{name} went well before, too, but with another result"
-    had = ", ".join(f"`{name}`" for name in record.variables)
+    had = listed(record.variables)
     variables = f", with the variables {had}" if had else ""
-    leave = ", ".join(f"`{name}`" for name in record.arguments.leave) if record.arguments else ""
+    leave = listed(record.arguments.leave) if record.arguments else ""
     leave = f", with leave for more by its command line: {leave}" if leave else ""
-    waived = ", ".join(f"`{name}`" for name in record.arguments.waived) if record.arguments else ""
+    waived = listed(record.arguments.waived) if record.arguments else ""
     waived = f", with leave to go without {waived}" if waived else ""
     return f"{name} ended otherwise before: {was}{variables}{leave}{waived}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from plughost._wording import counted
 from plughost.cli._printer import visible
 from plughost.errors import UsageError
 
@@ -121,7 +122,7 @@ def _tell_locked(context: Context, result: LockResult) -> None:
             before, after = _locked_version(change.before), _locked_version(change.after)
             versions = after if not change.before or before == after else f"{before} → {after}"
             count = len(change.after.packages) if change.after else 0
-            detail = out.paint("dim", f"({count} package{'s' * (count != 1)})")
+            detail = out.paint("dim", f"({counted(count, 'package')})")
             printer.message(f"{out.paint('green', 'Locked')} {name} {versions} {detail}")
     if result.error:
         printer.message(f"{out.highlight(f'`{result.path}`')} is as it was")

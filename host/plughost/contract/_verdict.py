@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import difflib
 
+from plughost._wording import listed
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -76,7 +78,7 @@ def _check(implementation: HookImplementation, caller: HookCaller) -> list[Fault
     known = (*caller.spec.argnames, *caller.spec.kwargnames)
     for argument in implementation.parameters:
         if argument not in known:
-            offered = f"it has {', '.join(f'`{name}`' for name in known)}" if known else "it has none"
+            offered = f"it has {listed(known)}" if known else "it has none"
             faults.append(Fault(implementation, f"the specification has no argument `{argument}`; {offered}", argument=argument))
     if implementation.is_wrapper and implementation.kind != "generator":
         faults.append(Fault(implementation, "it is marked as a wrapper, but it is no generator function"))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from plughost import _interpreters as interpreters
 from plughost import venv as venvs
+from plughost._wording import listed
 from plughost.paths import scan
 
 TYPE_CHECKING = False
@@ -118,7 +119,7 @@ class Venvs:
             what = f"{len(damage)} files {whose}in its environment are not as they were installed, such as {file}"
         others = sorted(self._sharers(key, [one.file for one in damage]))
         if others:
-            what += f". The same bytes are in the environment of {' and '.join(f'`{name}`' for name in others)}"
+            what += f". The same bytes are in the environment of {listed(others, between=' and ')}"
         return VenvFault(reference="venv-damaged", what=what, where=os.path.join(self.store.venvs, key, first.file))
 
     def _sharers(self, key: str, files: list[str]) -> set[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import tomllib
 
 from plughost import source as sources
-from plughost._names import normalized
+from plughost._names import is_name, normalized
 from plughost.errors import PlughostError
 from plughost.indexes._entry import Entry, Listing
 
@@ -30,7 +30,6 @@ _LONGEST_SIGNER = 8000  # an RSA key of 16384 bits as OpenSSH writes it
 _MOST_TAGS = 50
 _MOST_SIGNERS = 100
 
-_NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 _KEYS = ("format", "name", "plugins")
 _PLUGIN_KEYS = ("name", "source", "summary", "tags", "signers")
 _SSH_KEYS = ("ssh-", "ecdsa-", "sk-ssh-", "sk-ecdsa-")
@@ -102,7 +101,7 @@ def _entry(table: object, path: str, *, is_here: bool) -> Entry:
 
 def _name(table: Mapping[str, object], path: str) -> str:
     name = normalized(_text(table, "name", path, longest=_LONGEST_NAME, needed=True))
-    if not _NAME_CHARACTERS.issuperset(name) or name[0] == "-" or name[-1] == "-":
+    if not is_name(name):
         raise InvalidIndexError("must have ASCII letters and digits, with single `-`, `_` or `.` between them", path)
     return name
 

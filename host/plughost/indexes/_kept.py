@@ -191,8 +191,10 @@ def names(store: Store) -> list[str]:
 
 
 def unknown(store: Store, name: str) -> UnknownError:
-    known = names(store)
-    hint = f"There are {', '.join(f'`{other}`' for other in known)}" if known else "`index add NAME SOURCE` adds one"
+    from plughost._wording import listed
+
+    known = listed(names(store))
+    hint = f"There are {known}" if known else "`index add NAME SOURCE` adds one"
     return UnknownError(f"There is no index named `{name}`", reference="index-unknown", hint=hint)
 
 

@@ -5,7 +5,7 @@ Above it: `add`; below it: the indexes as they are kept. Where there are none, i
 
 from __future__ import annotations
 
-from plughost._names import normalized
+from plughost._names import is_name, normalized
 from plughost.errors import UnknownError
 from plughost.indexes._kept import read, read_all
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from plughost.paths import Store
 
 __all__ = ["Found", "is_bare_name", "look_up"]
-
-_NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 
 
 class Found:
@@ -31,8 +29,7 @@ class Found:
 
 def is_bare_name(text: str) -> bool:
     """Whether `text` is a name alone: no version, no path, no URL."""
-    name = normalized(text.strip())
-    return bool(name) and _NAME_CHARACTERS.issuperset(name) and "-" not in {name[0], name[-1]}
+    return is_name(normalized(text.strip()))
 
 
 def look_up(store: Store, name: str, *, index: str = "") -> Found | None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from plughost._names import normalized
+from plughost._names import NAME_RULE, is_name, normalized
 from plughost.errors import StoreError, UsageError
 from plughost.indexes._fetch import fetch, invalid, locate
 from plughost.indexes._format import InvalidIndexError, parse
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Updated", "add", "remove", "update"]
 
-_NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 _LONGEST_NAME = 100
 
 
@@ -114,16 +113,11 @@ def remove(store: Store, name: str) -> None:
 
 def _valid(name: str) -> str:
     lowered = normalized(name.strip())
-    if (
-        not lowered
-        or not _NAME_CHARACTERS.issuperset(lowered)
-        or "-" in {lowered[0], lowered[-1]}
-        or len(lowered) > _LONGEST_NAME
-    ):
+    if not is_name(lowered) or len(lowered) > _LONGEST_NAME:
         raise UsageError(
             f"`{name}` is not a valid name for an index",
             reference="name-invalid",
-            causes=["A name has ASCII letters and digits, with single `-`, `_` or `.` between them"],
+            causes=[NAME_RULE],
             hint="`index list` shows the names of those that are there",
         )
     return lowered

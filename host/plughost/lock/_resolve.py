@@ -9,6 +9,7 @@ from datetime import datetime
 
 from plughost._installing import LockRequest
 from plughost._names import normalized, satisfies
+from plughost._wording import listed
 from plughost.errors import ResolveError, StoreError, UsageError
 from plughost.lock._lockfile import Lockfile, read
 from plughost.lock._sources import lock_with_sources
@@ -159,7 +160,7 @@ def _check_fit(wheel: BuiltWheel, extras: Sequence[str], python: Interpreter) ->
         )
     for extra in extras:
         if normalized(extra) not in wheel.extras:
-            has = ", ".join(f"`{name}`" for name in wheel.extras) or "none"
+            has = listed(wheel.extras) or "none"
             raise UsageError(f"`{wheel.name}` has no extra `{extra}`", reference="usage", causes=[f"Its extras: {has}"])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from plughost._names import normalized
+from plughost._names import NAME_RULE, is_name, normalized
 from plughost.errors import PluginDisabled, StoreError, UnknownError, UsageError
 from plughost.paths import Store, read_file, scan
 from plughost.registry._state import State, is_entry, read_state
@@ -24,7 +24,6 @@ __all__ = [
     "unreadable",
 ]
 
-_NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 _LONGEST_NAME = 100
 _MOST_SHOWN = 10
 _SHORTEST_COMMIT = 4
@@ -57,17 +56,11 @@ def normalize_name(name: str) -> str:
     Raises: UsageError: it is no valid name.
     """
     lowered = normalized(name.strip())
-    if (
-        not lowered
-        or not _NAME_CHARACTERS.issuperset(lowered)
-        or lowered[0] == "-"
-        or lowered[-1] == "-"
-        or len(lowered) > _LONGEST_NAME
-    ):
+    if not is_name(lowered) or len(lowered) > _LONGEST_NAME:
         raise UsageError(
             f"`{name}` is not a valid plugin name",
             reference="name-invalid",
-            causes=["A name has ASCII letters and digits, with single `-`, `_` or `.` between them"],
+            causes=[NAME_RULE],
             hint="`plughost list` shows the names of what is installed"
             if "@" not in name
             else f"A name has no version: leave out `@{name.partition('@')[2]}`",
@@ -177,20 +170,11 @@ def installed_names(store: Store) -> list[str]:
 
 def unknown(store: Store, name: str) -> UnknownError:
     """The error for a plugin that isn't there, with the names that come near."""
-    import difflib
+    from plughost._wording import did_you_mean, listed
 
-    names = installed_names(store)
-    near = difflib.get_close_matches(name, names, n=3)
-    if near:
-        hint = "Did you mean " + " or ".join(f"`{other}`" for other in near) + "?"
-    elif names:
-        hint = (
-            "Installed are "
-            + ", ".join(f"`{other}`" for other in names[:_MOST_SHOWN])
-            + (", …" if len(names) > _MOST_SHOWN else "")
-        )
-    else:
-        hint = "Nothing is installed yet: `add SOURCE` adds a plugin"
+    hint = "Nothing is installed yet: `add SOURCE` adds a plugin"
+    if names := installed_names(store):
+        hint = did_you_mean(name, names) or f"Installed are {listed(names, most=_MOST_SHOWN)}"
     return UnknownError(f"No plugin named `{name}` is installed", reference="plugin-unknown", hint=hint)
 
 
@@ -212,7 +196,9 @@ def _revision_called(name: str, version: str, state: State) -> str:
         for revision in state.revisions:
             if matches(revision, version):
                 return revision
-    kept = ", ".join(f"`{revision.partition('-')[0]}`" for revision in state.revisions)
+    from plughost._wording import listed
+
+    kept = listed(revision.partition("-")[0] for revision in state.revisions)
     raise UnknownError(
         f"`{name}` is not installed in the version `{version}`",
         reference="version-unknown",

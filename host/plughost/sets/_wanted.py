@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from plughost import source as sources
 from plughost._request import Request
+from plughost._wording import listed
 from plughost.errors import ResolveError, UsageError
 from plughost.settings import KEYS
 from plughost.source import Origin
@@ -88,7 +89,7 @@ class Wanted:
             return f"the source is `{self.shown}`, and `{locked.source}` is locked"
         asked = self.asked()
         if other := [key for key in sorted({*asked, *locked.request}) if asked.get(key) != locked.request.get(key)]:
-            return f"{', '.join(f'`{key}`' for key in other)} changed"
+            return f"{listed(other)} changed"
         if self.here and self.here.sha256 != locked.sha256:
             return f"what is in `{self.shown}` changed"
         return ""

@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from plughost._names import normalized
+from plughost._names import NAME_RULE, is_name, normalized
 from plughost.errors import UsageError
 from plughost.settings._document import FILE, invalid, prefix_of, read_document, refuse_unknown, shown
 from plughost.settings._instant import as_text
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["DeclaredPlugin", "DeclaredSet", "read_declared"]
 
-_NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 #: What a table of a plugin may have, and what that takes.
 _TAKES = {
     "source": "a text, as `add` takes it",
@@ -109,9 +108,9 @@ _HOW = f"Make a `{FILE}` with a table `[plugins.NAME]` and a `source` in it for 
 
 def _name(path: str, written: str) -> str:
     name = normalized(written.strip())
-    if not name or not _NAME_CHARACTERS.issuperset(name) or "-" in {name[0], name[-1]}:
+    if not is_name(name):
         causes = [f"`{prefix_of(path)}plugins.{written}` is not a valid plugin name"]
-        raise invalid(path, *causes, hint="A name has ASCII letters and digits, with single `-`, `_` or `.` between them")
+        raise invalid(path, *causes, hint=NAME_RULE)
     return name
 
 

@@ -118,13 +118,10 @@ def refuse_unknown(path: str, table: Iterable[str], known: Iterable[str], *, wit
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A hint with the names that come near, or with all."""
-    import difflib
+    from plughost import _wording
 
     names = list(known)
-    near = difflib.get_close_matches(name.replace("_", "-"), names, n=3, cutoff=0.5)
-    if near:
-        return "Did you mean " + " or ".join(f"`{other}`" for other in near) + "?"
-    return "There are " + ", ".join(f"`{other}`" for other in names)
+    return _wording.did_you_mean(name.replace("_", "-"), names, cutoff=0.5) or f"There are {_wording.listed(names)}"
 
 
 def shown(value: object) -> str:

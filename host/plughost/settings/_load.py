@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from plughost._wording import listed
 from plughost.errors import UsageError
 from plughost.settings._keys import KEYS
 from plughost.settings._settings import Place, Settings
@@ -216,7 +217,7 @@ def _number(key: Key, value: object) -> int | float | None:
 def wanted(key: Key) -> str:
     """The values that the key takes, in words."""
     if key.choices:
-        return " or ".join(f"`{choice}`" for choice in key.choices)
+        return listed(key.choices, between=" or ")
     words = {
         "instant": "a date such as `2026-01-31`, or a time such as `7 days`",
         "switch": "`true` or `false`",

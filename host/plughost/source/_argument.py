@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from keyword import iskeyword
 
+from plughost._wording import listed
 from plughost.source._document import Scalar, invalid
 
 TYPE_CHECKING = False
@@ -106,7 +107,7 @@ def _argument(name: str, node: Node) -> Argument:
     choice_nodes = list(node.get("choices", "enum", "options").items())
     kind = _KINDS.get(written or ("choice" if choice_nodes else "str"))
     if kind is None:
-        type_node.refuse(", ".join(f"`{allowed}`" for allowed in _KINDS))
+        type_node.refuse(listed(_KINDS))
     if kind == "choice" and not choice_nodes:
         node.get("choices").refuse("a list of the values to choose from")
     required_node = node.get("required")
@@ -139,7 +140,7 @@ def _default(kind: str, node: Node, choices: tuple[object, ...]) -> object:
         return None
     default = _read(kind, node)
     if choices and any(value not in choices for value in (default if isinstance(default, list) else [default])):
-        node.refuse("one of the choices: " + ", ".join(f"`{choice}`" for choice in choices))
+        node.refuse(f"one of the choices: {listed(choices)}")
     return default
 
 

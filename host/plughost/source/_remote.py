@@ -80,9 +80,11 @@ def _unknown(git: Git, ref: str) -> SourceError:
     """The error for a reference that isn't there, with those that come near."""
     import difflib
 
+    from plughost._wording import listed
+
     listing = [*_NOWHERE, "ls-remote", *git.upload_pack, "--heads", "--tags", "--refs", "--end-of-options", git.url]
-    listed = git.run(listing, timeout_s=LIST_TIMEOUT_S).stdout
-    names = [line.partition("\t")[2].removeprefix("refs/heads/").removeprefix("refs/tags/") for line in listed.splitlines()]
+    printed = git.run(listing, timeout_s=LIST_TIMEOUT_S).stdout
+    names = [line.partition("\t")[2].removeprefix("refs/heads/").removeprefix("refs/tags/") for line in printed.splitlines()]
     if not names:
         return SourceError(
             f"`{git.url}` has nothing to check out", reference="git-ref-not-found", causes=["It has no branches and no tags"]
@@ -91,6 +93,6 @@ def _unknown(git: Git, ref: str) -> SourceError:
     return SourceError(
         f"`{git.url}` has no branch, tag or commit `{ref}`" if ref else f"`{git.url}` has nothing checked out",
         reference="git-ref-not-found",
-        causes=[f"It has, among others: {', '.join(f'`{name}`' for name in near)}"],
+        causes=[f"It has, among others: {listed(near)}"],
         hint=f"`git ls-remote {git.url}` lists all of them; a commit that none of them leads to is given in full",
     )

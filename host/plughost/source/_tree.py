@@ -10,6 +10,7 @@ import re
 import tomllib
 
 from plughost._names import normalized
+from plughost._wording import listed
 from plughost.contract import declared_in, misfit
 from plughost.errors import SourceError, UsageError
 from plughost.source._records import Origin, SourceTree
@@ -93,7 +94,7 @@ def make_project(folder: Path, origin: Origin, *, project: str) -> None:
         raise SourceError(
             f"There is no Python project in `{f'{origin.url}#{origin.subdirectory}'.rstrip('#')}`",
             reference="not-a-python-project",
-            causes=["It has none of " + ", ".join(f"`{name}`" for name in (*_BUILD_FILES, *PACKAGE_FILES))],
+            causes=[f"It has none of {listed((*_BUILD_FILES, *PACKAGE_FILES))}"],
             hint=f"Folders with one: {_fragments(below)}" if below else "A `pyproject.toml` makes it one",
         )
     if origin.editable:

@@ -12,6 +12,7 @@ import stat
 import sys
 from collections import Counter, defaultdict
 
+from plughost._wording import counted, listed
 from plughost.paths import regular
 from plughost.trust._findings import Finding
 
@@ -139,14 +140,14 @@ def _outside(environment: Environment, distribution: Distribution) -> Iterator[F
             path=environment.within(file.path),
         )
     if data:
-        message = f"It has {_count(len(data), 'file')} of data: {_some(data)}"
+        message = f"It has {counted(len(data), 'file')} of data: {_some(data)}"
         yield Finding(level="info", kind="data-file", message=message, package=distribution.name, path=data[0])
 
 
 def _compiled(environment: Environment, distribution: Distribution) -> Iterator[Finding]:
     compiled = [file.path for file in distribution.files or () if _COMPILED.search(file.path)]
     if compiled:
-        message = f"It has {_count(len(compiled), 'compiled extension')}: {_some(map(os.path.basename, compiled))}"
+        message = f"It has {counted(len(compiled), 'compiled extension')}: {_some(map(os.path.basename, compiled))}"
         path = environment.within(compiled[0])
         yield Finding(level="info", kind="compiled", message=message, package=distribution.name, path=path)
 
@@ -159,12 +160,12 @@ def _conflicts(environment: Environment, owners: dict[str, list[tuple[Distributi
             digests = {digest for _, digest in claims}
             shared[names, len(digests) == 1 and "" not in digests].append(environment.within(path))
     for (names, same), paths in sorted(shared.items()):
-        others = " and ".join(f"`{name}`" for name in names)
+        others = listed(names, between=" and ")
         what = "the same" if same else "with different contents"
         yield Finding(
             level="info" if same else "warning",
             kind="file-conflict",
-            message=f"{others} have {_count(len(paths), 'file')} in one place, {what}: {_some(paths)}",
+            message=f"{others} have {counted(len(paths), 'file')} in one place, {what}: {_some(paths)}",
             package=names[0],
             path=paths[0],
         )
@@ -187,7 +188,7 @@ def _unlisted(environment: Environment, owned: dict[str, Distribution], paths: I
         elif below:
             strays[environment.within(path).removesuffix(below) + below.partition("/")[0]] += 1
     for place, count in sorted(strays.items()):
-        message = f"No package lists {_count(count, 'file')} of `{os.path.basename(place)}` as its own"
+        message = f"No package lists {counted(count, 'file')} of `{os.path.basename(place)}` as its own"
         yield Finding(level="warning", kind="not-in-record", message=message, path=place)
 
 
@@ -208,10 +209,5 @@ def _name(owned: dict[str, Distribution], path: str) -> str:
     return owned[path].name if path in owned else ""
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"
-
-
 def _some(names: Iterable[str]) -> str:
-    ordered = sorted(names)
-    return ", ".join(f"`{name}`" for name in ordered[:_SHOWN]) + (", …" if len(ordered) > _SHOWN else "")
+    return listed(sorted(names), most=_SHOWN)

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote, urlsplit
 
 from plughost._names import normalized
+from plughost._values import tables, texts
 from plughost.errors import AuditError
 from plughost.trust._findings import Vulnerability
 
@@ -82,7 +83,7 @@ class Service:
         questions = [(package, "") for package in packages]
         for _ in range(_MOST_PAGES):
             queries = [_query(package, page) for package, page in questions]
-            answers = _tables(self._ask("/v1/querybatch", {"queries": queries}).get("results"))
+            answers = tables(self._ask("/v1/querybatch", {"queries": queries}).get("results"))
             if len(answers) != len(questions):
                 raise self._unreadable(f"It answered {len(answers)} of {len(questions)} questions")
             further = []
@@ -96,7 +97,7 @@ class Service:
         raise self._unreadable("Its answer has no end")
 
     def _identifiers(self, answer: Mapping[str, object]) -> list[str]:
-        identifiers = [str(found.get("id")) for found in _tables(answer.get("vulns"))]
+        identifiers = [str(found.get("id")) for found in tables(answer.get("vulns"))]
         if strange := [identifier for identifier in identifiers if not _IDENTIFIER.fullmatch(identifier)]:
             raise self._unreadable(f"`{strange[0]}` is not an identifier")
         return identifiers
@@ -165,7 +166,7 @@ def _merged(package: Package, records: list[dict[str, object]]) -> tuple[Vulnera
     for record in records:
         if record.get("withdrawn"):
             continue
-        names, members = {str(record.get("id")), *_texts(record.get("aliases"))}, [record]
+        names, members = {str(record.get("id")), *texts(record.get("aliases"))}, [record]
         for group in [group for group in groups if group[0] & names]:
             groups.remove(group)
             names, members = names | group[0], [*group[1], *members]
@@ -201,17 +202,17 @@ def _severity(record: Mapping[str, object]) -> str:
     specific = record.get("database_specific")
     if isinstance(specific, dict) and isinstance(specific.get("severity"), str):
         return str(specific["severity"]).lower()
-    return next((str(score["score"]) for score in _tables(record.get("severity")) if score.get("score")), "")
+    return next((str(score["score"]) for score in tables(record.get("severity")) if score.get("score")), "")
 
 
 def _fixed(record: Mapping[str, object], name: str) -> Iterable[str]:
-    for affected in _tables(record.get("affected")):
+    for affected in tables(record.get("affected")):
         package = affected.get("package")
         if not isinstance(package, dict) or normalized(str(package.get("name"))) != name:
             continue
-        for span in _tables(affected.get("ranges")):
+        for span in tables(affected.get("ranges")):
             if span.get("type") != "GIT":
-                yield from (str(event["fixed"]) for event in _tables(span.get("events")) if "fixed" in event)
+                yield from (str(event["fixed"]) for event in tables(span.get("events")) if "fixed" in event)
 
 
 def _later(versions: set[str], than: str) -> tuple[str, ...]:
@@ -226,11 +227,3 @@ def _later(versions: set[str], than: str) -> tuple[str, ...]:
     own = read(than)
     later = [(version, text) for text in versions if (version := read(text)) and (own is None or version > own)]
     return tuple(text for _, text in sorted(later))
-
-
-def _tables(value: object) -> list[dict[str, object]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def _texts(value: object) -> list[str]:
-    return [str(item) for item in value] if isinstance(value, list) else []

@@ -11,6 +11,7 @@ from packaging.markers import default_environment
 from packaging.requirements import InvalidRequirement, Requirement
 
 from plughost._names import normalized
+from plughost._values import texts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ def dependencies(plugin: Plugin, metadata: Mapping[str, Message]) -> dict[str, s
     receipt = plugin.receipt
     markers = _markers(receipt.python_version)
     graph: dict[str, set[str]] = {name: set() for name in metadata}
-    wanted = [(receipt.package, extra) for extra in ("", *_texts(receipt.request.get("extras")))]
-    for text in _texts(receipt.request.get("with")):
+    wanted = [(receipt.package, extra) for extra in ("", *texts(receipt.request.get("extras")))]
+    for text in texts(receipt.request.get("with")):
         for name, extra in _named(text, markers, ""):
             graph.setdefault(receipt.package, set()).add(name)
             wanted.append((name, extra))
@@ -62,7 +63,3 @@ def _markers(python_version: str) -> dict[str, str]:
     series = ".".join(python_version.split(".")[:2])
     machine = cast("dict[str, str]", default_environment())
     return {**machine, "python_full_version": python_version, "python_version": series, "implementation_version": python_version}
-
-
-def _texts(value: object) -> list[str]:
-    return [str(item) for item in value] if isinstance(value, list) else []
