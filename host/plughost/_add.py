@@ -16,9 +16,11 @@ from pathlib import Path
 from plughost import registry
 from plughost._existing import Existing, find_existing, previous_of
 from plughost._log import failures_told, last_part, log_path, write_log
+from plughost._names import required_name
 from plughost._preparation import Preparation
 from plughost._request import Added, Progress
 from plughost._revision import Made, write_revision
+from plughost._wording import counted
 from plughost.errors import CallTimeout, DescribeError, LimitExceeded, PluginCrashed, PluginError, UnknownError
 
 TYPE_CHECKING = False
@@ -50,104 +52,7 @@ def add(store: Store, request: Request, *, describe: Describe, vet: Vet, policie
     `describe` starts a plugin in a finished environment, under a policy, and asks it what it offers; it is told of the folder
     that an editable one is run from. `vet` raises where what it offers can't be taken; `policies` say what plugins have anyhow.
     """
-    from plughost import source as sources
-
-    tell = report or (lambda _progress: None)
-    tell(Progress(stage="source", detail=f"Resolving {last_part(request.source)}"))
-    source = sources.parse(request.source, editable=request.editable)
-    if source.kind == "bundle":
-        return _add_bundle(store, request, source, tell, describe=describe, vet=vet, policies=policies)
-    signers = _signers(source, request)
-    origin = request.origin or sources.resolve(source, offline=request.offline)
-    return _add(
-        store, request, source, origin, request.options(), tell, describe=describe, vet=vet, policies=policies, signers=signers
-    )
-
-
-def _add_bundle(
-    store: Store, request: Request, bundle: Source, tell: Report, *, describe: Describe, vet: Vet, policies: Policies
-) -> Added:
-    """Go on from what the bundle holds. It is checked before anything else, also where the same is installed already."""
-    from plughost.bundle import unpack
-
-    log = log_path(store, request.source)
-    with failures_told(store, log), registry.adding(store), registry.staging(store) as stage:
-        given = unpack(bundle, request, project=store.project, into=stage / "bundle")
-        request.name, request.entry_points, request.offline = request.name or given.name, given.entry_points, True
-        return _add(
-            store,
-            request,
-            given.source,
-            given.origin,
-            given.options,
-            tell,
-            describe=describe,
-            vet=vet,
-            policies=policies,
-            given=given,
-        )
-
-
-def _add(
-    store: Store,
-    request: Request,
-    source: Source,
-    origin: Origin,
-    options: dict[str, object],
-    tell: Report,
-    *,
-    describe: Describe,
-    vet: Vet,
-    policies: Policies,
-    signers: AllowedSigners | None = None,
-    given: Unpacked | None = None,
-) -> Added:
-    existing = None if request.force or request.anew else find_existing(store, origin, options, request.name)
-    changed = existing is None or not existing.in_force
-    if existing and (changed or request.says_grant):
-        existing = _put_in_force(store, existing, request, vet, policies)
-    if existing:
-        name, version = existing.installed.name, str(existing.installed.manifest["version"])
-    else:
-        log = log_path(store, request.source)
-        with failures_told(store, log), registry.adding(store), registry.staging(store) as stage:
-            preparation = Preparation(store, request, source, origin, tell, stage=stage, log=log, signers=signers)
-            if given:
-                preparation.declared = given.declared
-            made = _Installation(preparation, options, (given.wheel, given.python, given.lockfile) if given else None)
-            name, version = made.run(describe, vet, policies)
-    return Added(
-        store,
-        name=name,
-        version=version,
-        commit_id=origin.commit_id,
-        changed=changed,
-        duration_s=time.monotonic() - request.started,
-    )
-
-
-def _put_in_force(store: Store, existing: Existing, request: Request, vet: Vet, policies: Policies) -> Existing | None:
-    """Turn to a revision that is kept; None if another process has just taken it away."""
-    from plughost._consent import settle
-
-    name, manifest = existing.installed.name, existing.installed.manifest
-    vet(name, manifest)
-    consent = settle(store, name, str(manifest["version"]), manifest, given=request.grant, policies=policies)
-    try:
-        registry.turn_to(store, name, existing.installed.revision)
-    except UnknownError:
-        return None
-    registry.mark(store, name, grant=consent.for_state)
-    return existing
-
-
-def _signers(source: Source, request: Request) -> AllowedSigners | None:
-    """Those who may have signed the source; None where nobody asks."""
-    from plughost import source as sources
-
-    if request.signers:
-        return sources.demand_signature(source, "", lines=request.signers)
-    return sources.demand_signature(source, request.allowed_signers) if request.require_signed else None
+    return _Adding(store, request, describe=describe, vet=vet, policies=policies, tell=_begun(request, report)).run()
 
 
 @contextlib.contextmanager
@@ -155,11 +60,9 @@ def prepared(store: Store, request: Request, *, report: Report | None) -> Iterat
     """The stages up to the lock, of which nothing stays: what they made is there until the block ends."""
     from plughost import source as sources
 
-    tell = report or (lambda _progress: None)
-    tell(Progress(stage="source", detail=f"Resolving {last_part(request.source)}"))
+    tell = _begun(request, report)
     source = sources.parse(request.source)
-    signers = _signers(source, request)
-    origin = request.origin or sources.resolve(source, offline=request.offline)
+    origin, signers = _origin(source, request)
     log = log_path(store, request.source)
     with failures_told(store, log), registry.adding(store), registry.staging(store) as stage:
         preparation = Preparation(store, request, source, origin, tell, stage=stage, log=log, signers=signers)
@@ -189,38 +92,124 @@ class Prepared:
     lockfile: Lockfile
 
 
+class _Adding:
+    """One `add`: what is kept of the very same is put in force, and anything else is installed."""
+
+    def __init__(self, store: Store, request: Request, *, describe: Describe, vet: Vet, policies: Policies, tell: Report) -> None:
+        self.store = store
+        self.request = request
+        self.describe = describe
+        self.vet = vet
+        self.policies = policies
+        self.tell = tell
+
+    def run(self) -> Added:
+        from plughost import source as sources
+
+        source = sources.parse(self.request.source, editable=self.request.editable)
+        if source.kind == "bundle":
+            return self._add_bundle(source)
+        origin, signers = _origin(source, self.request)
+        return self._add(source, origin, self.request.options(), signers=signers)
+
+    def _add_bundle(self, bundle: Source) -> Added:
+        """Go on from what the bundle holds. It is checked before anything else, also where the same is installed already."""
+        from plughost.bundle import unpack
+
+        store, request = self.store, self.request
+        log = log_path(store, request.source)
+        with failures_told(store, log), registry.adding(store), registry.staging(store) as stage:
+            given = unpack(bundle, request, project=store.project, into=stage / "bundle")
+            request.name, request.entry_points, request.offline = request.name or given.name, given.entry_points, True
+            return self._add(given.source, given.origin, given.options, given=given)
+
+    def _add(
+        self,
+        source: Source,
+        origin: Origin,
+        options: dict[str, object],
+        *,
+        signers: AllowedSigners | None = None,
+        given: Unpacked | None = None,
+    ) -> Added:
+        store, request = self.store, self.request
+        existing = None if request.force or request.anew else find_existing(store, origin, options, request.name)
+        changed = existing is None or not existing.in_force
+        if existing and (changed or request.says_grant):
+            existing = self._put_in_force(existing)
+        if existing:
+            name, version = existing.installed.name, str(existing.installed.manifest["version"])
+        else:
+            log = log_path(store, request.source)
+            with failures_told(store, log), registry.adding(store), registry.staging(store) as stage:
+                preparation = Preparation(store, request, source, origin, self.tell, stage=stage, log=log, signers=signers)
+                if given:
+                    preparation.declared = given.declared
+                made = (given.wheel, given.python, given.lockfile) if given else None
+                name, version = _Installation(self, preparation, options, made).run()
+        return Added(
+            store,
+            name=name,
+            version=version,
+            commit_id=origin.commit_id,
+            changed=changed,
+            duration_s=time.monotonic() - request.started,
+        )
+
+    def _put_in_force(self, existing: Existing) -> Existing | None:
+        """Turn to a revision that is kept; None if another process has just taken it away."""
+        from plughost._consent import settle
+
+        store, name, manifest = self.store, existing.installed.name, existing.installed.manifest
+        self.vet(name, manifest)
+        version = str(manifest["version"])
+        consent = settle(store, name, version, manifest, given=self.request.grant, policies=self.policies)
+        try:
+            registry.turn_to(store, name, existing.installed.revision)
+        except UnknownError:
+            return None
+        registry.mark(store, name, grant=consent.for_state)
+        return existing
+
+
 class _Installation:
     """One run through the stages."""
 
     def __init__(
-        self, preparation: Preparation, options: dict[str, object], given: tuple[BuiltWheel | None, Interpreter, Lockfile] | None
+        self,
+        adding: _Adding,
+        preparation: Preparation,
+        options: dict[str, object],
+        given: tuple[BuiltWheel | None, Interpreter, Lockfile] | None,
     ) -> None:
+        self._adding = adding
         self._preparation = preparation
         self._options = options
         self._given = given
-        self.store = preparation.store
-        self.request = preparation.request
-        self.tell = preparation.tell
+        self.store = adding.store
+        self.request = adding.request
+        self.tell = adding.tell
+        self.policies = adding.policies
         self.log = preparation.log
 
-    def run(self, describe: Describe, vet: Vet, policies: Policies) -> tuple[str, str]:
+    def run(self) -> tuple[str, str]:
         """The plugin's name and version."""
         from plughost import venv as venvs
 
         preparation = self._preparation
         wheel, python, lockfile = self._given or preparation.run()
-        package = wheel.name if wheel else registry.normalize_name(_requirement_name(preparation.origin.requirement))
+        package = wheel.name if wheel else required_name(preparation.origin.requirement)
         name = self.request.name or registry.normalize_name(package)
         previous = previous_of(self.store, preparation.origin, name, force=self.request.force or self.request.replaces)
         # Whoever is asked what it may use is asked before it takes long; a requirement's wheel is there once it is installed.
-        agreed = self._agree(name, package, lockfile, wheel.path, policies) if wheel else None
+        agreed = self._agree(name, package, lockfile, wheel.path) if wheel else None
         environment = self._venv(lockfile, python, package)
-        asking, consent = agreed or self._agree(name, package, lockfile, environment.path, policies)
+        asking, consent = agreed or self._agree(name, package, lockfile, environment.path)
         declared = wheel.entry_points if wheel else venvs.entry_points(environment.path, package)
         entry_points = preparation.entry_points(declared, package, files=lambda: venvs.files_of(environment.path, package))
-        policy = policies.of_new(name, consent.grant)
-        manifest = self._describe(name, environment, entry_points, describe, policy)
-        vet(name, manifest)
+        policy = self.policies.of_new(name, consent.grant)
+        manifest = self._describe(name, environment, entry_points, policy)
+        self._adding.vet(name, manifest)
         self.tell(Progress(stage="receipt", detail=f"Recording {name}", packages=len(lockfile.packages)))
         made = Made(
             name=name,
@@ -232,9 +221,9 @@ class _Installation:
             manifest={**preparation.declared, **asking, **manifest},
             installer=preparation.installer.name,
         )
-        return name, self._place(made, previous, consent, policy, policies)
+        return name, self._place(made, previous, consent, policy)
 
-    def _place(self, made: Made, previous: registry.Receipt | None, consent: Consent, policy: Policy, policies: Policies) -> str:
+    def _place(self, made: Made, previous: registry.Receipt | None, consent: Consent, policy: Policy) -> str:
         """Put the revision in force; its version."""
         from plughost._confining import unenforced
         from plughost.policy import table_of
@@ -252,14 +241,12 @@ class _Installation:
             previous=previous,
             signer=preparation.signer,
             grant=None if consent.grant is None else table_of(consent.grant),
-            unenforced=unenforced(policy, policies.waived, self.store),
+            unenforced=unenforced(policy, self.policies.waived, self.store),
         )
         registry.place(self.store, folder, receipt, keep=self.request.keep, grant=consent.for_state)
         return receipt.version
 
-    def _agree(
-        self, name: str, package: str, lockfile: Lockfile, where: Path, policies: Policies
-    ) -> tuple[dict[str, object], Consent]:
+    def _agree(self, name: str, package: str, lockfile: Lockfile, where: Path) -> tuple[dict[str, object], Consent]:
         """What the plugin asks for, as its manifest has it, and what it is granted.
 
         It asks by its source tree, else by a file in its wheel, or in the environment, of which `where` is the path.
@@ -272,14 +259,14 @@ class _Installation:
             asked = in_files(where, venvs.files_of(where, package)) if where.is_dir() else in_wheel(where)
         asking = {"permissions": asked} if asked else {}
         version = next(locked.version for locked in lockfile.packages if registry.normalize_name(locked.name) == package)
-        return asking, settle(self.store, name, version, asking, given=self.request.grant, policies=policies)
+        return asking, settle(self.store, name, version, asking, given=self.request.grant, policies=self.policies)
 
     def _venv(self, lockfile: Lockfile, python: Interpreter, package: str) -> PluginVenv:
         from plughost import venv as venvs
 
         editable = Path(self._preparation.source.path) if self.request.editable else None
         count = len(lockfile.packages)
-        self.tell(Progress(stage="venv", detail=f"Installing {count} package{'s' * (count != 1)}", packages=count))
+        self.tell(Progress(stage="venv", detail=f"Installing {counted(count, 'package')}", packages=count))
         return venvs.create(
             lockfile,
             store=self.store,
@@ -294,13 +281,11 @@ class _Installation:
             salt=os.urandom(8).hex() if self.request.force else "",
         )
 
-    def _describe(
-        self, name: str, environment: PluginVenv, entry_points: Mapping[str, str], describe: Describe, policy: Policy
-    ) -> dict[str, object]:
+    def _describe(self, name: str, environment: PluginVenv, entry_points: Mapping[str, str], policy: Policy) -> dict[str, object]:
         self.tell(Progress(stage="describe", detail=f"Importing {name}"))
         own = [self._preparation.source.path] if self.request.editable else []
         try:
-            return describe(name, str(environment.path), entry_points, policy, own)
+            return self._adding.describe(name, str(environment.path), entry_points, policy, own)
         except (PluginError, PluginCrashed, CallTimeout) as error:
             write_log(self.log, f"{error}\n\n{getattr(error, 'remote_traceback', '')}")
             raise DescribeError(
@@ -312,10 +297,23 @@ class _Installation:
             ) from error
 
 
-def _requirement_name(requirement: str) -> str:
-    from packaging.requirements import Requirement
+def _begun(request: Request, report: Report | None) -> Report:
+    """What is told of each stage; it has been told of the first by now."""
+    tell = report or (lambda _progress: None)
+    tell(Progress(stage="source", detail=f"Resolving {last_part(request.source)}"))
+    return tell
 
-    return Requirement(requirement).name
+
+def _origin(source: Source, request: Request) -> tuple[Origin, AllowedSigners | None]:
+    """What exactly the source means, and those who may have signed that; None where nobody asks."""
+    from plughost import source as sources
+
+    signers = None
+    if request.signers:
+        signers = sources.demand_signature(source, "", lines=request.signers)
+    elif request.require_signed:
+        signers = sources.demand_signature(source, request.allowed_signers)
+    return request.origin or sources.resolve(source, offline=request.offline), signers
 
 
 def _advice(error: PluginError | PluginCrashed | CallTimeout, targets: Iterable[str]) -> str:

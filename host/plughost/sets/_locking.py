@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from plughost._add import prepared
+from plughost._names import required_name
 from plughost._request import nowhere
 from plughost.errors import PlughostError, UsageError
 from plughost.paths import replace_file
@@ -179,7 +180,7 @@ def _lock(
 
 def _locked(wanted: Wanted, made: Prepared) -> LockedPlugin:
     lock = tomllib.loads((made.lockfile.folder / "pylock.toml").read_text(encoding="utf-8"))
-    package = made.wheel.name if made.wheel else _requirement_name(made.origin.requirement)
+    package = made.wheel.name if made.wheel else required_name(made.origin.requirement)
     version = next(item.version for item in made.lockfile.packages if item.name == package)
     return LockedPlugin(
         name=wanted.declared.name,
@@ -194,10 +195,3 @@ def _locked(wanted: Wanted, made: Prepared) -> LockedPlugin:
         wheel=LockedWheel(sha256=made.wheel.sha256, contents=contents_of(made.wheel.path)) if made.wheel else None,
         lock=lock,
     )
-
-
-def _requirement_name(requirement: str) -> str:
-    from packaging.requirements import Requirement
-    from packaging.utils import canonicalize_name
-
-    return canonicalize_name(Requirement(requirement).name)
