@@ -50,3 +50,15 @@ def test_a_kept_page_hides_no_damage_and_may_be_damaged_itself(plughost_command,
         completed = plughost_command("info", "echo", "--json")
         assert (completed.returncode, completed.json()["error"]["reference"]) == (6, "store-corrupt")
         (installed / name).write_bytes(before)
+
+
+def test_what_a_host_gives_can_be_looked_at_where_python_prints_it(shared_host):
+    root = shared_host.store.root
+    echo = next(plugin for plugin in shared_host.plugins() if plugin.name == "echo")
+    assert repr(shared_host) == f"Host('plughost', store={root!r})"
+    assert repr(echo) == f"PluginSummary(name='echo', version='1.0', source={echo.source!r})"
+    assert repr(shared_host.search("echo").shown[0]) == f"Match(name='echo', source={echo.source!r}, installed='1.0')"
+    assert repr(shared_host.invoke("echo", "add", args=[1])) == "Outcome(plugin='echo', tool='add', result=3)"
+    assert repr(shared_host.check_update("echo")) == "Updated(name='echo', status='current', version='1.0')"
+    call = shared_host.submit("echo", "add", 1)
+    assert (call.result(), repr(call)) == (3, "<Call echo:add, over>")

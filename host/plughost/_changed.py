@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from plughost.contract import Change
     from plughost.paths import Store
     from plughost.registry import Installed, Receipt
-    from plughost.source._history import History
+    from plughost.source import History
 
     Status = Literal["updated", "current", "pinned", "available", "rolled-back"]
 
@@ -101,6 +101,10 @@ class Updated:
         self.status = status
         self.newest = newest
         self.history = history
+
+    def __repr__(self) -> str:
+        newest = f", newest={self.newest!r}" if self.newest else ""
+        return f"Updated(name={self.name!r}, status={self.status!r}, version={self.version!r}{newest})"
 
     @property
     def name(self) -> str:

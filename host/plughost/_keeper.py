@@ -85,6 +85,9 @@ class Keeper(Caller):
         self._on_event = on_event
         super().__init__(self._new_workers)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.project!r}, store={self.store.root!r})"
+
     @property
     def settings(self) -> Settings:
         """What holds where a method isn't told: what `Host` was given, else what was found when it was first needed.

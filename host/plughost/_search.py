@@ -53,6 +53,9 @@ class Match:
         self.installed = installed
         self.signers = signers
 
+    def __repr__(self) -> str:
+        return f"Match(name={self.name!r}, source={self.source!r}, installed={self.installed!r})"
+
     def record(self) -> dict[str, object]:
         """As plain JSON values: what `search --json` prints."""
         return {

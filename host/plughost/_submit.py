@@ -57,6 +57,9 @@ class Call:
         self._result: object = None
         self._error: BaseException | None = None
 
+    def __repr__(self) -> str:
+        return f"<Call {self.plugin}:{self.tool}, {'over' if self._is_over else 'under way'}>"
+
     def done(self) -> bool:
         """Whether `result` would not wait."""
         if not self._is_over and self._turn.acquire(blocking=False):

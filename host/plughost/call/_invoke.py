@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 
+from plughost._values import tables
 from plughost.call._errors import error_from
 from plughost.call._tool_call import is_stream, result_of
 
@@ -39,6 +40,9 @@ class Outcome:
         self.output_truncated = output_truncated
         self.duration_s = duration_s
         self.is_stream = is_stream
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(plugin={self.plugin!r}, tool={self.tool!r}, result={self.result!r})"
 
 
 def invoke(worker: Worker, call: ToolCall, *, on_item: Callable[[object], None] | None = None) -> Outcome:
@@ -130,7 +134,7 @@ def load(worker: Worker, plugin: str, manifest: Mapping[str, object], *, timeout
 
     Raises: PluginError: it can't be imported. CallTimeout, PluginCrashed.
     """
-    offered = [each for key in ("tools", "hooks") for each in _dicts(manifest.get(key))]
+    offered = [each for key in ("tools", "hooks") for each in tables(manifest.get(key))]
     targets = list(dict.fromkeys(str(each["target"]) for each in offered if "target" in each))
     exchange = worker.begin("load", {"targets": targets}, what=f"`{plugin}`", timeout_s=timeout_s)
 
@@ -141,10 +145,6 @@ def load(worker: Worker, plugin: str, manifest: Mapping[str, object], *, timeout
             raise exchange.explained(error_from(problem, what=f"`{plugin}`"))
 
     return finish
-
-
-def _dicts(value: object) -> list[dict[str, object]]:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def describe(worker: Worker, plugin: str, entry_points: Mapping[str, str], *, timeout_s: float) -> dict[str, object]:

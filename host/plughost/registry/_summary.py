@@ -119,6 +119,9 @@ class PluginSummary:
     def to_columns(cls, summaries: list[Self]) -> list[list[object]]:
         return [[getattr(summary, name) for summary in summaries] for name in _COLUMNS]
 
+    def __repr__(self) -> str:
+        return f"PluginSummary(name={self.name!r}, version={self.version!r}, source={self.source!r})"
+
     @property
     def tools(self) -> tuple[str, ...]:
         return tuple(self._tools.split("\n")) if self._tools else ()
