@@ -80,7 +80,7 @@ class Machine:
         return (self.can("tree") and self.can("ids")) or self.can("user-tree") or self.can("wrapped-users")
 
 
-def known_machine(cache: str, *, anew: bool = False) -> Machine:
+def known_machine(cache: str) -> Machine:
     """What was found out and is remembered in the file `cache`, or is found out now.
 
     Raises: OSError: no process can be started.
@@ -88,14 +88,13 @@ def known_machine(cache: str, *, anew: bool = False) -> Machine:
     if sys.platform not in _PROBES:
         return Machine(0, {})
     key = _circumstances()
-    if not anew:
-        try:
-            record = unpack(read_file(cache))
-        except (OSError, WireError):
-            record = {}
-        kept = record.get("found")
-        if record.get("key") == key and isinstance(kept, dict) and _is_of_now(kept):
-            return _machine(kept)
+    try:
+        record = unpack(read_file(cache))
+    except (OSError, WireError):
+        record = {}
+    kept = record.get("found")
+    if record.get("key") == key and isinstance(kept, dict) and _is_of_now(kept):
+        return _machine(kept)
     found = _probe()
     if "abi" not in found:  # it has failed: perhaps not the next time
         return _machine(found)
