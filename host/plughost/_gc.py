@@ -6,14 +6,14 @@ Above it: `Host`; below it: the registry, and the installer.
 from __future__ import annotations
 
 import os
-import tomllib
 from dataclasses import dataclass
 from glob import escape, glob
 
+from plughost import lock as locks
 from plughost import registry, sandbox, session
 from plughost import venv as venvs
 from plughost._installer import choose
-from plughost.paths import read_file, scan
+from plughost.paths import scan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,9 +95,8 @@ def _wanted(store: Store) -> set[str]:
     wanted: set[str] = set()
     for lock in glob(os.path.join(escape(store.root), "plugins", "*", "*", "*", "pylock.toml")):
         try:
-            packages = tomllib.loads(read_file(lock).decode()).get("packages", [])
-            wanted |= {str(package["name"]) for package in packages}
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            wanted |= {name for name, _version in locks.versions(lock)}
+        except (OSError, ValueError):
             continue
     for venv in (*scan(store.venvs), *scan(store.build_environments)):
         wanted |= {name for name, _version in venvs.installed(venv.path)}

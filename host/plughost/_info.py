@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from plughost import lock as locks
 from plughost._policies import unpack_grant
+from plughost._values import tables
 from plughost.errors import StoreError
-from plughost.paths import read_file
 from plughost.registry import HistoryEntry, Installed, Receipt, State, load_receipt
 
 TYPE_CHECKING = False
@@ -106,8 +106,8 @@ def read_plugin(installed: Installed) -> Plugin:
         summary=str(manifest.get("summary") or ""),
         receipt=receipt,
         dependencies=tuple(item for item in _locked(folder / "pylock.toml") if item[0] != receipt.package),
-        tools=_mappings(manifest.get("tools")),
-        hooks=_mappings(manifest.get("hooks")),
+        tools=tuple(tables(manifest.get("tools"))),
+        hooks=tuple(tables(manifest.get("hooks"))),
         entry_points={str(key): str(value) for key, value in entry_points.items()} if isinstance(entry_points, dict) else {},
         editable=bool(manifest.get("editable")),
         isolation=str(manifest.get("isolation") or "worker"),
@@ -143,19 +143,14 @@ def _kept(revision: str) -> dict[str, str]:
 
 def _locked(path: Path) -> list[tuple[str, str]]:
     try:
-        packages = tomllib.loads(read_file(path).decode())["packages"]
-        return sorted((str(package["name"]), str(package.get("version", ""))) for package in packages)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        return sorted(locks.versions(path))
+    except (OSError, ValueError) as error:
         raise StoreError(
             f"The lock `{path}` can't be read",
             reference="store-corrupt",
             causes=[str(error)],
             hint=f"`repair {path.parent.parent.name}` makes it again",
         ) from error
-
-
-def _mappings(items: object) -> tuple[dict[str, object], ...]:
-    return tuple(item for item in items if isinstance(item, dict)) if isinstance(items, list) else ()
 
 
 def _size_bytes(folder: Path) -> int:

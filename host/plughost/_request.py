@@ -266,7 +266,7 @@ def find_unchanged(store: Store, request: Request) -> Added | None:
 
 
 def _commit_now(summary: registry.PluginSummary, *, offline: bool) -> str:
-    from plughost.source._remote import Git, is_commit, resolve_ref
+    from plughost.source import Git, is_commit, resolve_ref
 
     url, revision = summary.remote
     if is_commit(revision):
@@ -286,7 +286,7 @@ def _without_credentials(requirements: Iterable[str]) -> list[str]:
     kept = list(requirements)
     if not any("://" in text for text in kept):
         return kept
-    from plughost.source._remote import redact_urls
+    from plughost.source import redact_urls
 
     return [redact_urls(text) for text in kept]
 

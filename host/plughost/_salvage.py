@@ -76,11 +76,10 @@ def installed_pins(revision: ExaminedRevision, *, leave_out: str) -> list[str]:
     """The versions that are locked, or where the lock is lost, installed, as constraints."""
     try:
         if revision.lock:
-            packages = tomllib.loads(revision.lock.read_text(encoding="utf-8")).get("packages", [])
-            versions = [(str(package["name"]), str(package.get("version", ""))) for package in packages]
+            versions = locks.versions(revision.lock)
         else:
             versions = venvs.installed(revision.venv.path) if revision.venv.key else []
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError):
         return []
     return [f"{name}=={version}" for name, version in versions if name != leave_out and version]
 

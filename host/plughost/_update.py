@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from plughost._request import Added
     from plughost.paths import Store
     from plughost.registry import Receipt
-    from plughost.source._history import History
+    from plughost.source import History
 
     Vet = Callable[[str, Mapping[str, object]], None]
     Install = Callable[[Request, Vet], Added]
@@ -155,12 +155,9 @@ def _asking(store: Store, request: Request, receipt: Receipt) -> Iterator[Callab
     found: list[History | None] = [None]
 
     def find() -> None:
-        from plughost.source._command import Git
-        from plughost.source._history import commits_between
-
-        git = Git(source.url, source.credentials)
+        git = sources.Git(source.url, source.credentials)
         with suppress(OSError, StoreError), registry.adding(store), registry.staging(store) as folder:
-            found[0] = commits_between(git, receipt.commit_id, origin.commit_id, folder)
+            found[0] = sources.commits_between(git, receipt.commit_id, origin.commit_id, folder)
 
     finder = threading.Thread(target=find, daemon=True)
     finder.start()

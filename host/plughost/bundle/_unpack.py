@@ -20,7 +20,7 @@ from plughost import registry
 from plughost import source as sources
 from plughost import wheel as wheels
 from plughost._interpreters import find as find_interpreter
-from plughost._names import normalized
+from plughost._names import required_name
 from plughost.bundle._archive import opened, refuse
 from plughost.bundle._contents import CONTENTS, read_contents
 from plughost.contract import declared_in
@@ -34,8 +34,7 @@ if TYPE_CHECKING:
     from plughost.bundle._archive import Archive
     from plughost.bundle._contents import Contents
     from plughost.lock import Lockfile
-    from plughost.source import Origin, Source
-    from plughost.source._records import Kind
+    from plughost.source import Kind, Origin, Source
     from plughost.wheel import BuiltWheel
 
 __all__ = ["Unpacked", "unpack"]
@@ -257,10 +256,10 @@ def _leads_to(text: str, origin: Origin) -> bool:
 
 def _required(requirement: str) -> str:
     """The normalized name of the package that is required; "" if that can't be told."""
-    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.requirements import InvalidRequirement
 
     try:
-        return normalized(Requirement(requirement).name)
+        return required_name(requirement)
     except InvalidRequirement:
         return ""
 

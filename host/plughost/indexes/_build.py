@@ -94,12 +94,9 @@ def _from_source(text: str) -> Entry:
         return _from_folder(Path(source.path), source.path)
     if source.kind != "git":
         return _of_package(source)
-    from plughost.source._git import check_out
-    from plughost.source._remote import Git
-
     origin = sources.resolve(source)
     with tempfile.TemporaryDirectory(prefix="plughost-") as folder:
-        check_out(Git(source.url, source.credentials), origin, Path(folder))
+        sources.check_out_commit(sources.Git(source.url, source.credentials), origin, Path(folder))
         return _from_folder(Path(folder, source.subdirectory), source.text)
 
 

@@ -14,7 +14,6 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from plughost import source as sources
 from plughost.errors import InstallError, SourceError, UsageError
 from plughost.indexes._format import FILE_NAME, MOST_BYTES, InvalidIndexError
-from plughost.source._remote import redact_urls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -132,7 +131,7 @@ def _from_file(path: str) -> Fetched:
 def _from_server(place: Place, before: Origin | None) -> Fetched | None:
     from http.client import HTTPException
 
-    from plughost.source._http import NOT_MODIFIED, Refusal, blocks, get, told
+    from plughost._http import NOT_MODIFIED, Refusal, blocks, get, told
 
     asked = {"If-None-Match": before.etag, "If-Modified-Since": before.last_modified} if before else {}
     headers = {name: value for name, value in asked.items() if value}
@@ -164,14 +163,11 @@ def _from_netrc(url: str) -> str:
 
 
 def _from_repository(source: Source, before: Origin | None) -> Fetched | None:
-    from plughost.source._git import check_out
-    from plughost.source._remote import Git
-
     origin = sources.resolve(source)
     if before and before.commit_id == origin.commit_id:
         return None
     with tempfile.TemporaryDirectory(prefix="plughost-") as folder:
-        check_out(Git(source.url, source.credentials), origin, Path(folder))
+        sources.check_out_commit(sources.Git(source.url, source.credentials), origin, Path(folder))
         path = Path(folder, source.subdirectory, FILE_NAME)
         if path.is_symlink() or not path.is_file():
             where = f"its folder `{source.subdirectory}`" if source.subdirectory else "its root"
@@ -182,5 +178,5 @@ def _from_repository(source: Source, before: Origin | None) -> Fetched | None:
 
 def _no_place(text: str, why: str) -> UsageError:
     return UsageError(
-        f"`{redact_urls(text)}` is not where an index can be", reference="source-invalid", causes=[why], hint=_FORMS
+        f"`{sources.redact_urls(text)}` is not where an index can be", reference="source-invalid", causes=[why], hint=_FORMS
     )

@@ -3,12 +3,14 @@
 Above it: the venv and the host; below it: the wheel's record and the installer.
 """
 
-from __future__ import annotations
+from plughost._lazy import lazily
 
-from plughost.lock._files import LockedFile, files
-from plughost.lock._lockfile import SUMS, LockedPackage, Lockfile, read, sums
-from plughost.lock._resolve import adopt, ahead, resolve
-from plughost.lock._tags import tags_in_order, tags_of
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from plughost.lock._files import LockedFile, files
+    from plughost.lock._lockfile import SUMS, LockedPackage, Lockfile, read, sums, versions
+    from plughost.lock._resolve import adopt, ahead, resolve
+    from plughost.lock._tags import tags_in_order, tags_of
 
 __all__ = [
     "SUMS",
@@ -23,4 +25,15 @@ __all__ = [
     "sums",
     "tags_in_order",
     "tags_of",
+    "versions",
 ]
+
+__getattr__ = lazily(
+    __name__,
+    {
+        "_files": ("LockedFile", "files"),
+        "_lockfile": ("SUMS", "LockedPackage", "Lockfile", "read", "sums", "versions"),
+        "_resolve": ("adopt", "ahead", "resolve"),
+        "_tags": ("tags_in_order", "tags_of"),
+    },
+)

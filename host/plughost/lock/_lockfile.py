@@ -13,6 +13,7 @@ from plughost.paths import read_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
@@ -62,6 +63,18 @@ class Lockfile:
             if package.version and not _is_version(rest.partition("-")[0], package.version):  # of a folder it has none
                 return f"`{filename}` is not what is locked: `{package.name}` {package.version}"
         return f"There is no wheel of `{min(missing)}`, which is locked" if missing else ""
+
+
+def versions(path: str | os.PathLike[str]) -> list[tuple[str, str]]:
+    """The name and the version of each package in the lock at `path`; of what is no release the version may be "".
+
+    Raises: OSError, ValueError: it can't be read.
+    """
+    try:
+        packages = tomllib.loads(read_file(path).decode())["packages"]
+        return [(str(package["name"]), str(package.get("version", ""))) for package in packages]
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(str(error)) from error
 
 
 def read(folder: Path, *, python: Interpreter) -> Lockfile:

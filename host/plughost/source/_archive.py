@@ -126,7 +126,7 @@ def _is_at_the_top(name: str, filename: str) -> bool:
 def _download(source: Source, path: Path) -> None:
     from http.client import HTTPException
 
-    from plughost.source._http import Refusal, blocks, get, told
+    from plughost._http import Refusal, blocks, get, told
 
     url = f"{source.url}?{source.query}" if source.query else source.url
     try:

@@ -85,7 +85,7 @@ def check_out(
         from plughost.source import _git
 
         git = Git(source.url, source.credentials)
-        epoch, signer = _git.check_out(git, origin, into, signers=signers)
+        epoch, signer = _git.check_out_commit(git, origin, into, signers=signers)
         folder = project_folder(into, origin)
         versioned_by_tags = has_version_from_git(folder)
         if versioned_by_tags:

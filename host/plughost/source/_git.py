@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from plughost.source._signatures import Signer
     from plughost.source._signers import AllowedSigners
 
-__all__ = ["check_out", "deepen"]
+__all__ = ["check_out_commit", "deepen"]
 
 _SHA256_LENGTH = 64
 _BRANCHES_AND_TAGS = ("+refs/heads/*:refs/fetched/heads/*", "+refs/tags/*:refs/tags/*")
@@ -27,7 +27,7 @@ _BRANCHES_AND_TAGS = ("+refs/heads/*:refs/fetched/heads/*", "+refs/tags/*:refs/t
 _REFUSALS = ("not our ref", "unadvertised object", "couldn't find remote ref", "shallow", "dumb http", "remote end hung up")
 
 
-def check_out(git: Git, origin: Origin, into: Path, *, signers: AllowedSigners | None = None) -> tuple[int, Signer | None]:
+def check_out_commit(git: Git, origin: Origin, into: Path, *, signers: AllowedSigners | None = None) -> tuple[int, Signer | None]:
     """Fill the empty folder `into` with the commit and its submodules; the commit's time, in seconds, and who signed it.
 
     Where `signers` are given, it must be one of them, and no file of the commit is on disk before that is known.
