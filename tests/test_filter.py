@@ -15,6 +15,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,6 +46,7 @@ F_SETSIG, F_SETOWN_EX, F_SETPIPE_SZ = 10, 15, 1031
 TIOCSTI, FIOSETOWN = 0x5412, 0x8901
 CLONE_THREAD, CLONE_PARENT, CLONE_NEWUSER = 0x10000, 0x8000, 0x10000000
 SO_ATTACH_FILTER = 26
+PUNCH_HOLE_KEEPING_SIZE, CLOSE_RANGE_UNSHARE = 3, 2
 LIFELINE, LEASE = 3, 4
 CLOSE_RANGE, CLONE3 = 436, 435
 NOT_YET_A_CALL = 999
@@ -145,12 +147,19 @@ ITS_OWN = {
     "the name of a thread": by_name("prctl", PR_SET_NAME, 0),
     "a timer": lambda: signal.setitimer(signal.ITIMER_REAL, 60),
     "an epoll": select.epoll,
+    "its own clock": lambda: time.clock_gettime((~0 << 3) | 2),
+    "a clock of a thread": lambda: time.clock_gettime(time.pthread_getcpuclockid(threading.get_ident())),
+    "to wait a while": lambda: time.sleep(0.001),
+    "a lock that is waited for": lambda: threading.Lock().acquire(blocking=True, timeout=1),
+    "room in a file": lambda: os.posix_fallocate(os.open(".", os.O_TMPFILE | os.O_RDWR), 0, 100),
+    "to give room back": by_name("fallocate", 0, PUNCH_HOLE_KEEPING_SIZE, 0, 0),
 }
 
 
 @pytest.mark.parametrize("what", ITS_OWN)
 def test_what_is_its_own_a_process_has_as_ever(what: str) -> None:
-    assert met(ITS_OWN[what]) in {"nothing", "EFAULT"}  # the name of a thread is read from nowhere
+    # The name of a thread is read from nowhere, and nobody knows what is at descriptor 0.
+    assert met(ITS_OWN[what]) in {"nothing", "EFAULT", "EINVAL", "ENODEV", "EBADF", "ESPIPE"}
 
 
 REFUSED: dict[str, tuple[str, Act]] = {
@@ -176,6 +185,12 @@ REFUSED: dict[str, tuple[str, Act]] = {
     "the parent's session": ("EPERM", lambda: os.getsid(os.getppid())),
     "a descriptor of the parent": ("EPERM", lambda: os.pidfd_open(os.getppid())),
     "the parent's memory": ("EPERM", by_name("process_vm_readv", 1, 0, 0, 0, 0, 0)),
+    "the parent's clock": ("EINVAL", lambda: time.clock_gettime((~os.getppid() << 3) | 2)),
+    "a timer by the parent's clock": ("EINVAL", by_name("timer_create", (~os.getppid() << 3) | 2, 0, 0)),
+    "a lock that lends its owner a priority": ("ENOSYS", by_name("futex", 0, 6, 0, 0, 0, 0)),
+    "the same by another number": ("ENOSYS", by_name("futex", 0, 128 | 13, 0, 0, 0, 0)),
+    "a thread with descriptors of its own": ("EPERM", by_name("clone", CLONE_THREAD | 0x900, 0, 0, 0, 0)),
+    "the same later": ("EPERM", by_name("close_range", 100, 200, CLOSE_RANGE_UNSHARE)),
     "to trace": ("EPERM", by_name("ptrace", 0, 0, 0, 0)),
     "to be hidden from the host": ("EPERM", by_name("prctl", PR_SET_DUMPABLE, 0)),
     "to outlive its parent": ("EPERM", by_name("prctl", PR_SET_PDEATHSIG, 0)),
@@ -191,6 +206,9 @@ REFUSED: dict[str, tuple[str, Act]] = {
     "a file by its handle": ("EPERM", by_name("open_by_handle_at", 0, 0, 0)),
     "a mount": ("EPERM", by_name("mount", 0, 0, 0, 0, 0)),
     "another root": ("EPERM", lambda: os.chroot("/")),
+    "room on the disk at once": (errno.errorcode[errno.EOPNOTSUPP], by_name("fallocate", 0, 0, 0, 1 << 40)),
+    "a device in a file's place": ("EPERM", by_name("renameat2", -100, 0, -100, 0, 4)),
+    "to hear of files": ("ENOSYS", by_number(294 if MACHINE == "x86_64" else 26, 0)),
     "a program with its owner's rights": ("EPERM", made(f"/tmp/{os.getpid()}", 0o4700)),
     "a file with its owner's rights": ("EPERM", lambda: os.fchmod(os.pipe()[0], 0o4700)),
     "a device": ("EPERM", lambda: os.mknod("/dev/null/none", 0o020600, 0x103)),

@@ -103,8 +103,8 @@ class Rules:
     `network`: sockets of the Internet may be made; where they lead, the network namespace says. `children`: programs may be
     started, and signals sent to whatever the kernel lets them be sent to. `nursery`: the process forks workers, each of which
     narrows itself further. `threads`: there may be more than one. `private_tree`: the process has a tree of files of its own, so
-    it may change modes, owners and attributes of files, and watch them. `local_sockets`: sockets may have a path, or a name in
-    the kernel, because neither leads to anybody else's; several processes need that.
+    it may change modes, owners and attributes of files. `local_sockets`: sockets may have a path, or a name in the kernel, since
+    neither leads to anybody else's; several processes need that.
     """
 
     __slots__ = ("children", "local_sockets", "network", "nursery", "private_tree", "threads")
@@ -193,7 +193,6 @@ def _of_files(rules: Rules) -> dict[str, Code]:
         # What is on the disk at once, and not as fast as it is written, nobody can watch. A libc then writes instead.
         "fallocate": one_of(1, (_GIVE_BACK,), ALLOW, refuse(errno.EOPNOTSUPP)),
         "truncate": _allowed_if(rules.private_tree),  # by its name; Landlock knows it since ABI 3
-        "inotify_add_watch": _allowed_if(rules.private_tree),
         "sync": PRETEND,  # of all files of the machine
         "mmap": has_bits(3, _MAP_NEVER, _REFUSED, has_bits(3, _MAP_ANONYMOUS, has_bits(3, _MAP_SHARED, _REFUSED, ALLOW), ALLOW)),
     }

@@ -30,25 +30,23 @@ HARMLESS = """
     stat:4: lstat:6: fstat:5:80 newfstatat:262:79 statx:332:291 access:21: faccessat:269:48 faccessat2:439:439 readlink:89:
     readlinkat:267:78 statfs:137:43 fstatfs:138:44 getdents:78: getdents64:217:61 getcwd:79:17 chdir:80:49 fchdir:81:50
     umask:95:166
-    mkdir:83: mkdirat:258:34 rmdir:84: unlink:87: unlinkat:263:35 rename:82: renameat:264:38 renameat2:316:276 link:86:
+    mkdir:83: mkdirat:258:34 rmdir:84: unlink:87: unlinkat:263:35 rename:82: renameat:264:38 link:86:
     linkat:265:37 symlink:88: symlinkat:266:36
-    ftruncate:77:46 fallocate:285:47 fsync:74:82 fdatasync:75:83 sync_file_range:277:84 fadvise64:221:223 readahead:187:213
+    ftruncate:77:46 fsync:74:82 fdatasync:75:83 sync_file_range:277:84 fadvise64:221:223 readahead:187:213
     poll:7: ppoll:271:73 select:23: pselect6:270:72 epoll_create:213: epoll_create1:291:20 epoll_ctl:233:21 epoll_wait:232:
     epoll_pwait:281:22 epoll_pwait2:441:441 eventfd:284: eventfd2:290:19 signalfd:282: signalfd4:289:74 pipe:22: pipe2:293:59
-    timerfd_create:283:85 timerfd_settime:286:86 timerfd_gettime:287:87 timer_create:222:107 timer_settime:223:110
+    timerfd_create:283:85 timerfd_settime:286:86 timerfd_gettime:287:87 timer_settime:223:110
     timer_gettime:224:108 timer_getoverrun:225:109 timer_delete:226:111 getitimer:36:102 setitimer:38:103 alarm:37:
-    inotify_init:253: inotify_init1:294:26 inotify_rm_watch:255:28
     brk:12:214 munmap:11:215 mremap:25:216 mprotect:10:226 pkey_mprotect:329:288 pkey_alloc:330:289 pkey_free:331:290
     madvise:28:233 msync:26:227 munlock:150:229 munlockall:152:231 membarrier:324:283
-    futex:202:98 futex_waitv:449:449 futex_wake:454:454 futex_wait:455:455 futex_requeue:456:456 set_robust_list:273:99
+    futex_waitv:449:449 futex_wake:454:454 futex_wait:455:455 futex_requeue:456:456 set_robust_list:273:99
     set_tid_address:218:96 rseq:334:293 gettid:186:178 getpid:39:172 getppid:110:173 getpgrp:111:
     rt_sigaction:13:134 rt_sigprocmask:14:135 rt_sigpending:127:136 rt_sigreturn:15:139 rt_sigsuspend:130:133
     rt_sigtimedwait:128:137 sigaltstack:131:132 restart_syscall:219:128 pause:34:
     getuid:102:174 geteuid:107:175 getgid:104:176 getegid:108:177 getresuid:118:148 getresgid:120:150 getgroups:115:158
     capget:125:90 getrlimit:97:163 setrlimit:160:164 getrusage:98:165 times:100:153 sysinfo:99:179 uname:63:160 getcpu:309:168
     sched_yield:24:124
-    sched_get_priority_max:146:125 sched_get_priority_min:147:126 time:201: gettimeofday:96:169 clock_gettime:228:113
-    clock_getres:229:114 clock_nanosleep:230:115 nanosleep:35:101 getrandom:318:278
+    sched_get_priority_max:146:125 sched_get_priority_min:147:126 time:201: gettimeofday:96:169 nanosleep:35:101 getrandom:318:278
     wait4:61:260 waitid:247:95 exit:60:93 exit_group:231:94 arch_prctl:158:
     recvfrom:45:207 sendto:44:206 sendmsg:46:211 sendmmsg:307:269 shutdown:48:210
     getsockname:51:204 getpeername:52:205 getsockopt:55:209
@@ -118,7 +116,8 @@ JUDGED = """
     sched_getscheduler:145:120 sched_setparam:142:118 sched_getparam:143:121 sched_setattr:314:274 sched_getattr:315:275
     sched_rr_get_interval:148:127 getpriority:140:141 setpriority:141:140 ioprio_get:252:31 ioprio_set:251:30 getpgid:121:155
     getsid:124:156 get_robust_list:274:100
-    sync:162:81 truncate:76:45 inotify_add_watch:254:27
+    sync:162:81 truncate:76:45 renameat2:316:276 fallocate:285:47
+    futex:202:98 clock_gettime:228:113 clock_getres:229:114 clock_nanosleep:230:115 timer_create:222:107
 """
 
 

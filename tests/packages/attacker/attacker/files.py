@@ -129,6 +129,11 @@ def read_shadow(outside):
     return _read("/etc/shadow")
 
 
+def read_private_keys(outside):
+    """Of the machine's certificates."""
+    return [folder for folder in ("/etc/ssl", "/etc/pki/tls") if os.path.isdir(folder) and "private" in os.listdir(folder)]
+
+
 def read_host_name_of_machine(outside):
     """What tells this machine from others."""
     return _read("/etc/machine-id") or _read("/proc/sys/kernel/random/boot_id")
@@ -330,6 +335,13 @@ def make_named_pipe(outside):
 def make_device(outside):
     os.mknod("device", 0o600 | stat.S_IFBLK, os.makedev(254, 0))
     return os.read(os.open("device", os.O_RDONLY), 16)
+
+
+def make_device_by_renaming(outside):
+    """What marks a file as deleted, left where one was."""
+    os.close(os.open("renamed", os.O_CREAT | os.O_WRONLY, 0o600))
+    kernel.call("renameat2", _AT_FDCWD, b"renamed", _AT_FDCWD, b"renamed-on", 4)
+    return "made" if stat.S_ISCHR(os.stat("renamed").st_mode) else None
 
 
 def make_program_of_owner(outside):

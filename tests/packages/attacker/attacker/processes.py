@@ -9,10 +9,12 @@ import resource
 import signal
 import socket
 import struct
+import time
 
 from . import kernel
 
 _F_SETSIG, _F_SETOWN_EX = 10, 15
+_FUTEX_LOCK_PI = 6 | 128
 _FIOSETOWN, _TIOCSTI, _FIOASYNC = 0x8901, 0x5412, 0x5452
 _PTRACE_TRACEME, _PTRACE_ATTACH, _PTRACE_DETACH, _PTRACE_SEIZE = 0, 16, 17, 0x4206
 
@@ -59,6 +61,31 @@ def see_by_kind_of_error(outside):
         except OSError as error:
             errors.add(error.errno)
     return errors if len(errors) > 1 else None
+
+
+def see_by_clock(outside):
+    """How much of the processor it has used."""
+    return "{} s".format(time.clock_gettime(_clock(outside.bystander)))
+
+
+def see_by_clock_of_a_timer(outside):
+    kernel.call("timer_create", _clock(outside.bystander), 0, ctypes.byref(ctypes.c_int()))
+    return "a timer by its clock"
+
+
+def see_by_lock(outside):
+    """A lock that lends its owner a priority: the kernel looks for the owner, whose number is in it."""
+    errors = set()
+    for pid in (outside.bystander, outside.nobody):
+        try:
+            kernel.call("futex", ctypes.byref(ctypes.c_uint(pid)), _FUTEX_LOCK_PI, 0, struct.pack("qq", 0, 1000), 0, 0)
+        except OSError as error:
+            errors.add(error.errno)
+    return errors if len(errors) > 1 else None
+
+
+def _clock(pid):
+    return (~pid << 3) | 2
 
 
 def see_environment_of_parent(outside):

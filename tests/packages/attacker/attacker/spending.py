@@ -8,6 +8,8 @@ import sys
 import threading
 import time
 
+from . import kernel
+
 _ENDS_S = 20
 _STEP = 4 << 20
 
@@ -103,6 +105,24 @@ def one_file_by_allocating(outside):
     descriptor = os.open("allocated", os.O_CREAT | os.O_WRONLY, 0o600)
     os.posix_fallocate(descriptor, 0, outside.file_bytes * 2)
     return "allocated"
+
+
+def one_file_by_allocating_beyond_its_end(outside):
+    """Room on the disk that no size of a file tells of, and that is there at once."""
+    descriptor = os.open("allocated-beyond", os.O_CREAT | os.O_WRONLY, 0o600)
+    kernel.call("fallocate", descriptor, 1, 0, outside.disk_bytes * 4)
+    return "{} blocks".format(os.fstat(descriptor).st_blocks)
+
+
+def many_files_by_allocating(outside):
+    """Each as large as it may be, before anybody has looked."""
+    size = 0
+    while size < outside.disk_bytes + outside.late_bytes:
+        descriptor = os.open("allocated-{}".format(size), os.O_CREAT | os.O_WRONLY, 0o600)
+        kernel.call("fallocate", descriptor, 0, 0, outside.file_bytes)
+        size += os.fstat(descriptor).st_blocks * 512
+        os.close(descriptor)
+    return "{} MiB".format(size >> 20)
 
 
 def one_file_after_the_signal(outside):

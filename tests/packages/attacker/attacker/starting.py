@@ -13,6 +13,7 @@ import time
 from . import kernel
 
 _CLONE_PARENT = 0x8000
+_CLONE_THREAD_APART = 0x10000 | 0x800  # without its memory the kernel makes none: it says so, if it may be asked
 _STAYS_S = 20
 
 
@@ -157,6 +158,15 @@ def workers(outside):
 
     with multiprocessing.Pool(2) as pool:
         return pool.map(abs, [-1, -2])
+
+
+def thread_with_descriptors_of_its_own(outside):
+    """Descriptors and files that nobody sees who looks at those of the process. It ends as soon as it has begun."""
+    return kernel.reaches("clone", _CLONE_THREAD_APART, 0, 0, 0, 0)
+
+
+def descriptors_of_its_own(outside):
+    return kernel.call("close_range", 1 << 20, 1 << 20, 2) or "they are"
 
 
 def threads(outside):
