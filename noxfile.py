@@ -6,6 +6,7 @@ that runs it is left alone, also one that refuses `pip install`. Read by a nox t
 
 from __future__ import annotations
 
+import glob
 import itertools
 import os
 import shutil
@@ -68,7 +69,8 @@ def clean_environment() -> None:
     # A version manager's shims answer slowly and with whatever version is switched on: put the Pythons behind them, at the end.
     folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
     roots = {Path(folder).parent for folder in folders if Path(folder).name == "shims"}
-    real = [str(folder) for root in roots for folder in sorted(root.glob("versions/*/bin"))]
+    # Where it is somebody else's, `glob` finds none.
+    real = [folder for root in roots for folder in sorted(glob.glob(f"{root}/versions/*/bin"))]
     os.environ["PATH"] = os.pathsep.join([*(folder for folder in folders if Path(folder).name != "shims"), *real])
 
 
