@@ -259,6 +259,17 @@ def test_by_rules_alone_other_files_are_refused(nosy_store, tmp_path):
         path.unlink()
 
 
+@pytest.mark.parametrize("scopes_since", [6, 1 << 10])
+def test_no_process_forks_others_where_it_could_signal_those_of_its_user(nosy_store, monkeypatch, scopes_since):
+    monkeypatch.setattr("plughost.sandbox._plan.Ways.user_for", lambda *_: None)
+    monkeypatch.setattr("plughost.sandbox._machine._SCOPES_SINCE", scopes_since)
+    with Host(store=nosy_store, isolation="call") as host:
+        host.warm("nosy")
+        parent = host.call("nosy", "about")["parent"]
+    if known_machine(str(nosy_store / "cache" / "machine.json")).abi >= 6:
+        assert (parent == os.getpid()) == (scopes_since > 6)
+
+
 def test_what_a_machine_lacks_is_named():
     nothing = Machine(0, dict.fromkeys(("landlock", "seccomp", "tree", "user-tree", "net", "user-net", "ids"), "not here"))
     names = {each.name for each in unenforceable(Policy(network=("example.com",), processes=2), nothing)}

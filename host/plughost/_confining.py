@@ -6,6 +6,7 @@ Above it: the host's workers; below it: the sandbox. What it takes is imported w
 from __future__ import annotations
 
 import _thread
+import errno
 import os
 import stat
 from functools import partial
@@ -53,9 +54,10 @@ _READ_BY_ALL, _WRITTEN_BY_ALL, _ENTERED_BY_ALL = 0o4, 0o6, 0o1
 class Everywhere:
     """The same policy for all plugins."""
 
-    def __init__(self, policy: Policy, *, waived: Collection[str] = ()) -> None:
+    waived: Collection[str] = ()
+
+    def __init__(self, policy: Policy) -> None:
         self.base = policy
-        self.waived = waived
 
     def build_limits(self) -> BuildLimits:
         from plughost.sandbox import BuildLimits
@@ -103,7 +105,8 @@ class Confining:
         `own` are the files that it is run from, if these aren't all in its environment; `caller` is what one caller says of the
         policy, for messages.
 
-        Raises: SandboxError: its policy can't be enforced here. OSError: the store can't be written, or no process started.
+        Raises: SandboxError: its policy can't be enforced here. OSError: the store can't be written, or no process started; or a
+        nursery can't be kept from others, where another process can.
         """
         if policy.is_trusted:
             return None
@@ -112,6 +115,8 @@ class Confining:
             _log_waived(plugin, ways.unenforced(policy, self.policies.waived))
         user = ways.user_for(policy, venv) if _are_for_all((*policy.read, *own), policy.write) else None
         has_own_user = user is not None
+        if is_nursery and not ways.keeps_signals(has_own_user=has_own_user) and "signals" not in self.policies.waived:
+            raise PermissionError(errno.EPERM, "A process that forks others could signal those of this user")
         ways.refuse_unenforceable(policy, plugin=plugin, waived=self.policies.waived, has_own_user=has_own_user)
         if work and user is not None:
             user = _adopt(work, user)
@@ -129,6 +134,10 @@ class Confining:
             waived=self.policies.waived,
             is_nursery=is_nursery,
         )
+        if work and policy.disk_bytes is not None:
+            from plughost.sandbox import held_bytes
+
+            confinement.found_bytes = held_bytes(work)
         if confinement.has_hosts:
             from plughost.sandbox import Broker
 

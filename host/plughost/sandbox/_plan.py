@@ -12,6 +12,7 @@ from math import inf
 from plughost.errors import SandboxError
 from plughost.paths import RUNNER
 from plughost.runner.wire import encode
+from plughost.sandbox._breach import limit_of_files
 from plughost.sandbox._broker_variables import proxy_variables
 from plughost.sandbox._confinement import Confinement
 from plughost.sandbox._filter import Rules, build
@@ -63,6 +64,10 @@ class Ways:
         if policy.is_trusted or not (machine.can("tree") and machine.can("ids")) or not _is_public(venv):
             return None
         return free_user()
+
+    def keeps_signals(self, *, has_own_user: bool) -> bool:
+        """Whether processes that may signal more than themselves, to wait upon those that they fork, reach no others."""
+        return has_own_user or self._machine.has_scopes or self._machine.has_seatbelt
 
     def unenforced(self, policy: Policy, waived: Collection[str]) -> tuple[str, ...]:
         """Which limits of the policy this machine can't enforce, of those that are waived."""
@@ -238,7 +243,7 @@ def _limits(policy: Policy, *, is_alone: bool) -> list[list[int]]:
     """`is_alone` says whether the kernel counts the worker's processes and threads apart from others of the same user."""
     counted = is_alone and policy.threads is not None and policy.processes is not None
     wanted = {
-        _FSIZE: policy.file_bytes,
+        _FSIZE: limit_of_files(policy)[1],
         _DATA: policy.memory_bytes,
         _CORE: 0,
         _NPROC: max(policy.threads or 0, policy.processes or 0) if counted else None,

@@ -13,6 +13,7 @@ import termios
 
 def about():
     return {
+        "parent": os.getppid(),
         "folder": os.getcwd(),
         "environment": dict(os.environ),
         "ids": list(os.getresuid()),
