@@ -55,6 +55,17 @@ def test_a_plugin_works_in_a_folder_of_its_own_with_variables_of_its_own(open_ho
     assert about["environment"]["LANG"] == "C.UTF-8"
 
 
+@pytest.mark.parametrize("options", [{}, {"isolation": "call"}])
+def test_who_keeps_what_they_make_to_themselves_has_plugins_too(open_host, options):
+    mask = os.umask(0o077)
+    try:
+        host = open_host(**options)
+        assert host.call("nosy", "about")["folder"] != os.getcwd()
+        assert host.call("nosy", "names", "/etc")
+    finally:
+        os.umask(mask)
+
+
 def test_files_of_others_are_not_there(open_host, nosy_store, tmp_path):
     (tmp_path / "secret").write_text("swordfish")
     host = open_host()

@@ -45,6 +45,7 @@ def enter(steps: Iterable[Step]) -> None:
     call("mount", b"none", b"/", None, _MS_REC | _MS_SLAVE, None)  # what is mounted here is seen nowhere else
     base = next((folder for folder in ("/tmp", "/var/tmp", "/mnt", "/run") if os.path.isdir(folder)), "/")  # noqa: S108
     call("mount", b"tmpfs", base.encode(), b"tmpfs", _MS_NOSUID | _MS_NODEV, b"mode=755")
+    mask = os.umask(0o022)  # what is made here is for the plugin's user, whoever may read what the host makes
     os.mkdir(base + _OLD)
     numbered("pivot_root", base.encode(), (base + _OLD).encode())
     os.chdir("/")
@@ -56,6 +57,7 @@ def enter(steps: Iterable[Step]) -> None:
     _have_a_number()
     call("umount2", _OLD.encode(), _MNT_DETACH)
     os.rmdir(_OLD)
+    os.umask(mask)
     _set("/", _MODES["ro"], 0)
 
 
