@@ -64,7 +64,8 @@ version = "1.0"
 """
 TOOLS = ("echo", "pid", "count", "sleep", "write", "die")
 PARTS = 10
-#: What a part may add to a process's memory: less than anything takes that is kept each time, and what is made once, late.
+#: What a part may add to a process's memory: less than anything takes that is kept each time, and what is made once, late. That
+#: is what glibc keeps for each thread, too, which is never given back: 200 KiB or so by the first few hundred processes that end.
 MOST_BYTES_EACH = 8
 MOST_KIB = 512
 #: How long a cancelled or killed child, or a thread that ends, may still be seen.
