@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import importlib
 import re
 import sys
 import textwrap
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "host" / "plughost"
 PAGE = ROOT / "docs" / "explanation" / "architecture.md"
 
 PROCESS_MODULES = {"multiprocessing", "pty", "subprocess"}
@@ -190,8 +192,16 @@ def problems(package: Path, page: str) -> list[str]:
 
 
 def test_the_package_is_cut_as_the_page_says():
-    found = problems(ROOT / "host" / "plughost", PAGE.read_text(encoding="utf-8"))
+    found = problems(PACKAGE, PAGE.read_text(encoding="utf-8"))
     assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    "room", ["plughost", *(f"plughost.{path.parent.name}" for path in sorted(PACKAGE.glob("*/__init__.py")))]
+)
+def test_every_name_that_a_face_lists_is_there(room):
+    face = importlib.import_module(room)
+    assert [name for name in getattr(face, "__all__", ()) if not hasattr(face, name)] == []
 
 
 SMALL_PAGE = """

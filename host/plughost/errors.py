@@ -19,6 +19,7 @@ __all__ = [
     "AuditError",
     "BuildError",
     "BundleError",
+    "CallCancelled",
     "CallTimeout",
     "ContractError",
     "DescribeError",

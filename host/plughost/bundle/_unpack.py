@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from plughost.bundle._archive import Archive
     from plughost.bundle._contents import Contents
     from plughost.lock import Lockfile
-    from plughost.source import Kind, Origin, Source
+    from plughost.source import Origin, Source
+    from plughost.source._records import Kind
     from plughost.wheel import BuiltWheel
 
 __all__ = ["Unpacked", "unpack"]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from plughost.source._git import check_out_commit
     from plughost.source._history import History, commits_between
     from plughost.source._parse import parse
-    from plughost.source._records import Kind, Origin, Source, SourceTree
+    from plughost.source._records import Origin, Source, SourceTree
     from plughost.source._remote import Git, is_commit, redact_urls, resolve_ref
     from plughost.source._signers import AllowedSigners, demand_signature, is_signature_demanded
     from plughost.source._tree import project_folder
@@ -22,7 +22,6 @@ __all__ = [
     "AllowedSigners",
     "Git",
     "History",
-    "Kind",
     "Origin",
     "Source",
     "SourceTree",
@@ -47,7 +46,7 @@ __getattr__ = lazily(
         "_git": ("check_out_commit",),
         "_history": ("History", "commits_between"),
         "_parse": ("parse",),
-        "_records": ("Kind", "Origin", "Source", "SourceTree"),
+        "_records": ("Origin", "Source", "SourceTree"),
         "_remote": ("Git", "is_commit", "redact_urls", "resolve_ref"),
         "_signers": ("AllowedSigners", "demand_signature", "is_signature_demanded"),
         "_tree": ("project_folder",),
