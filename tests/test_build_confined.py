@@ -20,6 +20,7 @@ from zipfile import ZipFile
 import pytest
 
 from plughost import BuildError, Host
+from plughost.sandbox._unconfined import build_not_confined
 
 WAIT_S = 60
 
@@ -355,6 +356,22 @@ def test_an_archive_that_would_fill_the_disk_is_not_unpacked(tmp_path, store, mo
     with Host(store=store) as host, pytest.raises(BuildError) as raised:
         host.add(str(tmp_path / "bomb-1.0.tar.gz"))
     assert raised.value.message == "`bomb-1.0.tar.gz` is not unpacked: it would fill the disk"
+
+
+def test_a_build_that_ends_as_one_that_could_not_be_confined_has_failed_all_the_same(backend, store):
+    with Host(store=store) as host, pytest.raises(BuildError) as raised:
+        host.add(backend("ending", asked="os.write(1, b'so long'); os._exit(77)"))
+    assert raised.value.causes[0] == "The build backend ended with code 77"
+
+
+def test_a_build_that_could_not_be_confined_is_told_of_as_that():
+    said = "plughost: this process can't be confined: enter tree: there is none\n"
+    error = build_not_confined(77, "", said)
+    assert error is not None
+    assert (error.reference, error.causes) == ("confinement-failed", ("The step `enter tree` failed: there is none",))
+    assert build_not_confined(77, "so long", said) is None
+    assert build_not_confined(77, "", f"building\n{said}") is None
+    assert build_not_confined(1, "", said) is None
 
 
 def test_what_a_build_asks_for_beyond_its_project_is_there_before_it_runs(tmp_path, store):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import os
 import re
 import select
+import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -260,6 +262,37 @@ def test_an_exception_that_a_limit_has_caused_names_it(
     assert caught.value.hint
 
 
+@pytest.mark.parametrize(("threads", "limit"), [(200, "memory"), (8, "threads")])
+def test_a_thread_that_is_refused_for_want_of_memory_is_told_of_as_that(
+    limited: Callable[..., Host], threads: int, limit: str
+) -> None:
+    """Each has a stack of 8 MiB, which is promised memory."""
+    host = limited(memory_bytes=150 * MIB, threads=threads)
+    with pytest.raises(RuntimeError) as caught:
+        host.call("hungry", "start-threads", count=30)
+    assert isinstance(caught.value, PluginError)
+    said = {"memory": "asked for more memory than its policy allows, which is 150 MiB", "threads": "its policy allows 8 threads"}
+    assert said[limit] in caught.value.causes[0]
+
+
+def test_a_file_that_the_work_directory_has_no_room_for_is_never_allotted(limited: Callable[..., Host]) -> None:
+    with pytest.raises(OSError, match="File too large") as caught:
+        limited(disk_bytes=8 * MIB).call("hungry", "allot", mib=500)
+    assert isinstance(caught.value, PluginError)
+    assert caught.value.causes == ("It reached a limit: its policy allows 8 MiB in the work directory",)
+
+
+def test_a_kept_folder_that_is_too_full_can_be_emptied_but_not_filled(limited: Callable[..., Host]) -> None:
+    with limited(disk_bytes=4 * MIB).session("hungry", memory_bytes=math.inf) as session:
+        for tool, kwargs in {"write-many": {"files": 40, "kib": 200}, "write": {"mib": 3}}.items():
+            with pytest.raises(LimitExceeded) as caught:
+                session.call(tool, **kwargs)
+            assert caught.value.limit == "disk_bytes"
+            assert session.call("echo", value=1) == 1
+        shutil.rmtree(Path(session.folder, "deep"))
+        assert session.call("echo", value=2) == 2
+
+
 def test_after_memory_has_run_out_the_next_call_has_a_new_process(limited: Callable[..., Host]) -> None:
     host = limited(memory_bytes=150 * MIB)
     pid = host.call("hungry", "pid")
@@ -271,7 +304,7 @@ def test_after_memory_has_run_out_the_next_call_has_a_new_process(limited: Calla
 @pytest.mark.parametrize(
     ("tool", "kwargs", "ends", "cause"),
     [
-        ("end-by", {"name": "SIGSEGV"}, "was killed by SIGSEGV", ""),
+        ("end-by", {"name": "SIGSEGV"}, "was killed by SIGSEGV", "Its policy allows 150 MiB of memory"),
         ("end-by", {"name": "SIGSEGV", "mib": 130}, "was killed by SIGSEGV", "possibly out of memory: it had 13"),
         ("end-by", {"name": "SIGABRT", "mib": 130}, "was killed by SIGABRT", "possibly out of memory: it had 13"),
         ("end-by", {"name": "SIGKILL", "mib": 130}, "was killed by SIGKILL", "No limit of its policy did that"),

@@ -194,6 +194,28 @@ def test_what_is_wanted_is_more_only_in_the_fields_in_which_it_is() -> None:
     assert both.replace(hide=()) == Policy(network=["*.example.com", "b.org"], write=["/srv"], memory_bytes=2 * MIB)
 
 
+def test_the_order_of_policies_and_of_what_they_name_does_not_matter() -> None:
+    one = Policy(network=["a.example.com", "*.example.com:443"], read=["/srv", "/var"], hide=["/srv/x"], environment=["A", "B_*"])
+    other = Policy(
+        network=["*.example.com"], write=["/var/log", "/srv/data"], hide=["/srv/y", "/srv/x"], environment=["B_*", "A"]
+    )
+    assert narrowest(one, other) == narrowest(other, one)
+    assert hash(narrowest(one, other)) == hash(narrowest(other, one))
+    assert one == one.replace(read=["/var", "/srv"])
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"network": ["*:443", "example.com"], "read": ["/srv", "/srv/data"]},
+        {"read": ["/srv/data"], "write": ["/srv"], "environment": ["LC_*", "LC_ALL"]},
+    ],
+)
+def test_who_names_a_thing_twice_wants_no_more_than_it_was_granted(table: dict[str, object]) -> None:
+    wanted = Policy.from_mapping(table)
+    assert exceeding(wanted, wanted) == exceeding(wanted, TRUSTED) == []
+
+
 def test_one_thing_is_said_on_a_command_line() -> None:
     assert read_term("network=a.example.com, b.example.com:443", option="--grant") == {
         "network": ("a.example.com", "b.example.com:443")

@@ -187,7 +187,7 @@ def test_an_update_that_wants_more_is_refused_or_answered_and_keeps_what_was_gra
     os.rename(wheel("1.0", MORE), path)
     with pytest.raises(GrantNeeded) as caught:
         sober_host.update("weather")
-    assert "`update weather --grant all`" in caught.value.hint
+    assert '`host.update("weather", grant="all")`' in caught.value.hint
     assert sober_host.info("weather").receipt == before.receipt
     assert sober_host.update("weather", grant="none").status == "updated"
     assert sober_host.info("weather").grant == before.grant

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     #: `all` or `none` of what is asked for; a policy, a preset's name or a table; or a function that is asked.
     GivenGrant = GivenPolicy | Callable[["Permissions"], GivenPolicy | bool | None]
 
-__all__ = ["Consent", "Permissions", "asked_by", "chosen", "in_files", "in_wheel", "regrant", "settle"]
+__all__ = ["Consent", "Permissions", "asked_by", "chosen", "in_files", "in_wheel", "needed", "regrant", "settle"]
 
 #: In a package, beside its modules, or in its `.dist-info`: what is the table `[tool.plughost.permissions]` of a source tree.
 FILE = "plughost-permissions.toml"
@@ -38,18 +38,27 @@ class Permissions:
     """What a plugin asks for, as whoever may grant it is asked. `more` are the keys of what it doesn't have without an answer.
 
     `table` is all that it asks for, as it would stand in a file of settings; `granted` what it has been granted up to now.
+    `is_new` unless it is installed.
     """
 
-    __slots__ = ("granted", "more", "name", "table", "version")
+    __slots__ = ("granted", "is_new", "more", "name", "table", "version")
 
     def __init__(
-        self, name: str, version: str, *, table: Mapping[str, object], more: tuple[str, ...], granted: Mapping[str, object]
+        self,
+        name: str,
+        version: str,
+        *,
+        table: Mapping[str, object],
+        more: tuple[str, ...],
+        granted: Mapping[str, object],
+        is_new: bool = True,
     ) -> None:
         self.name = name
         self.version = version
         self.table = table
         self.more = more
         self.granted = granted
+        self.is_new = is_new
 
     def lines(self) -> list[str]:
         """What it asks for and doesn't have, one thing a line: `network: api.example.com:443`."""
@@ -102,9 +111,10 @@ def settle(
         limits_itself = before is None and bool(wanted) and not exceeding(whole, DEFAULT)
         return Consent(wanted if limits_itself else before, is_new=limits_itself)
     keys = tuple(key for key, field in _keys(wanted) if field in more)
-    permissions = Permissions(name, version, table=table_of(wanted), more=keys, granted=table_of(before or {}))
+    is_new = before is None and registry.state_of(store, name) is None
+    permissions = Permissions(name, version, table=table_of(wanted), more=keys, granted=table_of(before or {}), is_new=is_new)
     if given is None:
-        raise _needed(permissions, is_new=before is None and registry.state_of(store, name) is None)
+        raise needed(permissions, _how_from_python(permissions))
     answer = given(permissions)
     if answer is True:
         return Consent(_merged(before or {}, wanted), is_new=True)
@@ -192,12 +202,18 @@ def _merged(before: Terms, wanted: Terms) -> dict[str, object]:
     return {**before, **wanted, **widened(both, {name: value for name, value in wanted.items() if name in before})}
 
 
-def _needed(permissions: Permissions, *, is_new: bool) -> GrantNeeded:
-    verb = "`--grant all` with the same command grants it" if is_new else f"`update {permissions.name} --grant all` grants it"
+def needed(permissions: Permissions, hint: str) -> GrantNeeded:
+    """The error where nobody answers; the hint is for whoever could."""
     error = GrantNeeded(
         f"`{permissions.name}` {permissions.version} asks for permissions that nobody has granted",
         causes=permissions.lines(),
-        hint=f"{verb}, `--grant none` nothing, `--grant NAME=VALUE` what you say",
+        hint=hint,
     )
     error.plugin, error.permissions = permissions.name, permissions.table
     return error
+
+
+def _how_from_python(permissions: Permissions) -> str:
+    name = permissions.name
+    call = '`grant="all"` with the same call' if permissions.is_new else f'`host.update("{name}", grant="all")`'
+    return f'{call} grants it, `grant="none"` nothing, a table what it says; a function is asked'

@@ -67,7 +67,7 @@ __all__ = [
 
 # Numbers, not the `signal` module: that one imports `enum`, which takes longer than starting the child does.
 SIGINT, SIGKILL, SIGPIPE, SIGTERM = 2, 9, 13, 15
-SIGSTOP = 19 if LINUX else 17
+SIGSTOP, SIGCONT = (19, 18) if LINUX else (17, 19)
 
 #: Names (and prefixes, with a star) that a child may have from our environment. None of them carries a secret: proxies, which
 #: may hold a password, and everything else that a tool needs are added by whoever starts that tool.
@@ -203,6 +203,15 @@ class Child:
         """Kill the child and its process group, and leave the rest to the thread that waits for it."""
         if self.returncode is None:
             signal_group(self._leader, SIGKILL)
+
+    def halt(self) -> None:
+        """Stop the child and its process group, until `resume`."""
+        if self.returncode is None:
+            signal_group(self._leader, SIGSTOP)
+
+    def resume(self) -> None:
+        if self.returncode is None:
+            signal_group(self._leader, SIGCONT)
 
     def kill_tree(self) -> None:
         """Kill the child and everything it started, also what has left its process group, and see them gone."""
@@ -534,6 +543,7 @@ def _converse(  # noqa: C901 - one loop over four descriptors; cut up, its state
             for fd, _event in ready:
                 if fd == exit_fd:
                     ended = True
+                    child.wait()  # kills what it has left in its group, which may print without end
                     poller.unregister(exit_fd)
                 elif fd == stdin:
                     view = _write_some(fd, view)

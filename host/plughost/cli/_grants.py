@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = ["granted", "granted_terms", "granted_text"]
 
+_HOW_MANY = "Lists are given once, with commas: `read=/srv/maps,/srv/tiles`"
 
-def granted(values: Values, printer: Printer, progress: ProgressLine) -> GivenGrant | None:
-    """What the flags grant; without them, who is asked: the user, where there is a terminal, else nobody.
+
+def granted(values: Values, printer: Printer, progress: ProgressLine) -> GivenGrant:
+    """What the flags grant; without them, who is asked: the user, where there is a terminal, else nobody, who says how to answer.
 
     Raises: UsageError: the flags contradict each other, or say what can't be.
     """
@@ -35,16 +37,26 @@ def granted(values: Values, printer: Printer, progress: ProgressLine) -> GivenGr
     if given or preset:
         return granted_terms(given, preset)
     is_asked = not (values.flag("json") or printer.quiet) and sys.stdin is not None and sys.stdin.isatty()
-    return (lambda permissions: _ask(permissions, printer, progress)) if is_asked and printer.err.is_terminal else None
+    return (lambda permissions: _ask(permissions, printer, progress)) if is_asked and printer.err.is_terminal else _refuse
 
 
 def granted_terms(given: tuple[str, ...], preset: str, *, option: str = "--grant", folder: str = "") -> dict[str, object]:
-    """The fields that `NAME=VALUE`, given several times, and a preset say together; relative paths are of `folder`, or ours."""
+    """The fields that `NAME=VALUE`, given several times, and a preset say together; relative paths are of `folder`, or ours.
+
+    Raises: UsageError: one of them can't be, or two say different things of one field.
+    """
     from plughost.policy import read_term, terms_of
 
     terms = terms_of(preset, at="--policy") if preset else {}
+    single: dict[str, object] = {}
     for text in given:
-        terms |= read_term(text, option=option, folder=folder or os.getcwd())
+        term = read_term(text, option=option, folder=folder or os.getcwd())
+        terms |= term
+        if len(term) == 1:  # a preset speaks of all, and others may then differ from it
+            ((field, value),) = term.items()
+            if single.setdefault(field, value) != value:
+                name = f"{option} {text.partition('=')[0].strip()}".strip()
+                raise UsageError(f"`{name}` is given twice, and says two things", reference="usage", hint=_HOW_MANY)
     return terms
 
 
@@ -54,6 +66,14 @@ def granted_text(table: object) -> str:
         return ""
     values = [(key, ", ".join(map(str, value)) if isinstance(value, list) else str(value)) for key, value in table.items()]
     return "; ".join(f"{key} {value}" for key, value in values) or "nothing"
+
+
+def _refuse(permissions: Permissions) -> bool:
+    """Raises: GrantNeeded: nobody can be asked."""
+    from plughost._consent import needed
+
+    again = "`--grant all` with the same command" if permissions.is_new else f"`update {permissions.name} --grant all`"
+    raise needed(permissions, f"{again} grants it, `--grant none` nothing, `--grant NAME=VALUE` what you say")
 
 
 def _ask(permissions: Permissions, printer: Printer, progress: ProgressLine) -> bool:

@@ -5,6 +5,7 @@ Above it: the commands on sessions; below it: the daemon's socket.
 
 from __future__ import annotations
 
+from plughost import registry
 from plughost.cli._up import IDLE_S, command_of
 from plughost.cli.table import COMMANDS, GLOBAL_OPTIONS
 from plughost.daemon import start, status
@@ -25,12 +26,14 @@ def hand_over(context: Context, name: str, values: Values, *, starts: bool = Fal
 
     None: this is the daemon, or there is none and it isn't started.
 
-    Raises: StoreError: it can't be started, or doesn't do it. PluginCrashed: it went away.
+    Raises: StoreError: it can't be started, or doesn't do it. PluginCrashed: it went away. UnknownError: it would be started for
+    a plugin that isn't installed.
     """
     if context.surroundings.sessions() is not None:
         return None
     store = context.paths()
     if starts:
+        registry.find(store, values.text("name"))
         start(store, command_of(store, IDLE_S, context.program))
     try:
         code = deliver(store.daemon_socket, _argv(COMMANDS[name], values), values.text("store"), kind=ONLY_HERE)

@@ -63,8 +63,15 @@ def deciders(
 
 def exceeding(wanted: Policy, given: Policy) -> list[str]:
     """The fields in which `wanted` is more than `given`."""
-    narrowed = narrowest(wanted, given)
-    return [name for name in Policy.__slots__ if name != "hide" and not _same(getattr(narrowed, name), getattr(wanted, name))]
+    whole, both = _once(wanted), _once(narrowest(wanted, given))
+    return [name for name in Policy.__slots__ if name != "hide" and not _same(both[name], whole[name])]
+
+
+def _once(policy: Policy) -> dict[str, object]:
+    """The fields, of which none names what is in another thing that it names, or that may be written to."""
+    values = narrowest(policy, policy).as_record()
+    writable = _texts(values["write"])
+    return {**values, "read": tuple(path for path in _texts(values["read"]) if not _is_in_any(path, writable))}
 
 
 def widest(policy: Policy, *others: Policy) -> Policy:
@@ -134,11 +141,12 @@ def _narrowed(values: Terms, terms: Terms) -> dict[str, object]:
 def _narrow_files(values: dict[str, object], terms: Terms) -> None:
     """What may be written may be read: what one has among `write` and the other among `read` may be read."""
     read, write = _texts(values["read"]), _texts(values["write"])
+    theirs = _texts(terms.get("read", ("/",)))
     writable = _in_common(write, _texts(terms["write"]), is_within) if "write" in terms else write
-    readable = (*_texts(terms.get("read", ("/",))), *_texts(terms.get("write", writable)))
-    no_longer = (path for path in _in_common(write, readable, is_within) if not _is_in_any(path, writable))
+    readable = _in_common((*read, *write), (*theirs, *_texts(terms.get("write", writable))), is_within)
+    only_read = (path for path in readable if not _is_in_any(path, writable))
     values["write"] = writable
-    values["read"] = _largest((*_in_common(read, readable, is_within), *no_longer), is_within)
+    values["read"] = _largest((*_in_common(read, theirs, is_within), *only_read), is_within)
 
 
 def _is_in_any(path: str, folders: Iterable[str]) -> bool:

@@ -19,7 +19,7 @@ __all__ = ["DEFAULT", "PRESETS", "STRICT", "TRUSTED", "Policy"]
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 
-_ENDLESS = float("inf")
+_MOST = 1 << 62  # as where values are read
 #: Names of variables that say where and in which language somebody is, and nothing else of them.
 _LOCALE = ("LANG", "LANGUAGE", "LC_*", "TZ")
 
@@ -174,13 +174,18 @@ class Policy:
     @property
     def is_trusted(self) -> bool:
         """Whether nothing is kept from the plugin, so that it runs as any program of its user's does."""
-        return self == TRUSTED
+        return self.network == "on" and self == TRUSTED
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Policy) and self.as_record() == other.as_record()
+        return isinstance(other, Policy) and self._key() == other._key()
 
     def __hash__(self) -> int:
-        return hash(tuple(self.as_record().values()))
+        return hash(self._key())
+
+    def _key(self) -> tuple[object, ...]:
+        """In no list of a policy does the order matter."""
+        values = (getattr(self, name) for name in self.__slots__)
+        return tuple(frozenset(value) if isinstance(value, tuple) else value for value in values)
 
     def __repr__(self) -> str:
         said = ", ".join(f"{name}={value!r}" for name, value in self.as_record().items() if value != getattr(DEFAULT, name))
@@ -192,7 +197,7 @@ def _is_plain(name: str, value: object) -> bool:
     if value is None:
         return name in NUMBERS
     if isinstance(value, int | float):
-        return name in NUMBERS and type(value) in ((int, float) if name in TIMES else (int,)) and 0 < value < _ENDLESS
+        return name in NUMBERS and type(value) in ((int, float) if name in TIMES else (int,)) and 0 < value < _MOST
     if isinstance(value, str):
         return name == "network" and value in {"off", "on"}
     return value in ((), ("/",) if name in PATHS else _LOCALE) or (name == "environment" and value == ("*",))

@@ -1,7 +1,8 @@
 """The watch over one build: what its processes need, and what it writes, held against limits that only a runaway build reaches.
 
 Above it: the workshop; below it: the meter. The kernel keeps what a single process may need and how long a file may be; what all
-of them come to is looked at now and then, for as long as the build runs.
+of them come to is looked at now and then, for as long as the build runs. Processes that fork without end would leave this one no
+time to look: as soon as there are many more on the machine, the build is stopped for as long as a look takes.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from plughost.errors import BuildError
 from plughost.sandbox._census import Census
 from plughost.sandbox._disk import DiskUse
 from plughost.sandbox._ends import quantity
+from plughost.sandbox._figures import tasks
 from plughost.sandbox._meter import Meter
 
 TYPE_CHECKING = False
@@ -25,6 +27,11 @@ if TYPE_CHECKING:
 __all__ = ["BuildLimits", "BuildWatch"]
 
 _EVERY_S = 0.1
+#: How often is asked how many processes the machine has, and how many times what a look took.
+_GLANCE_EVERY_S = 0.01
+_TIMES_ITS_COST = 2
+#: Of the processes that a build may come to, as many as have to be new on the machine for it to be stopped and looked at.
+_MANY = 0.25
 #: For how long all that it has written is looked through at a time.
 _DISK_WITHIN_S = 0.01
 _WORDS = {
@@ -69,7 +76,8 @@ class BuildWatch:
         self._disks = [DiskUse(folder) for folder in folders]
         self._meter: Meter | None = None
         self._began = time.monotonic()
-        self._due = 0.0
+        self._due = self._glance_due = 0.0
+        self._tasks_before = tasks()
 
     def __call__(self, child: Child) -> float:
         """Look, if it is time to; in how many seconds it is to be called again.
@@ -77,26 +85,34 @@ class BuildWatch:
         Raises: BuildError: a limit is reached.
         """
         now = time.monotonic()
-        if now < self._due:
-            return self._due - now
+        if now >= self._glance_due:
+            is_many = tasks() - self._tasks_before > _MANY * self._limits.processes
+            if is_many:
+                child.halt()
+            if is_many or now >= self._due:
+                self._look(child, now)
+            if is_many:
+                child.resume()
+            self._glance_due = now + max(_GLANCE_EVERY_S, _TIMES_ITS_COST * (time.monotonic() - now))
+        return self._glance_due - time.monotonic()
+
+    def _look(self, child: Child, now: float) -> None:
         if self._meter is None:
             self._meter = Meter(self._confinement, child, census=Census(), shared_bytes=lambda: -1)
         self._meter.count_processes(now)
+        self._hold("processes", len(self._meter.pids))  # first: to weigh a great many takes long
         self._meter.weigh(allowed=_whole(self._limits.memory_bytes))
+        self._hold("memory_bytes", self._meter.memory_bytes)
         for disk in self._disks:
             disk.look(_DISK_WITHIN_S, self._meter.pids)
-        figures = {
-            "memory_bytes": self._meter.memory_bytes,
-            "disk_bytes": sum(disk.used_bytes for disk in self._disks),
-            "processes": len(self._meter.pids),
-            "wall_s": now - self._began,
-        }
-        for limit, figure in figures.items():
-            allowed = getattr(self._limits, limit)
-            if figure > allowed:
-                raise _exceeded(limit, figure, allowed)
+        self._hold("disk_bytes", sum(disk.used_bytes for disk in self._disks))
+        self._hold("wall_s", now - self._began)
         self._due = time.monotonic() + _EVERY_S
-        return _EVERY_S
+
+    def _hold(self, limit: str, figure: float) -> None:
+        allowed = getattr(self._limits, limit)
+        if figure > allowed:
+            raise _exceeded(limit, figure, allowed)
 
     def close(self) -> None:
         if self._meter is not None:

@@ -30,6 +30,7 @@ class Confinement:
         "_broker",
         "_link",
         "environment",
+        "found_bytes",
         "has_hosts",
         "is_fork",
         "plan",
@@ -57,6 +58,8 @@ class Confinement:
         self.work = work
         self.environment = environment
         self.waived = tuple(waived)
+        #: What was in `work` before it was started, of one that is kept.
+        self.found_bytes = 0
         #: For messages.
         self.remedy = remedy
         #: What the process is started through, if that isn't itself alone.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from plughost import _kernel
 from plughost.errors import LimitExceeded, PlughostError, PluginCrashed, PluginError
 from plughost.policy import DEFAULT, KEYS
-from plughost.sandbox._breach import Breach
+from plughost.sandbox._breach import Breach, limit_of_files
 from plughost.sandbox._want import find_want, tells_of_want
 
 TYPE_CHECKING = False
@@ -44,7 +44,13 @@ _SAID = {
     "output_bytes": "it had printed {}",
     "result_bytes": "its result was {}",
 }
-_ALLOWED_OF = {"threads": " threads", "processes": " processes", "open_files": " open files", "file_bytes": " for one file"}
+_ALLOWED_OF = {
+    "threads": " threads",
+    "processes": " processes",
+    "open_files": " open files",
+    "file_bytes": " for one file",
+    "disk_bytes": " in the work directory",
+}
 _OUT_OF_MEMORY_FILES = "What is large belongs in the work directory, which is the current one when a call begins"
 #: What libraries raise that have no word of Python's for what was missing.
 _GENERAL = ("BaseException", "Exception", "RuntimeError", "SystemError")
@@ -99,8 +105,9 @@ def crash_of(guard: Guard, what: str, code: int | None, causes: list[str]) -> Pl
     if guard.breach is None and guard.was_out_of_memory():
         guard.breach = Breach("memory_bytes", max(guard.meter.peak_bytes, guard.policy.memory_bytes or 0))
     breach = guard.breach
-    if breach is None and code == -_SIGXFSZ and guard.policy.file_bytes is not None:
-        breach = Breach("file_bytes", guard.policy.file_bytes)
+    if breach is None and code == -_SIGXFSZ:
+        limit, figure = limit_of_files(guard.policy)
+        breach = None if figure is None else Breach(limit, figure)
     if breach is not None:
         error: PluginCrashed = limit_error(guard, what, breach)
         error.causes = tuple(causes)
@@ -108,7 +115,7 @@ def crash_of(guard: Guard, what: str, code: int | None, causes: list[str]) -> Pl
     want = find_want(guard, code, causes)
     if want is not None and want.likely:
         return _ended_for_want(guard, what, code, want, causes)
-    cause = _why(guard, code) if want is None else f"It was possibly out of memory: it had {_seen(want)} when last seen"
+    cause = _why(guard, code) if want is None else _possibly(want)
     return PluginCrashed(
         f"{what} crashed: its process {_kernel.how_it_ended(code)} before it answered",
         causes=[*filter(None, [cause]), *causes],
@@ -138,6 +145,14 @@ def _seen(want: Want) -> str:
     return f"{quantity('memory_bytes', want.figure)} of {quantity('memory_bytes', want.allowed)}"
 
 
+def _possibly(want: Want) -> str:
+    if want.is_near:
+        return f"It was possibly out of memory: it had {_seen(want)} when last seen"
+    allowed = quantity("memory_bytes", want.allowed)
+    seen = f", of which it had {quantity('memory_bytes', want.figure)} when last seen" if want.figure else ""
+    return f"Its policy allows {allowed} of memory{seen}: a request for more than is left is refused"
+
+
 def _why(guard: Guard, code: int | None) -> str:
     """What is known of an end by a signal that is nobody's of ours."""
     signal = -(code or 0)
@@ -152,7 +167,7 @@ def explain(guard: Guard, error: PlughostError) -> PlughostError:
     """An error of the plugin's that says, where it met a limit, which one that was, and how to allow more."""
     if isinstance(error, PluginError):
         number = getattr(error, "errno", None)
-        limit = _limit_met(error, number)
+        limit = _limit_met(guard, error, number)
         if number == _ENOSPC:
             _tell_of_full_folder(guard, error)
         elif limit and getattr(guard.policy, limit) is not None:
@@ -161,16 +176,18 @@ def explain(guard: Guard, error: PlughostError) -> PlughostError:
     return error
 
 
-def _limit_met(error: PluginError, number: object) -> str:
+def _limit_met(guard: Guard, error: PluginError, number: object) -> str:
     """The field of the policy that the kernel may have refused it something for; nothing where it is none."""
     is_general = error.builtin_name in _GENERAL
     if error.builtin_name == "MemoryError" or number == _ENOMEM or (is_general and tells_of_want(error.remote_message)):
         return "memory_bytes"
     if error.builtin_name == "RuntimeError" and "start new thread" in error.remote_message:
-        return "threads"
+        return "threads" if guard.has_many_threads else "memory_bytes"  # of which each thread's stack takes some
     if number == _EAGAIN:
         return "processes"
-    return {_EFBIG: "file_bytes", _EMFILE: "open_files"}.get(number, "") if isinstance(number, int) else ""
+    if number == _EFBIG:
+        return limit_of_files(guard.policy)[0]
+    return "open_files" if number == _EMFILE else ""
 
 
 def _reached(guard: Guard, limit: str) -> str:

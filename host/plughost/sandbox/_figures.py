@@ -21,6 +21,7 @@ __all__ = [
     "memory_file_bytes",
     "proportional_bytes",
     "read",
+    "tasks",
     "unnamed_bytes",
     "usage",
     "use_of_file_system",
@@ -69,6 +70,12 @@ def children_cpu_ns(pid: int) -> int:
     fields = read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
     ticks = sum(map(int, fields[13:15]))
     return ticks * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+
+
+def tasks() -> int:
+    """How many threads there are on this machine."""
+    words = read("/proc/loadavg").split()
+    return int(words[3].partition(b"/")[2]) if words else 0
 
 
 def proportional_bytes(pids: Iterable[int]) -> int:

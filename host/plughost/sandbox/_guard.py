@@ -27,9 +27,14 @@ __all__ = ["Guard"]
 #: How often a worker is looked at that is in the middle of a call, and one that is idle.
 _TICK_S = 0.015
 _IDLE_S = 1.0
+#: What a worker has used of the processor between two looks, for it to be looked at as in a call although it has none.
+_BUSY_NS = 2_000_000
 #: The work directory: how often, and how soon it goes on that was looked through in part, after the call.
-_DISK_EVERY_S = 0.1
+_DISK_EVERY_S = 0.03
 _DISK_GOES_ON_S = 0.05
+#: A kept work directory that was found too full is let be while it holds no more, or its process could never make room; so much
+#: may have been written to it before that was noticed.
+_FOUND_OVER_BYTES = 128 << 20
 #: A look that takes long comes accordingly less often.
 _TIMES_ITS_COST = 30
 
@@ -54,6 +59,7 @@ class Guard:
         "_confinement",
         "_disk_at",
         "_disk_ns",
+        "_found_bytes",
         "_idle_ns",
         "_is_alone",
         "_looked_at",
@@ -89,6 +95,7 @@ class Guard:
         #: When it is to be looked at again, if it is not called before: a `time.monotonic()`.
         self.due = 0.0
         self.minds_disk = self.policy.disk_bytes is not None
+        self._found_bytes = min(confinement.found_bytes, (self.policy.disk_bytes or 0) + _FOUND_OVER_BYTES)
         #: Whether it has nothing to do between calls.
         self.minds_idle = True
         self._process = process
@@ -130,7 +137,8 @@ class Guard:
         found = self._times(now) or self._sizes(now, is_long=is_long)
         cost_s = time.monotonic() - now
         found = found or self._disk_use(now, is_long=is_long)
-        wait_s = _TICK_S if calls else _DISK_GOES_ON_S if meter.is_amid else _IDLE_S
+        is_busy = bool(calls) or (advance_ns > _BUSY_NS and not has_called)
+        wait_s = _TICK_S if is_busy else _DISK_GOES_ON_S if meter.is_amid else _IDLE_S
         self.due = now + max(wait_s, _TIMES_ITS_COST * cost_s)
         if found is not None and self.breach is None:
             self.breach = found
@@ -172,6 +180,13 @@ class Guard:
         """Whether so little memory is left that a further call may fail for that, too."""
         allowed = self.policy.memory_bytes
         return allowed is not None and self._meter is not None and self._meter.memory_bytes >= NEAR * allowed
+
+    @property
+    def has_many_threads(self) -> bool:
+        """Whether one more may be one too many: else it is for want of memory if none can be started."""
+        allowed = self.policy.threads
+        self.measure()
+        return allowed is not None and self.meter.peak_threads >= NEAR * allowed
 
     def measure(self) -> int:
         """The memory of all processes, now or when that could be told."""
@@ -233,8 +248,9 @@ class Guard:
             if now < self._disk_at + every_s or (self._is_alone and self._disk_ns == meter.cpu_ns):
                 return None
             self._disk_at, self._disk_ns = now, meter.cpu_ns
-        return self._exceeds("disk_bytes", meter.look_through())
+        return self._exceeds("disk_bytes", meter.look_through(), at_least=self._found_bytes)
 
-    def _exceeds(self, limit: str, figure: float) -> Breach | None:
+    def _exceeds(self, limit: str, figure: float, *, at_least: float = 0) -> Breach | None:
+        """`at_least` is allowed, whatever the policy has."""
         allowed = getattr(self.policy, limit)
-        return Breach(limit, figure) if allowed is not None and figure > allowed else None
+        return Breach(limit, figure) if allowed is not None and figure > max(allowed, at_least) else None

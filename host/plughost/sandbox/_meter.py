@@ -65,6 +65,7 @@ class Meter:
         "memory_bytes",
         "peak_bytes",
         "peak_data_bytes",
+        "peak_threads",
         "pids",
         "temporary",
         "threads",
@@ -83,9 +84,9 @@ class Meter:
         self.pids = [process.pid]
         #: The CPU time of all of them, those included that have ended.
         self.cpu_ns = 0
-        #: The memory of all of them, when it was looked at last, and the most that was seen; and how many threads there were.
+        #: The memory of all of them, when it was looked at last, and the most that was seen; and so for threads.
         self.memory_bytes = self.peak_bytes = 0
-        self.threads = 0
+        self.threads = self.peak_threads = 0
         #: The most that one process was seen to be promised of memory of its own, which is what the kernel limits.
         self.peak_data_bytes = 0
         self._temporary_use = 0, 0
@@ -130,6 +131,7 @@ class Meter:
         self.peak_bytes = max(self.peak_bytes, total)
         self.peak_data_bytes = max([self.peak_data_bytes, *(known.data_bytes for known in found)])
         self.threads = sum(known.threads for known in found)
+        self.peak_threads = max(self.peak_threads, self.threads)
 
     def _memory_files(self) -> int:
         """What the host shares with it, or else what a process may fill and not map before it is shared."""

@@ -1,6 +1,7 @@
 """A process that couldn't carry out its plan: it has ended before it ran anything of a plugin's, and said why.
 
-Above it: the workers, when one has ended before its first answer; below it: errors. The other side is the runner's `_confine`.
+Above it: the workers, when one has ended before its first answer, and the workshop; below it: errors. The other side is the
+runner's `_confine`.
 """
 
 from __future__ import annotations
@@ -31,3 +32,12 @@ def confinement_failed(plugin: str, what: str, code: int | None, printed: Sequen
         hint=f"`doctor {plugin}` tries what this machine offers; what `policy show {plugin}` names has to be there, and "
         "its limits to leave room for a start",
     )
+
+
+def build_not_confined(code: int, stdout: str, stderr: str) -> SandboxError | None:
+    """The same for a build, of which that has to be all that was printed: a program of its own may end with any code."""
+    lines = stderr.splitlines()
+    error = confinement_failed("", "The build", code, lines) if not stdout and len(lines) == 1 else None
+    if error is not None:
+        error.hint = "`doctor` tries what this machine offers; the settings `build-memory` and `build-disk` have to leave it room"
+    return error

@@ -13,6 +13,7 @@ from plughost import _process
 from plughost.paths import RUNNER
 from plughost.policy import TRUSTED
 from plughost.sandbox._build_watch import BuildWatch
+from plughost.sandbox._unconfined import build_not_confined
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Workshop:
             confinement = self._ways.confine(policy, plugin="the build", venv=venv, work=home, variables={}, waived=self._waived)
             watch = BuildWatch(limits, confinement, [home, *write])
             try:
-                return _process.run(
+                completed = _process.run(
                     [self._python, "-I", "-S", RUNNER, "exec", "--confined", str(len(confinement.plan)), *argv],
                     env={**env, "HOME": home, "TMPDIR": temporary},
                     input=confinement.plan,
@@ -80,6 +81,9 @@ class Workshop:
                 watch.close()
         finally:
             self._folders.drop(home)
+        if failed := build_not_confined(completed.returncode, completed.stdout, completed.stderr):
+            raise failed
+        return completed
 
 
 #: How many processes there are is watched, since only an own user's are counted by the kernel.
