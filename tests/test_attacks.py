@@ -151,7 +151,7 @@ def test_where_nothing_is_confined_the_same_attempts_get_through(start: Callable
 def installed(start: Callable[..., Trial]) -> Path:
     """A folder in whose store the plugin is, and in which nothing was tried yet."""
     trial = start(*only("nothing"))
-    trial.results()
+    assert "refused" not in trial.results()
     return trial.folder
 
 
