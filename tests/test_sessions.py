@@ -539,6 +539,11 @@ def test_a_limit_that_can_not_be_kept_is_refused(host, name):
         host.session("stateful", **{name: 0})
 
 
+def test_memory_in_another_unit_than_bytes_is_refused(host):
+    with pytest.raises(UsageError, match="`memory_bytes=512` is less than any process needs"):
+        host.session("stateful", memory_bytes=512)
+
+
 # Counting.
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tomllib
 
 from plughost import indexes
 from plughost._wording import counted
@@ -28,6 +29,6 @@ def build(context: Context, values: Values) -> int:
         replace_file(os.path.abspath(path), data)
     except OSError as error:
         raise UsageError(f"`{path}` can't be written", reference="usage", causes=[error.strerror or str(error)]) from error
-    count = data.count(b"[[plugins]]")
+    count = len(tomllib.loads(data.decode())["plugins"])
     printer.message(f"{out.paint('green', 'Wrote')} {out.highlight(f'`{path}`')} with {counted(count, 'plugin')}")
     return 0

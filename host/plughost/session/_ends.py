@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from plughost._wording import counted
 from plughost.errors import SessionEnded
 
 TYPE_CHECKING = False
@@ -40,10 +41,10 @@ def idle(idle_s: float, limit_s: float) -> End:
     )
 
 
-def tasks(count: float, limit: float) -> End:
+def tasks(count: int, limit: float) -> End:
     return _end(
         "session-tasks",
-        f"it has made {_counted(count, 'call')}, and may make {limit:g}",
+        f"it has made {counted(count, 'call')}, and may make {limit:g}",
         "`session stop {id} --keep FOLDER`, or its `keep`, saves its files; " + _ANOTHER + ", and `--max-tasks`, or "
         "`max_tasks=`, allows it more calls",
         figure=count,
@@ -54,16 +55,12 @@ def tasks(count: float, limit: float) -> End:
 def evicted(idle_s: float, limit: float) -> End:
     return _end(
         "session-evicted",
-        f"it made room for another: there may be {_counted(limit, 'session')} at once, and it was idle for the longest, "
+        f"it made room for another: there may be {counted(int(limit), 'session')} at once, and it was idle for the longest, "
         f"{idle_s:.3g} s",
         _ANOTHER + "; the setting `session-count`, or `Host(max_sessions=…)`, allows more at once",
         figure=limit,
         limit=limit,
     )
-
-
-def _counted(count: float, noun: str) -> str:
-    return f"{count:g} {noun}" if count == 1 else f"{count:g} {noun}s"
 
 
 def _end(reference: str, why: str, hint: str, *, figure: float | None = None, limit: float | None = None) -> End:

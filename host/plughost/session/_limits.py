@@ -28,6 +28,9 @@ SETTINGS = (
     "session-count",
 )
 
+#: What is less was meant to be of another unit.
+_LEAST_MEMORY_BYTES = 1 << 20
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionLimits:
@@ -54,6 +57,11 @@ class SessionLimits:
                 raise UsageError(
                     f"`{field.name}={value!r}` can't be", hint="Give it a number above 0, or `math.inf` for no limit"
                 )
+        if self.memory_bytes < _LEAST_MEMORY_BYTES:
+            raise UsageError(
+                f"`memory_bytes={self.memory_bytes!r}` is less than any process needs",
+                hint="Give it bytes, as `512 << 20`; on the command line with a unit, as `512MiB`",
+            )
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
