@@ -68,6 +68,21 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+#: The command, which kills itself with SIGKILL just before the first event whose name and arguments contain the given words.
+KILLED = """
+import os, sys
+words = os.environ["KILL_BEFORE"].split()
+
+def watch(event, values):
+    if event == words[0] and all(word in str(values) for word in words[1:]):
+        os.kill(os.getpid(), 9)
+
+sys.addaudithook(watch)
+from plughost.__main__ import main
+main()
+"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completed:
     """How the command ended, and what it printed."""
@@ -253,6 +268,16 @@ def stateful_store(store_with: Callable[..., Path]) -> Path:
     return store_with("stateful")
 
 
+@pytest.fixture
+def records_store(shared_host: Host, tmp_path: Path) -> Path:
+    """A store with the plugins of the shared one, and records of its own."""
+    root = tmp_path / "records"
+    root.mkdir()
+    for folder in ("plugins", "venvs", "cache"):
+        (root / folder).symlink_to(os.path.join(shared_host.store.root, folder))
+    return root
+
+
 @pytest.fixture(scope="session")
 def wait_for() -> Callable[[Path], int]:
     """Until a tool has written the file; the process's number, which is all that stands in it."""
@@ -357,6 +382,19 @@ def plughost_command(tmp_path: Path, store: Path, clean_environment: dict[str, s
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def kill_before() -> Callable[..., None]:
+    """`kill_before(host, "os.rename /trash/", "remove", "echo")`: the command on the host's store, killed before that event."""
+
+    def kill_before(host: Host, event: str, *arguments: str) -> None:
+        environment = {**os.environ, "PLUGHOST_HOME": host.store.root, "PYTHONPATH": os.pathsep.join(sys.path)}
+        argv = [sys.executable, "-c", KILLED, *arguments]
+        killed = subprocess.run(argv, env={**environment, "KILL_BEFORE": event}, capture_output=True, check=False)
+        assert killed.returncode == -signal.SIGKILL, f"`{event}` never came: {killed.stderr.decode()}"
+
+    return kill_before
 
 
 @pytest.fixture

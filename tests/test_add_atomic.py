@@ -17,20 +17,6 @@ from plughost import registry
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-#: The command, which kills itself with SIGKILL just before the first event whose name and arguments contain the given words.
-KILLED = """
-import os, sys
-words = os.environ["KILL_BEFORE"].split()
-
-def watch(event, values):
-    if event == words[0] and all(word in str(values) for word in words[1:]):
-        os.kill(os.getpid(), 9)
-
-sys.addaudithook(watch)
-from plughost.__main__ import main
-main()
-"""
-
 #: In the order in which an update does them; beyond `source`, words of the arguments tell which call is meant.
 UPDATE = {
     "source": "os.posix_spawn ls-remote",
@@ -65,19 +51,10 @@ REMOVAL = {
 }
 
 
-def environment(host: plughost.Host, **more: str) -> dict[str, str]:
-    return {**os.environ, "PLUGHOST_HOME": host.store.root, "PYTHONPATH": os.pathsep.join(sys.path), **more}
-
-
 def start(host: plughost.Host, *arguments: str) -> subprocess.Popen[str]:
     argv = [sys.executable, "-m", "plughost", *arguments]
-    return subprocess.Popen(argv, env=environment(host), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-
-def kill_before(host: plughost.Host, event: str, *arguments: str) -> None:
-    argv = [sys.executable, "-c", KILLED, *arguments]
-    killed = subprocess.run(argv, env=environment(host, KILL_BEFORE=event), capture_output=True, check=False)
-    assert killed.returncode == -9, f"`{event}` never came: {killed.stderr.decode()}"
+    environment = {**os.environ, "PLUGHOST_HOME": host.store.root, "PYTHONPATH": os.pathsep.join(sys.path)}
+    return subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def litter(host: plughost.Host) -> list[str]:
@@ -110,7 +87,7 @@ def assert_older_works(host: plughost.Host) -> None:
 
 
 def test_an_update_that_is_killed_leaves_the_old_revision_or_the_new_one(
-    older: plughost.Host, git_repository: Callable[..., str]
+    older: plughost.Host, git_repository: Callable[..., str], kill_before: Callable[..., None]
 ) -> None:
     url = git_repository("echo", version="0.1")
     older.add(url)
@@ -132,7 +109,7 @@ def test_an_update_that_is_killed_leaves_the_old_revision_or_the_new_one(
 
 
 def test_a_first_add_that_is_killed_leaves_nothing_or_the_plugin(
-    older: plughost.Host, git_repository: Callable[..., str]
+    older: plughost.Host, git_repository: Callable[..., str], kill_before: Callable[..., None]
 ) -> None:
     url = git_repository("echo")
     for stage, event in FIRST.items():
@@ -146,7 +123,9 @@ def test_a_first_add_that_is_killed_leaves_nothing_or_the_plugin(
         assert litter(older) == [], stage
 
 
-def test_a_removal_that_is_killed_leaves_the_plugin_or_nothing(older: plughost.Host, git_repository: Callable[..., str]) -> None:
+def test_a_removal_that_is_killed_leaves_the_plugin_or_nothing(
+    older: plughost.Host, git_repository: Callable[..., str], kill_before: Callable[..., None]
+) -> None:
     url = git_repository("echo")
     for stage, event in REMOVAL.items():
         older.add(url)

@@ -10,7 +10,6 @@ import json
 import os
 import shutil
 import stat
-import subprocess
 import sys
 import tarfile
 import threading
@@ -30,19 +29,6 @@ from plughost.bundle._contents import Member, read_contents
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-#: As `tests/test_add_atomic.py` has it: the command, which kills itself just before an event.
-KILLED = """
-import os, sys
-words = os.environ["KILL_BEFORE"].split()
-
-def watch(event, values):
-    if event == words[0] and all(word in str(values) for word in words[1:]):
-        os.kill(os.getpid(), 9)
-
-sys.addaudithook(watch)
-from plughost.__main__ import main
-main()
-"""
 #: A backend that stands in the sdist, so that a build needs nothing from an index.
 BACKEND = """
 import zipfile
@@ -636,26 +622,22 @@ ADDITION = {
 }
 
 
-def kill_before(store: str, event: str, *arguments: str) -> None:
-    environment = {**os.environ, "PLUGHOST_HOME": store, "PYTHONPATH": os.pathsep.join(sys.path), "KILL_BEFORE": event}
-    killed = subprocess.run([sys.executable, "-c", KILLED, *arguments], env=environment, capture_output=True, check=False)
-    assert killed.returncode == -9, f"`{event}` never came: {killed.stderr.decode()}"
-
-
-def test_an_export_that_is_killed_leaves_nothing(lab: Lab, tmp_path: Path) -> None:
+def test_an_export_that_is_killed_leaves_nothing(lab: Lab, tmp_path: Path, kill_before: Callable[..., None]) -> None:
     target = tmp_path / "out" / "weather.plughost"
     target.parent.mkdir()
     for step, event in EXPORT.items():
-        kill_before(lab.host.store.root, event, "export", "weather", "-o", str(target))
+        kill_before(lab.host, event, "export", "weather", "-o", str(target))
         assert list(target.parent.iterdir()) == [], step
     lab.host.export("weather", target)
     assert sha256(target) == sha256(lab.bundle)
     assert not os.listdir(lab.host.store.tmp)
 
 
-def test_an_add_of_a_bundle_that_is_killed_leaves_nothing(lab: Lab, alone: plughost.Host) -> None:
+def test_an_add_of_a_bundle_that_is_killed_leaves_nothing(
+    lab: Lab, alone: plughost.Host, kill_before: Callable[..., None]
+) -> None:
     for step, event in ADDITION.items():
-        kill_before(alone.store.root, event, "add", str(lab.bundle))
+        kill_before(alone, event, "add", str(lab.bundle))
         assert alone.plugins() == [], step
     assert alone.add(str(lab.bundle)).changed
     assert alone.call("weather", "forecast", city="Bern") == "Bern: warm"

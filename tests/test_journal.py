@@ -37,35 +37,25 @@ DAY_NS = 86_400 * 10**9
 
 
 @pytest.fixture
-def root(shared_host: Host, tmp_path: Path) -> Path:
-    """A store with the plugins of the shared one, and records of its own."""
-    root = tmp_path / "records"
-    root.mkdir()
-    for folder in ("plugins", "venvs", "cache"):
-        (root / folder).symlink_to(os.path.join(shared_host.store.root, folder))
-    return root
-
-
-@pytest.fixture
-def host(root: Path) -> Iterator[Host]:
-    with Host(store=root) as host:
+def host(records_store: Path) -> Iterator[Host]:
+    with Host(store=records_store) as host:
         yield host
 
 
 @pytest.fixture
-def script(root: Path) -> Callable[..., subprocess.Popen[str]]:
+def script(records_store: Path) -> Callable[..., subprocess.Popen[str]]:
     """`script("print(host.call(…))")` is a process that has a host with these plugins, and all arguments recorded."""
 
     def start(text: str, *arguments: object, **more: object) -> subprocess.Popen[str]:
         setup = "import os, sys, plughost\nhost = plughost.Host(store=sys.argv[1], record_arguments=True)\n"
-        argv = [sys.executable, "-c", setup + text, str(root), *map(str, arguments)]
+        argv = [sys.executable, "-c", setup + text, str(records_store), *map(str, arguments)]
         return subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, **more)
 
     return start
 
 
-def spool_files(root: Path) -> list[Path]:
-    return sorted((root / "journal" / "plughost" / "spool").glob("*.jsonl"))
+def spool_files(records_store: Path) -> list[Path]:
+    return sorted((records_store / "journal" / "plughost" / "spool").glob("*.jsonl"))
 
 
 def test_a_call_leaves_what_there_is_to_say_of_it(host):
@@ -159,8 +149,8 @@ def test_a_call_that_is_cancelled_leaves_that(host):
     ]
 
 
-def test_a_plugin_that_cannot_be_started_leaves_a_record(host, root):
-    venvs = root / "venvs"
+def test_a_plugin_that_cannot_be_started_leaves_a_record(host, records_store):
+    venvs = records_store / "venvs"
     venvs.unlink()
     with pytest.raises(StoreError):
         host.call("echo", "add", a=1)
@@ -191,9 +181,9 @@ def test_a_wrapper_is_not_blamed_for_what_it_wraps(host):
     assert [(call.tool, call.outcome) for call in host.calls()] == [("hook:shorten", "ok")]
 
 
-def test_arguments_are_kept_only_if_asked_for_and_come_back_as_they_were(root):
+def test_arguments_are_kept_only_if_asked_for_and_come_back_as_they_were(records_store):
     value = {"raw": [b"\0\xff" * 1000, b""], "at": datetime(2026, 1, 31, tzinfo=UTC), "surrogate": "\ud800", "large": 10**30}
-    with Host(store=root) as plain, Host(store=root, record_arguments=True) as keeping:
+    with Host(store=records_store) as plain, Host(store=records_store, record_arguments=True) as keeping:
         plain.call("echo", "echo", value=1)
         keeping.call("echo", "echo", value)
         keeping.call("echo", "echo", value="x" * (1 << 20))
@@ -204,29 +194,29 @@ def test_arguments_are_kept_only_if_asked_for_and_come_back_as_they_were(root):
     assert re.fullmatch(r"They take \d+ bytes, and 1048576 is the most", large.arguments_lost)
 
 
-def test_the_environment_of_a_call_is_kept_by_its_names(root):
-    with Host(store=root, record_arguments=True) as host:
+def test_the_environment_of_a_call_is_kept_by_its_names(records_store):
+    with Host(store=records_store, record_arguments=True) as host:
         host.invoke("echo", "add", kwargs={"a": 1}, env={"TOKEN": "secret"}, timeout_s=60)
         [call] = host.calls()
     assert (call.variables, call.timeout_s) == (("TOKEN",), 60)
-    assert b"secret" not in b"".join(path.read_bytes() for path in root.glob("journal/**/*") if path.is_file())
+    assert b"secret" not in b"".join(path.read_bytes() for path in records_store.glob("journal/**/*") if path.is_file())
 
 
-def test_nothing_is_recorded_where_nothing_shall_be(root):
-    with Host(store=root, settings=Settings(record_calls=False)) as host:
+def test_nothing_is_recorded_where_nothing_shall_be(records_store):
+    with Host(store=records_store, settings=Settings(record_calls=False)) as host:
         host.call("echo", "add", a=1)
         assert host.calls() == []
-    assert not (root / "journal").exists()
+    assert not (records_store / "journal").exists()
 
 
-def test_only_their_owner_can_read_the_records(host, root):
+def test_only_their_owner_can_read_the_records(host, records_store):
     for number in range(40):
         host.call("echo", "add", a=number)
-    spooled = list((root / "journal" / "plughost" / "spool").iterdir())
+    spooled = list((records_store / "journal" / "plughost" / "spool").iterdir())
     for path in spooled:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     host.calls()
-    for path in (root / "journal" / "plughost").rglob("*.*"):
+    for path in (records_store / "journal" / "plughost").rglob("*.*"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert len(spooled) == 2
 
@@ -252,8 +242,8 @@ def test_records_of_several_processes_are_all_there_once_while_they_are_read(scr
     assert sorted(kept) == [(name, number) for name in "abcd" for number in range(200)]
 
 
-def test_records_of_many_threads_are_all_there_once(root):
-    with Host(store=root, record_arguments=True) as host:
+def test_records_of_many_threads_are_all_there_once(records_store):
+    with Host(store=records_store, record_arguments=True) as host:
 
         def call(name: int) -> None:
             for number in range(20):
@@ -282,8 +272,8 @@ def test_a_forked_copy_records_its_own_calls(script, host):
     assert sorted(kept) == [(name, number) for name in ("before", "copy", "original") for number in range(30)]
 
 
-def test_a_reader_that_is_killed_takes_nothing_twice_and_loses_nothing(root):
-    folder = root / "journal" / "plughost" / "spool"
+def test_a_reader_that_is_killed_takes_nothing_twice_and_loses_nothing(records_store):
+    folder = records_store / "journal" / "plughost" / "spool"
     folder.mkdir(parents=True)
     now = time.time_ns()
     for part in range(4):
@@ -292,22 +282,22 @@ def test_a_reader_that_is_killed_takes_nothing_twice_and_loses_nothing(root):
     program = "import sys; from plughost.journal import take_in; from plughost.paths import Store; take_in(Store(sys.argv[1]))"
     chance = random.Random(4)
     for _ in range(5):
-        process = subprocess.Popen([sys.executable, "-c", program, str(root)])
+        process = subprocess.Popen([sys.executable, "-c", program, str(records_store)])
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(0.1 + chance.random() * 0.15)
         process.send_signal(signal.SIGKILL)
         process.wait()
-        if not spool_files(root):
+        if not spool_files(records_store):
             break
-    refresh(Store(root))
-    with contextlib.closing(sqlite3.connect(root / "journal" / "plughost" / "calls.sqlite3")) as database:
+    refresh(Store(records_store))
+    with contextlib.closing(sqlite3.connect(records_store / "journal" / "plughost" / "calls.sqlite3")) as database:
         counted = database.execute("SELECT count(*), count(DISTINCT started_ns) FROM call").fetchone()
     assert counted == (20_000, 20_000)
-    assert spool_files(root) == []
+    assert spool_files(records_store) == []
 
 
-def test_a_record_that_is_just_being_written_is_taken_in_when_it_is_whole(host, root):
-    folder = root / "journal" / "plughost" / "spool"
+def test_a_record_that_is_just_being_written_is_taken_in_when_it_is_whole(host, records_store):
+    folder = records_store / "journal" / "plughost" / "spool"
     folder.mkdir(parents=True)
     whole, begun = record(tool="whole").encode(), record(tool="begun").encode()
     with (folder / "1.jsonl").open("w+b", buffering=0) as file:
@@ -323,9 +313,9 @@ def record(**more: object) -> str:
     return f"\n{json.dumps(line)}\n"
 
 
-def test_lines_that_are_cut_off_or_of_no_sense_are_left_out(host, root):
+def test_lines_that_are_cut_off_or_of_no_sense_are_left_out(host, records_store):
     host.call("echo", "add", a=1)
-    [path] = spool_files(root)
+    [path] = spool_files(records_store)
     with path.open("a") as file:
         file.write('\n{"plugin":"echo","tool":"cut of')
         file.write(record(tool="whole"))
@@ -334,18 +324,18 @@ def test_lines_that_are_cut_off_or_of_no_sense_are_left_out(host, root):
     assert [call.tool for call in host.calls()] == ["add", "whole", "", "add"]
 
 
-def test_what_is_old_goes(host, root, monkeypatch):
+def test_what_is_old_goes(host, records_store, monkeypatch):
     monkeypatch.setattr(_take_in, "KEPT_CALLS", 10)
     host.call("echo", "add", a=1)
-    with spool_files(root)[0].open("a") as file:
+    with spool_files(records_store)[0].open("a") as file:
         file.write(record(at=time.time_ns() - 31 * DAY_NS, tool="old"))
         file.writelines(record(tool=str(number)) for number in range(12))
     assert [call.tool for call in host.calls()] == [str(number) for number in range(2, 12)]
 
 
-def test_old_arguments_go_before_they_take_much_room(root, monkeypatch):
+def test_old_arguments_go_before_they_take_much_room(records_store, monkeypatch):
     monkeypatch.setattr(_take_in, "KEPT_ARGUMENTS_BYTES", 30_000)
-    with Host(store=root, record_arguments=True) as host:
+    with Host(store=records_store, record_arguments=True) as host:
         for _ in range(4):
             host.call("echo", "echo", value="x" * 10_000)
         kept = host.calls()
@@ -353,29 +343,29 @@ def test_old_arguments_go_before_they_take_much_room(root, monkeypatch):
     assert kept[0].arguments_lost == "They were dropped for those of later calls"
 
 
-def test_a_spool_that_grows_is_taken_in_by_who_writes(host, root):
-    folder = root / "journal" / "plughost" / "spool"
+def test_a_spool_that_grows_is_taken_in_by_who_writes(host, records_store):
+    folder = records_store / "journal" / "plughost" / "spool"
     folder.mkdir(parents=True)
     (folder / "now.jsonl").write_text(record(message="x" * 500) * 8000)
     host.call("echo", "add", a=1)
     host.close()
-    with contextlib.closing(sqlite3.connect(root / "journal" / "plughost" / "calls.sqlite3")) as database:
+    with contextlib.closing(sqlite3.connect(records_store / "journal" / "plughost" / "calls.sqlite3")) as database:
         assert database.execute("SELECT count(*) FROM call").fetchone()[0] >= 8000
 
 
-def test_the_files_of_a_long_life_do_not_pile_up(root):
-    with Host(store=root, record_arguments=True) as host:
+def test_the_files_of_a_long_life_do_not_pile_up(records_store):
+    with Host(store=records_store, record_arguments=True) as host:
         for _ in range(100):  # of which each has a file, from the 17th on
             host.call("echo", "echo", value="x" * 140_000)
-    assert len(spool_files(root)) <= 66
-    with Host(store=root) as host:
+    assert len(spool_files(records_store)) <= 66
+    with Host(store=records_store) as host:
         assert len(host.calls()) == 100
-    assert spool_files(root) == []
+    assert spool_files(records_store) == []
 
 
 @pytest.mark.parametrize("in_the_way", ["journal", "journal/plughost/spool", "journal/plughost/spool/now.jsonl"])
-def test_calls_go_on_where_records_cannot_be_written(host, root, in_the_way):
-    path = root / in_the_way
+def test_calls_go_on_where_records_cannot_be_written(host, records_store, in_the_way):
+    path = records_store / in_the_way
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix:
         path.mkdir()
@@ -398,10 +388,10 @@ def test_calls_go_on_where_the_disk_is_full(script, host):
     assert 1 < len(calls) < 10
 
 
-def test_a_damaged_database_is_set_aside_and_named(host, root, caplog):
+def test_a_damaged_database_is_set_aside_and_named(host, records_store, caplog):
     host.call("echo", "add", a=1)
     assert len(host.calls()) == 1
-    path = root / "journal" / "plughost" / "calls.sqlite3"
+    path = records_store / "journal" / "plughost" / "calls.sqlite3"
     path.write_bytes(b"no database" * 1000)
     host.call("echo", "add", a=2)
     host.close()
@@ -411,20 +401,20 @@ def test_a_damaged_database_is_set_aside_and_named(host, root, caplog):
     assert f"are set aside as `{aside}`" in caplog.text
 
 
-def test_a_pipe_in_the_place_of_the_database_keeps_nobody_waiting(host, root):
+def test_a_pipe_in_the_place_of_the_database_keeps_nobody_waiting(host, records_store):
     host.call("echo", "add", a=1)
-    (root / "journal" / "plughost").mkdir(parents=True, exist_ok=True)
-    os.mkfifo(root / "journal" / "plughost" / "calls.sqlite3")
+    (records_store / "journal" / "plughost").mkdir(parents=True, exist_ok=True)
+    os.mkfifo(records_store / "journal" / "plughost" / "calls.sqlite3")
     with pytest.raises(StoreError) as caught:
         host.calls()
     assert (caught.value.reference, caught.value.causes) == ("records-unreadable", ("Not a regular file",))
 
 
-def test_records_can_be_queried_by_the_views(root):
-    with Host(store=root, record_arguments=True) as host:
+def test_records_can_be_queried_by_the_views(records_store):
+    with Host(store=records_store, record_arguments=True) as host:
         host.call("echo", "add", a=3)
-    take_in(Store(root))
-    with contextlib.closing(sqlite3.connect(root / "journal" / "plughost" / "calls.sqlite3")) as database:
+    take_in(Store(records_store))
+    with contextlib.closing(sqlite3.connect(records_store / "journal" / "plughost" / "calls.sqlite3")) as database:
         rows = database.execute(
             "SELECT plugin, tool, outcome, json_extract(arguments, '$.kwargs.a'), time > '2026-01-01' FROM calls"
         ).fetchall()

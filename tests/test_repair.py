@@ -7,8 +7,6 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,21 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from plughost.health import Fault
-
-
-#: The command, which kills itself with SIGKILL just before the first event whose name and arguments contain the given words.
-KILLED = """
-import os, sys
-words = os.environ["KILL_BEFORE"].split()
-
-def watch(event, values):
-    if event == words[0] and all(word in str(values) for word in words[1:]):
-        os.kill(os.getpid(), 9)
-
-sys.addaudithook(watch)
-from plughost.__main__ import main
-main()
-"""
 
 
 class Patient:
@@ -463,7 +446,9 @@ STAGES = {
 }
 
 
-def test_a_repair_that_is_killed_leaves_the_old_or_the_new_and_can_be_repeated(patient: Patient) -> None:
+def test_a_repair_that_is_killed_leaves_the_old_or_the_new_and_can_be_repeated(
+    patient: Patient, kill_before: Callable[..., None]
+) -> None:
     host = patient.host
     for stage, event in STAGES.items():
         host.close()
@@ -471,10 +456,7 @@ def test_a_repair_that_is_killed_leaves_the_old_or_the_new_and_can_be_repeated(p
         before = patient.revision.name
         (patient.packages / "zzz.pth").write_text("")
         (patient.revision / "needs_dep-1.0-py3-none-any.whl").write_bytes(stage.encode())
-        environment = {**os.environ, "PLUGHOST_HOME": host.store.root, "PYTHONPATH": os.pathsep.join(sys.path)}
-        argv = [sys.executable, "-c", KILLED, "repair", "needs-dep"]
-        killed = subprocess.run(argv, env={**environment, "KILL_BEFORE": event}, capture_output=True, check=False)
-        assert killed.returncode == -9, f"`{event}` never came: {killed.stderr.decode()}"
+        kill_before(host, event, "repair", "needs-dep")
         assert patient.works(), stage
         assert (patient.revision.name == before) is (stage != "clearing up"), stage
         assert patient.references() == (set() if stage == "clearing up" else {"venv-damaged", "wheel-corrupt"}), stage
