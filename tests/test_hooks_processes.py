@@ -166,6 +166,7 @@ asked.wait(30)
 async def main():
     loop, resting = asyncio.get_running_loop(), asyncio.Event()
     handler = logging.Handler()
+    loop.slow_callback_duration = 600  # or a busy machine has debug mode tell of its own steps
     handler.emit = lambda record: loop.call_soon_threadsafe(resting.set)
     logging.getLogger("plughost.plugin").addHandler(handler)
     logging.getLogger("plughost.plugin").propagate = False
