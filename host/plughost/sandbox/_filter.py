@@ -206,8 +206,8 @@ def _of_descriptors(rules: Rules) -> dict[str, Code]:
         return one_of(argument, held, then, verdict) if held else verdict
 
     commands = one_of(1, (*_FCNTL_COMMANDS, *(_TYING_COMMANDS if rules.nursery else ())), ALLOW, _REFUSED)
-    # Without such a call, a libc that starts a program would look in /proc for what to close, and give up. Python has all it opens
-    # closed by the kernel then anyway.
+    # Without such a call, a libc that starts a program would look in /proc for what to close, and give up. What Python has
+    # opened, the kernel closes then anyway.
     all_above = one_of(1, (_LAST_DESCRIPTOR,), PRETEND, _UNKNOWN)
     below = is_below(0, max(held) + 1, all_above, ALLOW) if held else ALLOW
     closed = is_at_least(1, min(held), below, ALLOW) if held else ALLOW
