@@ -96,6 +96,10 @@ def test_the_shell_is_among_the_programs(call_with_children):
     assert call_with_children("spawned") == [1, 2]
 
 
+def test_children_find_what_is_installed(call_with_children):
+    assert call_with_children("children_with_site") == [True]
+
+
 @pytest.mark.parametrize(
     ("tool", "argument", "what", "more"),
     [

@@ -12,7 +12,7 @@ import sys
 
 from . import _arrays, _failure, _printed, wire
 from ._connection import Ended, Interrupted
-from ._events import Events
+from ._events import Events, when_imported
 from ._loop import PLAIN, answer_all, head_of
 from ._stages import Staged, stage
 from ._streams import Streams
@@ -404,6 +404,7 @@ _BYTECODE = sys.pycache_prefix
 def enter_environment() -> None:
     """What `-S` left out: the environment's site-packages and its .pth files, whose code now can't reach the protocol."""
     sys.pycache_prefix = None
+    when_imported("subprocess", lambda: own("_flags").inherit_site(sys.modules["subprocess"]))
     import site
 
     site.main()

@@ -4,6 +4,7 @@ import mmap
 import multiprocessing
 import os
 import subprocess
+import sys
 from multiprocessing import shared_memory
 
 SIZE = 1 << 20
@@ -58,3 +59,12 @@ def run(command):
 def spawned():
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         return pool.map(abs, [-1, 2])
+
+
+def _has_site(_):
+    return "site" in sys.modules and not sys.flags.no_site
+
+
+def children_with_site():
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.map(_has_site, [0])
