@@ -17,6 +17,7 @@ import re
 import tomllib
 from dataclasses import dataclass, field
 
+from plughost._wording import listed
 from plughost.authoring._findings import Finding
 
 TYPE_CHECKING = False
@@ -93,8 +94,8 @@ def from_file(path: Path) -> Iterator[Example | Finding]:
     except (OSError, ValueError) as error:
         yield Finding(reference="example-invalid", where=path.name, message=f"It can't be read: {error}")
         return
-    listed = document.get("examples", [])
-    for number, entry in enumerate(listed if isinstance(listed, list) else [None]):
+    entries = document.get("examples", [])
+    for number, entry in enumerate(entries if isinstance(entries, list) else [None]):
         where = f"{path.name}: examples[{number}]"
         if fault := _fault(entry):
             yield Finding(reference="example-invalid", where=where, message=fault)
@@ -116,7 +117,7 @@ def _fault(entry: object) -> str:
     if not isinstance(entry, dict):
         return "It is no table: write `[[examples]]`"
     if unknown := sorted(set(entry) - _KEYS):
-        return f"It has no key `{unknown[0]}`; there are {', '.join(f'`{key}`' for key in sorted(_KEYS))}"
+        return f"It has no key `{unknown[0]}`; there are {listed(sorted(_KEYS))}"
     for key, kind, word in (
         ("tool", str, "a text"),
         ("args", list, "an array"),

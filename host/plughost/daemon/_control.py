@@ -73,8 +73,10 @@ def start(store: Store, argv: Sequence[str]) -> tuple[Status, bool]:
             return running, False
         if running is not None:
             if running.sessions:
-                count = f"{running.sessions} session{'s' * (running.sessions != 1)}"
-                raise _failed(f"One of another version runs, and has {count}", hint="`down` ends it, and them")
+                from plughost._wording import counted
+
+                has = counted(running.sessions, "session")
+                raise _failed(f"One of another version runs, and has {has}", hint="`down` ends it, and them")
             _tell(store, "drain")
         _launch(argv)
         running = status(store)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 
+from plughost._wording import did_you_mean, listed
 from plughost.errors import UsageError
 from plughost.policy._fields import KEYS, NUMBERS, PATHS, PRESET, TIMES
 from plughost.policy._hosts import normal_pattern
@@ -93,14 +94,8 @@ def field_value(field: str, value: object, *, key: str = "", folder: str = "") -
 
 def unknown_key(key: str, at: str = "") -> UsageError:
     """The error for a key that policies don't have."""
-    import difflib
-
-    near = difflib.get_close_matches(key.replace("_", "-"), [*KEYS, PRESET], n=3, cutoff=0.5)
-    hint = (
-        "Did you mean " + " or ".join(f"`{other}`" for other in near) + "?"
-        if near
-        else "There are " + ", ".join(f"`{other}`" for other in (PRESET, *KEYS))
-    )
+    near = did_you_mean(key.replace("_", "-"), [*KEYS, PRESET], cutoff=0.5)
+    hint = near or f"There are {listed((PRESET, *KEYS))}"
     where = f" in `{at}`" if at else ""
     return UsageError(f"A policy has no `{key}`{where}", reference="policy-invalid", hint=hint)
 
@@ -126,7 +121,7 @@ def of_preset(name: object, presets: Mapping[str, Recorded], *, at: str) -> dict
     raise UsageError(
         f"`{at}` is `{_shown(name)}`, and there is no such preset",
         reference="policy-invalid",
-        hint="There are " + ", ".join(f"`{preset}`" for preset in presets),
+        hint=f"There are {listed(presets)}",
     )
 
 
@@ -180,11 +175,11 @@ def _network(value: object) -> object:
 
 
 def _paths(value: object, folder: str) -> object:
-    listed = _listed(os.fspath(value) if isinstance(value, os.PathLike) else value)
-    if isinstance(listed, _Unfit):
-        return listed
+    given = _listed(os.fspath(value) if isinstance(value, os.PathLike) else value)
+    if isinstance(given, _Unfit):
+        return given
     paths = []
-    for path in listed:
+    for path in given:
         whole = os.path.expanduser(path)
         if folder:
             whole = os.path.join(folder, whole)

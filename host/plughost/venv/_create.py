@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from plughost._interpreters import Interpreter, foreign_part
+from plughost._wording import listed
 from plughost.errors import StoreError, VenvError
 from plughost.paths import locked, read_file, replace_file
 from plughost.venv._contents import verify
@@ -183,7 +184,7 @@ def _check_packages(lock: Lockfile, path: str, log: Path) -> None:
         raise VenvError(
             "What was installed is not what is locked",
             reference="venv-failed",
-            causes=[f"Not in the lock: {', '.join(f'`{name}`' for name in strange)}"],
+            causes=[f"Not in the lock: {listed(strange)}"],
             log=log,
         )
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from plughost._deletion import delete_folder
+from plughost._wording import listed
 from plughost.errors import BuildError, InstallError
 from plughost.wheel._bench import Bench
 from plughost.wheel._environment import discard, keepable, obtain, pins_of
@@ -148,7 +149,7 @@ def _folder_beside(into: Path) -> Iterator[Path]:
 def _only_wheel(into: Path, log: Path) -> BuiltWheel:
     wheels = sorted(path for path in into.glob("*.whl") if path.is_file() and not path.is_symlink())
     if len(wheels) != 1:
-        names = ", ".join(f"`{wheel.name}`" for wheel in wheels) or "none"
+        names = listed(wheel.name for wheel in wheels) or "none"
         raise BuildError("The build made other than one wheel", reference="wheel-invalid", causes=[f"Made: {names}"], log=log)
     _refuse_pointers(wheels[0], log)
     return read(wheels[0])

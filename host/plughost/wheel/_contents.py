@@ -9,6 +9,8 @@ import hashlib
 import zipfile
 from dataclasses import dataclass
 
+from plughost._wording import listed
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -72,4 +74,4 @@ def differences(built: WheelContents, locked: WheelContents) -> list[str]:
 def _names(names: Iterable[str]) -> str:
     ordered = sorted(names)
     more = f" and {len(ordered) - _MOST_NAMED} more" if len(ordered) > _MOST_NAMED else ""
-    return ", ".join(f"`{name}`" for name in ordered[:_MOST_NAMED]) + more
+    return listed(ordered[:_MOST_NAMED]) + more
