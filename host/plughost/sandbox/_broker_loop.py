@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Work = Coroutine[object, None, None]
 
-__all__ = ["ENDLESS", "READ", "WRITE", "Loop", "Task", "Wait", "Work", "safely"]
+__all__ = ["ENDLESS", "READ", "WRITE", "Loop", "Task", "Wait", "safely"]
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 ENDLESS = float("inf")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         ) -> Output: ...
 
 
-__all__ = ["MakeOutput", "SessionOutcome"]
+__all__ = ["SessionOutcome"]
 
 
 class SessionOutcome(Outcome):
