@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Interpreter", "ask", "available", "find", "foreign_part", "own"]
 
+#: What the runner is written for.
+_RUN_ON = ">=3.8"
 #: Printed by an interpreter about itself. `-I -S` keeps it from running anything of the machine's or the user's.
 _QUESTION = (
     "import sys; v = sys.version_info; print('%d.%d.%d%s' % (v[0], v[1], v[2], '' if v[3] == 'final' else "
@@ -61,7 +63,7 @@ def own() -> Interpreter | None:
     return Interpreter(executable=os.path.realpath(executable), version=_own_version())
 
 
-def find(requires: str = "", *, requested: str = "", minimum: str = ">=3.8") -> Interpreter:
+def find(requires: str = "", *, requested: str = "") -> Interpreter:
     """The interpreter for a package that asks for `requires` (a Requires-Python specifier; "" if it asks for nothing).
 
     `requested` narrows the choice to a version (`3.9`, `3.9.18`), a name (`python3.9`) or a path. Of those that fit, the
@@ -70,9 +72,9 @@ def find(requires: str = "", *, requested: str = "", minimum: str = ">=3.8") -> 
     Raises: ResolveError: none is there, or the one requested doesn't fit. UsageError: `requested` can't be read.
     """
     mine = own()
-    if mine and not requested and _specifiers_fit(mine, requires) and _specifiers_fit(mine, minimum):
+    if mine and not requested and _specifiers_fit(mine, requires) and _specifiers_fit(mine, _RUN_ON):
         return mine
-    needs = _specifiers(requires) & _specifiers(minimum)
+    needs = _specifiers(requires) & _specifiers(_RUN_ON)
     if os.sep in requested:
         return _check(_at(os.path.abspath(os.path.expanduser(requested))), needs, requested)
     wanted = _wanted(requested)
@@ -84,7 +86,7 @@ def find(requires: str = "", *, requested: str = "", minimum: str = ">=3.8") -> 
             misfit = misfit or interpreter
     if misfit and requested:
         return _check(misfit, needs, requested)
-    raise _missing(requires, requested, minimum)
+    raise _missing(requires, requested)
 
 
 def _in_order(needs: SpecifierSet) -> Iterator[Interpreter]:
@@ -167,14 +169,14 @@ def _check(interpreter: Interpreter, needs: SpecifierSet, requested: str) -> Int
     )
 
 
-def _missing(requires: str, requested: str, minimum: str) -> ResolveError:
+def _missing(requires: str, requested: str) -> ResolveError:
     from packaging.specifiers import SpecifierSet
     from packaging.version import Version
 
-    needs = _specifiers(requires) & _specifiers(minimum)
+    needs = _specifiers(requires) & _specifiers(_RUN_ON)
     if not requested and not any(_may_fit(minor, needs) for minor in range(_THINKABLE_MINORS)) and not needs.contains("4.0"):
         return ResolveError(
-            f"The package runs on Python `{requires}` alone, and plughost runs plugins on Python `{minimum}`",
+            f"The package runs on Python `{requires}` alone, and plughost runs plugins on Python `{_RUN_ON}`",
             reference="python-incompatible",
             hint="Look for a release of the package that supports a later Python, or tell its author",
         )

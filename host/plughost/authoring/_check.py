@@ -88,10 +88,8 @@ def project_of(source: str, default: str = "plughost") -> str:
     return groups.pop() if default not in groups and len(groups) == 1 else default
 
 
-def check_project(
-    source: str, *, downloads: Store, project: str = "plughost", manager: PluginManager | None = None, timeout_s: float = 60.0
-) -> Report:
-    """Check a project, in a folder or from any other source; with `manager`, its hooks too. `timeout_s` is for each example.
+def check_project(source: str, *, downloads: Store, project: str = "plughost", manager: PluginManager | None = None) -> Report:
+    """Check a project, in a folder or from any other source; with `manager`, its hooks too.
 
     The examples are called with a copy of the folder as their current folder, and what the project asks for is granted. Nothing
     is left but downloads, in the cache of `downloads`.
@@ -115,7 +113,7 @@ def check_project(
             *_hooks(host, plugin, manager),
         ]
         with _session(host, plugin.name, source, scratch / "copy") as session:
-            found += try_examples(session, examples, timeout_s=timeout_s)
+            found += try_examples(session, examples)
         return Report(
             source=given,
             project=project,

@@ -22,19 +22,20 @@ if TYPE_CHECKING:
 __all__ = ["try_examples"]
 
 _SHOWN_CHARACTERS = 160
+_EXAMPLE_TIMEOUT_S = 60.0
 
 
-def try_examples(session: Session, examples: Sequence[Example], *, timeout_s: float) -> Iterator[Finding]:
+def try_examples(session: Session, examples: Sequence[Example]) -> Iterator[Finding]:
     """Call each, and say which give something else than they should."""
     for example in examples:
-        if fault := _fault(session, example, timeout_s):
+        if fault := _fault(session, example):
             yield Finding(reference="example-failed", where=example.tool, message=f"`{example.shown}` {fault}")
 
 
-def _fault(session: Session, example: Example, timeout_s: float) -> str:
+def _fault(session: Session, example: Example) -> str:
     expected = example.expected
     try:
-        outcome = session.invoke(example.tool, args=example.args, kwargs=example.kwargs, timeout_s=timeout_s)
+        outcome = session.invoke(example.tool, args=example.args, kwargs=example.kwargs, timeout_s=_EXAMPLE_TIMEOUT_S)
         value = _part(outcome.result, example.parts)
     except PluginError as error:
         return _fault_of_error(error, expected)
