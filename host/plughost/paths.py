@@ -44,6 +44,7 @@ import errno
 import os
 import stat
 import sys
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ __all__ = [
     "default_store",
     "is_held",
     "locked",
+    "older",
     "read_file",
     "regular",
     "replace_file",
@@ -68,6 +70,7 @@ __all__ = [
 
 #: How long wheels are kept to be used once more: of plugins and of what was fetched, and of what was built of dependencies.
 KEPT_DAYS, BUILT_DAYS = 7, 90
+_DAY_S = 86400
 #: The program of the child's side.
 RUNNER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "runner", "__main__.py")
 
@@ -301,3 +304,17 @@ def scan(path: str) -> Iterator[os.DirEntry[str]]:
             yield from entries
     except (FileNotFoundError, NotADirectoryError):
         return
+
+
+def older(path: str, days: int) -> list[str]:
+    """The paths of what is in the folder at `path`, and was changed last more than `days` ago."""
+    oldest = time.time() - days * _DAY_S
+    found = []
+    for entry in scan(path):
+        try:
+            changed = entry.stat(follow_symlinks=False).st_mtime
+        except FileNotFoundError:  # another process has deleted it
+            continue
+        if changed < oldest:
+            found.append(entry.path)
+    return found

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 from plughost import lock as locks
 from plughost._names import normalized
 from plughost.errors import ResolveError
-from plughost.paths import KEPT_DAYS, scan, sha256_of
+from plughost.paths import KEPT_DAYS, older, scan, sha256_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
     Fetch = Callable[[list[LockedFile]], None]
 
 __all__ = ["Gathered", "gather"]
-
-_DAY_S = 86400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +54,8 @@ def gather(lock: Lockfile, *, store: Store, python: Interpreter, into: Path, fet
     if lock.wheels:
         found = {name: _copied(lock.folder / name, sha256, into) for name, sha256 in lock.wheels.items()}
         return _gathered(found.values(), lock.built_from_source)
-    _drop_old(store)
+    for old in older(store.fetched_wheels, KEPT_DAYS):
+        shutil.rmtree(old, ignore_errors=True)
     wanted = locks.files(lock.folder, python=python)
     absent = [file for file in wanted if file.wheel and not _take(file, store, into)]
     if absent:
@@ -131,11 +129,3 @@ def _keep(store: Store, file: LockedFile, wheel: Path) -> None:
     beside = wheel.with_name(f"{wheel.name}.copy")
     shutil.copyfile(wheel, beside)
     beside.replace(folder / wheel.name)
-
-
-def _drop_old(store: Store) -> None:
-    """Delete what has been kept for longer than it is to be."""
-    for entry in list(scan(store.fetched_wheels)):
-        with suppress(FileNotFoundError):  # another process is at it too
-            if entry.stat().st_mtime < time.time() - KEPT_DAYS * _DAY_S:
-                shutil.rmtree(entry.path, ignore_errors=True)

@@ -10,7 +10,7 @@ import os
 import time
 from dataclasses import dataclass, replace
 
-from plughost.paths import BUILT_DAYS, KEPT_DAYS, Store, read_file, scan
+from plughost.paths import BUILT_DAYS, KEPT_DAYS, Store, older, read_file, scan
 from plughost.registry._aside import aside_since
 from plughost.registry._garbage import users_of_venvs
 from plughost.registry._state import read_whole_state
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Leftover", "find_leftovers", "measured", "trimmed", "whole_state"]
 
-_DAY_S = 86400.0
+_WEEK_S = 7 * 86400
 #: Long enough to be asked about: what failed, and what was damaged.
 _LOG_DAYS = 30
-_ASIDE_DAYS = 30
+_ASIDE_S = 30 * 86400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ def find_leftovers(store: Store, keep_revisions: int) -> list[Leftover]:
         *_each("trash", store.trash),
         *_revisions(store, keep_revisions),
         *_environments(store, keep_revisions),
-        *_old("set aside", store.set_aside, _ASIDE_DAYS),
+        *_set_aside(store),
         *_old("log", store.logs, _LOG_DAYS),
         *_old("kept wheel", store.kept_wheels, KEPT_DAYS),
         *_old("kept wheel", store.fetched_wheels, KEPT_DAYS),
@@ -78,12 +78,16 @@ def _each(kind: str, folder: str) -> Iterator[Leftover]:
 
 
 def _old(kind: str, folder: str, days: int) -> Iterator[Leftover]:
-    """What has been there for more than `days`."""
-    oldest = time.time() - days * _DAY_S
-    for entry in scan(folder):
-        since = aside_since(entry.name) if kind == "set aside" else entry.stat(follow_symlinks=False).st_mtime
-        if since < oldest:
-            yield Leftover(kind=kind, path=entry.path)
+    for path in older(folder, days):
+        yield Leftover(kind=kind, path=path)
+
+
+def _set_aside(store: Store) -> Iterator[Leftover]:
+    """By when it was set aside, as its name says."""
+    oldest = time.time() - _ASIDE_S
+    for entry in scan(store.set_aside):
+        if aside_since(entry.name) < oldest:
+            yield Leftover(kind="set aside", path=entry.path)
 
 
 def _revisions(store: Store, keep: int) -> Iterator[Leftover]:
@@ -109,7 +113,7 @@ def _environments(store: Store, keep: int) -> Iterator[Leftover]:
 
 def _build_environments(store: Store) -> Iterator[Leftover]:
     """Those of the weeks before the last one, and those that were never finished."""
-    week = int(time.time() // (7 * _DAY_S))
+    week = int(time.time() // _WEEK_S)
     for entry in scan(store.build_environments):
         try:
             made = int(json.loads(read_file(os.path.join(entry.path, "plughost-build.json")))["week"])

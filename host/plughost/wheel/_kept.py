@@ -10,11 +10,10 @@ import json
 import os
 import shutil
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from plughost.paths import KEPT_DAYS, read_file, scan, sha256_of
+from plughost.paths import KEPT_DAYS, older, read_file, sha256_of
 from plughost.wheel._record import BuiltWheel
 
 TYPE_CHECKING = False
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["KeptWheel", "find_kept", "keep"]
 
-_DAY_S = 86400
 #: As long as PyPI lets its answers be reused (Cache-Control: max-age), uv would resolve to the same versions anyway.
 _LOCK_AGE_S = 600.0
 
@@ -106,7 +104,8 @@ def keep(
     (made / "kept.json").write_text(json.dumps(record), encoding="utf-8")
     folder = _folder(among, made_from)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    _drop_old(folder.parent, days)
+    for old in older(str(folder.parent), days):
+        shutil.rmtree(old, ignore_errors=True)
     try:
         made.rename(folder)
     except OSError:  # it is kept already: built once more, or by another add that was first
@@ -128,14 +127,6 @@ def _renew(folder: Path, made: Path) -> None:
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         # Damaged, or being deleted: the next add that builds it keeps it.
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _drop_old(kept: Path, days: int) -> None:
-    """Delete what was kept more than `days` ago."""
-    for entry in list(scan(str(kept))):
-        with suppress(FileNotFoundError):  # another process is at it too
-            if entry.stat().st_mtime < time.time() - days * _DAY_S:
-                shutil.rmtree(entry.path, ignore_errors=True)
 
 
 def _fresh_lock(folder: Path, sha256: str) -> Path | None:
