@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Terms = Mapping[str, object]
     Said = Policy | Terms
 
-__all__ = ["deciders", "effective", "exceeding", "is_within", "narrowest", "widened", "widest"]
+__all__ = ["deciders", "effective", "exceeding", "is_in_any", "is_within", "narrowest", "widened", "widest"]
 
 #: Who speaks. Of the grant, the operator and the app the first that speaks of a field gives it; then all may narrow it.
 _PARTIES = ("grant", "operator", "project", "app", "caller")
@@ -71,7 +71,7 @@ def _once(policy: Policy) -> dict[str, object]:
     """The fields, of which none names what is in another thing that it names, or that may be written to."""
     values = narrowest(policy, policy).as_record()
     writable = _texts(values["write"])
-    return {**values, "read": tuple(path for path in _texts(values["read"]) if not _is_in_any(path, writable))}
+    return {**values, "read": tuple(path for path in _texts(values["read"]) if not is_in_any(path, writable))}
 
 
 def widest(policy: Policy, *others: Policy) -> Policy:
@@ -144,12 +144,13 @@ def _narrow_files(values: dict[str, object], terms: Terms) -> None:
     theirs = _texts(terms.get("read", ("/",)))
     writable = _in_common(write, _texts(terms["write"]), is_within) if "write" in terms else write
     readable = _in_common((*read, *write), (*theirs, *_texts(terms.get("write", writable))), is_within)
-    only_read = (path for path in readable if not _is_in_any(path, writable))
+    only_read = (path for path in readable if not is_in_any(path, writable))
     values["write"] = writable
     values["read"] = _largest((*_in_common(read, theirs, is_within), *only_read), is_within)
 
 
-def _is_in_any(path: str, folders: Iterable[str]) -> bool:
+def is_in_any(path: str, folders: Iterable[str]) -> bool:
+    """Whether the path is one of the folders or in one, by their names."""
     return any(is_within(folder, path) for folder in folders)
 
 

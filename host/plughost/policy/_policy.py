@@ -183,9 +183,13 @@ class Policy:
         return hash(self._key())
 
     def _key(self) -> tuple[object, ...]:
-        """In no list of a policy does the order matter."""
-        values = (getattr(self, name) for name in self.__slots__)
-        return tuple(frozenset(value) if isinstance(value, tuple) else value for value in values)
+        """In no list of a policy does the order matter; and what may be written may be read, whether `read` names it or not."""
+        values = self.as_record()
+        if self.read and self.write:
+            from plughost.policy._narrow import is_in_any
+
+            values["read"] = tuple(path for path in self.read if not is_in_any(path, self.write))
+        return tuple(frozenset(value) if isinstance(value, tuple) else value for value in values.values())
 
     def __repr__(self) -> str:
         said = ", ".join(f"{name}={value!r}" for name, value in self.as_record().items() if value != getattr(DEFAULT, name))
