@@ -134,6 +134,18 @@ def test_a_path_through_a_link_leads_where_it_does_outside(open_host, tmp_path):
     assert host.call("nosy", "read", str(tmp_path / "link" / "note")) == "read me"
 
 
+@pytest.mark.parametrize("field", ["read", "write"])
+def test_no_path_leads_to_what_the_kernel_shows_of_processes(open_host, tmp_path, field):
+    """By its descriptors there, a plugin could hold the other end of its lifeline, and outlive its host."""
+    tmp_path.chmod(0o755)
+    (tmp_path / "descriptors").symlink_to("/proc/self/fd")
+    host = open_host(Policy(**{field: ("/", str(tmp_path / "descriptors"))}))
+    for path in ("/proc/self/fd/3", tmp_path / "descriptors" / "3", "/dev/fd/3", f"/proc/{os.getpid()}/status"):
+        with pytest.raises(FileNotFoundError):
+            host.call("nosy", "exists", str(path))
+    assert "processor" in host.call("nosy", "read", "/proc/cpuinfo")
+
+
 @pytest.mark.parametrize("field", ["read", "execute"])
 def test_what_lies_in_a_folder_that_a_plugin_writes_to_leads_nowhere_else(open_host, tmp_path, field):
     tmp_path.chmod(0o755)

@@ -134,6 +134,12 @@ def test_a_table_is_read_with_sizes_and_times_for_people_and_written_as_short_as
         ),
         ({"read": ["data"]}, '`read` is `"data"`, and takes a list of paths that are absolute, or begin with `~`'),
         (
+            {"read": ["/srv", "/proc/1/root"]},
+            '`read` is `"/proc/1/root"`, and takes no paths at which the kernel shows processes',
+        ),
+        ({"write": ["/proc/self/cwd/.."]}, '`write` is `"/proc/self"`, and takes no paths at which the kernel shows processes'),
+        ({"execute": ["/srv/../proc"]}, '`execute` is `"/proc"`, and takes no paths at which the kernel shows processes'),
+        (
             {"environment": ["A*B"]},
             '`environment` is `"A*B"`, and takes a list of names of variables, at the end of which a `*` may stand',
         ),

@@ -4,7 +4,7 @@ Above it: what grants and narrows policies, and what enforces them; below it: th
 """
 
 from plughost._lazy import lazily
-from plughost.policy._fields import KEYS, PRESET
+from plughost.policy._fields import KEYS, PRESET, shows_processes
 from plughost.policy._policy import DEFAULT, PRESETS, STRICT, TRUSTED, Policy
 
 TYPE_CHECKING = False
@@ -33,6 +33,7 @@ __all__ = [
     "parse",
     "read_term",
     "shown_value",
+    "shows_processes",
     "split_pattern",
     "table_of",
     "terms_of",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["KEYS", "NUMBERS", "PATHS", "PRESET", "TIMES"]
+__all__ = ["KEYS", "NUMBERS", "PATHS", "PRESET", "TIMES", "shows_processes"]
 
 #: The fields that are paths.
 PATHS = frozenset(("read", "write", "hide", "execute"))
@@ -32,3 +32,9 @@ KEYS = {
     "output": "output_bytes",
     "result": "result_bytes",
 }
+
+
+def shows_processes(path: str) -> bool:
+    """Whether the kernel shows processes there: by one's folder (`root`, `fd`), a path leads to whatever that process has."""
+    root, top, below, *_ = (*path.split("/", 3), "", "", "")
+    return (root, top) == ("", "proc") and (below in {"", "self", "thread-self"} or below.isdigit())

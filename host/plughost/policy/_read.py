@@ -11,7 +11,7 @@ import os
 
 from plughost._wording import did_you_mean, listed
 from plughost.errors import UsageError
-from plughost.policy._fields import KEYS, NUMBERS, PATHS, PRESET, TIMES
+from plughost.policy._fields import KEYS, NUMBERS, PATHS, PRESET, TIMES, shows_processes
 from plughost.policy._hosts import normal_pattern
 
 TYPE_CHECKING = False
@@ -81,6 +81,8 @@ def field_value(field: str, value: object, *, key: str = "", folder: str = "") -
             _paths(value, folder),
             "a list of paths that are absolute, or begin with `~`" + (" or `.`" if folder else ""),
         )
+        if field != "hide" and isinstance(found, tuple) and (shown := [path for path in found if shows_processes(path)]):
+            found, wanted = _Unfit(shown[0]), "no paths at which the kernel shows processes"
     else:
         found, wanted = _names(value), "a list of names of variables, at the end of which a `*` may stand"
     if isinstance(found, _Unfit):

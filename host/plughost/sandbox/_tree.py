@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from plughost.paths import scan
-from plughost.policy import is_within
+from plughost.policy import is_within, shows_processes
 from plughost.sandbox._base_python import base_python
 
 TYPE_CHECKING = False
@@ -70,6 +70,8 @@ _PROCESS = tuple(
         *(f"self/{name}" for name in ("cmdline", "limits", "maps", "smaps_rollup", "stat", "statm", "status")),
     )
 )
+#: Never as a whole: by its folders for processes, those of others could be told, and one's own descriptors be opened anew.
+_PROCESSES = "/proc"
 _PROGRAM = "/proc/self/exe"
 #: What the kernel shows of a process to that alone; and where a nursery finds its own.
 _MAPS, _ROLLUP, OWN_MAPS = "/proc/self/maps", "/proc/self/smaps_rollup", "/proc/maps"
@@ -103,15 +105,16 @@ class Files:
         self._python, self.bases = base_python(venv)
         self._executables, self._changeable = [], []
         if policy.processes != 1:
-            execute = _not_in(policy.write, policy.execute)
+            execute = list(_without_processes(_not_in(policy.write, policy.execute)))
             helpers = _HELPERS if _PROGRAMS in execute else ()
             self._executables = [os.path.join(venv, "bin"), self._python, *execute, *helpers, *_loaders()]
             self._changeable = [path for path in policy.execute if path not in execute]
-        everything = [entry.path for entry in os.scandir("/") if entry.path != _TEMPORARY]
+        everything = [entry.path for entry in os.scandir("/") if entry.path not in (_TEMPORARY, _PROCESSES)]
         hidden = [os.path.realpath(path) for path in policy.hide]
         write = [*(everything if "/" in policy.write else ()), *_not_in(policy.write, policy.write)]
         read = [*SYSTEM, *(_RESOLVER if policy.network == "on" else ()), *self.bases, venv, *own, *self._executables]
         read += [*(everything if "/" in policy.read else ()), *_not_in(policy.write, policy.read)]
+        read, write = list(_without_processes(read)), list(_without_processes(write))
         taken = (*policy.read, *policy.write)
         self._has_terminals = policy.processes != 1 and not any(_overlap(path, _TERMINALS) for path in taken)
         self._aliases = [path for path in _ALIASES if os.path.islink(path) and os.path.realpath(path) in policy.execute]
@@ -274,6 +277,13 @@ def _not_in(writable: Sequence[str], paths: Sequence[str]) -> list[str]:
 def _is_below(folder: str, path: str) -> bool:
     """Whether it is there by the folder alone; `/` doesn't stand for the temporary files of others."""
     return path != folder and is_within(folder, path) and not (folder == "/" and is_within(_TEMPORARY, path))
+
+
+def _without_processes(paths: Iterable[str]) -> Iterator[str]:
+    """The paths but for those that are, or lead to, what the kernel shows of a process: there is no root folder but one's own."""
+    for path in paths:
+        if not any(shows_processes(each) for each in (path, os.path.realpath(path))):
+            yield path
 
 
 def _overlap(one: str, other: str) -> bool:
