@@ -11,6 +11,8 @@ import resource
 import select
 import socket
 import struct
+import subprocess
+import sys
 import threading
 import time
 import urllib.error
@@ -228,6 +230,30 @@ def test_a_private_address_is_reached_only_where_the_policy_names_it() -> None:
     assert not named.may_reach("10.0.0.6", 8080)
     assert named.may_reach("8.8.8.8", 443)
     assert not Hosts(("*:*",)).may_reach("10.0.0.5", 8080)
+
+
+WITH_A_PUBLIC_ADDRESS = """
+import fcntl, os, socket, struct, sys
+from plughost.runner._confine import enter_namespaces, open_loopback
+from plughost.sandbox._hosts import Hosts
+try:
+    enter_namespaces(0x50000000, os.getuid(), os.getgid())
+    open_loopback(3128)
+    request = struct.pack("16sHxx4s8x", b"lo", socket.AF_INET, socket.inet_aton("8.8.8.8"))
+    with socket.socket() as asking:
+        fcntl.ioctl(asking.fileno(), 0x8916, request)
+except OSError as error:
+    sys.exit(f"no network of its own: {error}")
+print(*(Hosts(named).may_reach("8.8.8.8", 443) for named in (("*:*",), ("dns.example:443",), ("8.8.8.8:443",))))
+"""
+
+
+def test_an_address_of_this_machine_itself_is_reached_only_where_it_is_named() -> None:
+    argv = [sys.executable, "-c", WITH_A_PUBLIC_ADDRESS]
+    tried = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=30)
+    if tried.stderr.startswith("no network of its own"):
+        pytest.skip(tried.stderr.strip())
+    assert (tried.stdout.split(), tried.stderr) == (["False", "False", "True"], "")
 
 
 def test_localhost_names_the_addresses_of_the_loopback() -> None:

@@ -95,6 +95,7 @@ def test_a_connection_is_allowed_by_the_name_and_the_port_that_are_asked_for() -
     assert not allows(network, "api.example.com", 80)
     assert not allows(network, "badexample.com", 443)
     assert not allows(network, "", 443)
+    assert not allows(network, "ü." * 100_000 + "example.com", 443)
     assert allows("on", "anything", 1)
     assert not allows("off", "anything", 1)
 

@@ -71,6 +71,8 @@ def _joined(host: str, port: int | None) -> str:
 
 def _normal_host(host: str) -> str:
     """A name or an address in its one spelling; "" if it is neither."""
+    if len(host) > _LONGEST_HOST + 1:  # whoever asks may send anything, and what isn't ASCII takes long to be put into it
+        return ""
     host = host.lower().removesuffix(".").strip("[]")
     if ":" in host or host.replace(".", "").isdigit():
         return _normal_address(host)

@@ -1,8 +1,8 @@
 """Which connections the hosts of a policy allow: by the name that was asked for, and by each address that the name stands for.
 
 Above it: the broker; below it: the policy's patterns. A name says nothing of where it leads, and whoever owns it may change that
-at any time. So an address that isn't of the public internet is reached only where the policy names that address; `localhost`
-names those of the loopback.
+at any time. So an address that isn't of the public internet, or is this machine's own, is reached only where the policy names that
+address; `localhost` names those of the loopback.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ class Hosts:
 
     def may_reach(self, address: str, port: int) -> bool:
         """Whether a connection may be made to the address, which somebody has asked for by its name or itself."""
-        return is_public(address) or self._names(address, port) or (_is_loopback(address) and self._names("localhost", port))
+        is_others = is_public(address) and not _is_own(address)
+        return is_others or self._names(address, port) or (_is_loopback(address) and self._names("localhost", port))
 
     def _names(self, host: str, port: int) -> bool:
         """Whether a pattern is the host itself: no star is."""
@@ -65,6 +66,16 @@ def is_public(address: str) -> bool:
     number = int.from_bytes(packed, "big")
     bits = len(packed) * 8
     return bool(packed) and not any(number >> (bits - length) == prefix for prefix, length in special)
+
+
+def _is_own(address: str) -> bool:
+    """Whether it is one of this machine's: from there the kernel would send to it. Nothing is sent."""
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        try:
+            asking.connect((address, 1))
+            return _packed(asking.getsockname()[0]) == _packed(address)
+        except OSError:  # there is no way to it
+            return False
 
 
 def _bare(host: str) -> str:
