@@ -1,8 +1,8 @@
 """Which connections the hosts of a policy allow: by the name that was asked for, and by each address that the name stands for.
 
 Above it: the broker; below it: the policy's patterns. A name says nothing of where it leads, and whoever owns it may change that
-at any time. So an address that isn't of the public internet, or is this machine's own, is reached only where the policy names that
-address; `localhost` names those of the loopback.
+at any time. So an address that isn't of the public internet, or is this machine's own, is reached only where the policy names it;
+`localhost` names those of the loopback.
 """
 
 from __future__ import annotations
