@@ -145,10 +145,12 @@ class Keeper(Caller):
         """What is installed, by name. Starts nothing and imports nothing."""
         return registry.summaries(self.store)
 
-    def search(self, *words: str, tags: Sequence[str] = (), installed: bool = False, index: str = "", limit: int = 0) -> Matches:
+    def search(
+        self, *words: str, tags: Sequence[str] = (), installed: bool = False, index: str = "", limit: int | None = None
+    ) -> Matches:
         """The plugins that have every word, in what is installed and in the indexes, the best first. Asks nothing of the network.
 
-        At most `limit` of them, unless that is 0. With `tags` only those that have all of them, with `index` only what it lists.
+        At most `limit` of them. With `tags` only those that have all of them, with `index` only what it lists.
 
         Raises: UnknownError: there is no such index. StoreError: an index is damaged, or the store can't be read.
         """

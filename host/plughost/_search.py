@@ -87,9 +87,9 @@ def search(
     tags: Sequence[str] = (),
     installed: bool = False,
     index: str = "",
-    limit: int = 0,
+    limit: int | None = None,
 ) -> Matches:
-    """The plugins that have every word and every tag, at most `limit` of them unless that is 0.
+    """The plugins that have every word and every tag, at most `limit` of them.
 
     Raises: UnknownError: there is no such index. StoreError: an index is damaged, or the store can't be read.
     """
@@ -106,7 +106,7 @@ def search(
     # One after the other, because both find most of it in order: several times as quick as comparing tuples.
     hits.sort(key=lambda hit: hit[1])
     hits.sort(key=lambda hit: hit[0])
-    return Matches([_match(hit, indexes, here) for hit in (hits[:limit] if limit else hits)], len(hits))
+    return Matches([_match(hit, indexes, here) for hit in hits[:limit]], len(hits))
 
 
 def _hits(entries: str, words: Sequence[str], tags: Sequence[str], number: int) -> list[Hit]:

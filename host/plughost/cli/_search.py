@@ -25,7 +25,7 @@ def search(context: Context, values: Values) -> int:
         tags=values.texts("tag"),
         installed=values.flag("installed"),
         index=values.text("index"),
-        limit=_limit(values, default=0 if as_json else _SHOWN),
+        limit=_limit(values, default=None if as_json else _SHOWN),
     )
     if as_json:
         context.printer.json([match.record() for match in found.shown])
@@ -36,13 +36,13 @@ def search(context: Context, values: Values) -> int:
     return 0
 
 
-def _limit(values: Values, *, default: int) -> int:
+def _limit(values: Values, *, default: int | None) -> int | None:
     text = values.optional("limit")
     if text is None:
         return default
     if not (text.isascii() and text.isdigit()):
         raise UsageError(f"`--limit {text}` is no number of plugins", reference="usage", hint="Such as `--limit 50`; 0 means all")
-    return int(text)
+    return int(text) or None
 
 
 def _tell(context: Context, found: Matches) -> None:
