@@ -261,8 +261,9 @@ def test_an_error_of_the_plugin_and_a_mistake_of_the_caller_leave_the_state_alon
     session.call("add", 5)
     with pytest.raises(UsageError):
         session.call("add", "five")
-    with pytest.raises(UnknownError):
-        session.call("subtract")
+    with pytest.raises(UnknownError) as caught:
+        session.call("ad")
+    assert caught.value.hint == "Did you mean `add`?"
     assert session.stats.tasks == 1
     with pytest.raises(TypeError):
         session.call("write", {"a.txt": 3})

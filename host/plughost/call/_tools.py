@@ -23,8 +23,10 @@ def tools_of(manifest: Mapping[str, object]) -> dict[str, dict[str, object]]:
     return {str(tool["name"]): tool for tool in tools if isinstance(tool, dict)} if isinstance(tools, list) else {}
 
 
-def choose_tool(plugin: str, manifest: Mapping[str, object], name: str | None) -> dict[str, object]:
+def choose_tool(plugin: str, manifest: Mapping[str, object], name: str | None, *, in_session: bool = False) -> dict[str, object]:
     """The tool called `name`; without a name the only one there is, or the one named as the plugin.
+
+    A hint names another tool as it is called: `in_session` without its plugin.
 
     Raises: UnknownError: none of that name, or several and no name; the message lists them.
     """
@@ -41,7 +43,7 @@ def choose_tool(plugin: str, manifest: Mapping[str, object], name: str | None) -
             f"`{plugin}` has no tool named `{name}`",
             reference="tool-unknown",
             causes=[f"Its tools are {listing}" if tools else "It offers hook implementations only"],
-            hint=_example(plugin, tools, name),
+            hint=_hint(plugin, tools, name, in_session=in_session),
         )
     if not tools:
         raise UnknownError(
@@ -54,14 +56,16 @@ def choose_tool(plugin: str, manifest: Mapping[str, object], name: str | None) -
         f"`{plugin}` has {len(tools)} tools, and none was named",
         reference="tool-ambiguous",
         causes=[f"Its tools are {listing}"],
-        hint=_example(plugin, tools, ""),
+        hint=f"`info {plugin}` shows what they do",
     )
 
 
-def _example(plugin: str, tools: Mapping[str, object], name: str) -> str:
+def _hint(plugin: str, tools: Mapping[str, object], name: str, *, in_session: bool) -> str:
     if not tools:
         return f"`info {plugin}` shows what it offers"
     import difflib
 
     near = difflib.get_close_matches(name, tools, n=1)
-    return f"Did you mean `{plugin}:{near[0]}`?" if near else f"`info {plugin}` shows what they do"
+    if not near:
+        return f"`info {plugin}` shows what they do"
+    return f"Did you mean `{near[0] if in_session else f'{plugin}:{near[0]}'}`?"

@@ -30,7 +30,7 @@ def call_in(context: Context, values: Values, session: Session) -> int:
     timeout_s = read_timeout(values.optional("timeout"))
     wanted, values = _with_tool(values)
     try:
-        tool = choose_tool(session.plugin, session.manifest, wanted)
+        tool = choose_tool(session.plugin, session.manifest, wanted, in_session=True)
     except UnknownError:
         if not session.manifest.get("editable"):
             raise

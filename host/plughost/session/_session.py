@@ -186,7 +186,7 @@ class Session:
         on_event: Callable[[Event], object] | None = None,
     ) -> Iterator[ToolCall]:
         """The call, to be made in this block: the journal has it, and an environment that is damaged is found out."""
-        chosen, workers = choose_tool(self.plugin, task.manifest, tool), self._workers
+        chosen, workers = choose_tool(self.plugin, task.manifest, tool, in_session=True), self._workers
         name, limit_s = str(chosen["name"]), task.timeout_s
         with (
             workers.blaming(self._installed),
