@@ -402,3 +402,10 @@ def test_an_example_has_a_value_of_the_right_type(schema, typed):
     definitions = {"Point": point, "Round": {"$ref": "#/$defs/Round"}}
     parameters = {"properties": {"x": schema}, "required": ["x"], "$defs": definitions}
     assert " ".join(arguments(parameters)) == typed
+
+
+def test_an_example_of_what_requires_nothing_has_the_first_argument_unless_there_is_a_default():
+    text = {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None}
+    assert arguments({"properties": {"code": text, "instruction": text}}) == ["code='…'"]
+    assert arguments({"properties": {"days": {"type": "integer", "default": 3}, "city": text}}) == []
+    assert arguments({"properties": {}}) == []

@@ -27,7 +27,7 @@ _MOST_LEVELS = 5  # of objects in objects
 
 
 def example(plugin: Plugin) -> str:
-    """What to put after `plughost run`: the plugin's first tool with its required arguments."""
+    """What to put after `plughost run`: the plugin's first tool with the arguments that it needs."""
     tool = plugin.tools[0]
     name = plugin.name if len(plugin.tools) == 1 else f"{plugin.name}:{tool['name']}"
     parameters = tool.get("parameters")
@@ -35,11 +35,21 @@ def example(plugin: Plugin) -> str:
 
 
 def arguments(parameters: Mapping[str, object]) -> list[str]:
-    """The arguments that a tool with this schema needs, as words of a shell."""
+    """The arguments that a tool with this schema needs, as words of a shell.
+
+    Where it requires none, it may need one of several: then the first, unless that has a value of its own.
+    """
     properties, required = parameters.get("properties"), parameters.get("required")
-    if not isinstance(properties, dict) or not isinstance(required, list):
+    if not isinstance(properties, dict):
         return []
-    return [f"{name}={shlex.quote(_text(_sample(properties[name], parameters)))}" for name in properties if name in required]
+    needed = [name for name in properties if isinstance(required, list) and name in required]
+    needed = needed or [name for name in list(properties)[:1] if _is_unset(properties[name])]
+    return [f"{name}={shlex.quote(_text(_sample(properties[name], parameters)))}" for name in needed]
+
+
+def _is_unset(schema: object) -> bool:
+    """Whether an optional parameter stands, where it isn't given, for nothing."""
+    return isinstance(schema, dict) and schema.get("default", "") is None
 
 
 def _text(value: object) -> str:
