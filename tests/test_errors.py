@@ -1272,7 +1272,7 @@ def test_a_tool_that_writes_more_than_it_may(exceed):
 @tells("limit-output", exit_code=4)
 def test_a_tool_that_prints_more_than_it_may(exceed):
     """
-    `hungry:print-much` was killed: it had printed … MiB, and its policy allows 1 MiB
+    `hungry:print-much` was killed: its output was … MiB, and its policy allows 1 MiB
       Caused by: It printed last: xxx…
 
     hint: Give it less to do, or allow more where it is limited: `policy show hungry` says where

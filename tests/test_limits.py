@@ -68,6 +68,8 @@ def ended(host: Host, tool: str, **kwargs: object) -> LimitExceeded:
         ("disk_bytes", 20 * MIB, "write-unnamed", {"files": 3, "mib": 10, "close": True}, {}),
         ("disk_bytes", 20 * MIB, "write-deep", {"levels": 30, "mib": 25}, {}),
         ("output_bytes", MIB, "print-much", {"mib": 5}, {}),
+        ("output_bytes", MIB, "log-much", {"mib": 5}, {}),
+        ("output_bytes", MIB, "report-much", {"mib": 5}, {}),
         ("result_bytes", MIB, "give", {"mib": 5}, {}),
         ("result_bytes", MIB, "give", {"mib": 5, "kind": "bytes"}, {}),
         ("result_bytes", 1000, "echo", {"value": "x" * 2000}, {}),
@@ -160,6 +162,7 @@ def test_processes_of_any_kind_have_the_limits(
     way(host, "echo", value=2)
     assert limit_met(way, limited(options, wall_s=0.1), "sleep", seconds=3600.0) == "wall_s"
     assert limit_met(way, host, "print-much", mib=3) == "output_bytes"
+    assert limit_met(way, host, "log-much", mib=3) == "output_bytes"
     assert limit_met(way, host, "give", mib=3) == "result_bytes"
 
 

@@ -41,7 +41,7 @@ _SAID = {
     "threads": "it had {} threads",
     "file_bytes": "a file of its came to {}",
     "disk_bytes": "its work directory held {}",
-    "output_bytes": "it had printed {}",
+    "output_bytes": "its output was {}",
     "result_bytes": "its result was {}",
 }
 _ALLOWED_OF = {

@@ -260,6 +260,16 @@ class Channel:
         self.sent_bytes = self.printed_bytes = 0
         self.discount_received()
 
+    def note_report(self) -> None:
+        """The message that was received last is one of those that a plugin might as well have printed."""
+        self.count_printed(self._assembler.message_bytes)
+
+    def count_printed(self, size: int) -> None:
+        """So much was printed, or reported."""
+        self.printed_bytes += size
+        if self.on_flood is not None and self.printed_bytes > self.most_printed_bytes:
+            self.on_flood()
+
     def take_size(self) -> int:
         """How large the items were that were received last."""
         return self._assembler.message_bytes
@@ -354,8 +364,6 @@ class Channel:
             os.close(self.printed_fd)
             self.printed_fd = -1
             return
-        self.printed_bytes += len(chunk)
-        if self.on_flood is not None and self.printed_bytes > self.most_printed_bytes:
-            self.on_flood()
+        self.count_printed(len(chunk))
         if self.on_output is not None:
             self.on_output(chunk)

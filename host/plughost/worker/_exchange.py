@@ -346,6 +346,7 @@ class Exchange:
         return values
 
     def _notified(self, message: dict[str, object]) -> None:
+        self._worker.channel.note_report()
         self._worker.notified(message, self._what, self._number)
         params = message.get("params")
         if isinstance(params, dict) and "credit" in params:

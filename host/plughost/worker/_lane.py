@@ -220,10 +220,13 @@ class Lane(Channel):
         text = params.get("text") if isinstance(params, dict) else None
         if not isinstance(text, str):
             raise WireError(f"an unexpected message: {str(message)[:MOST_SHOWN]}")
-        self.printed_bytes += len(text)
-        self.shared.mind_printed(self.printed_bytes)
+        self.count_printed(len(text))
         if self.on_printed is not None:
             self.on_printed(text)
+
+    def count_printed(self, size: int) -> None:
+        self.printed_bytes += size
+        self.shared.mind_printed(self.printed_bytes)
 
     # What is said.
 
@@ -238,6 +241,9 @@ class Lane(Channel):
         """The watcher's business, for all calls."""
 
     def discount_received(self) -> None: ...
+
+    def note_report(self) -> None:
+        """Whoever reads has counted it."""
 
     def take_size(self) -> int:
         size, self._items_bytes = self._items_bytes, 0

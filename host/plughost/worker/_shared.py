@@ -33,6 +33,8 @@ _RESPONSE = b'{"jsonrpc":"2.0","id":'
 _NUMBER = len(_RESPONSE)
 _NUMBER_ENDS = _NUMBER + 22  # at the latest
 _FRAMES = b'"frames":'
+#: What counts as printed.
+_REPORTS = frozenset(("progress", "log"))
 _BY_CALL = frozenset(("items", "progress", "pull", "output", "log"))
 #: How long a writer waits for room in the pipe before it looks again whether somebody reads what the child has to say before.
 _ROOM_EVERY_MS = 50
@@ -234,6 +236,8 @@ class Shared:
 
     def _hand_over(self, message: dict[str, object], size: int) -> None:
         lane = self._lane_of(message)
+        if message.get("method") in _REPORTS:
+            (lane or self._channel).count_printed(size)
         if lane is None:
             self.worker.notified(message)
             return

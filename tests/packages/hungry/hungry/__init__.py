@@ -186,6 +186,20 @@ def print_much(mib: int, flush: bool = True) -> str:
     return _wait()
 
 
+def log_much(mib: int) -> str:
+    import logging
+
+    for _ in range(mib * 16):
+        logging.getLogger(__name__).warning("x" * (MIB // 16))
+    return _wait()
+
+
+def report_much(mib: int):
+    for step in range(mib * 16):
+        yield {"progress": step, "message": "x" * (MIB // 16)}
+    yield _wait()
+
+
 def give(mib: int, kind: str = "text") -> object:
     return {"text": "x", "bytes": b"x"}[kind] * (mib * MIB)
 
