@@ -59,6 +59,7 @@ def test_what_a_host_gives_can_be_looked_at_where_python_prints_it(shared_host):
     assert repr(echo) == f"PluginSummary(name='echo', version='1.0', source={echo.source!r})"
     assert repr(shared_host.search("echo").shown[0]) == f"Match(name='echo', source={echo.source!r}, installed='1.0')"
     assert repr(shared_host.invoke("echo", "add", args=[1])) == "Outcome(plugin='echo', tool='add', result=3)"
-    assert repr(shared_host.check_update("echo")) == "Updated(name='echo', status='current', version='1.0')"
+    updated = shared_host.check_update("echo")  # other tests commit to its repository
+    assert repr(updated).startswith(f"Updated(name='echo', status={updated.status!r}, version='1.0'")
     call = shared_host.submit("echo", "add", 1)
     assert (call.result(), repr(call)) == (3, "<Call echo:add, over>")
