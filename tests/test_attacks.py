@@ -14,6 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from plughost import Host
+from plughost.errors import LimitExceeded
+from plughost.policy import Policy
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -153,6 +157,21 @@ def installed(start: Callable[..., Trial]) -> Path:
     trial = start(*only("nothing"))
     assert "refused" not in trial.results()
     return trial.folder
+
+
+@pytest.mark.usefixtures("confined")
+@pytest.mark.parametrize(
+    ("attempt", "granted"),
+    [
+        ("connections_nobody_accepts", {"processes": 4}),
+        ("connections_over_loopback_nobody_accepts", {"network": ["localhost:1"]}),
+    ],
+)
+def test_connections_that_nobody_accepts_count_as_memory(installed: Path, attempt: str, granted: dict[str, Any]) -> None:
+    policy = Policy(memory_bytes=96 << 20, open_files=128, wall_s=20, **granted)
+    with Host(store=installed / "store", policy=policy) as host, pytest.raises(LimitExceeded) as caught:
+        host.call("attacker", "attempt", f"memory.{attempt}")
+    assert caught.value.limit == "memory_bytes"
 
 
 @pytest.mark.parametrize("processes", [1, 4])

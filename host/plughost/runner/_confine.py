@@ -9,6 +9,7 @@ Above it: `_start`; below it: the kernel's calls. The host makes the plan, see i
 | `unshare` | namespaces of its own, as the flags of unshare(2) have them; 0 is none |
 | `map` | in a user namespace: the user's and the group's number, there as outside |
 | `port` | a socket that listens on the loopback of the network namespace, sent to the host through descriptor 5 |
+| `network` | the network namespace's sockets hold no more than others do, where that can be said |
 | `tree` | a file tree of its own, see `_tree` |
 | `ids` | the user and the group that root becomes, which nobody else has |
 | `limits` | pairs of a resource and its limit, see setrlimit(2) |
@@ -72,7 +73,7 @@ def confine(plan: Plan) -> None:
     if plan.get("outside"):
         _do([_limit, _enter_folder], plan)
         return
-    steps = [_enter_namespaces, _listen, _enter_tree, _change_ids, _drop_capabilities, _limit, _forgo_privileges]
+    steps = [_enter_namespaces, _listen, _limit_sockets, _enter_tree, _change_ids, _drop_capabilities, _limit, _forgo_privileges]
     _do([*steps, _restrict_files, _enter_folder, _filter_calls], plan)
 
 
@@ -159,6 +160,16 @@ def _listen(plan: Plan) -> None:
     link.sendmsg([b"l"], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("i", listener.fileno()))])
     link.close()
     listener.close()
+
+
+def _limit_sockets(plan: Plan) -> None:
+    """What waits in a connection of TCP is memory that nothing counts. A container's settings may be there to be read alone."""
+    for name in ("rmem", "wmem") if plan.get("network") else ():
+        try:
+            with open("/proc/sys/net/ipv4/tcp_" + name, "w", encoding="ascii") as file:
+                file.write("4096 131072 212992")
+        except OSError:
+            pass
 
 
 def _enter_tree(plan: Plan) -> None:

@@ -32,6 +32,7 @@ class Confinement:
         "environment",
         "found_bytes",
         "has_hosts",
+        "has_network",
         "is_fork",
         "plan",
         "policy",
@@ -50,6 +51,7 @@ class Confinement:
         environment: dict[str, str],
         waived: Collection[str] = (),
         has_hosts: bool = False,
+        has_network: bool = False,
         remedy: Remedy | None = None,
         wrapper: Wrapper | None = None,
     ) -> None:
@@ -66,6 +68,8 @@ class Confinement:
         self.wrapper = wrapper
         #: Whether it has a network of its own, in which a broker is to serve.
         self.has_hosts = has_hosts
+        #: Whether it has a network of its own that the host can look at by the process's number.
+        self.has_network = has_network
         #: Whether it is of a process that another one has forked, whose tree it has.
         self.is_fork = False
         self._broker: Broker | None = None
@@ -105,5 +109,5 @@ class Confinement:
         """That of a process which one with this one has forked."""
         work = os.path.join(self.work, family)
         fork = Confinement(self.policy, b"", work=work, environment=self.environment, waived=self.waived, remedy=self.remedy)
-        fork.is_fork = True
+        fork.is_fork, fork.has_network = True, self.has_network
         return fork

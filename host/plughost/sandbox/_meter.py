@@ -19,6 +19,7 @@ from plughost.sandbox._figures import (
     usage,
     use_of_file_system,
 )
+from plughost.sandbox._sockets import unheld_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,7 +57,9 @@ class Meter:
         "_disk",
         "_ended_ns",
         "_family",
+        "_has_network",
         "_hidden_bytes",
+        "_most_files",
         "_is_fork",
         "_process",
         "_shared_bytes",
@@ -93,6 +96,8 @@ class Meter:
         self._shared_bytes = shared_bytes
         self._process = process
         self._is_fork = confinement.is_fork
+        self._has_network = confinement.has_network
+        self._most_files = confinement.policy.open_files
         self._family: Family | None = None
         if census is not None:
             self._family = Family(process.pid, process.family, census, has_namespace=not self._is_fork)
@@ -127,6 +132,8 @@ class Meter:
             # What was forked shares most of it. To tell takes long, so it is only asked for here.
             exact = proportional_bytes(self.pids)
             total = exact + files_bytes if exact >= 0 else total
+        if self._has_network:
+            total += unheld_bytes(self._process.pid, self._most_files)
         self.memory_bytes = total
         self.peak_bytes = max(self.peak_bytes, total)
         self.peak_data_bytes = max([self.peak_data_bytes, *(known.data_bytes for known in found)])

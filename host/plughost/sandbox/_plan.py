@@ -110,17 +110,20 @@ class Ways:
         machine = self._machine
         files = self._files_of(policy, venv, tuple(own))
         has_hosts = isinstance(policy.network, tuple) and bool(policy.network) and machine.has_own_network
+        has_network = has_hosts or (_has_local_sockets(policy, machine) and machine.has_own_network)
         plan: dict[str, object] = {
             "sources": self._sources,
             "folder": work,
             "filter": "" if machine.has_seatbelt else _filter(policy, machine, is_nursery=is_nursery),
-            **self._spaces(policy, user, has_hosts=has_hosts),
+            **self._spaces(policy, user, has_network=has_network),
             **_denials(policy, plugin, remedy, has_hosts=has_hosts),
         }
+        if has_hosts:
+            plan["port"] = BROKER_PORT
         if machine.has_seatbelt:
             plan.update(_under_seatbelt(policy))
         steps = self._steps(policy, files, work, user, is_nursery=is_nursery)
-        wrapper = self._wrapper(policy, files, steps, work, has_hosts=has_hosts)
+        wrapper = self._wrapper(policy, files, steps, work, has_network=has_network)
         if wrapper is None:
             plan["tree"] = steps
         if machine.abi:
@@ -135,14 +138,15 @@ class Ways:
             environment=self._environment(policy, venv, work, variables, has_hosts=has_hosts),
             waived=waived,
             has_hosts=has_hosts,
+            has_network=has_network and wrapper is None,
             remedy=remedy,
             wrapper=wrapper,
         )
 
-    def _spaces(self, policy: Policy, user: int | None, *, has_hosts: bool) -> dict[str, object]:
+    def _spaces(self, policy: Policy, user: int | None, *, has_network: bool) -> dict[str, object]:
         """Which namespaces and which user the process has for its own, and what the kernel therefore counts for it."""
         machine = self._machine
-        flags = 0 if machine.bubblewrap else self._namespaces(has_hosts=has_hosts)
+        flags = 0 if machine.bubblewrap else self._namespaces(has_network=has_network)
         has_users = machine.can("wrapped-users") if machine.bubblewrap else bool(flags & _NEWUSER)
         plan: dict[str, object] = {
             "unshare": flags,
@@ -151,8 +155,8 @@ class Ways:
         }
         if user is not None:
             plan["ids"] = [user, user]
-        if has_hosts:
-            plan["port"] = BROKER_PORT
+        if has_network:
+            plan["network"] = True
         return plan
 
     def _steps(self, policy: Policy, files: Files, work: str, user: int | None, *, is_nursery: bool) -> list[Step]:
@@ -172,7 +176,7 @@ class Ways:
             environment.update(proxy_variables(BROKER_PORT))
         return environment
 
-    def _wrapper(self, policy: Policy, files: Files, steps: Sequence[Step], work: str, *, has_hosts: bool) -> Wrapper | None:
+    def _wrapper(self, policy: Policy, files: Files, steps: Sequence[Step], work: str, *, has_network: bool) -> Wrapper | None:
         """What a process is started through; None where it confines itself alone."""
         machine = self._machine
         if machine.has_seatbelt:
@@ -181,14 +185,14 @@ class Ways:
             from plughost.sandbox._bubblewrap import Bubblewrap
 
             users, is_sized = machine.can("wrapped-users"), machine.can("wrapped-size")
-            return Bubblewrap(machine.bubblewrap, steps, work, users=users, network=has_hosts, is_sized=is_sized)
+            return Bubblewrap(machine.bubblewrap, steps, work, users=users, network=has_network, is_sized=is_sized)
         return None
 
-    def _namespaces(self, *, has_hosts: bool) -> int:
+    def _namespaces(self, *, has_network: bool) -> int:
         """Those that a process makes for itself, as the flags of unshare(2) have them."""
         machine = self._machine
-        flags = (_NEWNS if machine.has_own_tree else 0) | (_NEWNET if has_hosts else 0)
-        if flags and not (machine.can("tree") and (machine.can("net") or not has_hosts)):
+        flags = (_NEWNS if machine.has_own_tree else 0) | (_NEWNET if has_network else 0)
+        if flags and not (machine.can("tree") and (machine.can("net") or not has_network)):
             flags |= _NEWUSER
         return flags
 
@@ -268,17 +272,21 @@ def _of_forks(policy: Policy, files: Files, work: str, machine: Machine) -> dict
 
 def _filter(policy: Policy, machine: Machine, *, is_nursery: bool) -> str:
     has_children = policy.processes != 1
-    # Sockets with a name: in folders that others write to, there may be some of theirs.
-    is_apart = machine.has_own_tree and machine.has_scopes and not policy.read and not policy.write
     rules = Rules(
         network=policy.network != "off",
         children=has_children,
         nursery=is_nursery,
         threads=policy.threads != 1,
         private_tree=machine.has_own_tree,
-        local_sockets=has_children and is_apart,
+        local_sockets=_has_local_sockets(policy, machine),
     )
     return build(rules).hex()
+
+
+def _has_local_sockets(policy: Policy, machine: Machine) -> bool:
+    """Whether sockets may have a name: in folders that others write to, there may be some of theirs."""
+    is_apart = machine.has_own_tree and machine.has_scopes and not policy.read and not policy.write
+    return policy.processes != 1 and is_apart
 
 
 def _environment(policy: Policy, venv: str, work: str, variables: Mapping[str, str], *, has_tree: bool) -> dict[str, str]:

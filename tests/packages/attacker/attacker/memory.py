@@ -11,6 +11,7 @@ import select
 import signal
 import socket
 import threading
+import time
 
 from . import kernel
 
@@ -324,6 +325,42 @@ def sockets(outside):
         for pair in held:
             for each in pair:
                 each.close()
+    return _result(size, outside)
+
+
+def connections_nobody_accepts(outside):
+    """The kernel keeps what was sent by them, for as long as somebody listens, though no descriptor is theirs any more."""
+    return _unaccepted(socket.AF_UNIX, "\0unaccepted-{}", outside)
+
+
+def connections_over_loopback_nobody_accepts(outside):
+    return _unaccepted(socket.AF_INET, ("127.0.0.1", 0), outside)
+
+
+def _unaccepted(family, address, outside):
+    listeners, size, data = [], 0, bytes(1 << 16)
+    try:
+        while size < outside.wanted_bytes:
+            listener = socket.socket(family)
+            listener.bind(address.format(len(listeners)) if family == socket.AF_UNIX else address)
+            listener.listen(1 << 12)
+            listeners.append(listener)
+            for _ in range(1 << 10):
+                with socket.socket(family) as connection:
+                    connection.settimeout(1)
+                    connection.connect(listener.getsockname())
+                    connection.setblocking(False)
+                    try:
+                        while size < outside.wanted_bytes:
+                            size += connection.send(data)
+                    except BlockingIOError:
+                        pass
+                if size >= outside.wanted_bytes:
+                    break
+    except OSError:
+        pass
+    if size > outside.memory_bytes:
+        time.sleep(5)
     return _result(size, outside)
 
 
