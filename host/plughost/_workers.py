@@ -8,14 +8,15 @@ from __future__ import annotations
 import _thread
 import errno
 import os
-import time
 from functools import partial
 
 from plughost import registry
 from plughost._confining import Confining, Everywhere, own_files
+from plughost._damage import Blaming, Damage
+from plughost._listener import Listener
 from plughost._wishes import Wishes
-from plughost.call import describe, describe_exception
-from plughost.errors import PlughostError, PluginCrashed, PluginError, StoreError, VenvError
+from plughost.call import describe
+from plughost.errors import PlughostError, StoreError
 from plughost.journal import Journal, NoJournal, Recording
 from plughost.policy import DEFAULT
 from plughost.worker import CUSTODY, Held, Nurseries, Pool, Worker, launch, without_threads
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from plughost._limits import Limits
     from plughost._policies import GivenPolicy
     from plughost.call import Event
+    from plughost.errors import PluginCrashed, PluginError
     from plughost.paths import Store
     from plughost.policy import Policy
     from plughost.registry import Installed
@@ -39,29 +41,8 @@ __all__ = ["Workers"]
 DESCRIBE_TIMEOUT_S = 120.0
 #: What says that this process or the machine has no descriptors, processes or memory left: nothing is wrong with a plugin then.
 _USED_UP = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
-#: What a plugin raises, or seems to, where files of its environment are missing.
-_DAMAGE_SHOWS_AS = ("FileNotFoundError", "ImportError", "ModuleNotFoundError", "SyntaxError")
 #: Kinds of functions that run in an event loop.
 _OF_EVENT_LOOPS = {"coroutine", "async-generator"}
-#: How long an environment that was sound counts as such.
-_LOOKED_AT_EVERY_S = 10.0
-
-
-class Blaming:
-    """A context manager, see `Workers.blaming`."""
-
-    __slots__ = ("_installed", "_workers")
-
-    def __init__(self, workers: Workers, installed: Installed) -> None:
-        self._workers = workers
-        self._installed = installed
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, PluginError | PluginCrashed):
-            self._workers.blame_environment(self._installed, error)
 
 
 class Workers:
@@ -104,8 +85,7 @@ class Workers:
         self._seats: dict[tuple[str, ...], Seats] = {}
         self._switches: dict[str, str] = {}
         self._found: dict[str, tuple[tuple[int, int], Installed]] = {}
-        #: When an environment was last looked at and found sound: a plugin may fail often, and for other reasons.
-        self._looked_at: dict[str, float] = {}
+        self._damage = Damage()
 
     def names(self) -> list[str]:
         """The plugins that there are, sorted."""
@@ -197,7 +177,7 @@ class Workers:
 
     def blaming(self, installed: Installed) -> Blaming:
         """Has an error that ends a `with` block be the environment's, as `blame_environment` has it."""
-        return Blaming(self, installed)
+        return Blaming(self.blame_environment, installed)
 
     def _opened(self) -> Journal:
         with self._opening:
@@ -307,9 +287,7 @@ class Workers:
 
     def attend_to(self, installed: Installed, worker: Worker) -> None:
         """Have what the plugin says, besides its answers, go where it belongs."""
-        worker.on_callback = lambda params: self._called_back(installed, worker, params)
-        worker.on_output = lambda chunk: self._printed(installed.name, worker, chunk)
-        worker.on_notification = lambda *notification: self._notified(installed.name, *notification)
+        Listener(self, installed, worker).attach()
 
     def _take(
         self, installed: Installed, *, env: Mapping[str, str] | None, policy: GivenPolicy | None, may_be_held: bool
@@ -375,48 +353,6 @@ class Workers:
         self.confining.drop(worker.confinement)
         if self._journal is not None and worker.calls:
             self._journal.note_worker(installed, worker)
-
-    def _printed(self, plugin: str, worker: Worker, chunk: bytes) -> None:
-        from plughost.call import OutputEvent, log_printed
-
-        log_printed(plugin, chunk)
-        if self.on_event is not None:
-            try:
-                self.on_event(OutputEvent(plugin, "", worker.next_id - 1, text=chunk.decode("utf-8", "replace")))
-            except Exception:  # in a thread, maybe, that looks after all workers
-                import logging
-
-                logging.getLogger("plughost").exception("`on_event` failed for what `%s` printed", plugin)
-
-    def _notified(self, plugin: str, method: str, params: dict[str, object], what: str, number: int) -> None:
-        from plughost.call import LogEvent, event_of, log_again
-
-        event = event_of(method, params, what or plugin, number)
-        if isinstance(event, LogEvent):
-            log_again(event)
-        if self.on_event is not None and what:
-            self.on_event(event)
-
-    def _called_back(self, installed: Installed, worker: Worker, params: Mapping[str, object]) -> dict[str, object]:
-        """What a function of the app's answers the plugin: a JSON-RPC `result` or `error`."""
-        args, kwargs = params.get("args"), params.get("kwargs")
-        self.hold(installed, worker)
-        try:
-            function = self._offered(str(params.get("name")))
-            assert callable(function)
-            return {"result": function(*(args if isinstance(args, list) else ()), **(kwargs if isinstance(kwargs, dict) else {}))}
-        except Exception as error:  # noqa: BLE001 - the plugin's to handle
-            return {"error": {"code": -32000, "message": str(error), "data": describe_exception(error)}}
-        finally:
-            self.release(installed, worker)
-
-    def _offered(self, name: str) -> object:
-        if name in self.offers:
-            return self.offers[name]
-        from plughost._wording import listed
-
-        offered = listed(self.offers) or "nothing"
-        raise LookupError(f"the app offers no function `{name}`; it offers {offered}")
 
     def describe_new(
         self, name: str, venv: str, entry_points: Mapping[str, str], *, policy: Policy | None = None, own: Sequence[str] = ()
@@ -497,19 +433,4 @@ class Workers:
 
         Raises: VenvError: it is.
         """
-        if isinstance(error, PluginError) and error.builtin_name not in _DAMAGE_SHOWS_AS:
-            return
-        from plughost.health import first_fault
-
-        now = time.monotonic()
-        if now - self._looked_at.get(installed.venv, -_LOOKED_AT_EVERY_S) < _LOOKED_AT_EVERY_S:
-            return
-        self._looked_at[installed.venv] = now
-        if fault := first_fault(installed.venv):
-            self._looked_at.pop(installed.venv)
-            raise VenvError(
-                f"The environment of `{installed.name}` is damaged",
-                reference="venv-damaged",
-                causes=[fault, error.message],
-                hint=f"`repair {installed.name}` makes it again",
-            ) from error
+        self._damage.blame(installed, error)
