@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
 
     from plughost import Host
+    from plughost._installer import Installer
 
 PACKAGES = Path(__file__).parent / "packages"
 
@@ -333,6 +334,52 @@ def is_gone() -> Callable[[int], bool]:
             os.close(fd)
 
     return is_gone
+
+
+@pytest.fixture(scope="session")
+def make_venv(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path, str], Path]:
+    """`make_venv(python, "hostile")` is an environment as `venv` makes them, with that package of the tests on its path."""
+
+    def make(python: Path, package: str) -> Path:
+        asked = [python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
+        version = subprocess.run(asked, check=True, capture_output=True, text=True).stdout.strip()
+        venv = tmp_path_factory.mktemp("venv")
+        site_packages = venv / "lib" / f"python{version}" / "site-packages"
+        site_packages.mkdir(parents=True)
+        (site_packages / "packages.pth").write_text(str(PACKAGES / package))
+        (venv / "bin").mkdir()
+        (venv / "bin" / "python").symlink_to(python)
+        (venv / "pyvenv.cfg").write_text(f"home = {python.parent}\n")
+        (venv / "plughost-venv.json").touch()
+        return venv
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def unpacked_pip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the stores of `installer` keep pip as they run it: it is unpacked once."""
+    return tmp_path_factory.mktemp("pip-programs")
+
+
+@pytest.fixture(params=["uv", "pip"])
+def installer(request: pytest.FixtureRequest, tmp_path: Path, unpacked_pip: Path) -> Installer:
+    """Each of the installers, with a store of its own."""
+    from plughost import _installer
+    from plughost.paths import Store
+
+    cache = tmp_path / "store" / "cache"
+    cache.mkdir(parents=True)
+    (cache / "pip-programs").symlink_to(unpacked_pip, target_is_directory=True)
+    return _installer.choose(Store(tmp_path / "store"), request.param)
+
+
+@pytest.fixture
+def uv(tmp_path: Path) -> Installer:
+    from plughost import _installer
+    from plughost.paths import Store
+
+    return _installer.choose(Store(tmp_path / "store"), "uv")
 
 
 @pytest.fixture(scope="session")

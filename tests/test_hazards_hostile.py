@@ -15,14 +15,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 import plughost
-from plughost import _process
 from plughost.call import Output, ToolCall, describe, invoke, tools_of
 from plughost.worker import Pool, Worker, launch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-PACKAGES = Path(__file__).parent / "packages"
 PYTHONS = Path("~/.pyenv/versions").expanduser()
 AT_ONCE_S = 60
 ANSWER = [b"x", 1.5, {1, 2}]
@@ -52,43 +50,13 @@ class Plugin:
 
 
 @pytest.fixture(scope="module", params=["3.8", "", "3.13"], ids=["3.8", "own", "3.13"])
-def plugin(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plugin]:
+def plugin(request: pytest.FixtureRequest, make_venv: Callable[[Path, str], Path]) -> Iterator[Plugin]:
     found = sorted(PYTHONS.glob(f"{request.param}.*/bin/python")) if request.param else [Path(os.path.realpath(sys.executable))]
     if not found:
         pytest.skip(f"no Python {request.param} in {PYTHONS}")
-    plugin = Plugin(make_venv(tmp_path_factory.mktemp("venv"), found[-1]))
+    plugin = Plugin(make_venv(found[-1], "hostile"))
     yield plugin
     plugin.pool.close()
-
-
-def make_venv(venv: Path, python: Path) -> Path:
-    """An environment as `venv` makes them, with the packages of the tests on its path."""
-    version = version_of(python)
-    site_packages = venv / "lib" / f"python{version}" / "site-packages"
-    site_packages.mkdir(parents=True)
-    (site_packages / "packages.pth").write_text(str(PACKAGES / "hostile"))
-    (venv / "bin").mkdir()
-    (venv / "bin" / "python").symlink_to(python)
-    (venv / "pyvenv.cfg").write_text(f"home = {python.parent}\n")
-    (venv / "plughost-venv.json").touch()
-    return venv
-
-
-def version_of(python: Path) -> str:
-    done = _process.run([str(python), "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], env={})
-    return done.stdout.strip()
-
-
-def wait_for_end(pid: object) -> None:
-    assert isinstance(pid, int)
-    try:
-        fd = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    try:
-        assert select.select([fd], [], [], AT_ONCE_S)[0], f"process {pid} lives on"
-    finally:
-        os.close(fd)
 
 
 @pytest.mark.parametrize(
@@ -190,10 +158,10 @@ def test_what_a_signal_handler_raises_between_two_calls_harms_neither(plugin: Pl
     plugin.pool.close()
 
 
-def test_a_worker_that_ends_between_two_calls_is_replaced(plugin: Plugin) -> None:
+def test_a_worker_that_ends_between_two_calls_is_replaced(plugin: Plugin, is_gone: Callable[[int], bool]) -> None:
     pid = plugin.call("die_when_alarmed")
     os.kill(pid, signal.SIGALRM)
-    wait_for_end(pid)
+    assert is_gone(pid)
     assert plugin.call("exit_in_copy") == 3
 
 
@@ -206,12 +174,12 @@ def test_after_an_import_that_fails_the_next_call_has_a_new_process(plugin: Plug
 
 @pytest.mark.usefixtures("unhurried")
 @pytest.mark.parametrize("tool", ["leave_daemon", "leave_pool"])
-def test_what_a_plugin_left_is_gone_when_its_worker_is(plugin: Plugin, tool: str) -> None:
+def test_what_a_plugin_left_is_gone_when_its_worker_is(plugin: Plugin, tool: str, is_gone: Callable[[int], bool]) -> None:
     pid = plugin.call(tool)
     started = time.monotonic()
     plugin.pool.close()
     assert time.monotonic() - started < AT_ONCE_S / 2  # less than the time after which it is killed
-    wait_for_end(pid)
+    assert is_gone(pid)
 
 
 @pytest.mark.usefixtures("unhurried")

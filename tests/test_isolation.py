@@ -133,18 +133,6 @@ def where_it_is(host: plughost.Host) -> dict[str, object]:
     pytest.fail("the nursery never was ready")
 
 
-def wait_until_gone(pid: int) -> None:
-    """Wait for the end of a process; the kernel tells, and the test's time limit bounds it."""
-    try:
-        fd = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    try:
-        assert select.select([fd], [], [], 60)[0], f"process {pid} lives on"
-    finally:
-        os.close(fd)
-
-
 def state(pid: int) -> str:
     """The state of a process as the kernel shows it; nothing where it is gone."""
     try:
@@ -226,19 +214,19 @@ def test_an_exit_is_of_one_call(isolated: plughost.Host) -> None:
 
 @forking
 def test_what_a_call_has_left_is_gone_after_it_and_nobody_waits_for_its_exit_handlers(
-    isolated: plughost.Host, tmp_path: Path
+    isolated: plughost.Host, tmp_path: Path, is_gone: Callable[[int], bool]
 ) -> None:
     where_it_is(isolated)
     note = tmp_path / "note"
     for pid in isolated.call("isolated", "leave", str(note)):
-        wait_until_gone(pid)
+        assert is_gone(pid)
     assert note.read_text() == "exit handler\n"
     assert isolated.call("isolated", "count") == 1
 
 
 @forking
 def test_a_timeout_ends_one_call_and_none_beside_it(
-    isolated: plughost.Host, tmp_path: Path, ever_longer: Callable[[Path], Iterator[float]]
+    isolated: plughost.Host, tmp_path: Path, ever_longer: Callable[[Path], Iterator[float]], is_gone: Callable[[int], bool]
 ) -> None:
     nursery = nursery_of(isolated)
     beside = isolated.stream("isolated", "stream", 2)
@@ -246,30 +234,32 @@ def test_a_timeout_ends_one_call_and_none_beside_it(
     for limit_s in ever_longer(tmp_path / "note"):
         with pytest.raises(plughost.CallTimeout):
             isolated.invoke("isolated", "spin", kwargs={"note": str(tmp_path / "note")}, timeout_s=limit_s)
-    wait_until_gone(int((tmp_path / "note").read_text().split()[0]))
+    assert is_gone(int((tmp_path / "note").read_text().split()[0]))
     assert [item[1:] for item in beside] == [[2, first[2]]]
     assert nursery_of(isolated) == nursery
 
 
 @forking
-def test_a_nursery_that_is_killed_is_replaced_and_calls_under_way_go_on(isolated: plughost.Host) -> None:
+def test_a_nursery_that_is_killed_is_replaced_and_calls_under_way_go_on(
+    isolated: plughost.Host, is_gone: Callable[[int], bool]
+) -> None:
     nursery = nursery_of(isolated)
     under_way = isolated.stream("isolated", "stream", 2)
     first = next(under_way)
     os.kill(nursery, signal.SIGKILL)
-    wait_until_gone(nursery)
+    assert is_gone(nursery)
     assert isolated.call("isolated", "count") == 1
     assert [item[1:] for item in under_way] == [[2, first[2]]]
     assert nursery_of(isolated) != nursery
 
 
 @forking
-def test_a_spare_that_is_killed_is_replaced(isolated: plughost.Host) -> None:
+def test_a_spare_that_is_killed_is_replaced(isolated: plughost.Host, is_gone: Callable[[int], bool]) -> None:
     nursery = nursery_of(isolated)
     for pid in below(nursery):
         with contextlib.suppress(ProcessLookupError):  # the last call's process is ending
             os.kill(pid, signal.SIGKILL)
-        wait_until_gone(pid)
+        assert is_gone(pid)
     assert isolated.call("isolated", "count") == 1
     assert nursery_of(isolated) == nursery
 
@@ -303,7 +293,7 @@ def test_calls_in_a_row_have_several_processes_ready_and_later_one_is_enough_aga
 
 
 @forking
-def test_many_calls_leave_no_process_and_no_descriptor(isolated: plughost.Host) -> None:
+def test_many_calls_leave_no_process_and_no_descriptor(isolated: plughost.Host, is_gone: Callable[[int], bool]) -> None:
     nursery = nursery_of(isolated)
     before = len(os.listdir("/proc/self/fd"))
     of_others = {*below(os.getpid())} - {nursery, *below(nursery)}
@@ -312,32 +302,36 @@ def test_many_calls_leave_no_process_and_no_descriptor(isolated: plughost.Host) 
     spares = below(nursery)
     isolated.close()
     for pid in (nursery, *spares):
-        wait_until_gone(pid)
+        assert is_gone(pid)
     assert {*below(os.getpid())} <= of_others
     assert len(os.listdir("/proc/self/fd")) <= before
 
 
 @forking
-def test_a_nursery_that_nobody_uses_ends_and_another_begins_when_it_is_wanted(isolated: plughost.Host) -> None:
+def test_a_nursery_that_nobody_uses_ends_and_another_begins_when_it_is_wanted(
+    isolated: plughost.Host, is_gone: Callable[[int], bool]
+) -> None:
     with plughost.Host(store=isolated.store.root, idle_s=0.2) as host:
         before = nursery_of(host)
-        wait_until_gone(before)
+        assert is_gone(before)
         assert nursery_of(host) != before
 
 
 @forking
-def test_an_update_ends_the_nursery_of_what_was_before(store: Path, session_repository: Callable[..., str]) -> None:
+def test_an_update_ends_the_nursery_of_what_was_before(
+    store: Path, session_repository: Callable[..., str], is_gone: Callable[[int], bool]
+) -> None:
     with plughost.Host(store=store) as host:
         host.add(session_repository("isolated"))
         before = nursery_of(host)
         host.add(session_repository("isolated"), force=True)
-        wait_until_gone(before)
+        assert is_gone(before)
         assert nursery_of(host) != before
 
 
 @forking
 def test_when_the_host_is_killed_neither_the_nursery_nor_a_busy_child_outlives_it(
-    isolated: plughost.Host, tmp_path: Path
+    isolated: plughost.Host, tmp_path: Path, is_gone: Callable[[int], bool]
 ) -> None:
     note = tmp_path / "note"
     program = (
@@ -355,7 +349,7 @@ def test_when_the_host_is_killed_neither_the_nursery_nor_a_busy_child_outlives_i
     host.kill()
     host.wait()
     for pid in family:
-        wait_until_gone(pid)
+        assert is_gone(pid)
 
 
 @forking

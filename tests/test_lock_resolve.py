@@ -143,23 +143,6 @@ def name_index(monkeypatch, url: str) -> None:
     monkeypatch.setenv("PIP_INDEX_URL", url)
 
 
-@pytest.fixture(scope="module")
-def unpacked_pip(tmp_path_factory):
-    return tmp_path_factory.mktemp("pip-programs")
-
-
-@pytest.fixture(params=["uv", "pip"])
-def installer(request, tmp_path, unpacked_pip):
-    (tmp_path / "store" / "cache").mkdir(parents=True)
-    (tmp_path / "store" / "cache" / "pip-programs").symlink_to(unpacked_pip, target_is_directory=True)
-    return _installer.choose(Store(tmp_path / "store"), request.param)
-
-
-@pytest.fixture
-def uv(tmp_path):
-    return _installer.choose(Store(tmp_path / "store"), "uv")
-
-
 @pytest.fixture
 def resolve(tmp_path):
     """`resolve(installer, requires=[…])` locks a plugin `weather` 1.0 that has these dependencies."""

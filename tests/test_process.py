@@ -8,10 +8,14 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from plughost import _process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ENVIRONMENT = {"PATH": os.defpath}
 SOURCE = str(Path(_process.__file__).parents[1])
@@ -29,18 +33,6 @@ def is_alive(pid: int) -> bool:
     return state not in "ZX"
 
 
-def wait_until_gone(pid: int) -> None:
-    """Wait for the end of a process that may not be our child; the kernel tells, and the test's time limit bounds it."""
-    try:
-        fd = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    try:
-        assert select.select([fd], [], [], 60)[0], f"process {pid} lives on"
-    finally:
-        os.close(fd)
-
-
 def test_a_program_is_fed_and_heard_whatever_the_sizes() -> None:
     data = os.urandom(3_000_000).hex().encode()
     completed = _process.run(["/bin/cat"], env=ENVIRONMENT, input=data)
@@ -56,9 +48,9 @@ def test_the_end_of_the_program_counts_and_not_that_of_who_holds_its_pipes() -> 
     assert (completed.returncode, completed.stdout) == (4, "started\n")
 
 
-def test_what_a_program_leaves_in_its_group_is_killed_when_it_ends() -> None:
+def test_what_a_program_leaves_in_its_group_is_killed_when_it_ends(is_gone: Callable[[int], bool]) -> None:
     pid = int(shell("sleep 1000 >/dev/null 2>&1 & echo $!").stdout)
-    wait_until_gone(pid)
+    assert is_gone(pid)
 
 
 def test_a_timeout_kills_the_whole_tree_also_what_left_the_group(tmp_path: Path) -> None:
@@ -103,7 +95,9 @@ def test_a_kept_descriptor_is_kept_whatever_its_number(number: int, tmp_path: Pa
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's help is Linux's")
 @pytest.mark.parametrize("busy", ["while True: pass", "import ctypes; ctypes.PyDLL(None).sleep(1000)"])
-def test_when_the_host_is_killed_a_busy_child_and_its_children_go_with_it(busy: str, tmp_path: Path) -> None:
+def test_when_the_host_is_killed_a_busy_child_and_its_children_go_with_it(
+    busy: str, tmp_path: Path, is_gone: Callable[[int], bool]
+) -> None:
     note = tmp_path / "pids"
     child = f"import os; os.fork(); open({str(note)!r}, 'a').write(f'{{os.getpid()}}\\n')\n{busy}"
     program = (
@@ -127,7 +121,7 @@ def test_when_the_host_is_killed_a_busy_child_and_its_children_go_with_it(busy: 
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
     for number in children:
-        wait_until_gone(number)
+        assert is_gone(number)
 
 
 def test_a_program_is_found_past_the_shims_of_a_version_manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from plughost import _process
 from plughost.call import Output, ToolCall, describe, invoke, stream, tools_of
 from plughost.errors import PluginError, UsageError
 from plughost.testing import Direct
 from plughost.worker import Pool, Worker, launch
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
 PACKAGE = Path(__file__).parent / "packages" / "streams"
 PYTHONS = Path("~/.pyenv/versions").expanduser()
@@ -64,26 +63,13 @@ class Plugin:
 
 
 @pytest.fixture(scope="module", params=["3.8", ""], ids=["3.8", "own"])
-def plugin(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plugin]:
+def plugin(request: pytest.FixtureRequest, make_venv: Callable[[Path, str], Path]) -> Iterator[Plugin]:
     found = sorted(PYTHONS.glob(f"{request.param}.*/bin/python")) if request.param else [Path(os.path.realpath(sys.executable))]
     if not found:
         pytest.skip(f"no Python {request.param} in {PYTHONS}")
-    plugin = Plugin(make_venv(tmp_path_factory.mktemp("venv"), found[-1]))
+    plugin = Plugin(make_venv(found[-1], "streams"))
     yield plugin
     plugin.pool.close()
-
-
-def make_venv(venv: Path, python: Path) -> Path:
-    """An environment as `venv` makes them, with the package on its path."""
-    version = _process.run([str(python), "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], env={}).stdout.strip()
-    site_packages = venv / "lib" / f"python{version}" / "site-packages"
-    site_packages.mkdir(parents=True)
-    (site_packages / "packages.pth").write_text(str(PACKAGE))
-    (venv / "bin").mkdir()
-    (venv / "bin" / "python").symlink_to(python)
-    (venv / "pyvenv.cfg").write_text(f"home = {python.parent}\n")
-    (venv / "plughost-venv.json").touch()
-    return venv
 
 
 def text_of(path: Path) -> str:

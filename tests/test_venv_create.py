@@ -45,23 +45,6 @@ def digest(text: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
 
 
-@pytest.fixture(scope="module")
-def unpacked_pip(tmp_path_factory):
-    return tmp_path_factory.mktemp("pip-programs")
-
-
-@pytest.fixture(params=["uv", "pip"])
-def installer(request, tmp_path, unpacked_pip):
-    (tmp_path / "store" / "cache").mkdir(parents=True)
-    (tmp_path / "store" / "cache" / "pip-programs").symlink_to(unpacked_pip, target_is_directory=True)
-    return _installer.choose(Store(tmp_path / "store"), request.param)
-
-
-@pytest.fixture
-def uv(tmp_path):
-    return _installer.choose(Store(tmp_path / "store"), "uv")
-
-
 @pytest.fixture
 def make_lock(tmp_path):
     """`make_lock(installer)` locks `weather`, which says its own name, and `sky`, which it needs."""
