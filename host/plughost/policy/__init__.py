@@ -4,13 +4,13 @@ Above it: what grants and narrows policies, and what enforces them; below it: th
 """
 
 from plughost._lazy import lazily
-from plughost.policy._fields import KEYS, PRESET, shows_processes
+from plughost.policy._fields import KEYS, PRESET, is_within, shows_processes
 from plughost.policy._policy import DEFAULT, PRESETS, STRICT, TRUSTED, Policy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from plughost.policy._hosts import allows, split_pattern
-    from plughost.policy._narrow import deciders, effective, exceeding, is_within, narrowest, widened, widest
+    from plughost.policy._narrow import deciders, effective, exceeding, narrowest, widened, widest
     from plughost.policy._read import field_value
     from plughost.policy._said import parse, read_term, table_of, terms_of
     from plughost.policy._show import shown_value, written
@@ -46,7 +46,7 @@ __getattr__ = lazily(
     __name__,
     {
         "_hosts": ("allows", "split_pattern"),
-        "_narrow": ("deciders", "effective", "exceeding", "is_within", "narrowest", "widened", "widest"),
+        "_narrow": ("deciders", "effective", "exceeding", "narrowest", "widened", "widest"),
         "_read": ("field_value",),
         "_said": ("parse", "read_term", "table_of", "terms_of"),
         "_show": ("shown_value", "written"),

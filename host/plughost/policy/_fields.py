@@ -1,8 +1,14 @@
-"""The fields of a policy by their kinds, and what they are called where people write them."""
+"""The fields of a policy by their kinds, what they are called where people write them, and how paths in them lie to each other."""
 
 from __future__ import annotations
 
-__all__ = ["KEYS", "NUMBERS", "PATHS", "PRESET", "TIMES", "shows_processes"]
+import os.path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["KEYS", "NUMBERS", "PATHS", "PRESET", "TIMES", "is_in_any", "is_within", "shows_processes"]
 
 #: The fields that are paths.
 PATHS = frozenset(("read", "write", "hide", "execute"))
@@ -38,3 +44,13 @@ def shows_processes(path: str) -> bool:
     """Whether the kernel shows processes there: by one's folder (`root`, `fd`), a path leads to whatever that process has."""
     root, top, below, *_ = (*path.split("/", 3), "", "", "")
     return (root, top) == ("", "proc") and (below in {"", "self", "thread-self"} or below.isdigit())
+
+
+def is_within(folder: str, path: str) -> bool:
+    """Whether the path is the folder or in it, by their names."""
+    return folder in {"/", path} or path.startswith(f"{folder}{os.path.sep}")
+
+
+def is_in_any(path: str, folders: Iterable[str]) -> bool:
+    """Whether the path is one of the folders or in one, by their names."""
+    return any(is_within(folder, path) for folder in folders)

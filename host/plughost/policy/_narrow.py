@@ -7,9 +7,7 @@ What somebody says are *terms*: the values of the fields that they spoke of. A w
 
 from __future__ import annotations
 
-import os.path
-
-from plughost.policy._fields import NUMBERS, PATHS
+from plughost.policy._fields import NUMBERS, PATHS, is_in_any, is_within
 from plughost.policy._policy import DEFAULT, Policy
 
 TYPE_CHECKING = False
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
     Terms = Mapping[str, object]
     Said = Policy | Terms
 
-__all__ = ["deciders", "effective", "exceeding", "is_in_any", "is_within", "narrowest", "widened", "widest"]
+__all__ = ["deciders", "effective", "exceeding", "narrowest", "widened", "widest"]
 
 #: Who speaks. Of the grant, the operator and the app the first that speaks of a field gives it; then all may narrow it.
 _PARTIES = ("grant", "operator", "project", "app", "caller")
@@ -147,16 +145,6 @@ def _narrow_files(values: dict[str, object], terms: Terms) -> None:
     only_read = (path for path in readable if not is_in_any(path, writable))
     values["write"] = writable
     values["read"] = _largest((*_in_common(read, theirs, is_within), *only_read), is_within)
-
-
-def is_in_any(path: str, folders: Iterable[str]) -> bool:
-    """Whether the path is one of the folders or in one, by their names."""
-    return any(is_within(folder, path) for folder in folders)
-
-
-def is_within(folder: str, path: str) -> bool:
-    """Whether the path is the folder or in it, by their names."""
-    return folder in {"/", path} or path.startswith(f"{folder}{os.path.sep}")
 
 
 def _name_within(pattern: str, name: str) -> bool:

@@ -7,7 +7,7 @@ written and read stands beside it, and is imported where somebody wrote one.
 
 from __future__ import annotations
 
-from plughost.policy._fields import NUMBERS, PATHS, TIMES
+from plughost.policy._fields import NUMBERS, PATHS, TIMES, is_in_any
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -186,8 +186,6 @@ class Policy:
         """In no list of a policy does the order matter; and what may be written may be read, whether `read` names it or not."""
         values = self.as_record()
         if self.read and self.write:
-            from plughost.policy._narrow import is_in_any
-
             values["read"] = tuple(path for path in self.read if not is_in_any(path, self.write))
         return tuple(frozenset(value) if isinstance(value, tuple) else value for value in values.values())
 
