@@ -1,4 +1,4 @@
-"""The fields of a policy by their kinds, what they are called where people write them, and how paths in them lie to each other."""
+"""The fields of a policy by their kinds, what they are called where people write them, and how their paths lie to each other."""
 
 from __future__ import annotations
 

@@ -35,7 +35,8 @@ class Policy:
     ending.
 
     `memory_bytes` is of all processes together, `cpu_s` and `wall_s` (seconds) of one call, `file_bytes` the size of one file,
-    `disk_bytes` of all in the work directory, `output_bytes` what one call may print or log, `result_bytes` what it may give back.
+    `disk_bytes` of all in the work directory, `output_bytes` what one call may print or log, and `result_bytes` what it may give
+    back.
     """
 
     __slots__ = (
