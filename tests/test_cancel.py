@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pluggy
 import pytest
 
 import plughost
@@ -58,9 +60,29 @@ def test_a_deadline_is_for_all_calls_in_it_and_an_inner_one_is_no_later(host):
     assert host.call("lively", "rest", 0.0) > 0
 
 
-def test_a_deadline_that_is_none_is_refused(host):
-    with pytest.raises(plughost.UsageError):
-        host.deadline(0)
+@pytest.mark.parametrize("given", [0, -1, math.nan, "3", True])
+def test_a_time_that_is_none_is_refused_wherever_one_is_given(host, given):
+    def attach(**times):
+        host.attach(pluggy.PluginManager("plughost"), **times)
+
+    ways = {
+        "timeout_s": [
+            host.deadline,
+            lambda timeout_s: host.invoke("lively", "rest", args=[0.0], timeout_s=timeout_s),
+            lambda timeout_s: host.replay(1, timeout_s=timeout_s),
+            lambda timeout_s: attach(timeout_s=timeout_s),
+        ],
+        "timeouts['lively']": [lambda timeout_s: attach(timeouts={"lively": timeout_s})],
+    }
+    for name, takers in ways.items():
+        for take in takers:
+            with pytest.raises(plughost.UsageError) as caught:
+                take(given)
+            assert caught.value.message == f"`{name}={given!r}` is no number of seconds above 0"
+
+
+def test_a_time_may_be_without_end(host):
+    assert host.invoke("lively", "rest", args=[0.0], timeout_s=math.inf).result > 0
 
 
 def test_a_call_is_submitted_and_its_result_taken_later(host, tmp_path, wait_for):

@@ -261,12 +261,14 @@ def test_a_call_is_made_again_with_what_its_command_line_said_and_never_with_mor
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--read", "nowhere"), "`--read nowhere`: there is nothing at `{}/nowhere`"),
+        (("--read", "nowhere"), "`--read nowhere`: there is nothing at `{0}/nowhere`\n\nhint: `{0}` is there; a relative"),
         (
             ("--write", "a/new.txt"),
             "`--write a/new.txt`: there is nothing at `{0}/a/new.txt`\n\nhint: To have it made: `--write {0}/a`",
         ),
         (("--allow-unenforced", "file-name"), "`--allow-unenforced`: `file-name` is not one of `files`, `file-names`,"),
+        (("--allow-unenforced", "files,file-name"), "`--allow-unenforced`: `file-name` is not one of `files`, `file-names`,"),
+        (("--allow-unenforced", "files, file-names", "--read", "nowhere"), "`--read nowhere`: there is nothing at"),
         (("--allow-net", "http://a.example.com/"), "\n\nhint: A host is a name or an address, no URL; `:PORT` may follow"),
     ],
 )

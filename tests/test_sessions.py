@@ -540,6 +540,13 @@ def test_a_limit_that_can_not_be_kept_is_refused(host, name):
         host.session("stateful", **{name: 0})
 
 
+def test_a_call_has_a_time_that_is_one_and_a_session_a_whole_number_of_calls(host):
+    with pytest.raises(UsageError, match=r"`max_tasks=1\.5` can't be"):
+        host.session("stateful", max_tasks=1.5)
+    with host.session("stateful") as session, pytest.raises(UsageError, match=r"`timeout_s=-1` is no number of seconds above 0"):
+        session.invoke("add", timeout_s=-1)
+
+
 def test_memory_in_another_unit_than_bytes_is_refused(host):
     with pytest.raises(UsageError, match="`memory_bytes=512` is less than any process needs"):
         host.session("stateful", memory_bytes=512)

@@ -15,6 +15,7 @@ from plughost._door import Door
 from plughost.call import IsolatedPlugin, make_plugin
 from plughost.contract import find_faults, manager_with, read_hooks
 from plughost.errors import ContractError, PlughostError, PluginDisabled, UsageError
+from plughost.worker import time_given
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -62,7 +63,8 @@ def attach(
             f"The PluginManager is of the project `{manager.project_name}`, and the host of `{workers.project}`",
             hint=f'Make the host with its name: `Host("{manager.project_name}")`',
         )
-    limits_s = {registry.normalize_name(name): limit_s for name, limit_s in timeouts.items()}
+    timeout_s = time_given(timeout_s)
+    limits_s = {registry.normalize_name(name): time_given(limit_s, f"timeouts[{name!r}]") for name, limit_s in timeouts.items()}
     wanted = {registry.normalize_name(name): version for name, version in versions.items()}
     names = list(dict.fromkeys([*workers.names(), *wanted])) if plugins is None else list(plugins)
     attached: list[IsolatedPlugin] = []

@@ -169,8 +169,6 @@ class Caller:
         """
         from plughost.worker import Deadline
 
-        if not timeout_s > 0:
-            raise UsageError(f"A deadline in `{timeout_s!r}` seconds is none", hint="Give it a number above 0")
         return Deadline(timeout_s)
 
     def warm(self, *plugins: str) -> None:
@@ -208,7 +206,9 @@ class Caller:
         started are gone. StoreError, VenvError: the plugin's environment is missing or damaged.
         """
         from plughost.call import ToolCall, choose_tool, invoke
+        from plughost.worker import time_given
 
+        timeout_s = time_given(timeout_s)
         workers, kwargs = self._workers, kwargs or {}
         installed = workers.find(plugin)
         chosen = None if installed.manifest.get("editable") else choose_tool(installed.name, installed.manifest, tool)

@@ -357,7 +357,9 @@ class Keeper(Caller):
         StoreError: the records can't be read.
         """
         from plughost._records import replay
+        from plughost.worker import time_given
 
+        timeout_s = time_given(timeout_s)
         return replay(self, self.store, number, current=current, timeout_s=timeout_s, env=env, on_output=on_output)
 
     def policy_of(self, name: str) -> Policy:

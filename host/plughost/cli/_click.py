@@ -270,9 +270,24 @@ def _parameter(parameter: Parameter, context: Context) -> click.Parameter:
     spellings = [*parameter.flags, parameter.name]
     if parameter.is_flag:
         return click.Option(spellings, is_flag=True, help=parameter.help)
+    if parameter.multiple and parameter.choices:
+        choice = click.Choice(parameter.choices)
+        return click.Option(
+            spellings,
+            metavar=parameter.metavar,
+            multiple=True,
+            help=parameter.help,
+            callback=lambda ctx, option, given: tuple(choice.convert(name, option, ctx) for name in _names_in(given)),
+            shell_complete=choice.shell_complete,
+        )
     return click.Option(
         spellings, type=kind, metavar=parameter.metavar, multiple=parameter.multiple, help=parameter.help, callback=_refuse_option
     )
+
+
+def _names_in(given: tuple[str, ...]) -> list[str]:
+    """An option that takes several names takes them with commas between them, too."""
+    return [name.strip() for names in given for name in names.split(",")]
 
 
 def _refuse_option(

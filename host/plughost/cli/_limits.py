@@ -74,5 +74,9 @@ def refuse_missing(values: Values, folder: str) -> None:
         for given in values.texts(option):
             path = os.path.normpath(os.path.join(folder, os.path.expanduser(given)))
             if not os.path.exists(path):
-                hint = f"To have it made: `--write {os.path.dirname(path)}`" if option == "write" else ""
+                there = path
+                while not os.path.exists(there):
+                    there = os.path.dirname(there)
+                made = f"To have it made: `--write {os.path.dirname(path)}`"
+                hint = made if option == "write" else f"`{there}` is there; a relative path is of the working folder"
                 raise UsageError(f"`--{option} {given}`: there is nothing at `{path}`", hint=hint)

@@ -28,8 +28,15 @@ SETTINGS = (
     "session-count",
 )
 
+_COUNTS = ("max_tasks", "max_sessions")
 #: What is less was meant to be of another unit.
 _LEAST_MEMORY_BYTES = 1 << 20
+
+
+def _is_limit(value: object, *, is_count: bool) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        return False
+    return not is_count or value == inf or value % 1 == 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +60,11 @@ class SessionLimits:
     def __post_init__(self) -> None:
         for field in fields(self):
             value: object = getattr(self, field.name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+            is_count = field.name in _COUNTS
+            if not _is_limit(value, is_count=is_count):
+                number = "a whole number" if is_count else "a number"
                 raise UsageError(
-                    f"`{field.name}={value!r}` can't be", hint="Give it a number above 0, or `math.inf` for no limit"
+                    f"`{field.name}={value!r}` can't be", hint=f"Give it {number} above 0, or `math.inf` for no limit"
                 )
         if self.memory_bytes < _LEAST_MEMORY_BYTES:
             raise UsageError(

@@ -25,6 +25,7 @@ from plughost.session._outcome import SessionOutcome
 from plughost.session._stats import SessionStats
 from plughost.session._tasks import Tasks
 from plughost.session._turn import Asker, Turn
+from plughost.worker import time_given
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
@@ -167,7 +168,7 @@ class Session:
         files are kept, and the next call starts afresh. SessionError: this thread is in the middle of a stream of this session.
         Else as `Host.invoke` does.
         """
-        with self.tasks.one(timeout_s) as task:
+        with self.tasks.one(time_given(timeout_s)) as task:
             before = list_files(self.folder)
             with self._asked(task, tool, args, kwargs or {}, on_output, on_event) as asked:
                 outcome = invoke(task.worker, asked, on_item=on_item)

@@ -6,7 +6,7 @@ Above it: calls and the host; below it: `_process` and the wire. It knows nothin
 from plughost._lazy import lazily
 from plughost.worker._channel import Channel
 from plughost.worker._custody import CUSTODY, Custody
-from plughost.worker._deadline import DEADLINE, Deadline
+from plughost.worker._deadline import DEADLINE, Deadline, time_given
 from plughost.worker._exchange import CANCEL_GRACE_S, Exchange
 from plughost.worker._feeds import Feed, is_async_iterator, is_iterator
 from plughost.worker._launch import launch
@@ -49,6 +49,7 @@ __all__ = [
     "is_async_iterator",
     "is_iterator",
     "launch",
+    "time_given",
     "without_threads",
 ]
 

@@ -5,16 +5,35 @@ from __future__ import annotations
 import time
 from contextvars import ContextVar
 
+from plughost.errors import UsageError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from contextvars import Token
     from types import TracebackType
     from typing import Self
 
-__all__ = ["DEADLINE", "Deadline"]
+__all__ = ["DEADLINE", "Deadline", "time_given"]
+
+#: Eleven days. Beyond some months, poll(2) can't count the milliseconds.
+_LONGEST_S = 1e6
 
 #: The deadline of this context.
 DEADLINE: ContextVar[Deadline | None] = ContextVar("plughost_deadline", default=None)
+
+
+def time_given(timeout_s: float | None, name: str = "timeout_s") -> float | None:
+    """The time that an app gives a call, if it gives one; `name` is what it gives it by.
+
+    Raises: UsageError: that is no time.
+    """
+    return None if timeout_s is None else _seconds(timeout_s, name)
+
+
+def _seconds(given: object, name: str) -> float:
+    if isinstance(given, bool) or not isinstance(given, int | float) or not given > 0:
+        raise UsageError(f"`{name}={given!r}` is no number of seconds above 0", hint="Give it seconds, such as `0.5`")
+    return min(float(given), _LONGEST_S)
 
 
 class Deadline:
@@ -23,7 +42,8 @@ class Deadline:
     __slots__ = ("_token", "at", "timeout_s")
 
     def __init__(self, timeout_s: float) -> None:
-        self.timeout_s = timeout_s
+        """Raises: UsageError: that is no time."""
+        self.timeout_s = _seconds(timeout_s, "timeout_s")
         #: A `time.monotonic()`, once it was entered.
         self.at = 0.0
         self._token: Token[Deadline | None] | None = None
