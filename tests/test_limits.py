@@ -307,7 +307,7 @@ def test_after_memory_has_run_out_the_next_call_has_a_new_process(limited: Calla
 @pytest.mark.parametrize(
     ("tool", "kwargs", "ends", "cause"),
     [
-        ("end-by", {"name": "SIGSEGV"}, "was killed by SIGSEGV", "Its policy allows 150 MiB of memory"),
+        ("end-by", {"name": "SIGSEGV"}, "was killed by SIGSEGV", ""),
         ("end-by", {"name": "SIGSEGV", "mib": 130}, "was killed by SIGSEGV", "possibly out of memory: it had 13"),
         ("end-by", {"name": "SIGABRT", "mib": 130}, "was killed by SIGABRT", "possibly out of memory: it had 13"),
         ("end-by", {"name": "SIGKILL", "mib": 130}, "was killed by SIGKILL", "No limit of its policy did that"),
@@ -324,6 +324,7 @@ def test_what_a_plugin_does_to_itself_stays_a_crash(
     assert not isinstance(caught.value, LimitExceeded)
     assert ends in caught.value.message
     assert cause in "".join(caught.value.causes)
+    assert bool(caught.value.causes) == bool(cause)
 
 
 RUST = "memory allocation of 734003200 bytes failed\n"

@@ -115,7 +115,7 @@ def crash_of(guard: Guard, what: str, code: int | None, causes: list[str]) -> Pl
     want = find_want(guard, code, causes)
     if want is not None and want.likely:
         return _ended_for_want(guard, what, code, want, causes)
-    cause = _why(guard, code) if want is None else _possibly(want)
+    cause = _why(guard, code) if want is None else f"It was possibly out of memory: it had {_seen(want)} when last seen"
     return PluginCrashed(
         f"{what} crashed: its process {_kernel.how_it_ended(code)} before it answered",
         causes=[*filter(None, [cause]), *causes],
@@ -143,14 +143,6 @@ def _ended_for_want(guard: Guard, what: str, code: int | None, want: Want, cause
 
 def _seen(want: Want) -> str:
     return f"{quantity('memory_bytes', want.figure)} of {quantity('memory_bytes', want.allowed)}"
-
-
-def _possibly(want: Want) -> str:
-    if want.is_near:
-        return f"It was possibly out of memory: it had {_seen(want)} when last seen"
-    allowed = quantity("memory_bytes", want.allowed)
-    seen = f", of which it had {quantity('memory_bytes', want.figure)} when last seen" if want.figure else ""
-    return f"Its policy allows {allowed} of memory{seen}: a request for more than is left is refused"
 
 
 def _why(guard: Guard, code: int | None) -> str:

@@ -46,11 +46,6 @@ class Want:
         #: Whether the program has said so, whatever it had when it was last seen.
         self.said = said
 
-    @property
-    def is_near(self) -> bool:
-        """Whether so much was in use that it may have wanted a little more."""
-        return self.figure >= NEAR * self.allowed
-
 
 def find_want(guard: Guard, code: int | None, printed: Iterable[str]) -> Want | None:
     """What speaks for it: how the process ended, what it had when it was last seen, and what it printed last."""
@@ -65,7 +60,9 @@ def find_want(guard: Guard, code: int | None, printed: Iterable[str]) -> Want | 
     had = max(meter.peak_bytes, meter.peak_data_bytes)
     if any(map(tells_of_want, printed)):
         return Want(had, allowed, likely=True, said=True)
-    return Want(had, allowed, likely=had >= _ALL_BUT * allowed) if code < 0 else None
+    if code > 0 or had < NEAR * allowed:  # who has that much left wants no more, as a rule
+        return None
+    return Want(had, allowed, likely=had >= _ALL_BUT * allowed)
 
 
 def tells_of_want(text: str) -> bool:
