@@ -9,7 +9,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["counted", "did_you_mean", "listed"]
+__all__ = ["counted", "did_you_mean", "listed", "said", "shortened", "shown"]
+
+_LONGEST_VALUE = 60
 
 
 def listed(names: Iterable[object], *, most: int | None = None, between: str = ", ") -> str:
@@ -29,3 +31,20 @@ def did_you_mean(name: str, known: Iterable[str], *, most: int = 3, cutoff: floa
 
     near = difflib.get_close_matches(name, list(known), n=most, cutoff=cutoff)
     return f"Did you mean {listed(near, between=' or ')}?" if near else ""
+
+
+def said(error: BaseException) -> str:
+    """What an error says; of one of the system's only its words, without its number and the path."""
+    return (error.strerror if isinstance(error, OSError) else "") or str(error)
+
+
+def shown(value: object) -> str:
+    """A value about as TOML has it, on one line, shortened."""
+    text = str(value).lower() if isinstance(value, bool) else f'"{value}"' if isinstance(value, str) else str(value)
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+    return shortened(line, _LONGEST_VALUE)
+
+
+def shortened(text: str, characters: int) -> str:
+    """So many of its characters, and that there are more."""
+    return text if len(text) <= characters else f"{text[:characters]}…"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 
+from plughost._wording import shortened
 from plughost.authoring._findings import Finding
 from plughost.errors import PlughostError, PluginError
 from plughost.runner.wire import plain
@@ -111,8 +112,7 @@ def _reads_as(text: str, pattern: str) -> bool:
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
+    return shortened(repr(value), _SHOWN_CHARACTERS)
 
 
 def _wanted(expected: Expected) -> str:

@@ -155,8 +155,9 @@ def _takes_others(parameters: Record) -> bool:
 def _shown(default: object) -> str:
     import json
 
-    text = json.dumps(default, ensure_ascii=False)
-    return f"`{text if len(text) <= _LONGEST_DEFAULT else text[:_LONGEST_DEFAULT] + '…'}`"
+    from plughost._wording import shortened
+
+    return f"`{shortened(json.dumps(default, ensure_ascii=False), _LONGEST_DEFAULT)}`"
 
 
 def _by(manifest: Record, what: str, *keys: str) -> dict[str, Record]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from plughost import indexes, registry
 from plughost import lock as locks
+from plughost._wording import said
 from plughost.errors import PlughostError, StoreError, UnknownError
 from plughost.health._environment import ExaminedVenv, Venvs
 from plughost.health._fault import Fault
@@ -306,6 +307,4 @@ def _contradiction(receipt: Receipt, manifest: Mapping[str, object]) -> str:
 
 
 def _said(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return error.message if isinstance(error, PlughostError) else str(error)
+    return error.message if isinstance(error, PlughostError) else said(error)

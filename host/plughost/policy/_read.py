@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 
-from plughost._wording import did_you_mean, listed
+from plughost._wording import did_you_mean, listed, shown
 from plughost.errors import UsageError
 from plughost.policy._fields import KEYS, NUMBERS, PATHS, PRESET, TIMES, shows_processes
 from plughost.policy._hosts import normal_pattern
@@ -38,7 +38,6 @@ _MOST = 1 << 62
 _HOW_HOSTS = (
     "A host is a name or an address, no URL; `:PORT` may follow, or `:*`: `api.example.com:8443`, `[::1]:80`, `*.example.com`"
 )
-_LONGEST_SHOWN = 60
 
 
 def read_table(
@@ -52,7 +51,7 @@ def read_table(
     """
     if not hasattr(table, "items"):
         raise UsageError(
-            f"`{at or 'policy'}` is `{_shown(table)}`, and takes a preset's name or a table", reference="policy-invalid"
+            f"`{at or 'policy'}` is `{shown(table)}`, and takes a preset's name or a table", reference="policy-invalid"
         )
     terms: dict[str, object] = {}
     if PRESET in table:
@@ -81,13 +80,13 @@ def field_value(field: str, value: object, *, key: str = "", folder: str = "") -
             _paths(value, folder),
             "a list of paths that are absolute, or begin with `~`" + (" or `.`" if folder else ""),
         )
-        if field != "hide" and isinstance(found, tuple) and (shown := [path for path in found if shows_processes(path)]):
-            found, wanted = _Unfit(shown[0]), "no paths at which the kernel shows processes"
+        if field != "hide" and isinstance(found, tuple) and (seen := [path for path in found if shows_processes(path)]):
+            found, wanted = _Unfit(seen[0]), "no paths at which the kernel shows processes"
     else:
         found, wanted = _names(value), "a list of names of variables, at the end of which a `*` may stand"
     if isinstance(found, _Unfit):
         raise UsageError(
-            f"`{key or field}` is `{_shown(found.value)}`, and takes {wanted}",
+            f"`{key or field}` is `{shown(found.value)}`, and takes {wanted}",
             reference="policy-invalid",
             hint=_HOW_HOSTS if field == "network" else "",
         )
@@ -121,7 +120,7 @@ def of_preset(name: object, presets: Mapping[str, Recorded], *, at: str) -> dict
     if isinstance(name, str) and name in presets:
         return presets[name].as_record()
     raise UsageError(
-        f"`{at}` is `{_shown(name)}`, and there is no such preset",
+        f"`{at}` is `{shown(name)}`, and there is no such preset",
         reference="policy-invalid",
         hint=f"There are {listed(presets)}",
     )
@@ -210,9 +209,3 @@ def _listed(value: object) -> list[str] | _Unfit:
     texts = [os.fspath(item) if isinstance(item, os.PathLike) else item for item in value]
     wrong = [item for item in texts if not (isinstance(item, str) and item)]
     return _Unfit(wrong[0]) if wrong else [item for item in texts if isinstance(item, str)]
-
-
-def _shown(value: object) -> str:
-    text = str(value).lower() if isinstance(value, bool) else f'"{value}"' if isinstance(value, str) else str(value)
-    text = "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"

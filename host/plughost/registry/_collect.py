@@ -8,7 +8,8 @@ from __future__ import annotations
 from plughost.paths import Store, locked, scan
 from plughost.registry._changing import changing
 from plughost.registry._garbage import sweep_all, to_trash
-from plughost.registry._leftovers import Leftover, find_leftovers, trimmed, whole_state
+from plughost.registry._leftovers import Leftover, find_leftovers, trimmed
+from plughost.registry._state import whole_state
 from plughost.registry._transaction import put_state, writing
 from plughost.registry._write import staging
 

@@ -10,7 +10,7 @@ import os
 
 from plughost._deletion import delete_folder
 from plughost.paths import Store, locked, read_file, regular, scan
-from plughost.registry._state import read_whole_state
+from plughost.registry._state import whole_state
 from plughost.runner import wire
 
 TYPE_CHECKING = False
@@ -89,12 +89,11 @@ def delete(path: str) -> None:
 
 def drop_revisions(store: Store, plugin: str) -> None:
     """Drop every revision in the plugin's folder that its state doesn't name."""
-    try:
-        keep = {"current", *read_whole_state(plugin).revisions}
-    except (OSError, ValueError):  # then it can't be told which are old
+    state = whole_state(plugin)
+    if state is None:  # then it can't be told which are old
         return
     for entry in list(scan(plugin)):
-        if entry.name not in keep:
+        if entry.name not in {"current", *state.revisions}:
             to_trash(store, entry.path)
             leave_for_next(store)  # its environment
 

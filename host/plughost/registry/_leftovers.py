@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from plughost.paths import BUILT_DAYS, KEPT_DAYS, Store, older, read_file, scan
 from plughost.registry._aside import aside_since
 from plughost.registry._garbage import users_of_venvs
-from plughost.registry._state import read_whole_state
+from plughost.registry._state import whole_state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from plughost.registry._state import State
 
-__all__ = ["Leftover", "find_leftovers", "measured", "trimmed", "whole_state"]
+__all__ = ["Leftover", "find_leftovers", "measured", "trimmed"]
 
 _WEEK_S = 7 * 86400
 #: Long enough to be asked about: what failed, and what was damaged.
@@ -62,14 +62,6 @@ def find_leftovers(store: Store, keep_revisions: int) -> list[Leftover]:
 def trimmed(state: State, keep: int) -> State:
     """The state with no more than `keep` revisions."""
     return state.advanced(state.revision, keep=keep)
-
-
-def whole_state(plugin: str) -> State | None:
-    """The state of the plugin whose folder that is; None if it is damaged, so that nothing can be told."""
-    try:
-        return read_whole_state(plugin)
-    except (OSError, ValueError):
-        return None
 
 
 def _each(kind: str, folder: str) -> Iterator[Leftover]:

@@ -12,7 +12,7 @@ from plughost.paths import sync_folder
 from plughost.registry._aside import set_aside
 from plughost.registry._changing import changing
 from plughost.registry._garbage import PLACING, drop_revisions
-from plughost.registry._state import State, read_state, read_whole_state
+from plughost.registry._state import State, read_state, whole_state
 from plughost.registry._transaction import put_state, sync_file, writing
 
 TYPE_CHECKING = False
@@ -64,13 +64,11 @@ def put_state_back(store: Store, name: str, state: State, stage: Path) -> bool:
     """
     plugin = store.plugin(name)
     with writing(store), changing(store):
-        try:
-            read_whole_state(plugin)
-        except (OSError, ValueError):
-            set_aside(store, [os.path.join(plugin, "current")], name=name)
-            put_state(plugin, stage / "current", state)
-            return True
-        return False
+        if whole_state(plugin):
+            return False
+        set_aside(store, [os.path.join(plugin, "current")], name=name)
+        put_state(plugin, stage / "current", state)
+        return True
 
 
 def _exchanged(state: State, old: str, new: str) -> State:

@@ -227,10 +227,11 @@ def _is_same_version(revision: str, version: str) -> bool:
 
 def _damaged(store: Store, name: str, revision: str, error: Exception) -> StoreError:
     file = os.path.join(revision, "manifest.json") if revision else "current"
-    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    from plughost._wording import said
+
     return StoreError(
         f"The files of `{name}` are damaged",
         reference="store-corrupt",
-        causes=[f"`{os.path.join(store.plugin(name), file)}`: {said}"],
+        causes=[f"`{os.path.join(store.plugin(name), file)}`: {said(error)}"],
         hint=f"`repair {name}` mends it, `remove {name}` takes it away",
     )

@@ -20,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Self
 
-__all__ = ["KEPT_REVISIONS", "State", "is_entry", "read_state", "read_whole_state"]
+__all__ = ["KEPT_REVISIONS", "State", "is_entry", "read_state", "read_whole_state", "whole_state"]
 
 #: How many revisions of a plugin are kept, the one in force included, where nobody says otherwise.
 KEPT_REVISIONS = 5
@@ -135,6 +135,14 @@ def read_whole_state(plugin: str) -> State:
         if not os.path.isdir(os.path.join(plugin, revision)):
             raise ValueError(f"It names the revision `{revision}`, which isn't there")
     return state
+
+
+def whole_state(plugin: str) -> State | None:
+    """The same; None where it can't be told."""
+    try:
+        return read_whole_state(plugin)
+    except (OSError, ValueError):
+        return None
 
 
 def is_entry(name: str) -> bool:

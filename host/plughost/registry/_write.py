@@ -26,7 +26,7 @@ from plughost.registry._garbage import (
 )
 from plughost.registry._read import normalize_name, unknown
 from plughost.registry._receipt import load_receipt
-from plughost.registry._state import KEPT_REVISIONS, State, read_whole_state
+from plughost.registry._state import KEPT_REVISIONS, State, whole_state
 from plughost.registry._transaction import sync_file, writing
 from plughost.runner import wire
 
@@ -75,7 +75,7 @@ def place(store: Store, revision: Path, receipt: Receipt, *, keep: int = KEPT_RE
     pointer = revision.with_name("current")
     with changing(store):
         plugin = Path(store.plugin(receipt.name))
-        state = _state(plugin)
+        state = whole_state(str(plugin))
         before = _receipt_of(plugin, state)
         if before and _is_same(before, plugin / before.revision, receipt, revision):
             return
@@ -137,14 +137,6 @@ def size_bytes(path: str) -> int:
                 state = os.lstat(os.path.join(folder, name))
                 total += state.st_size if state.st_nlink == 1 else 0
     return total
-
-
-def _state(plugin: Path) -> State | None:
-    """The state of a plugin; None if it isn't there, or is damaged."""
-    try:
-        return read_whole_state(str(plugin))
-    except (OSError, ValueError):
-        return None
 
 
 def _receipt_of(plugin: Path, state: State | None) -> Receipt | None:

@@ -13,9 +13,9 @@ import tomllib
 from dataclasses import dataclass
 
 from plughost._names import normalized
+from plughost._wording import said, shown
 from plughost.errors import UsageError
 from plughost.paths import regular
-from plughost.settings import shown
 from plughost.wheel import WheelContents
 
 TYPE_CHECKING = False
@@ -124,8 +124,7 @@ def read_lock(path: str) -> SetLock | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError) as error:
-        said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        _refuse(path, said)
+        _refuse(path, said(error))
     top = _Table(path, "", document)
     if document.get("format") != FORMAT:
         _refuse(path, f"`format` is `{shown(document.get('format'))}`, and this version of plughost reads {FORMAT}")

@@ -9,7 +9,7 @@ from plughost._lazy import lazily
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from plughost.settings._declared import DeclaredPlugin, DeclaredSet, read_declared
-    from plughost.settings._document import did_you_mean, shown
+    from plughost.settings._document import did_you_mean
     from plughost.settings._instant import absolute
     from plughost.settings._keys import KEYS, Key
     from plughost.settings._load import load, user_file
@@ -26,7 +26,6 @@ __all__ = [
     "did_you_mean",
     "load",
     "read_declared",
-    "shown",
     "user_file",
 ]
 
@@ -34,7 +33,7 @@ __getattr__ = lazily(
     __name__,
     {
         "_declared": ("DeclaredPlugin", "DeclaredSet", "read_declared"),
-        "_document": ("did_you_mean", "shown"),
+        "_document": ("did_you_mean",),
         "_instant": ("absolute",),
         "_keys": ("KEYS", "Key"),
         "_load": ("load", "user_file"),

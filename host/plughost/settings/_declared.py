@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from plughost._names import NAME_RULE, is_name, normalized
+from plughost._wording import shown
 from plughost.errors import UsageError
-from plughost.settings._document import FILE, invalid, prefix_of, read_document, refuse_unknown, shown
+from plughost.settings._document import FILE, invalid, prefix_of, read_document, refuse_unknown
 from plughost.settings._instant import as_text
 from plughost.settings._keys import KEYS
 
@@ -33,6 +34,7 @@ _TAKES = {
     "pin": "`true` or `false`",
     "enabled": "`true` or `false`",
 }
+_HOW = f"Make a `{FILE}` with a table `[plugins.NAME]` and a `source` in it for each plugin"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,9 +103,6 @@ def _file_at(path: str) -> str:
     if os.path.isfile(project) and "plugins" in read_document(project, lenient=True):
         return project
     raise UsageError(f"There is no `{FILE}` in `{path}`", reference="settings-invalid", hint=_HOW)
-
-
-_HOW = f"Make a `{FILE}` with a table `[plugins.NAME]` and a `source` in it for each plugin"
 
 
 def _name(path: str, written: str) -> str:

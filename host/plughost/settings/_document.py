@@ -23,13 +23,11 @@ __all__ = [
     "prefix_of",
     "read_document",
     "refuse_unknown",
-    "shown",
 ]
 
 #: The file of settings, in a project's folder and in the user's.
 FILE = "plughost.toml"
 _PROJECT = "pyproject.toml"
-_LONGEST_SHOWN = 60
 
 
 def find_document(folder: str) -> str:
@@ -65,8 +63,9 @@ def read_document(path: str, *, lenient: bool = False) -> dict[str, object]:
     except (OSError, ValueError, RecursionError) as error:  # of which TOMLDecodeError is one, and UnicodeDecodeError another
         if lenient and not ours:
             return {}
-        said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise invalid(path, said) from error
+        from plughost._wording import said
+
+        raise invalid(path, said(error)) from error
     if ours:
         return document
     tool = document.get("tool")
@@ -74,6 +73,8 @@ def read_document(path: str, *, lenient: bool = False) -> dict[str, object]:
     if table is None:
         return {}
     if not isinstance(table, dict):
+        from plughost._wording import shown
+
         raise invalid(path, f"`tool.plughost` is `{shown(table)}`, and must be a table")
     from plughost.contract import DECLARED_KEYS
 
@@ -122,12 +123,6 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
     names = list(known)
     return _wording.did_you_mean(name.replace("_", "-"), names, cutoff=0.5) or f"There are {_wording.listed(names)}"
-
-
-def shown(value: object) -> str:
-    """A value of TOML about as it was written, shortened."""
-    text = str(value).lower() if isinstance(value, bool) else f'"{value}"' if isinstance(value, str) else str(value)
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 
 
 def mentions(path: str, words: Iterable[str]) -> bool:

@@ -131,7 +131,8 @@ def _settings(chosen: Mapping[str, Value], origins: Mapping[str, tuple[Place, ..
 
 
 def _file(place: Place, only: Sequence[str]) -> Layer:
-    from plughost.settings._document import invalid, mentions, prefix_of, read_document, refuse_unknown, shown
+    from plughost._wording import shown
+    from plughost.settings._document import invalid, mentions, prefix_of, read_document, refuse_unknown
 
     path = place.path
     if only and not mentions(path, only):

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 
 from plughost._names import normalized
+from plughost._wording import shown
 from plughost.errors import UsageError
-from plughost.settings._document import invalid, prefix_of, shown
+from plughost.settings._document import invalid, prefix_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 import yaml
 
+from plughost._wording import shortened
 from plughost.errors import SourceError
 
 TYPE_CHECKING = False
@@ -87,9 +88,8 @@ class Node:
 def invalid(file: str, key: str, found: object, allowed: str) -> SourceError:
     """The error for the value `found` at `key`; None: there is none."""
     shown = found if isinstance(found, str) else json.dumps(found, ensure_ascii=False, default=str)
-    shown = shown if len(shown) <= _SHOWN_CHARACTERS else f"{shown[:_SHOWN_CHARACTERS]}…"
     return SourceError(
-        f"`{file}: {key}` is missing" if found is None else f"`{file}: {key}` can't be `{shown}`",
+        f"`{file}: {key}` is missing" if found is None else f"`{file}: {key}` can't be `{shortened(shown, _SHOWN_CHARACTERS)}`",
         reference="package-file-invalid",
         causes=[f"Allowed: {allowed}"],
         hint=f"Correct `{file}`, or tell the package's author",

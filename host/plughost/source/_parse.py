@@ -7,7 +7,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from plughost.errors import SourceError, UsageError
 from plughost.source._records import Source
-from plughost.source._remote import redact_urls
+from plughost.source._remote import is_commit, redact_urls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ _GIT_SCHEMES = ("https", "http", "ssh", "file")
 _SDIST_ENDINGS = (".tar.gz", ".tgz", ".zip", ".tar.bz2", ".tar.xz")
 _ARCHIVE_ENDINGS = (".whl", *_SDIST_ENDINGS)
 _BUNDLE_ENDING = ".plughost"
-_COMMIT_LENGTHS = (40, 64)
 _FORMS = (
     "Give `git+https://HOST/REPOSITORY.git@REF`, a folder as `./FOLDER`, a `.whl` or `.tar.gz` file, "
     "or a requirement as `NAME==1.2`"
@@ -105,7 +104,7 @@ def _scp(text: str) -> Source:
 
 def _git_source(text: str, url: str, raw_revision: str | None, fragment: str, *, credentials: str = "") -> Source:
     revision = unquote(raw_revision or "")
-    if len(revision) in _COMMIT_LENGTHS and not set(revision.lower()) - set("0123456789abcdef"):
+    if is_commit(revision):
         revision = raw_revision = revision.lower()
     if raw_revision is not None:
         _check_revision(text, revision)

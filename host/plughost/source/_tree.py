@@ -211,7 +211,7 @@ def _search(folder: Path, below: str, depth: int) -> Iterator[str]:
 
 
 def _fragments(folders: list[str]) -> str:
-    return ", ".join(f"`#subdirectory={folder}`" for folder in folders)
+    return listed(f"#subdirectory={folder}" for folder in folders)
 
 
 def _pyproject(folder: Path) -> Mapping[str, object]:
