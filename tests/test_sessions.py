@@ -245,16 +245,46 @@ def test_a_process_that_ends_between_two_calls_is_no_secret(session, is_gone):
     assert session.call("add") == 1
 
 
-def test_a_call_that_takes_too_long_loses_the_state_and_may_be_given_less_time_but_not_more(host, enough_s):
+@pytest.mark.parametrize(
+    "call",
+    [lambda session: session.call("sleep"), lambda session: session.invoke("sleep", timeout_s=3600)],
+    ids=["call", "invoke"],
+)
+def test_a_call_that_takes_too_long_loses_the_state_and_may_be_given_less_time_but_not_more(host, enough_s, call):
     with host.session("stateful", task_timeout_s=enough_s) as session:
         session.call("add", 5)
         with pytest.raises(CallTimeout, match=f"longer than {enough_s:g} s") as caught:
-            session.invoke("sleep", timeout_s=3600)
+            call(session)
         assert caught.value.causes[-1] == "The state of its session is lost; the session's files are kept"
         assert "task_timeout_s=" in caught.value.hint
         assert session.call("add") == 1
         with pytest.raises(CallTimeout, match=r"longer than 0\.1 s"):
             session.invoke("sleep", timeout_s=0.1)
+
+
+@pytest.mark.parametrize("time_s", [1e9, math.inf])
+def test_a_session_may_have_all_the_time_there_is(host, time_s):
+    with host.session("stateful", task_timeout_s=time_s, lifetime_s=time_s, idle_timeout_s=time_s) as session:
+        assert [session.call("add"), session.call("add"), session.invoke("add", timeout_s=time_s).result] == [1, 2, 3]
+
+
+def test_an_interrupt_ends_a_call_and_the_session_says_so_and_goes_on(session):
+    session.call("add", 5)
+    started = Path(session.folder, "started")
+
+    def interrupt() -> None:
+        until(started.exists)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        session.call("sleep", "started")
+    thread.join(WAIT_S)
+    with pytest.raises(PluginCrashed) as caught:
+        session.call("add")
+    assert caught.value.reference == "session-lost"
+    assert session.call("add") == 1
 
 
 def test_an_error_of_the_plugin_and_a_mistake_of_the_caller_leave_the_state_alone(session):
@@ -328,6 +358,15 @@ def test_a_call_in_the_middle_of_a_stream_is_refused_and_does_not_wait_for_itsel
     assert caught.value.reference == "session-busy"
     items.close()
     assert session.call("add") == 1
+
+
+def test_arguments_of_any_size_arrive(session):
+    more_than_a_pipe_takes = {"./" * depth + "deep.txt": "x" for depth in range(500)}
+    for _ in range(2):
+        session.call("append", "long.txt", "x" * 100_000)
+        session.call("write", more_than_a_pipe_takes)
+    assert {artifact.path: artifact.size_bytes for artifact in session.artifacts()} == {"deep.txt": 1, "long.txt": 200_000}
+    assert session.stats.failed == 0
 
 
 def test_calls_of_several_threads_take_turns(session):

@@ -53,6 +53,17 @@ class Life:
         return worker.pid if worker is not None and worker.alive else 0
 
     @property
+    def ready(self) -> Worker | None:
+        """The process, if there is one, and nothing that somebody has to be told first."""
+        worker = self._worker
+        return worker if worker is not None and worker.alive and self._lost is None else None
+
+    @property
+    def manifest(self) -> Mapping[str, object]:
+        """What the process offers, if there is one."""
+        return self._manifest
+
+    @property
     def is_mid_call(self) -> bool:
         """Whether this thread is in a function of the app's that the process has called."""
         held = self._workers.pool.find_held((self._installed.name, self._installed.revision))
@@ -106,8 +117,8 @@ class Life:
         worker = self._worker
         if worker is None:
             return
-        if is_refusal(error) and worker.alive:  # it has not even said that it has started, perhaps: that is still to be read
-            worker.leave()
+        if error is not None and is_refusal(error) and worker.alive:
+            worker.leave()  # it has not even said that it has started, perhaps: that is still to be read
             return
         self._calls += 1
         is_over = is_called_off or isinstance(error, CallTimeout)  # an event loop leaves the process to us
@@ -175,7 +186,7 @@ class Life:
         return False
 
 
-def is_refusal(error: BaseException | None) -> bool:
+def is_refusal(error: BaseException) -> bool:
     """Whether it says that the call was none: the plugin was not asked."""
     return isinstance(error, UsageError | UnknownError)
 

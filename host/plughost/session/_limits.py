@@ -6,13 +6,13 @@ from dataclasses import dataclass, fields, replace
 from math import inf
 from typing import TYPE_CHECKING
 
-from plughost.errors import LimitExceeded, UsageError
+from plughost.errors import LimitExceeded, PlughostError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from types import TracebackType
     from typing import Self
 
-    from plughost.errors import PlughostError
     from plughost.policy import Policy
     from plughost.settings import Settings
 
@@ -94,7 +94,28 @@ class SessionLimits:
         if is_memory and self.memory is not None and self.memory == policy.memory_bytes:
             error.hint = "Give it less to do, or more memory: `--memory` of `session start`, or `memory_bytes=` from Python"
 
+    def explaining(self, policy: Policy) -> Explaining:
+        """A context manager: what leaves it was explained."""
+        return Explaining(self, policy)
+
     @property
     def memory(self) -> int | None:
         """As policies have it."""
         return None if self.memory_bytes == inf else int(self.memory_bytes)
+
+
+class Explaining:
+    """See `SessionLimits.explaining`."""
+
+    __slots__ = ("_limits", "_policy")
+
+    def __init__(self, limits: SessionLimits, policy: Policy) -> None:
+        self._limits = limits
+        self._policy = policy
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None) -> None:
+        if isinstance(error, PlughostError):
+            self._limits.explain(error, self._policy)

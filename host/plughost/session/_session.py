@@ -22,6 +22,7 @@ from plughost.session._keep import copy_files
 from plughost.session._life import Life
 from plughost.session._memory import resident_bytes
 from plughost.session._outcome import SessionOutcome
+from plughost.session._quick import open_route
 from plughost.session._stats import SessionStats
 from plughost.session._tasks import Tasks
 from plughost.session._turn import Asker, Turn
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
     from typing import Self
 
+    from plughost._route import Route
     from plughost._workers import Workers
     from plughost.call import Event
     from plughost.policy import Policy
@@ -81,6 +83,8 @@ class Session:
         self._make_output = make_output
         self._keep = keep
         self._on_clear = on_clear
+        self._explaining = limits.explaining(policy)
+        self._routes: dict[str | None, Route] = {}
         turn = Turn()
         self.life = Life(workers, installed, turn, start)
         self.tasks = Tasks(self.id, self.plugin, limits, turn=turn, life=self.life, check=check, clear=self._clear)
@@ -110,8 +114,20 @@ class Session:
 
         Raises: as `invoke` does.
         """
-        with self.tasks.one() as task, self._asked(task, tool, args, kwargs) as asked:
-            return invoke(task.worker, asked).result
+        route = self._routes.get(tool) or self._open_route(tool)
+        return route(args, kwargs)
+
+    def _open_route(self, tool: str | None) -> Route:
+        """The quick way to a tool, if it is one to which there is one."""
+
+        def slowly(args: Sequence[object], kwargs: Mapping[str, object]) -> object:
+            with self.tasks.one() as task, self._asked(task, tool, args, kwargs) as asked:
+                return invoke(task.worker, asked).result
+
+        route = open_route(self._workers, self._installed, self.tasks, tool, slowly=slowly, explaining=self._explaining)
+        if route is not None:
+            self._routes[tool] = route
+        return route or slowly
 
     async def acall(self, tool: str | None = None, /, *args: object, **kwargs: object) -> object:
         """As `call`, while the event loop goes on. Cancelled, it has the plugin end the call as by Ctrl-C: its state is lost.
@@ -194,13 +210,10 @@ class Session:
             workers.recording(
                 self._installed, task.worker, name, args, kwargs, timeout_s=limit_s, env=self._env, said=self._said
             ),
+            self._explaining,
         ):
-            try:
-                output = self._make_output(self.plugin, chosen, on_output, on_event)
-                yield ToolCall(self.plugin, chosen, args, kwargs, output=output, timeout_s=limit_s)
-            except PlughostError as error:
-                self.limits.explain(error, self.policy)
-                raise
+            output = self._make_output(self.plugin, chosen, on_output, on_event)
+            yield ToolCall(self.plugin, chosen, args, kwargs, output=output, timeout_s=limit_s)
 
     # Files.
 

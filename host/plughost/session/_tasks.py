@@ -31,6 +31,8 @@ __all__ = ["Task", "Tasks"]
 #: How long whoever ends a session waits for a call of it to notice; after that the call clears up.
 _NOTICED_WITHIN_S = 5.0
 _LOOKS_EVERY_S = 0.05
+#: For so long a plugin that was there is taken to be there still by those who look whether a call may begin at once.
+_CHECKED_EVERY_S = 0.001
 #: After what time a session that is busy is looked at again.
 _BUSY_FOR_S = 1.0
 
@@ -38,13 +40,15 @@ _BUSY_FOR_S = 1.0
 class Task:
     """One call: the process that makes it, the manifest that holds for it, and how long it may take."""
 
-    __slots__ = ("_is_called_off", "custody", "manifest", "timeout_s", "worker")
+    __slots__ = ("_is_called_off", "custody", "is_over", "manifest", "timeout_s", "worker")
 
     def __init__(self, worker: Worker, manifest: Mapping[str, object], timeout_s: float | None) -> None:
         self.worker = worker
         self.manifest = manifest
         self.timeout_s = timeout_s
         self._is_called_off = False
+        #: Whether somebody has begun to see to its end.
+        self.is_over = False
         self.custody: Custody | None = CUSTODY.get()
         if self.custody is not None:
             self.custody.add(worker)
@@ -58,6 +62,7 @@ class Task:
         self._is_called_off = True
 
     def leave(self) -> None:
+        self.worker.asked = 0
         if self.custody is not None:
             self.custody.remove(self.worker)
 
@@ -88,6 +93,7 @@ class Tasks:
         self._clear = clear
         self._is_cleared = False
         self._opened_at = self._used_at = time.monotonic()
+        self._checked_at = -inf
         self._ending = _thread.allocate_lock()
         #: Why no more calls are made.
         self.why: End | None = None
@@ -126,20 +132,71 @@ class Tasks:
             yield self._begin(timeout_s)
             return
         self._take_turn(asker or Asker())
-        task = None
         try:
             task = self._begin(timeout_s)
+        except BaseException:
+            self._leave()
+            raise
+        with self.rest_of(task):
             yield task
+
+    @contextmanager
+    def rest_of(self, task: Task) -> Iterator[None]:
+        """What there is to do with a call that was begun. Raises: as `one` says."""
+        try:
+            yield
         except BaseException as error:
-            if task is not None:
-                self._conclude(task, error)
+            self._conclude(task, error)
             raise
         else:
             self._life.note(is_called_off=task.is_called_off)
         finally:
-            if task is not None:
-                task.leave()
+            task.leave()
             self._leave()
+
+    # At once, or not at all.
+
+    def begin_nowait(self) -> Task | None:
+        """A call that may certainly begin, with the turn of this thread: `done`, `withdraw` or `rest_of` is to end it.
+
+        None: that is not certain, and `one` will know. The last call is not begun so, since much is to be done after it.
+        """
+        if not self._turn.take_nowait():
+            return None
+        try:
+            now = time.monotonic()
+            worker, left_s = self._life.ready, self._opened_at + self._limits.lifetime_s - now
+            if worker is not None and self.why is None and left_s > 0 and self.made + 1 < self._limits.max_tasks:
+                if now - self._checked_at > _CHECKED_EVERY_S:
+                    self._check()
+                    self._checked_at = now
+                return self._task(worker, self._life.manifest, min(self._limits.task_timeout_s, left_s))
+        except BaseException:
+            self._give_turn_back()
+            raise
+        self._give_turn_back()
+        return None
+
+    def done(self, task: Task) -> None:
+        """It went well."""
+        task.is_over = True
+        try:
+            self._life.note(is_called_off=task.is_called_off)
+        finally:
+            task.leave()
+            self._leave()
+
+    def withdraw(self, task: Task) -> None:
+        """Nothing was asked: it was no call."""
+        self.made -= 1
+        task.worker.calls -= 1
+        task.leave()
+        self._give_turn_back()
+
+    def _task(self, worker: Worker, manifest: Mapping[str, object], time_s: float) -> Task:
+        self.made += 1
+        worker.calls += 1
+        return Task(worker, manifest, None if time_s == inf else time_s)
 
     def _take_turn(self, asker: Asker) -> None:
         if self._turn.is_held_by(asker):
@@ -168,9 +225,7 @@ class Tasks:
         self._check()
         worker, manifest = self._life.begin(f"`{self._plugin}`")
         time_s = min(inf if timeout_s is None else timeout_s, self._limits.task_timeout_s, self._limits.lifetime_s - self.age_s)
-        self.made += 1
-        worker.calls += 1
-        return Task(worker, manifest, None if time_s == inf else time_s)
+        return self._task(worker, manifest, time_s)
 
     def _conclude(self, task: Task, error: BaseException) -> None:
         """Count what went wrong, and say of it what it means here. Raises: SessionEnded: that is why it did."""

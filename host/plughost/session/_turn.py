@@ -52,6 +52,13 @@ class Turn:
             self._holder = asker or Asker()
         return taken
 
+    def take_nowait(self) -> bool:
+        """Take it for this thread, if nobody has it; whether that was so."""
+        taken = self._lock.acquire(blocking=False)
+        if taken:
+            self._holder = Asker()
+        return taken
+
     def give_back(self) -> None:
         self._holder = None
         self._lock.release()

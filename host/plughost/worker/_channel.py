@@ -28,6 +28,8 @@ _WAKING = b"\n"
 #: What a message may have besides a result.
 _ENVELOPE_BYTES = 256
 _READ_BYTES = 1 << 16  # as much as a pipe holds; for more, each read takes ten times as long, however little there is
+#: The kernel takes no more than 31 bits of milliseconds; whoever has more time waits again.
+_LONGEST_POLL_MS = 1 << 30
 
 
 class ChannelClosed(Exception):
@@ -50,6 +52,7 @@ class Channel:
         "_assembler",
         "_in",
         "_is_woken",
+        "_listener",
         "_outgoing",
         "_poller",
         "bulk",
@@ -86,6 +89,7 @@ class Channel:
         #: Sees each message before its frames are waited for; raises WireError for one that nobody expects.
         self.check: Callable[[dict[str, object]], None] | None = None
         self._poller = select.poll()
+        self._listener: select.poll | None = None  # for answers alone, once somebody waits for them with a time
         self._asked_bytes = 0
         self._is_woken = False
         for fd in (stdin, stderr):  # but for answers, which a quick call waits for by a read
@@ -128,6 +132,17 @@ class Channel:
         if written < len(line):
             self._put_off(line, written)
             return b""
+        return _read(self.out_fd, self.read_bytes)
+
+    def ask_within(self, line: bytes, timeout_s: float | None) -> bytes | None:
+        """As `ask`; None where nothing was said by then."""
+        if not self.tell(line):
+            return b""
+        if self._listener is None:
+            self._listener = select.poll()
+            self._listener.register(self.out_fd, select.POLLIN)
+        if not self._listener.poll(None if timeout_s is None else min(timeout_s * 1000, _LONGEST_POLL_MS)):
+            return None
         return _read(self.out_fd, self.read_bytes)
 
     def tell(self, line: bytes) -> bool:
@@ -243,7 +258,7 @@ class Channel:
             left_s = None if deadline is None else deadline - time.monotonic()
             if left_s is not None and left_s <= 0:
                 raise TimeoutError
-            self._transfer(None if left_s is None else left_s * 1000)
+            self._transfer(None if left_s is None else min(left_s * 1000, _LONGEST_POLL_MS))
 
     def limit_results(self, most_bytes: int) -> None:
         """Take no message for one that is longer than that, large values and all."""

@@ -70,6 +70,10 @@ class Exchange:
         self._ready: list[tuple[bool, object] | BaseException] = []  # what `advance` has taken already, or another exchange
         worker.exchanges[number] = self
 
+    def give_until(self, deadline: float, timeout_s: float) -> None:
+        """It began without a time: have it end by the `deadline`, a `time.monotonic()`, after so many seconds in all."""
+        self.deadline, self._limit = deadline, f"took longer than {timeout_s:g} s"
+
     def step(self) -> tuple[bool, object]:
         """(False, a list of items) while a stream runs, then (True, the response).
 

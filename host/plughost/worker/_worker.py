@@ -77,6 +77,7 @@ class Worker:
         "_tail_of",
         "_tending",
         "alive",
+        "asked",
         "calls",
         "channel",
         "confinement",
@@ -154,6 +155,8 @@ class Worker:
         #: What holds it against that from outside; and what a call that doesn't go the quick way tells that it begins.
         self.guard: Guard | None = None
         self.on_begin: Callable[[], None] | None = None
+        #: The number of a quick call that is under way, of a worker that counts among none; else 0.
+        self.asked = 0
         #: The calls under way, where it serves several at once.
         self.lanes: Mapping[int, object] | None = None
         #: Told now and then of a worker that goes on being used.
@@ -231,6 +234,8 @@ class Worker:
             return [number for number in list(self.exchanges)[:1] if isinstance(number, int)]
         # A quick call leaves no trace but that its worker is in use, and that nobody else has sent its number.
         last, crew = self.next_id - 1, self.crew
+        if self.asked:
+            return [self.asked]
         return [] if crew is None or last == self._sent or self.goodbye_until or self in crew.idle else [last]
 
     def is_greeting(self, message: dict[str, object]) -> bool:
