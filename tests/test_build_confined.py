@@ -387,6 +387,20 @@ def test_what_a_build_asks_for_beyond_its_project_is_there_before_it_runs(tmp_pa
         assert host.call("asking", "answer") == 42
 
 
+@pytest.mark.parametrize(
+    "asked", ["made @ http://127.0.0.1:{port}/seen/made-1.0-py3-none-any.whl", "made @ file://{folder}", "{folder}"]
+)
+def test_what_a_build_asks_for_while_it_runs_leads_nowhere_but_to_the_index(backend, store, tmp_path, asked):
+    with socket.create_server(("127.0.0.1", 0)) as server, Host(store=store) as host:
+        server.settimeout(0)
+        asked = asked.format(port=server.getsockname()[1], folder=tmp_path)
+        with pytest.raises(BuildError) as raised:
+            host.add(backend("made", asked=f"return [{asked!r}]"))
+        with pytest.raises(BlockingIOError):
+            server.accept()
+    assert raised.value.causes == (f"The build backend asks for {asked!r}, and may ask for names of the index alone",)
+
+
 def test_a_build_that_fails_says_with_what(tmp_path, store):
     (tmp_path / "project").mkdir()
     (tmp_path / "project" / "setup.py").write_text("raise RuntimeError('no luck today')\n")

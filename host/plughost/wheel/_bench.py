@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from packaging.requirements import InvalidRequirement, Requirement
+
 from plughost._installing import write_log
 from plughost.errors import BuildError, InstallError
 from plughost.wheel._environment import check_python, keepable, obtain
@@ -30,6 +32,8 @@ __all__ = ["Bench"]
 
 #: These say nothing of the environment, and would end a second attempt the same way.
 _NOT_THE_ENVIRONMENT = frozenset({"disk-full", "network", "offline", "tls", "uv-missing"})
+
+_LONGEST_SHOWN = 200
 
 
 class Bench:
@@ -83,6 +87,8 @@ class Bench:
         environment = self._furnish("first", requires)
         asked, further = further_requirements(tree, environment=environment, into=self._folder / "asked", shop=shop, hook=hook)
         write_log(self._log, asked)
+        if shop is not None:
+            _refuse_places(further, subject, self._log)
         if further:
             environment = self._furnish("second", [*requires, *further])
         if asked.returncode == 0:
@@ -102,6 +108,26 @@ class Bench:
             self._furnish_otherwise(folder, requires)
         check_python(folder, python=self._python, log=self._log)
         return folder
+
+
+def _refuse_places(asked: Sequence[str], subject: str, log: Path) -> None:
+    """What a build asks for is fetched outside: by a URL it could send what it has seen, by a path read what it may not.
+
+    Raises: BuildError: it asks for more than names.
+    """
+    for text in asked:
+        try:
+            is_name = not Requirement(text).url
+        except InvalidRequirement:
+            is_name = False
+        if not is_name:
+            raise BuildError(
+                f"Failed to build a wheel from {subject}",
+                reference="build-failed",
+                causes=[f"The build backend asks for {text[:_LONGEST_SHOWN]!r}, and may ask for names of the index alone"],
+                hint="Have the project itself name it, in `build-system.requires`",
+                log=log,
+            )
 
 
 def _failed(subject: str, completed: Completed, log: Path, *, is_confined: bool) -> BuildError:
