@@ -46,6 +46,7 @@ F_SETSIG, F_SETOWN_EX, F_SETPIPE_SZ = 10, 15, 1031
 TIOCSTI, FIOSETOWN = 0x5412, 0x8901
 CLONE_THREAD, CLONE_PARENT, CLONE_NEWUSER = 0x10000, 0x8000, 0x10000000
 SO_ATTACH_FILTER = 26
+TCP_ULP = 31
 PUNCH_HOLE_KEEPING_SIZE, CLOSE_RANGE_UNSHARE = 3, 2
 LIFELINE, LEASE = 3, 4
 CLOSE_RANGE, CLONE3 = 436, 435
@@ -287,6 +288,12 @@ def test_what_is_granted_can_be_done_and_else_not(granted: str, act: Act) -> Non
 @pytest.mark.parametrize("act", [lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW), lambda: socket.socket(socket.AF_PACKET)])
 def test_a_network_is_for_connections_only(act: Act) -> None:
     assert met(act, network=True) in {"EACCES", "EAFNOSUPPORT"}
+
+
+def test_the_kernel_speaks_no_more_than_tcp() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as connected:
+        assert met(lambda: connected.setsockopt(socket.IPPROTO_TCP, TCP_ULP, b"tls"), network=True) == "EPERM"
+        assert met(lambda: connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), network=True) == "nothing"
 
 
 def test_a_nursery_starts_no_program_and_no_threads_are_none() -> None:

@@ -58,6 +58,8 @@ _SOL_SOCKET = 1
 _ATTACH_OPTIONS = (26, 50, 51, 52)
 #: SO_SNDBUF, SO_RCVBUF: how much of the kernel's memory waits in a socket, which no limit counts. They are wishes anyway.
 _BUFFER_OPTIONS = (7, 8)
+#: TCP_ULP: to have the kernel speak TLS, by code of its own that no library needs.
+_SOL_TCP, _UPPER_PROTOCOL = 6, 31
 
 _F_GETFD, _F_GETFL = 1, 3
 #: F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, locks (POSIX and OFD), F_DUPFD_CLOEXEC, F_GETPIPE_SZ, F_ADD_SEALS, F_GET_SEALS.
@@ -286,10 +288,11 @@ def _of_sockets(rules: Rules) -> dict[str, Code]:
     else:
         made = one_of(0, (_AF_INET, _AF_INET6), _DENIED, made)
     option = one_of(2, _ATTACH_OPTIONS, _REFUSED, one_of(2, _BUFFER_OPTIONS, PRETEND, ALLOW))
+    of_tcp = one_of(2, (_UPPER_PROTOCOL,), _REFUSED, ALLOW)
     return {
         "socket": made,
         "socketpair": one_of(0, (_AF_UNIX,), local, unsupported),
-        "setsockopt": one_of(1, (_SOL_SOCKET,), option, ALLOW),
+        "setsockopt": one_of(1, (_SOL_SOCKET,), option, one_of(1, (_SOL_TCP,), of_tcp, ALLOW)),
     }
 
 
