@@ -5,7 +5,12 @@ Above it: whoever reads what others wrote, where a fault in it is nobody's busin
 
 from __future__ import annotations
 
-__all__ = ["tables", "texts"]
+__all__ = ["mapping", "tables", "texts"]
+
+
+def mapping(value: object) -> dict[str, object]:
+    """The table, or an empty one."""
+    return value if isinstance(value, dict) else {}
 
 
 def tables(value: object) -> list[dict[str, object]]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from plughost._wording import counted
+from plughost.cli._layout import size_text
 from plughost.cli._printer import visible
-from plughost.cli._remove import size_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from plughost import indexes
 from plughost._wording import counted
 from plughost.cli._each import for_each
+from plughost.cli._layout import columns
 from plughost.cli._printer import visible
 from plughost.errors import PlughostError, UnknownError
 
@@ -99,10 +100,9 @@ def _tell_all(context: Context, origins: list[Origin]) -> None:
     rows += [
         (origin.name, str(origin.count), origin.fetched_at[:16].replace("T", " "), visible(origin.source)) for origin in origins
     ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for number, row in enumerate(rows):
-        line = "  ".join(map(str.ljust, row, widths)).rstrip()
-        printer.line(line if number else out.paint("dim", line))
+    head, *lines = columns(rows)
+    for line in (out.paint("dim", head), *lines):
+        printer.line(line)
 
 
 def _tell(context: Context, updated: Updated) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from plughost import registry
-from plughost._values import tables
+from plughost._values import mapping, tables, texts
 from plughost.call import type_text
 from plughost.cli._grants import granted_text
+from plughost.cli._layout import columns, size_text
 from plughost.cli._printer import compact, visible
-from plughost.cli._remove import size_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,19 +55,19 @@ def _page(plugin: Mapping[str, object], out: Stream) -> Iterator[str]:
             yield f"  {out.paint('bold', visible(_signature(hook)))}  {out.paint('dim', visible(str(hook.get('target', ''))))}"
     if dependencies := tables(plugin["dependencies"]):
         yield from _section("Dependencies", out)
-        yield from _columns([(str(one["name"]), str(one["version"])) for one in dependencies])
+        yield from _indented([(str(one["name"]), str(one["version"])) for one in dependencies])
     kept = [version for version in tables(plugin["kept"]) if version["revision"] != plugin["revision"]]
     if kept:
         yield from _section("Kept, for a rollback or for a call of NAME@VERSION", out)
-        yield from _columns([(str(one["version"]), str(one["commit"])) for one in kept])
+        yield from _indented([(str(one["version"]), str(one["commit"])) for one in kept])
     if history := tables(plugin["history"]):
         yield from _section("Before it", out)
-        yield from _columns([(str(one["version"]), str(one["commit_id"])[:7], str(one["added_at"])) for one in history])
+        yield from _indented([(str(one["version"]), str(one["commit_id"])[:7], str(one["added_at"])) for one in history])
 
 
 def _facts(plugin: Mapping[str, object]) -> list[tuple[str, str]]:
-    wheel, lock, python = (_mapping(plugin[key]) for key in ("wheel", "lock", "python"))
-    signer, request = _mapping(plugin["signer"]), _mapping(plugin["request"])
+    wheel, lock, python = (mapping(plugin[key]) for key in ("wheel", "lock", "python"))
+    signer, request = mapping(plugin["signer"]), mapping(plugin["request"])
     package = str(plugin["package"]) if plugin["package"] != plugin["name"] else ""
     editable = " (editable)" if plugin["editable"] else ""
     size = plugin["size_bytes"]
@@ -101,34 +101,28 @@ def _isolation(plugin: Mapping[str, object]) -> str:
     return f"a new worker for each call; fork is {fork}" if fork else "a fresh process for each call"
 
 
-def _mapping(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, dict) else {}
-
-
 def _section(title: str, out: Stream) -> Iterator[str]:
     yield ""
     yield out.paint("bold", title)
 
 
 def _tool(tool: Mapping[str, object], out: Stream) -> Iterator[str]:
-    parameters = tool.get("parameters")
-    parameters = parameters if isinstance(parameters, dict) else {}
+    parameters = mapping(tool.get("parameters"))
     kind = "" if tool.get("kind") == "function" else str(tool.get("kind") or "")
     returns = tool.get("returns")
     result = f" → {type_text(returns)}" if isinstance(returns, dict) and returns else ""
     yield f"  {out.paint('bold', visible(str(tool['name'])))}{visible(result)}  {out.paint('dim', kind)}"
     for line in str(tool.get("description") or "").splitlines():
         yield f"    {visible(line)}".rstrip()
-    properties = parameters.get("properties")
-    properties = properties if isinstance(properties, dict) else {}
-    required = parameters.get("required")
-    rows = [_parameter(name, schema, parameters, required=name in (required or ())) for name, schema in properties.items()]
+    properties = mapping(parameters.get("properties"))
+    required = texts(parameters.get("required"))
+    rows = [_parameter(name, schema, parameters, required=name in required) for name, schema in properties.items()]
     if tool.get("variadic"):
         rows.append(("*", "any number of further values", "", ""))
     if parameters.get("additionalProperties", True) is not False:
         rows.append(("**", "any further arguments", "", ""))
-    for line in _columns(rows):
-        yield f"    {visible(line)}"
+    for line in columns(rows):
+        yield f"      {visible(line)}"
 
 
 def _parameter(name: str, schema: object, root: Mapping[str, object], *, required: bool) -> tuple[str, ...]:
@@ -143,7 +137,5 @@ def _signature(hook: Mapping[str, object]) -> str:
     return f"{hook['name']}({', '.join(map(str, names)) if isinstance(names, list) else ''})"
 
 
-def _columns(rows: list[tuple[str, ...]] | tuple[tuple[str, ...], ...]) -> Iterator[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  " + "  ".join(map(str.ljust, row, widths)).rstrip()
+def _indented(rows: list[tuple[str, ...]]) -> Iterator[str]:
+    return (f"  {line}" for line in columns(rows))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
+from plughost.cli._layout import duration_text, size_text
 from plughost.cli._printer import compact, indented, visible
-from plughost.cli._remove import size_text
 from plughost.errors import UsageError
 
 TYPE_CHECKING = False
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from plughost.host import Host
     from plughost.journal import Arguments, CallRecord
 
-__all__ = ["call_number", "duration_text", "logs", "tool_text"]
+__all__ = ["call_number", "logs", "tool_text"]
 
 _SHOWN = 50
 #: How often it is looked whether there are more calls.
@@ -100,15 +100,6 @@ def _row(call: CallRecord) -> tuple[str, ...]:
 
 def tool_text(call: CallRecord) -> str:
     return f"{call.plugin}:{visible(call.tool)}" if call.tool else call.plugin
-
-
-def duration_text(seconds: float) -> str:
-    """A duration for people, with three digits or so."""
-    if seconds < 1e-3:  # noqa: PLR2004 - a millisecond
-        return f"{seconds * 1e6:.0f} µs"
-    if seconds < 1:
-        return f"{seconds * 1e3:.3g} ms"
-    return f"{seconds:.2f} s" if seconds < 100 else f"{seconds:.0f} s"  # noqa: PLR2004
 
 
 def _what_was_said(call: CallRecord) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from plughost.cli._layout import size_text
 from plughost.errors import UnknownError
 
 TYPE_CHECKING = False
@@ -10,9 +11,7 @@ if TYPE_CHECKING:
     from plughost.cli._declaration import Values
     from plughost.registry import Removed
 
-__all__ = ["remove", "size_text"]
-
-_STEP = 1024
+__all__ = ["remove"]
 
 
 def remove(context: Context, values: Values) -> int:
@@ -42,12 +41,3 @@ def _tell(context: Context, removed: Removed) -> None:
     printer, out = context.printer, context.printer.out
     freed = out.paint("dim", f"({size_text(removed.freed_bytes)} freed)")
     printer.message(f"{out.paint('green', 'Removed')} {out.highlight(f'`{removed.name}`')} {freed}")
-
-
-def size_text(size_bytes: float) -> str:
-    """A size for people: `12.3 MiB`."""
-    units = iter(("KiB", "MiB", "GiB"))
-    unit = "B"
-    while size_bytes >= _STEP and (larger := next(units, None)):
-        size_bytes, unit = size_bytes / _STEP, larger
-    return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 
-from plughost.cli._logs import duration_text
-from plughost.cli._remove import size_text
+from plughost._wording import counted
+from plughost.cli._layout import columns, duration_text, size_text
 from plughost.cli._session_link import hand_over
 from plughost.errors import UsageError
 
@@ -79,7 +79,7 @@ def _stop(context: Context, values: Values, session: Session, *, is_alone: bool)
     folder = None if keep is None else context.surroundings.path(keep if is_alone else os.path.join(keep, session.id))
     kept = session.close(keep=folder)
     if not values.flag("json"):
-        out, files = context.printer.out, f", and kept {len(kept)} file{'s' * (len(kept) != 1)} in `{folder}`" if folder else ""
+        out, files = context.printer.out, f", and kept {counted(len(kept), 'file')} in `{folder}`" if folder else ""
         context.printer.message(f"{out.paint('green', 'Ended')} {out.highlight(f'`{session.id}` of `{session.plugin}`{files}')}")
     return {**session.stats.record(), "kept": [artifact.record() for artifact in kept]}
 
@@ -133,7 +133,6 @@ def _print_table(context: Context, sessions: tuple[SessionStats, ...]) -> None:
         )
         for session in sessions
     ]
-    widths = [max(map(len, column)) for column in zip(_HEADS, *rows, strict=True)]
-    for number, row in enumerate([_HEADS, *rows]):
-        line = "  ".join([*map(str.ljust, row[:3], widths), *map(str.rjust, row[3:], widths[3:])]).rstrip()
-        context.printer.line(line if number else context.printer.out.paint("dim", line))
+    head, *lines = columns([_HEADS, *rows], left=3)
+    for line in (context.printer.out.paint("dim", head), *lines):
+        context.printer.line(line)

@@ -6,8 +6,8 @@ import os
 from contextlib import nullcontext
 
 from plughost.call import choose_tool
+from plughost.cli._layout import size_text
 from plughost.cli._printer import visible
-from plughost.cli._remove import size_text
 from plughost.cli._run import Call, read_arguments, read_timeout
 from plughost.errors import PluginError, UnknownError
 from plughost.session import SessionOutcome

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from plughost.cli._logs import duration_text
+from plughost.cli._layout import columns, duration_text, size_text
 from plughost.cli._printer import visible
-from plughost.cli._remove import size_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,11 +23,9 @@ def stats(context: Context, values: Values) -> int:
         printer.json([plugin.record() for plugin in counted])
     elif counted:
         rows = [row for plugin in counted for row in _rows(plugin)]
-        widths = [max(map(len, column)) for column in zip(_HEADS, *rows, strict=True)]
-        for number, row in enumerate([_HEADS, *rows]):
-            cells = [row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]
-            line = "  ".join(cells).rstrip()
-            printer.line(line if number else printer.out.paint("dim", line))
+        head, *lines = columns([_HEADS, *rows], left=1)
+        for line in (printer.out.paint("dim", head), *lines):
+            printer.line(line)
     elif not printer.quiet:
         printer.err.write("No calls are recorded\n")
     return 0

@@ -7,7 +7,8 @@ that is no longer taken, a result of another type.
 
 from __future__ import annotations
 
-from plughost.contract._subschema import gives_all, mapping, names, takes_all
+from plughost._values import mapping, tables, texts
+from plughost.contract._subschema import gives_all, takes_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def _parameters(tool: str, before: Record, after: Record) -> Iterator[Change]:
             yield Change("removed", where, f"`{tool}` no longer has the parameter `{name}`", breaking=not taken)
     for name in new_places:
         if name not in old_places:
-            demands = name in names(new.get("required"))
+            demands = name in texts(new.get("required"))
             text = f"`{tool}` has a new parameter `{name}`" + (", which it demands" if demands else "")
             yield Change("added", f"{tool}({name})", text, breaking=demands)
     yield from _places(tool, before, after)
@@ -90,7 +91,7 @@ def _parameters(tool: str, before: Record, after: Record) -> Iterator[Change]:
 def _parameter(tool: str, name: str, old: Record, new: Record) -> Iterator[Change]:
     """What became of a parameter that is still there."""
     where, was, now = f"{tool}({name})", mapping(mapping(old["properties"])[name]), mapping(mapping(new["properties"])[name])
-    demanded, was_demanded = name in names(new.get("required")), name in names(old.get("required"))
+    demanded, was_demanded = name in texts(new.get("required")), name in texts(old.get("required"))
     if demanded and not was_demanded:
         yield Change("changed", where, f"`{tool}` now demands `{name}`, which was optional", breaking=True)
     elif not takes_all(was, now, old, new):
@@ -104,7 +105,7 @@ def _parameter(tool: str, name: str, old: Record, new: Record) -> Iterator[Chang
 
 def _places(tool: str, before: Record, after: Record) -> Iterator[Change]:
     """What arguments without a name, or of any name, mean: those that had a place keep it, and further ones come after."""
-    old, new, offered = names(before.get("positional")), names(after.get("positional")), mapping(_schema(after).get("properties"))
+    old, new, offered = texts(before.get("positional")), texts(after.get("positional")), mapping(_schema(after).get("properties"))
     still_there = [name for name in old if name in offered]
     variadic, was_variadic = after.get("variadic") is True, before.get("variadic") is True
     if lost := [name for name in still_there if name not in new]:
@@ -161,9 +162,4 @@ def _shown(default: object) -> str:
 
 
 def _by(manifest: Record, what: str, *keys: str) -> dict[str, Record]:
-    records = manifest.get(what)
-    return {
-        " ".join(str(each.get(key)) for key in keys): each
-        for each in (records if isinstance(records, list) else [])
-        if isinstance(each, dict)
-    }
+    return {" ".join(str(each.get(key)) for key in keys): each for each in tables(manifest.get(what))}

@@ -5,13 +5,15 @@ Above it: the changes of a contract; below it: nothing. Where it can't be told, 
 
 from __future__ import annotations
 
+from plughost._values import mapping, texts
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     Schema = Mapping[str, object]
 
-__all__ = ["gives_all", "mapping", "names", "plain", "takes_all"]
+__all__ = ["gives_all", "plain", "takes_all"]
 
 #: Keywords that say nothing of which values are valid.
 _ANNOTATIONS = frozenset({"title", "description", "default", "examples", "deprecated", "$comment", "$defs"})
@@ -117,7 +119,7 @@ class _Comparison:
         if old.get("propertyNames") != new.get("propertyNames"):
             return False
         members, before, others = mapping(new.get("properties")), mapping(old.get("properties")), old.get("additionalProperties")
-        if not set(names(new.get("required"))) <= set(names(old.get("required"))):
+        if not set(texts(new.get("required"))) <= set(texts(old.get("required"))):
             return False
         if new.get("additionalProperties") is False and not before.keys() <= members.keys():
             return False
@@ -197,14 +199,6 @@ def _type_of(value: object) -> str:
 def plain(schema: object) -> dict[str, object]:
     """The schema without what is for people."""
     return {key: value for key, value in mapping(schema).items() if key not in _ANNOTATIONS}
-
-
-def mapping(value: object) -> dict[str, object]:
-    return value if isinstance(value, dict) else {}
-
-
-def names(value: object) -> list[str]:
-    return [str(name) for name in _listed(value)]
 
 
 def _listed(value: object) -> list[object]:
