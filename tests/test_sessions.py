@@ -235,12 +235,17 @@ def test_a_work_directory_that_is_spoilt_is_mended_for_the_next_process(root, po
         assert paths(session.artifacts()) == ["a.txt"]
 
 
-def test_a_process_that_ends_between_two_calls_is_no_secret(session, is_gone):
+@pytest.mark.parametrize(
+    "call",
+    [lambda session: session.call("add"), lambda session: asyncio.run(session.acall("add"))],
+    ids=["call", "acall"],
+)
+def test_a_process_that_ends_between_two_calls_is_no_secret(session, is_gone, call):
     pid = session.call("pid")
     os.kill(pid, signal.SIGKILL)
     assert is_gone(pid)
     with pytest.raises(PluginCrashed) as caught:
-        session.call("add")
+        call(session)
     assert caught.value.reference == "session-lost"
     assert session.call("add") == 1
 

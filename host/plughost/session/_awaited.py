@@ -34,12 +34,19 @@ def this_task() -> Asker:
 @asynccontextmanager
 async def one_awaited(tasks: Tasks) -> AsyncIterator[Task]:
     """As `Tasks.one`, while the event loop goes on. Cancelled, it leaves the rest to a thread: the next call waits for that."""
-    custody, turn = Custody(), tasks.one(asker=this_task())
-    try:
-        task = await aside(partial(custody.run, turn.__enter__), unwanted=lambda _: _leave_cancelled(turn))
-    except asyncio.CancelledError:
-        custody.cancel()
-        raise
+    custody, asker = Custody(), this_task()
+    turn: AbstractContextManager[object]
+    task = _begun_at_once(tasks, custody, asker)
+    if task is not None:
+        turn = tasks.rest_of(task)
+        turn.__enter__()
+    else:
+        turn = one = tasks.one(asker=asker)
+        try:
+            task = await aside(partial(custody.run, one.__enter__), unwanted=lambda _: _leave_cancelled(one))
+        except asyncio.CancelledError:
+            custody.cancel()
+            raise
     try:
         yield task
     except asyncio.CancelledError:
@@ -56,7 +63,16 @@ async def one_awaited(tasks: Tasks) -> AsyncIterator[Task]:
             await aside(partial(turn.__exit__, None, None, None))
 
 
-def _leave_cancelled(turn: AbstractContextManager[Task]) -> None:
+def _begun_at_once(tasks: Tasks, custody: Custody, asker: Asker) -> Task | None:
+    """A call, where nothing has to be waited for: no thread is needed then."""
+    task = custody.run(tasks.begin_nowait, asker)
+    if task is not None and task.worker.has_ended():  # there is something to be told, and to be done
+        tasks.withdraw(task)
+        return None
+    return task
+
+
+def _leave_cancelled(turn: AbstractContextManager[object]) -> None:
     error = asyncio.CancelledError()
     try:
         turn.__exit__(type(error), error, None)

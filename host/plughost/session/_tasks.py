@@ -156,12 +156,12 @@ class Tasks:
 
     # At once, or not at all.
 
-    def begin_nowait(self) -> Task | None:
-        """A call that may certainly begin, with the turn of this thread: `done`, `withdraw` or `rest_of` is to end it.
+    def begin_nowait(self, asker: Asker | None = None) -> Task | None:
+        """A call that may certainly begin, with the turn of the `asker`, or of this thread; to be ended by one of those below.
 
         None: that is not certain, and `one` will know. The last call is not begun so, since much is to be done after it.
         """
-        if not self._turn.take_nowait():
+        if not self._turn.take_nowait(asker):
             return None
         try:
             now = time.monotonic()
@@ -184,7 +184,8 @@ class Tasks:
             self._life.note(is_called_off=task.is_called_off)
         finally:
             task.leave()
-            self._leave()
+            self._used_at = time.monotonic()
+            self._give_turn_back()
 
     def withdraw(self, task: Task) -> None:
         """Nothing was asked: it was no call."""
@@ -256,13 +257,13 @@ class Tasks:
         self._give_turn_back()
 
     def _give_turn_back(self) -> None:
-        if self.why is not None and not self._is_cleared:
-            self._is_cleared = True
-            try:
-                self._clear()
-            finally:
-                self._turn.give_back()
-        else:
+        if self.why is None or self._is_cleared:
+            self._turn.give_back()
+            return
+        self._is_cleared = True
+        try:
+            self._clear()
+        finally:
             self._turn.give_back()
 
     # Ending.

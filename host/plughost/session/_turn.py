@@ -52,12 +52,12 @@ class Turn:
             self._holder = asker or Asker()
         return taken
 
-    def take_nowait(self) -> bool:
-        """Take it for this thread, if nobody has it; whether that was so."""
-        taken = self._lock.acquire(blocking=False)
-        if taken:
-            self._holder = Asker()
-        return taken
+    def take_nowait(self, asker: Asker | None = None) -> bool:
+        """Take it, if nobody has it; whether that was so."""
+        if not self._lock.acquire(False):  # noqa: FBT003 - by name it takes twice as long
+            return False
+        self._holder = asker or Asker()
+        return True
 
     def give_back(self) -> None:
         self._holder = None

@@ -28,6 +28,8 @@ __all__ = ["IS_POSSIBLE", "Timer", "Watcher"]
 
 #: Elsewhere each call looks after its worker itself, and goodbyes are waited for.
 IS_POSSIBLE = hasattr(select, "epoll") and hasattr(os, "eventfd") and hasattr(os, "pidfd_open")
+#: The kernel counts milliseconds in 31 bits; what is due later is waited for again.
+_LONGEST_WAIT_S = 1e6
 
 #: Told of once: what is ready and is somebody else's to read would else be told of again and again.
 _ONCE = select.EPOLLIN | select.EPOLLONESHOT if IS_POSSIBLE else 0
@@ -242,8 +244,7 @@ class Watcher:
                     thread.release()
                     return
                 self._wakes_at = self._timers[0].at if self._timers else float("inf")
-            left_s = max(0.0, self._wakes_at - time.monotonic())
-            ready = poller.poll(None if left_s == float("inf") else left_s)
+            ready = poller.poll(min(max(0.0, self._wakes_at - time.monotonic()), _LONGEST_WAIT_S))
             self._wakes_at = 0.0
             for fd, _ in ready:
                 if fd == bell:
