@@ -7,7 +7,6 @@ which has the form of it.
 from __future__ import annotations
 
 import os
-from math import inf
 
 from plughost.errors import SandboxError
 from plughost.paths import RUNNER
@@ -19,6 +18,7 @@ from plughost.sandbox._filter import Rules, build
 from plughost.sandbox._machine import Machine, free_user
 from plughost.sandbox._missing import unenforceable
 from plughost.sandbox._tree import OWN_MAPS, READ, WRITE, Files, maps_of_forks
+from plughost.sandbox._variables import TEMPORARY, variables_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,12 +38,8 @@ _FSIZE, _DATA, _CORE, _NPROC, _NOFILE, _MEMLOCK, _SIGPENDING, _MSGQUEUE = 1, 2, 
 _OF_MACOS = {_FSIZE: 1, _CORE: 4, _NOFILE: 8}
 _SCOPES = 1 | 2  # LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET, LANDLOCK_SCOPE_SIGNAL
 _SIGNALS_QUEUED = 256
-#: How many threads libraries compute with. Each has a stack of 8 MiB that RLIMIT_DATA counts, and room for what it works on.
-_OF_COMPUTING = ("MKL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS", "RAYON_NUM_THREADS")
-_THREAD_BYTES, _ALL_PROCESSORS = 32 << 20, 1 << 16
 _FOR_ALL = 0o005  # of a folder's mode: all may read and enter it
 _MOST_TEMPORARY_BYTES = 256 << 20
-_TEMPORARY = ".tmp"  # in the work directory, where there is no file system in memory for it
 #: Where a worker's network is its own, the one port in it at which something listens: the broker.
 BROKER_PORT = 3128
 
@@ -162,7 +158,7 @@ class Ways:
     def _steps(self, policy: Policy, files: Files, work: str, user: int | None, *, is_nursery: bool) -> list[Step]:
         """What makes its tree of files; nothing where it can have none."""
         if not self._machine.has_own_tree:
-            os.makedirs(os.path.join(work, _TEMPORARY), 0o700, exist_ok=True)
+            os.makedirs(os.path.join(work, TEMPORARY), 0o700, exist_ok=True)
             return []
         number, group = (user, user) if user is not None else (os.getuid(), os.getgid())
         size = _temporary_bytes(policy)
@@ -171,7 +167,7 @@ class Ways:
     def _environment(
         self, policy: Policy, venv: str, work: str, variables: Mapping[str, str], *, has_hosts: bool
     ) -> dict[str, str]:
-        environment = _environment(policy, venv, work, variables, has_tree=self._machine.has_own_tree)
+        environment = variables_for(policy, venv, work, variables, has_tree=self._machine.has_own_tree)
         if has_hosts:
             environment.update(proxy_variables(BROKER_PORT))
         return environment
@@ -287,21 +283,3 @@ def _has_local_sockets(policy: Policy, machine: Machine) -> bool:
     """Whether sockets may have a name: in folders that others write to, there may be some of theirs."""
     is_apart = machine.has_own_tree and machine.has_scopes and not policy.read and not policy.write
     return policy.processes != 1 and is_apart
-
-
-def _environment(policy: Policy, venv: str, work: str, variables: Mapping[str, str], *, has_tree: bool) -> dict[str, str]:
-    exact = {name for name in policy.environment if not name.endswith("*")}
-    prefixes = tuple(name[:-1] for name in policy.environment if name.endswith("*"))
-    passed = {name: value for name, value in variables.items() if name in exact or (prefixes and name.startswith(prefixes))}
-    passed["PATH"] = os.pathsep.join((os.path.join(venv, "bin"), "/usr/local/bin", "/usr/bin", "/bin"))
-    passed["HOME"] = work
-    passed["TMPDIR"] = "/tmp" if has_tree else os.path.join(work, _TEMPORARY)  # noqa: S108 - of its own
-    passed["VIRTUAL_ENV"] = venv
-    return {**_fewer_threads(policy), **passed}
-
-
-def _fewer_threads(policy: Policy) -> dict[str, str]:
-    """Libraries that compute start a thread for each processor when they are imported, and end the process where they can't."""
-    room, threads = (policy.memory_bytes or inf) / _THREAD_BYTES, (policy.threads or inf) / 2
-    most = max(1, int(min(room, threads, _ALL_PROCESSORS)))
-    return dict.fromkeys(_OF_COMPUTING, str(most)) if most < (os.cpu_count() or 1) else {}

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 
 from plughost.paths import scan
-from plughost.policy import is_within, shows_processes
 from plughost.sandbox._base_python import base_python
+from plughost.sandbox._given import TEMPORARY, not_in, overlap, without, without_processes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,7 +91,6 @@ _RESOLVER = (
     "/etc/resolv.conf",
 )
 _MOST_LINKS = 40  # on the way to a file, as the kernel has it
-_TEMPORARY = "/tmp"  # noqa: S108 - where programs expect it; each process has one of its own
 _MOST_TEMPORARY = 1 << 14  # files
 
 
@@ -105,21 +104,21 @@ class Files:
         self._python, self.bases = base_python(venv)
         self._executables, self._changeable = [], []
         if policy.processes != 1:
-            execute = list(_without_processes(_not_in(policy.write, policy.execute)))
+            execute = list(without_processes(not_in(policy.write, policy.execute)))
             helpers = _HELPERS if _PROGRAMS in execute else ()
             self._executables = [os.path.join(venv, "bin"), self._python, *execute, *helpers, *_loaders()]
             self._changeable = [path for path in policy.execute if path not in execute]
-        everything = [entry.path for entry in os.scandir("/") if entry.path not in (_TEMPORARY, _PROCESSES)]
+        everything = [entry.path for entry in os.scandir("/") if entry.path not in (TEMPORARY, _PROCESSES)]
         hidden = [os.path.realpath(path) for path in policy.hide]
-        write = [*(everything if "/" in policy.write else ()), *_not_in(policy.write, policy.write)]
+        write = [*(everything if "/" in policy.write else ()), *not_in(policy.write, policy.write)]
         read = [*SYSTEM, *(_RESOLVER if policy.network == "on" else ()), *self.bases, venv, *own, *self._executables]
-        read += [*(everything if "/" in policy.read else ()), *_not_in(policy.write, policy.read)]
-        read, write = list(_without_processes(read)), list(_without_processes(write))
+        read += [*(everything if "/" in policy.read else ()), *not_in(policy.write, policy.read)]
+        read, write = list(without_processes(read)), list(without_processes(write))
         taken = (*policy.read, *policy.write)
-        self._has_terminals = policy.processes != 1 and not any(_overlap(path, _TERMINALS) for path in taken)
+        self._has_terminals = policy.processes != 1 and not any(overlap(path, _TERMINALS) for path in taken)
         self._aliases = [path for path in _ALIASES if os.path.islink(path) and os.path.realpath(path) in policy.execute]
-        self.write = list(_without(hidden, write))
-        self.read = list(_without(hidden, read))
+        self.write = list(without(hidden, write))
+        self.read = list(without(hidden, read))
         self._tree: _Tree | None = None
 
     def tree(self, work: str, *, temporary_bytes: int, user: int, group: int, has_forks: bool) -> list[Step]:
@@ -139,9 +138,9 @@ class Files:
 
     def _made(self, temporary_bytes: int) -> _Tree:
         tree = _Tree()
-        tree.add(_TEMPORARY, ["tmpfs", _TEMPORARY, temporary_bytes, _MOST_TEMPORARY])
+        tree.add(TEMPORARY, ["tmpfs", TEMPORARY, temporary_bytes, _MOST_TEMPORARY])
         for path in ("/dev/shm", "/var/tmp"):  # noqa: S108
-            tree.add(path, ["link", path, _TEMPORARY])
+            tree.add(path, ["link", path, TEMPORARY])
         for path in sorted({*self.read, *self.write}, key=lambda path: path.count("/")):
             tree.place(path, "rw" if path in self.write else "ro")
         for path in self._aliases:
@@ -162,7 +161,7 @@ class Files:
         if not has_tree:
             return [rule for rule in self.rules("", has_tree=False) if rule[0]]
         # In few rules, since each of them takes time: by whole folders, but for those in which something is one's own.
-        apart = (_top(work), _TEMPORARY, "/dev")
+        apart = (_top(work), TEMPORARY, "/dev")
         bound = [*self.read, *self.write, *_PROCESS]
         readable = {path if _top(path) in apart else _top(path) for path in bound}
         rules: list[list[object]] = [[path, READ] for path in sorted({*readable, "/etc"})]
@@ -180,7 +179,7 @@ class Files:
         rules += [[path, READ | WRITE] for path in (*self.write, work)]
         if has_tree and self._has_terminals:
             rules.append([_TERMINALS, READ | WRITE | _COMMAND])
-        return [*rules, *([path, READ | WRITE] for path in (*DEVICES, *([_TEMPORARY] if has_tree else ())))]
+        return [*rules, *([path, READ | WRITE] for path in (*DEVICES, *([TEMPORARY] if has_tree else ())))]
 
 
 def maps_of_forks(work: str) -> str:
@@ -267,39 +266,6 @@ def _first_link(path: str) -> str:
         if os.path.islink(part):
             return part
     return ""
-
-
-def _not_in(writable: Sequence[str], paths: Sequence[str]) -> list[str]:
-    """The paths but for what lies in a folder that the plugin may write to: that is there with it, or led elsewhere by now."""
-    return [path for path in paths if not any(_is_below(folder, path) for folder in writable)]
-
-
-def _is_below(folder: str, path: str) -> bool:
-    """Whether it is there by the folder alone; `/` doesn't stand for the temporary files of others."""
-    return path != folder and is_within(folder, path) and not (folder == "/" and is_within(_TEMPORARY, path))
-
-
-def _without_processes(paths: Iterable[str]) -> Iterator[str]:
-    """The paths but for those that are, or lead to, what the kernel shows of a process: there is no root folder but one's own."""
-    for path in paths:
-        if not any(shows_processes(each) for each in (path, os.path.realpath(path))):
-            yield path
-
-
-def _overlap(one: str, other: str) -> bool:
-    return is_within(one, other) or is_within(other, one)
-
-
-def _without(hidden: Sequence[str], paths: Iterable[str]) -> Iterator[str]:
-    """The paths but for what is hidden: of a folder that has some of it, whatever else is in it now."""
-    for path in paths:
-        real = os.path.realpath(path)
-        if path == "/" or any(real == each or real.startswith(each + "/") for each in hidden):
-            continue
-        if any(each.startswith(real + "/") for each in hidden) and os.path.isdir(real):
-            yield from _without(hidden, sorted(os.path.join(real, name) for name in os.listdir(real)))
-        else:
-            yield path
 
 
 def _loaders() -> list[str]:
