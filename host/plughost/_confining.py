@@ -230,8 +230,9 @@ def _log_waived(plugin: str, names: Sequence[str]) -> None:
     import logging
 
     if names:
-        words = ", ".join(f"`{name}`" for name in names)
-        logging.getLogger("plughost").warning("`%s` is started though %s can't be enforced here", plugin, words)
+        from plughost._wording import listed
+
+        logging.getLogger("plughost").warning("`%s` is started though %s can't be enforced here", plugin, listed(names))
 
 
 def _log_refusal(plugin: str, host: str, port: int) -> None:

@@ -12,10 +12,10 @@ from plughost._wording import listed
 from plughost.authoring import project_of
 from plughost.authoring._developing import Call, Called, Changed, Described, Failed, Installed, develop
 from plughost.authoring._throw_away import throw_away_host
+from plughost.cli._given import read_array, read_object, read_timeout
 from plughost.cli._hooks import app_manager
 from plughost.cli._printer import visible
 from plughost.cli._reports import Reports
-from plughost.cli._run import read_array, read_object, read_timeout
 from plughost.errors import UsageError
 from plughost.host import Host
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from plughost._wording import listed
 from plughost.call import Output
+from plughost.cli._given import read_timeout, read_variable
 from plughost.cli._logs import call_number, tool_text
 from plughost.cli._reports import KeptEvents, Reports
-from plughost.cli._run import read_timeout, read_variable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from contextlib import nullcontext
 
-from plughost.call import choose_tool
+from plughost.cli._given import read_arguments, read_timeout
 from plughost.cli._layout import size_text
 from plughost.cli._printer import visible
-from plughost.cli._run import Call, read_arguments, read_timeout
-from plughost.errors import PluginError, UnknownError
+from plughost.cli._run import Call, chosen_tool
 from plughost.session import SessionOutcome
 
 TYPE_CHECKING = False
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from plughost.cli._context import Context
     from plughost.cli._declaration import Values
     from plughost.cli._run import Callee
+    from plughost.errors import PluginError
     from plughost.session import Session
 
 __all__ = ["call_in"]
@@ -29,12 +29,7 @@ __all__ = ["call_in"]
 def call_in(context: Context, values: Values, session: Session) -> int:
     timeout_s = read_timeout(values.optional("timeout"))
     wanted, values = _with_tool(values)
-    try:
-        tool = choose_tool(session.plugin, session.manifest, wanted, in_session=True)
-    except UnknownError:
-        if not session.manifest.get("editable"):
-            raise
-        tool = {"name": wanted or ""}  # the code may have it by now
+    tool = chosen_tool(session.plugin, session.manifest, wanted, in_session=True)
     args, kwargs = read_arguments(values, f"{session.plugin}:{tool['name']}", tool, context.surroundings)
     call = _SessionCall(context, session.plugin, session.plugin, wanted, args=args, kwargs=kwargs, timeout_s=timeout_s, env={})
     call.session = session

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from math import inf
 
+from plughost.cli._given import read_variable
 from plughost.cli._grants import granted_terms
-from plughost.cli._run import read_variable
 from plughost.errors import UsageError
 from plughost.policy._read import field_value
 

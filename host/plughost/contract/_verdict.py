@@ -5,8 +5,6 @@ Above it: `add`, `attach` and `check`; below it: a PluginManager's specification
 
 from __future__ import annotations
 
-import difflib
-
 from plughost._wording import listed
 
 TYPE_CHECKING = False
@@ -90,5 +88,7 @@ def _check(implementation: HookImplementation, caller: HookCaller) -> list[Fault
 def _near(name: str, manager: PluginManager) -> str:
     callers = vars(manager.hook)
     specified = [known for known in callers if not known.startswith("_") and callers[known].has_spec()]
+    import difflib
+
     near = difflib.get_close_matches(name, specified, n=1)
     return f"; did you mean `{near[0]}`?" if near else ""
