@@ -90,6 +90,28 @@ def test_a_process_that_reaches_a_limit_is_ended_and_its_caller_told_which(
     assert error.record()["limit"] == limit
 
 
+@pytest.fixture
+def slow_start(hungry_store: Path) -> Iterator[float]:
+    """Has the plugin's processes take so many seconds to start."""
+    (site,) = hungry_store.glob("**/site-packages/hungry")
+    hook = site.parent / "slow.pth"
+    hook.write_text("import time; time.sleep(1.5)\n")
+    yield 1.5
+    hook.unlink()
+
+
+def test_the_time_of_a_call_begins_when_its_process_is_up(limited: Callable[..., Host], slow_start: float) -> None:
+    hosts = [limited(wall_s=1.2), limited(wall_s=1.2, processes=2), limited({"concurrency": 4}, wall_s=1.2)]
+    with ThreadPoolExecutor() as threads:
+        calls = [threads.submit(host.call, "hungry", "echo", value=1) for host in hosts]
+        timed = threads.submit(limited().invoke, "hungry", "echo", kwargs={"value": 1}, timeout_s=1.2)
+        late = threads.submit(ended, limited(wall_s=0.2), "sleep", seconds=3600.0)
+        assert [call.result() for call in calls] == [1, 1, 1]
+    assert timed.result().result == 1
+    assert late.result().limit == "wall_s"
+    assert late.result().figure < slow_start
+
+
 def by_call(host: Host, tool: str, **kwargs: object) -> object:
     return host.call("hungry", tool, **kwargs)
 

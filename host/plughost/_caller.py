@@ -196,6 +196,7 @@ class Caller:
     ) -> Outcome:
         """Call a tool with everything that can be said about a call, and know everything about how it went.
 
+        `timeout_s` is for the call, from when its process has started; `deadline` is for all that there is to wait for.
         `env` is added to the child's environment, which else has an allow-list of ours. `policy`, a `Policy`, a preset's name or
         a table, is the most that the plugin may use in this call. A call with one of these has a worker of its own.
         `on_output` gets what the plugin prints as it comes, `on_item` the items of a stream, `on_event` what it prints, logs and

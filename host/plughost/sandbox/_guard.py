@@ -121,10 +121,11 @@ class Guard:
         """Whether the process is gone."""
         return self._process.returncode is not None
 
-    def look(self, now: float, calls: Collection[int], *, has_called: bool = False) -> Breach | None:
+    def look(self, now: float, calls: Collection[int], *, has_called: bool = False, is_up: bool = True) -> Breach | None:
         """What limit was reached, if one was. `now` is a `time.monotonic()`, `calls` are the numbers of those under way.
 
-        `has_called`: there was a call since the last look, which may have begun and ended in between.
+        `has_called`: there was a call since the last look, which may have begun and ended in between. While the process starts,
+        and isn't yet up, the calls' wall time doesn't run.
         """
         if self.breach is not None or self.is_over:
             self.due = now + _IDLE_S
@@ -134,6 +135,9 @@ class Guard:
         advance_ns = meter.read_clocks()
         self._idle_ns = 0 if calls or has_called else self._idle_ns + advance_ns
         is_long = self._note_calls(now, calls, advance_ns)
+        if not is_up:
+            for call in self._calls.values():
+                call.since = now
         found = self._times(now) or self._sizes(now, is_long=is_long)
         cost_s = time.monotonic() - now
         found = found or self._disk_use(now, is_long=is_long)

@@ -228,11 +228,17 @@ class Channel:
             return 0
         return int.from_bytes(fcntl.ioctl(self._in, termios.FIONREAD, bytes(4)), sys.byteorder)
 
-    def wake(self) -> None:
-        """From another thread: the child has ended, and `ask` is not to wait any longer for whoever holds its end of the pipe."""
+    def has_something(self) -> bool:
+        """From any thread: whether something is there to be read, or the end."""
+        if self.out_fd < 0:
+            return True
         poller = select.poll()
         poller.register(self.out_fd, select.POLLIN)
-        if poller.poll(0):  # it doesn't wait: this is what the child has said last, or the end
+        return bool(poller.poll(0))
+
+    def wake(self) -> None:
+        """From another thread: the child has ended, and `ask` is not to wait any longer for whoever holds its end of the pipe."""
+        if self.has_something():  # it doesn't wait: this is what the child has said last, or the end
             return
         self._is_woken = True
         try:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeVar
 
+    from plughost.worker._deadline import Deadline
     from plughost.worker._feeds import Feed
     from plughost.worker._worker import Worker
 
@@ -29,6 +30,8 @@ __all__ = ["CANCEL_GRACE_S", "MOST_SHOWN", "STOP_GRACE_S", "Exchange"]
 STOP_GRACE_S = 2.0
 #: How long what is cancelled may take over its end (`finally` blocks) before its process is killed, and all that it started.
 CANCEL_GRACE_S = 1.0
+#: How long a process may take to start where the call has a time limit, which begins after that.
+STARTS_WITHIN_S = 30.0
 #: How long a generator may take to come to its next `yield`, and so to hear that nobody wants more of it.
 HEARD_WITHIN_S = 0.2
 #: Characters of a message that is none, in an error.
@@ -39,11 +42,13 @@ class Exchange:
     """A request on its way: items as they come, then the response."""
 
     __slots__ = (
+        "_around",
         "_items_bytes",
         "_limit",
         "_number",
         "_owed",
         "_ready",
+        "_timeout_s",
         "_what",
         "_worker",
         "deadline",
@@ -52,13 +57,15 @@ class Exchange:
         "wanted",
     )
 
-    def __init__(self, worker: Worker, number: int, *, what: str, limit: str, deadline: float | None) -> None:
+    def __init__(self, worker: Worker, number: int, *, what: str) -> None:
         self._worker = worker
         self._number = number
         self._what = what
-        self._limit = limit  # what is said of it once the deadline is over
+        self._limit = ""  # what is said of it once the deadline is over
+        self._timeout_s: float | None = None
+        self._around: Deadline | None = None
         #: When its time is over: a `time.monotonic()`.
-        self.deadline = deadline
+        self.deadline: float | None = None
         #: When `advance` had the response: a `time.perf_counter_ns()`.
         self.ended_ns = 0
         self._items_bytes = 0
@@ -69,6 +76,22 @@ class Exchange:
         self.wanted: list[tuple[Feed, int]] = []
         self._ready: list[tuple[bool, object] | BaseException] = []  # what `advance` has taken already, or another exchange
         worker.exchanges[number] = self
+
+    def begin_time(self, timeout_s: float | None, around: Deadline | None) -> None:
+        """It has so much from now on, or what is left until the deadline `around` it.
+
+        A process has a time of its own for its start; when it is up, this begins anew.
+        """
+        self._timeout_s, self._around = timeout_s, around
+        self._set_time(0.0 if self._worker.is_up else STARTS_WITHIN_S)
+
+    def _set_time(self, start_s: float) -> None:
+        timeout_s, around = self._timeout_s, self._around
+        if timeout_s is not None:
+            self.deadline = time.monotonic() + start_s + timeout_s
+            self._limit = f"had no process that was up within {start_s:g} s" if start_s else f"took longer than {timeout_s:g} s"
+        if around is not None and (self.deadline is None or around.at < self.deadline):
+            self.deadline, self._limit = around.at, f"was not done by its deadline, which was {around.timeout_s:g} s"
 
     def give_until(self, deadline: float, timeout_s: float) -> None:
         """It began without a time: have it end by the `deadline`, a `time.monotonic()`, after so many seconds in all."""
@@ -232,6 +255,7 @@ class Exchange:
         if not self._worker.alive:
             return False
         self._worker.channel.send(_notification("cancel", {"id": self._number}))
+        self._timeout_s = self._around = None
         self._limit, self.deadline = "", time.monotonic() + HEARD_WITHIN_S
         return True
 
@@ -316,6 +340,7 @@ class Exchange:
             raise WireError(f"an unexpected message: {str(message)[:MOST_SHOWN]}")
         if not self._worker.take(message):
             channel.discount_received()
+            self._set_time(0.0)
             return None
         data = problem.get("data") if isinstance(problem, dict) else None
         if isinstance(data, dict) and data.get("stage") == "import":

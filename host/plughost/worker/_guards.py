@@ -12,6 +12,7 @@ import os
 import time
 from functools import partial
 
+from plughost.worker._exchange import STARTS_WITHIN_S
 from plughost.worker._watch import IS_POSSIBLE
 
 TYPE_CHECKING = False
@@ -36,7 +37,7 @@ _LINGERS_S = 1.0
 class _Seen:
     """What a worker was doing when it was looked at last."""
 
-    __slots__ = ("first", "guard", "is_idle", "number")
+    __slots__ = ("first", "guard", "is_idle", "number", "up_by")
 
     def __init__(self, guard: Guard) -> None:
         self.guard = guard
@@ -44,6 +45,8 @@ class _Seen:
         #: The call that is under way for the longest.
         self.first = -1
         self.is_idle = True
+        #: When the time of calls begins at the latest, whether the process has started or not.
+        self.up_by = time.monotonic() + STARTS_WITHIN_S
 
 
 class Guards:
@@ -181,7 +184,8 @@ class Guards:
             seen.first = calls[0]
             if worker.lanes is not None and guard.policy.output_bytes is not None:  # nobody counts anew for each call
                 worker.channel.most_printed_bytes = worker.channel.printed_bytes + guard.policy.output_bytes
-        if guard.breach is None and guard.look(now, calls, has_called=has_called) is not None:
+        is_up = not calls or worker.is_up or now >= seen.up_by
+        if guard.breach is None and guard.look(now, calls, has_called=has_called, is_up=is_up) is not None:
             guard.end()
             if not calls:  # nobody else would tell of it
                 _tell(guard)

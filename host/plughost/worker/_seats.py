@@ -228,6 +228,10 @@ class Seat(Worker):
             self._occupy(lane)
 
     @property
+    def is_up(self) -> bool:
+        return True  # what its lane hears doesn't say when that was
+
+    @property
     def pid(self) -> int:
         return self.shared.worker.pid
 
@@ -255,7 +259,7 @@ class Seat(Worker):
     def follow(self, number: int, chunk: bytes, *, what: str) -> Exchange:
         if chunk:
             self.lane.take_in(chunk)
-        return Exchange(self, number, what=what, limit="", deadline=None)
+        return Exchange(self, number, what=what)
 
     def _occupy(self, lane: Lane) -> None:
         """Take what comes by the lane."""

@@ -239,7 +239,10 @@ class Shared:
         if message.get("method") in _REPORTS:
             (lane or self._channel).count_printed(size)
         if lane is None:
-            self.worker.notified(message)
+            if self.worker.is_greeting(message):
+                self.worker.take(message)
+            else:
+                self.worker.notified(message)
             return
         if "method" not in message:
             del self.lanes[lane.number]

@@ -186,6 +186,8 @@ class Worker:
     def begin(self, method: str, params: dict[str, object], *, what: str, timeout_s: float | None = None) -> Exchange:
         """Send a request. `what` is how messages call it; `timeout_s` is for the whole of it, its items included.
 
+        It begins when the process is up.
+
         Raises: WireError: `params` can't be sent; nothing happened. PluginCrashed: the worker is dead already.
         """
         if not self.alive:
@@ -193,13 +195,9 @@ class Worker:
         if self.on_begin is not None:
             self.on_begin()
         self.attend()
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        around = DEADLINE.get()
-        limit = f"took longer than {timeout_s:g} s" if timeout_s is not None else ""
-        if around is not None and (deadline is None or around.at < deadline):
-            deadline, limit = around.at, f"was not done by its deadline, which was {around.timeout_s:g} s"
-        number = self._send_request(method, params)
-        return Exchange(self, number, what=what, limit=limit, deadline=deadline)
+        exchange = Exchange(self, self._send_request(method, params), what=what)
+        exchange.begin_time(timeout_s, DEADLINE.get())
+        return exchange
 
     def follow(self, number: int, chunk: bytes, *, what: str) -> Exchange:
         """A request that was sent through the channel's `ask`, whose first words were these, as an exchange."""
@@ -207,7 +205,7 @@ class Worker:
         self._sent = number
         self.attend()
         self.channel.take_in(chunk)
-        return Exchange(self, number, what=what, limit="", deadline=None)
+        return Exchange(self, number, what=what)
 
     def request(self, method: str, params: dict[str, object], *, what: str, timeout_s: float | None = None) -> dict[str, object]:
         """Ask, and wait for the response: the whole JSON-RPC message, with `result` or `error`.
@@ -237,6 +235,11 @@ class Worker:
         if self.asked:
             return [self.asked]
         return [] if crew is None or last == self._sent or self.goodbye_until or self in crew.idle else [last]
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the process has started: its first answer is there."""
+        return self._greeting not in self._awaited or self.channel.has_something()
 
     def is_greeting(self, message: dict[str, object]) -> bool:
         """Whether it is the response to `initialize`, for which nobody waits."""
