@@ -54,9 +54,9 @@ class Life:
 
     @property
     def ready(self) -> Worker | None:
-        """The process, if there is one, and nothing that somebody has to be told first."""
+        """The process, if there is one that has answered a call, and nothing that somebody has to be told first."""
         worker = self._worker
-        return worker if worker is not None and worker.alive and self._lost is None else None
+        return worker if worker is not None and worker.alive and self._calls and self._lost is None else None
 
     @property
     def manifest(self) -> Mapping[str, object]:
