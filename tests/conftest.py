@@ -313,10 +313,12 @@ def ever_longer() -> Callable[[Path], Iterator[float]]:
 @pytest.fixture
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is told to end is killed only much later: how it ends by itself is then no matter of how fast that is."""
-    for module in ("_exchange", "_seats", "_worker"):
-        monkeypatch.setattr(f"plughost.worker.{module}.CANCEL_GRACE_S", WAIT_S)
-    for module in ("_exchange", "_forked", "_worker"):
-        monkeypatch.setattr(f"plughost.worker.{module}.STOP_GRACE_S", WAIT_S)
+    from plughost.worker import _exchange, _forked, _seats, _worker  # all of them before any has another time to give away
+
+    for module in (_exchange, _seats, _worker):
+        monkeypatch.setattr(module, "CANCEL_GRACE_S", WAIT_S)
+    for module in (_exchange, _forked, _worker):
+        monkeypatch.setattr(module, "STOP_GRACE_S", WAIT_S)
 
 
 @pytest.fixture(scope="session")
