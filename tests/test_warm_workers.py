@@ -161,6 +161,14 @@ def test_a_call_that_comes_while_its_worker_is_dying_is_answered_by_another(live
         assert call(host) != pid
 
 
+def test_a_request_is_read_whole_however_little_of_it_is_left_once_the_pipe_was_full(shared_host):
+    texts = ["x" * 13_000] * 5  # some 500 bytes less than a pipe holds
+    with shared_host.deadline(WAIT_S):
+        for size in range(280, 520):
+            value = [*texts, "y" * size]
+            assert shared_host.call("echo", "echo", value=value) == value
+
+
 def test_a_worker_that_is_killed_while_idle_makes_room_for_another(lively):
     host = lively(workers=(0, 1))
     pid = host.call("lively", "pid")

@@ -188,16 +188,16 @@ class Connection:
         Raises: Ended: nothing will.
         """
         size = _READ_BYTES
-        first = b""
+        first, is_amid = b"", self._assembler.is_amid
         while True:
             try:
                 arena = self.bulk.sending
                 if arena is not None and arena.keeps_more:
                     self.bulk.rest(self.requests)
-                # A process that is killed while it waits takes what has come meanwhile, and dies. The rest tells the host that
-                # it can't have begun with it.
-                first = first or _read(self.requests, 1)
-                chunk = first and first + _read(self.requests, size)
+                # A process that is killed while it waits takes what has come meanwhile, and dies. The rest of a message tells the
+                # host that it can't have begun with it. In the midst of one, there may be no more than its last byte.
+                first = first or (b"" if is_amid else _read(self.requests, 1))
+                chunk = first + _read(self.requests, size) if first or is_amid else b""
             except BlockingIOError:  # as in `send`
                 os.set_blocking(self.requests, True)
             except OSError:
